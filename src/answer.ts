@@ -1,0 +1,26 @@
+import type { SyncAnswer } from './run.ts'
+import { formatCursor } from './sync/cursor.ts'
+import type { Page } from './sync/page.ts'
+import type { Verdict } from './sync/reconcile.ts'
+
+/** An answer as the JSON text of the wire. Rows go through as the database wrote them, neither parsed nor written again. */
+export function answerToJson(answer: SyncAnswer, part: 'sync' | 'push' | 'pull'): string {
+  const members = [`"now":${answer.now}`]
+  if (part !== 'pull') members.push(`"verdicts":[${answer.verdicts.map(verdictToJson).join(',')}]`)
+  if (part !== 'push' && answer.page) {
+    members.push(`"changes":[${answer.page.rows}]`, pageEnd(answer.page))
+    if (answer.removedScopes.length > 0) members.push(`"removed_scopes":${JSON.stringify(answer.removedScopes)}`)
+  }
+  return `{${members.join(',')}}`
+}
+
+/** The two members that end a page, in an answer and in a line of a stream. */
+export function pageEnd({ cursor, more }: Page): string {
+  return `"cursor":${JSON.stringify(formatCursor(cursor))},"more":${more}`
+}
+
+function verdictToJson(verdict: Verdict): string {
+  const { current, ...rest } = verdict
+  const head = JSON.stringify(rest)
+  return current === undefined ? head : `${head.slice(0, -1)},"current":${current}}`
+}

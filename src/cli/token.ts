@@ -1,0 +1,22 @@
+import { parseArgs } from 'node:util'
+import { readConfig } from '../config.ts'
+import { devSecret } from '../dev-secret.ts'
+import { signToken } from '../token.ts'
+import { runCommand } from './run.ts'
+
+/** `npm run token -- --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
+await runCommand(async () => {
+  const { values } = parseArgs({
+    options: { sub: { type: 'string' }, scopes: { type: 'string', default: '' }, read: { type: 'string', default: '' }, hours: { type: 'string', default: '24' } },
+  })
+  if (!values.sub) throw new TypeError('Say for whom: npm run token -- --sub alice --scopes team:9 --read news')
+  const hours = Number(values.hours)
+  if (!(hours > 0 && hours <= 8_760)) throw new TypeError('--hours must be a number from 0 to 8760')
+  const { auth, development } = readConfig(process.env)
+  const secret = development ? devSecret() : auth.secret
+  if (!secret) throw new TypeError('Tokens come from the issuer behind AUTH_JWKS_URL, not from here')
+  const list = (text: string) => text.split(',').filter((scope) => scope !== '')
+  const scopes = [...list(values.scopes), ...list(values.read).map((id) => ({ id, access: 'read' as const }))]
+  const { issuer, audience } = auth
+  console.log(await signToken(secret, { sub: values.sub, scopes, seconds: hours * 3_600, ...(issuer && { issuer }), ...(audience && { audience }) }))
+})

@@ -1,0 +1,71 @@
+import { limits } from './limits.ts'
+import { readDatabaseUrl } from './node-store.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The settings of the Node server, checked. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly databaseUrl: string
+  readonly databaseAuthToken: string | undefined
+  readonly auth: { readonly secret?: string; readonly jwksUrl?: string; readonly issuer?: string; readonly audience?: string }
+  /** True where no key is set: the server makes a secret of its own, and listens on this machine only. */
+  readonly development: boolean
+  readonly corsOrigins: readonly string[]
+  readonly clockDriftMsMax: number
+}
+
+/** Reads the environment. A wrong or missing setting is a `TypeError` with one sentence that says what to do. */
+export function readConfig(env: Environment): Config {
+  const host = env.HOST || '127.0.0.1'
+  const { AUTH_SECRET: secret, AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = env
+  if (secret && jwksUrl) throw new TypeError('Set either AUTH_SECRET or AUTH_JWKS_URL, not both')
+  if (secret) checkSecret(secret)
+  if (jwksUrl) checkUrl('AUTH_JWKS_URL', jwksUrl)
+  const development = !secret && !jwksUrl
+  if (development && (env.NODE_ENV === 'production' || !isLoopback(host))) {
+    throw new TypeError('Set AUTH_SECRET (32 bytes or more, for example from `openssl rand -base64 48`) or AUTH_JWKS_URL: only on a loopback HOST and without NODE_ENV=production does driftline make a development secret of its own')
+  }
+  return {
+    host,
+    port: readInteger(env, 'PORT', 8787, 0, 65_535),
+    databaseUrl: readDatabaseUrl(env),
+    databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
+    auth: { ...(secret && { secret }), ...(jwksUrl && { jwksUrl }), ...(issuer && { issuer }), ...(audience && { audience }) },
+    development,
+    corsOrigins: readOrigins(env.CORS_ORIGINS),
+    clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
+  }
+}
+
+function checkSecret(secret: string): void {
+  const { length } = new TextEncoder().encode(secret)
+  if (length < 32) throw new TypeError(`AUTH_SECRET has ${length} bytes and needs 32 or more: take one from \`openssl rand -base64 48\``)
+}
+
+function checkUrl(name: string, value: string): void {
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) throw new TypeError(`${name} must be a URL that begins with https://`)
+}
+
+function readInteger(env: Environment, name: string, fallback: number, least: number, most: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return fallback
+  const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= least && value <= most)) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
+  return value
+}
+
+function readOrigins(text = ''): string[] {
+  const origins = text.split(',').map((origin) => origin.trim()).filter((origin) => origin !== '')
+  for (const origin of origins) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw new TypeError('CORS_ORIGINS must be origins between commas, such as https://app.example,http://localhost:5173')
+    }
+  }
+  return origins
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,74 @@
+import { answerToJson } from './answer.ts'
+import type { Rejection } from './errors.ts'
+import { createRun, type SyncAnswer, type SyncOptions } from './run.ts'
+import type { Principal } from './sync/authorize.ts'
+import { parseCursor } from './sync/cursor.ts'
+import { decodeLimit, decodeRequest } from './sync/request.ts'
+import type { Action } from './sync/stamp.ts'
+import type { PatchRow, PutRow, Row, Schema, TableName } from './sync/table.ts'
+
+/** A change as a backend pushes it: the wire's, typed by the schema. `at` is microseconds since 1970. */
+export type ChangeInput<S extends Schema> = {
+  [Name in TableName<S>]: { readonly table: Name; readonly id: string; readonly at: number; readonly scope?: string } & (
+    | { readonly op: 'put'; readonly row: PutRow<S, Name> }
+    | { readonly op: 'patch'; readonly row: PatchRow<S, Name> }
+    | { readonly op: 'delete' }
+  )
+}[TableName<S>]
+
+/** A change as it is pulled, or the row that won. A delete has no row. */
+export type StoredChange<S extends Schema> = {
+  [Name in TableName<S>]: { readonly scope: string; readonly table: Name; readonly id: string; readonly at: number; readonly by: string; readonly position: number } & (
+    | { readonly op: 'put'; readonly row: Row<S, Name> }
+    | { readonly op: 'delete' }
+  )
+}[TableName<S>]
+
+export type ChangeVerdict<S extends Schema> =
+  | { readonly verdict: 'applied'; readonly action: Action; readonly current?: StoredChange<S> }
+  | { readonly verdict: 'duplicate'; readonly current?: StoredChange<S> }
+  | { readonly verdict: 'stale'; readonly current: StoredChange<S> }
+  | { readonly verdict: 'rejected'; readonly error: Rejection }
+
+export interface PushInput<S extends Schema> {
+  readonly client: string
+  readonly changes?: readonly ChangeInput<S>[]
+  readonly atomic?: boolean
+  readonly return?: 'all' | 'lost'
+  readonly cursor?: string | null
+}
+
+export interface PushOutput<S extends Schema> {
+  /** The server's time in microseconds. */
+  readonly now: number
+  readonly verdicts: readonly ChangeVerdict<S>[]
+}
+
+export interface PullOutput<S extends Schema> {
+  readonly now: number
+  readonly changes: readonly StoredChange<S>[]
+  readonly cursor: string
+  readonly more: boolean
+  readonly removed_scopes?: readonly string[]
+}
+
+/** The core without HTTP, for a backend's own code: the same requests, answers and `Problem`s. */
+export interface Sync<S extends Schema> {
+  push(principal: Principal, request: PushInput<S>): Promise<PushOutput<S>>
+  pull(principal: Principal, request?: { readonly cursor?: string | null; readonly limit?: number }): Promise<PullOutput<S>>
+  /** The members of the page are there where the request has a `cursor`, null included. */
+  sync(principal: Principal, request: PushInput<S> & { readonly limit?: number }): Promise<PushOutput<S> & Partial<PullOutput<S>>>
+}
+
+export function createSync<S extends Schema>(options: SyncOptions & { readonly schema: S }): Sync<S> {
+  const run = createRun(options)
+  const parse = (answer: SyncAnswer, part: 'sync' | 'push' | 'pull') => JSON.parse(answerToJson(answer, part))
+  return {
+    push: async (principal, request) => parse(await run(principal, decodeRequest(request, 'push')), 'push'),
+    sync: async (principal, request) => parse(await run(principal, decodeRequest(request, 'sync')), 'sync'),
+    pull: async (principal, { cursor = null, limit } = {}) => {
+      const from = cursor === null ? null : parseCursor(cursor)
+      return parse(await run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit: decodeLimit(limit) }), 'pull')
+    },
+  }
+}

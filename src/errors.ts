@@ -1,0 +1,66 @@
+/** Every way a request can fail as a whole: its code, its HTTP status, its title, and whether sending it again can help. */
+export const problems = {
+  malformed: { status: 400, title: 'The request is malformed', retryable: false },
+  invalid_cursor: { status: 400, title: 'The cursor cannot be read', retryable: false },
+  unauthorized: { status: 401, title: 'The request needs a valid token', retryable: false },
+  no_scope: { status: 403, title: 'The token grants no scope', retryable: false },
+  not_found: { status: 404, title: 'There is nothing here', retryable: false },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
+  resync: { status: 410, title: 'The cursor is from another history', retryable: false },
+  body_too_large: { status: 413, title: 'The request is too large', retryable: false },
+  too_many_changes: { status: 413, title: 'The change set holds too many changes', retryable: false },
+  unsupported_media_type: { status: 415, title: 'The body must be JSON', retryable: false },
+  atomic_scopes: { status: 422, title: 'An atomic change set must be of one scope', retryable: false },
+  atomic_rejected: { status: 422, title: 'A change of an atomic change set was rejected', retryable: false },
+  internal: { status: 500, title: 'The server failed', retryable: true },
+  unavailable: { status: 503, title: 'The database does not answer', retryable: true },
+} as const
+
+export type ProblemCode = keyof typeof problems
+
+/** A request that failed as a whole. `detail` is shown to the caller: it must hold no SQL, no value and no token. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  /** Members beside those of RFC 9457, such as `index` and `error` of an atomic change set. */
+  readonly members: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: { members?: Record<string, unknown>; headers?: Record<string, string>; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: more.cause })
+    this.name = 'Problem'
+    this.code = code
+    this.members = more.members ?? {}
+    this.headers = more.headers ?? {}
+  }
+}
+
+/** Why one change was rejected. */
+export type RejectionCode =
+  | 'invalid_change'
+  | 'unknown_table'
+  | 'unknown_op'
+  | 'unknown_column'
+  | 'missing_column'
+  | 'invalid_id'
+  | 'invalid_value'
+  | 'invalid_stamp'
+  | 'clock_ahead'
+  | 'forbidden_scope'
+  | 'row_missing'
+  | 'constraint'
+  | 'too_large'
+
+/** The error of one rejected change, as it goes over the wire. The same change again would be rejected again. */
+export interface Rejection {
+  readonly code: RejectionCode
+  readonly detail: string
+  readonly retryable: false
+}
+
+export function rejection(code: RejectionCode, detail: string): Rejection {
+  return { code, detail, retryable: false }
+}

@@ -1,0 +1,90 @@
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { Problem } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { StoreFault } from '../stores/store.ts'
+import type { Access, Principal } from '../sync/authorize.ts'
+import { isObject } from '../sync/change.ts'
+import { isName } from '../sync/text.ts'
+
+export interface AuthOptions {
+  /** HS256 secret, 32 bytes or more. Either this or `jwksUrl`. */
+  readonly secret?: string
+  /** Where the issuer publishes its public keys. */
+  readonly jwksUrl?: string
+  readonly issuer?: string
+  readonly audience?: string
+  /** The scopes of a verified token, first the one that changes without a scope go to. */
+  readonly scopesOf?: (claims: JWTPayload) => Iterable<readonly [scope: string, access: Access]>
+}
+
+export type Authenticate = (authorization: string | undefined) => Promise<Principal>
+
+/** The tolerated difference of clocks, in seconds. */
+const leewaySeconds = 30
+/** Public keys only: a public key can then never be taken for an HS256 secret. */
+const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+
+/**
+ * Verifies `Authorization: Bearer <JWT>`. The algorithms are pinned to the kind of key, `exp` and `sub` are required,
+ * `iss` and `aud` are checked where they are set.
+ *
+ * @throws TypeError at once where neither or both kinds of key are given
+ */
+export function createAuthenticate({ secret, jwksUrl, issuer, audience, scopesOf = defaultScopes }: AuthOptions): Authenticate {
+  if ((secret === undefined) === (jwksUrl === undefined)) throw new TypeError('Give either a secret or a jwksUrl')
+  const key: Uint8Array | JWTVerifyGetKey = secret !== undefined ? new TextEncoder().encode(secret) : createRemoteJWKSet(new URL(jwksUrl ?? ''))
+  const options = {
+    algorithms: secret !== undefined ? ['HS256'] : asymmetric,
+    requiredClaims: ['exp', 'sub'],
+    clockTolerance: leewaySeconds,
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  }
+  return async (authorization) => {
+    const token = authorization === undefined ? undefined : /^Bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1]
+    if (token === undefined) throw unauthorized('Send the header Authorization: Bearer <token>.', authorization !== undefined)
+    const claims = await verify(token, key, options)
+    if (typeof claims.sub !== 'string' || claims.sub === '') throw unauthorized('The token needs the claim sub, text.', true)
+    const scopes = new Map<string, Access>()
+    for (const [scope, access] of scopesOf(claims)) {
+      if (isName(scope, limits.scopeLengthMax) && scopes.get(scope) !== 'write') scopes.set(scope, access)
+    }
+    return { subject: claims.sub, scopes }
+  }
+}
+
+/** The issuer's fault, not the token's. */
+const keySetFaults = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
+
+async function verify(token: string, key: Uint8Array | JWTVerifyGetKey, options: object): Promise<JWTPayload> {
+  try {
+    const { payload } = typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options)
+    return payload
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) throw unauthorized('The token has expired. Get a new one.', true)
+    if (error instanceof errors.JWTClaimValidationFailed) throw unauthorized(`The claim ${error.claim} of the token is missing or wrong.`, true)
+    if (!(error instanceof errors.JOSEError) || keySetFaults.includes(error.code)) {
+      throw new StoreFault('transient', { message: 'the key set cannot be fetched', cause: error })
+    }
+    throw unauthorized('The token or its signature is not valid.', true)
+  }
+}
+
+/** `sub`, and then the claim `scopes`: texts, or `{ "id", "access": "read" }`. */
+function defaultScopes({ sub, scopes = [] }: JWTPayload): (readonly [string, Access])[] {
+  if (!Array.isArray(scopes)) throw unauthorized('The claim scopes must be an array.', true)
+  const granted = scopes.map((entry: unknown): readonly [string, Access] => {
+    if (typeof entry === 'string') return [entry, 'write']
+    if (isObject(entry) && typeof entry.id === 'string') {
+      const { access = 'write' } = entry
+      if (access === 'read' || access === 'write') return [entry.id, access]
+    }
+    throw unauthorized('Each of the claim scopes must be text or { "id", "access": "read" or "write" }.', true)
+  })
+  return [[sub ?? '', 'write'], ...granted]
+}
+
+function unauthorized(detail: string, sent: boolean): Problem {
+  const challenge = sent ? 'Bearer realm="driftline", error="invalid_token"' : 'Bearer realm="driftline"'
+  return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': challenge } })
+}

@@ -1,0 +1,39 @@
+/**
+ * Every limit of driftline, in one frozen table. The README repeats it, and `test/limits.test.ts` holds each
+ * entry at the limit and one past it.
+ */
+export const limits = Object.freeze({
+  /** Bytes of a request body, as it arrives. Beyond: 413. */
+  bodyBytesMax: 4 * 1024 * 1024,
+  /** Changes of one change set. Beyond: 413. */
+  changesMax: 5_000,
+  /** Bytes of one change, as compact UTF-8 JSON. Beyond: the change is rejected `too_large`. */
+  changeBytesMax: 1024 * 1024,
+  /** Rows of one page, over all scopes and tables. Outside 1 to this: 400. */
+  pageRowsMax: 5_000,
+  /** Rows of a page when the request names no limit; also the rows between two cursor lines of a stream. */
+  pageRowsDefault: 1_000,
+  /** Bytes that the text columns of one page and scope hold before the page ends early with `more: true`. */
+  pageBytesMax: 4 * 1024 * 1024,
+  /** Characters (code points) of an id. */
+  idLengthMax: 128,
+  /** Characters (code points) of a scope. */
+  scopeLengthMax: 128,
+  /** Characters of a client name. */
+  clientLengthMax: 64,
+  /** Levels of arrays and objects inside a `json` value. */
+  jsonDepthMax: 100,
+  /** The least stamp, in microseconds: 2000-01-01T00:00:00Z. */
+  stampMin: 946_684_800_000_000,
+  /** How far a stamp may lie ahead of the server's clock. A setting: `CLOCK_DRIFT_MS_MAX`. */
+  clockDriftMsMax: 5 * 60_000,
+  /** How long one round trip to the database may take before it is given up with a 503. */
+  databaseMsMax: 10_000,
+  /** Scopes that are read side by side for one request. */
+  scopesAtOnceMax: 6,
+  /** Tables of a schema, and columns of a table. */
+  tablesMax: 100,
+  columnsMax: 200,
+})
+
+export type Limits = typeof limits

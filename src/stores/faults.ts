@@ -1,0 +1,41 @@
+import { markerIn, StoreFault } from './store.ts'
+
+/** SQLSTATE classes and codes after which the same rows would be refused again. */
+const refusedStates = /^(22|23|44|P0001|54)/
+/** Lost against another transaction: serialization failure, deadlock. */
+const conflictStates = /^(40001|40P01)$/
+/** Away, restarting, out of connections, disk, memory or time, read only during a failover. */
+const transientStates = /^(08|53|57|58|55P03|25006|40|XX000)/
+
+/** What a Postgres error means, whichever driver brought it. No code: the connection broke. */
+export function postgresFault(error: unknown): StoreFault {
+  if (error instanceof StoreFault) return error
+  const { message, code } = readError(error)
+  const marker = markerIn(message)
+  if (marker) return new StoreFault('aborted', { message, code, marker })
+  const more = { message, code, cause: error }
+  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return new StoreFault('transient', more)
+  if (conflictStates.test(code)) return new StoreFault('conflict', more)
+  if (transientStates.test(code)) return new StoreFault('transient', more)
+  return new StoreFault(refusedStates.test(code) ? 'refused' : 'broken', more)
+}
+
+const refusedCodes = /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/
+const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|INTERRUPT|READONLY|NOTADB|CORRUPT)/
+
+/** What a libSQL error means, from the file or over HTTP. Codes that do not begin with SQLITE_ are the network's. */
+export function sqliteFault(error: unknown): StoreFault {
+  if (error instanceof StoreFault) return error
+  const { message, code } = readError(error)
+  const marker = markerIn(message)
+  if (marker) return new StoreFault('aborted', { message, code, marker })
+  const more = { message, code, cause: error }
+  if (code === undefined || !code.startsWith('SQLITE_')) return new StoreFault('transient', more)
+  if (transientCodes.test(code)) return new StoreFault('transient', more)
+  return new StoreFault(refusedCodes.test(code) ? 'refused' : 'broken', more)
+}
+
+function readError(error: unknown): { message: string; code: string | undefined } {
+  const { message = '', code } = (typeof error === 'object' && error !== null ? error : {}) as { message?: string; code?: unknown }
+  return { message: String(message), code: typeof code === 'string' ? code : undefined }
+}

@@ -1,0 +1,39 @@
+import type { Client, InStatement, ResultSet } from '@libsql/client/web'
+import type { Statement } from '../dialects/dialect.ts'
+import { sqlite } from '../dialects/sqlite.ts'
+import { sqliteFault } from './faults.ts'
+import type { Cells, Store } from './store.ts'
+
+/**
+ * libSQL over HTTP: Turso, or any sqld. The client comes from `@libsql/client/web`; `batch` is one request. Give it a
+ * `fetch` with a deadline, see `fetchWithin`.
+ */
+export function libsqlStore(client: Client): Store {
+  return {
+    dialect: sqlite,
+    async batch(_scope, statements) {
+      try {
+        return toCells(await client.batch(statements.map(toInStatement), 'write'))
+      } catch (error) {
+        throw sqliteFault(error)
+      }
+    },
+    async close() {
+      client.close()
+    },
+  }
+}
+
+/** A JavaScript number would be bound as REAL; every number of a statement is an integer, so bind it as one. */
+export function toInStatement({ sql, params }: Statement): InStatement {
+  return { sql, args: params.map((value) => (typeof value === 'number' ? BigInt(value) : value)) }
+}
+
+export function toCells(results: readonly ResultSet[]): Cells[][] {
+  return results.map(({ rows }) => rows.map((row) => Array.from(row as unknown as ArrayLike<string | number | null>)))
+}
+
+/** A `fetch` that gives up after `ms` milliseconds, answer included. */
+export function fetchWithin(ms: number): typeof fetch {
+  return (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(ms) })
+}

@@ -1,0 +1,23 @@
+import { neon } from '@neondatabase/serverless'
+import { postgres } from '../dialects/postgres.ts'
+import { limits } from '../limits.ts'
+import { postgresFault } from './faults.ts'
+import type { Cells, Store } from './store.ts'
+
+/** Neon over HTTP, from any edge: one request is one transaction. */
+export function neonStore(url: string): Store {
+  const sql = neon(url, { arrayMode: true })
+  return {
+    dialect: postgres,
+    async batch(_scope, statements) {
+      try {
+        const queries = statements.map((statement) => sql.query(statement.sql, [...statement.params]))
+        const signal = AbortSignal.timeout(limits.databaseMsMax)
+        return (await sql.transaction(queries, { isolationLevel: 'ReadCommitted', fetchOptions: { signal } })) as Cells[][]
+      } catch (error) {
+        throw postgresFault(error)
+      }
+    },
+    async close() {},
+  }
+}

@@ -1,0 +1,57 @@
+import { type Dialect, type Marker, markers, type Statement } from '../dialects/dialect.ts'
+
+/** A value of a row as a store gives it: integers may come as text, booleans as 0 and 1. */
+export type Cell = string | number | boolean | null
+export type Cells = readonly Cell[]
+
+/** Moves statements to a database. */
+export interface Store {
+  readonly dialect: Dialect
+  /**
+   * Runs the statements in order, all or none, at READ COMMITTED or stricter per statement, in ONE network round trip,
+   * and gives the rows of each. Fails with a `StoreFault` only; after one nothing was applied, except that a connection
+   * lost during the commit may have applied all of it.
+   */
+  batch(scope: string, statements: readonly Statement[]): Promise<Cells[][]>
+  close(): Promise<void>
+}
+
+/**
+ * `aborted`: a statement raised its marker. `refused`: the database does not take these rows (a constraint of the
+ * user's own). `conflict`: it lost against another transaction, the same again may work at once. `transient`: it is
+ * away, slow, full or overloaded. `broken`: anything else, such as a missing table.
+ */
+export type FaultKind = 'aborted' | 'refused' | 'conflict' | 'transient' | 'broken'
+
+export class StoreFault extends Error {
+  readonly kind: FaultKind
+  readonly marker: Marker | undefined
+
+  /** `message` may hold SQL or values: it is for a debugger, never for an answer or a log. `code` is safe. */
+  constructor(kind: FaultKind, more: { message: string; code?: string | undefined; marker?: Marker | undefined; cause?: unknown }) {
+    super(more.message, { cause: more.cause })
+    this.name = 'StoreFault'
+    this.kind = kind
+    this.marker = more.marker
+    this.code = more.code
+  }
+  readonly code: string | undefined
+}
+
+/** The marker that a driver's message quotes, where a statement raised one. */
+export function markerIn(message: string): Marker | undefined {
+  return markers.find((marker) => message.includes(marker))
+}
+
+/** Runs a batch again after a conflict, a few times, a little later each time. */
+export async function retryConflicts<Result>(run: () => Promise<Result>, random: () => number = Math.random): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await run()
+    } catch (fault) {
+      if (!(fault instanceof StoreFault) || fault.kind !== 'conflict') throw fault
+      if (tries === 5) throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+      await new Promise((resolve) => setTimeout(resolve, random() * 10 * 2 ** tries))
+    }
+  }
+}

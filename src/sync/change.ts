@@ -1,0 +1,113 @@
+import { type Rejection, rejection } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Op } from './stamp.ts'
+import type { Schema, Table } from './table.ts'
+import { isName, utf8Length } from './text.ts'
+
+/** A change that has the form of the contract. */
+export interface Change {
+  /** Its place in the change set, which its verdict keeps. */
+  readonly index: number
+  /** As the change names it; the stage `authorize` decides. */
+  readonly scope: string | undefined
+  readonly table: Table
+  readonly op: Op
+  readonly id: string
+  /** Microseconds since 1970. */
+  readonly at: number
+  /** A value for each column of the table. `undefined`: a patch leaves the column as it is. All `null` in a delete. */
+  readonly values: readonly unknown[]
+}
+
+export interface DecodeContext {
+  readonly schema: Schema
+  /** The server's time in microseconds. */
+  readonly now: number
+  readonly clockDriftMsMax: number
+  /** Whether a change can be beyond its limit at all: a small body spares the measuring. */
+  readonly measure: boolean
+}
+
+export type Decoded = { readonly change: Change; readonly error?: never } | { readonly error: Rejection; readonly change?: never }
+
+const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
+
+/** Decodes one change. What is wrong with it is its own rejection and touches no other change (P12). */
+export function decodeChange(input: unknown, index: number, context: DecodeContext): Decoded {
+  if (!isObject(input)) return reject('invalid_change', 'A change must be an object.')
+  if (context.measure && utf8Length(JSON.stringify(input)) > limits.changeBytesMax) {
+    return reject('too_large', `A change may be ${limits.changeBytesMax} bytes of JSON at most.`)
+  }
+  for (const member of Object.keys(input)) {
+    if (!members.has(member)) {
+      return reject('invalid_change', `A change has no member ${quote(member)}. It has table, op, id, at, row and scope.`)
+    }
+  }
+  const table = typeof input.table === 'string' ? context.schema.tablesByName.get(input.table) : undefined
+  if (!table) return reject('unknown_table', `"table" must be one of ${[...context.schema.tablesByName.keys()].join(', ')}.`)
+  const { op, id, at, scope } = input
+  if (op !== 'put' && op !== 'patch' && op !== 'delete') return reject('unknown_op', '"op" must be put, patch or delete.')
+  if (!isName(id, limits.idLengthMax)) {
+    return reject('invalid_id', `"id" must be text of 1 to ${limits.idLengthMax} characters without control characters.`)
+  }
+  const stampFault = checkStamp(at, context)
+  if (stampFault) return stampFault
+  if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')
+  const values = decodeRow(table, op, input)
+  return 'error' in values ? values : { change: { index, scope, table, op, id, at: at as number, values } }
+}
+
+/** Nothing is clamped: a clamp would lose edits silently. */
+function checkStamp(at: unknown, { now, clockDriftMsMax }: DecodeContext): { error: Rejection } | undefined {
+  if (!Number.isSafeInteger(at) || (at as number) < limits.stampMin) {
+    return reject('invalid_stamp', '"at" must be an integer of microseconds since 1970, not before the year 2000.')
+  }
+  if ((at as number) <= now + clockDriftMsMax * 1000) return undefined
+  const bound = `${clockDriftMsMax / 1000} seconds`
+  return reject('clock_ahead', `"at" lies more than ${bound} ahead of the server. Set the clock by "now" and stamp the change again.`)
+}
+
+function decodeRow(table: Table, op: Op, input: Record<string, unknown>): { error: Rejection } | readonly unknown[] {
+  const { row } = input
+  if (op === 'delete') {
+    return 'row' in input ? reject('invalid_change', 'A delete has no "row".') : table.columns.map(() => null)
+  }
+  if (!isObject(row)) return reject('invalid_change', `A ${op} needs "row", an object.`)
+  const names = Object.keys(row)
+  for (const name of names) {
+    if (!table.places.has(name)) return reject('unknown_column', `The table ${table.name} has no column ${quote(name)}.`)
+  }
+  if (op === 'patch' && names.length === 0) return reject('invalid_change', 'A patch needs at least one column in "row".')
+  const values: unknown[] = []
+  for (const { name, nullable, default: fallback, check } of table.columns) {
+    if (!Object.hasOwn(row, name)) {
+      if (op === 'patch') values.push(undefined)
+      else if (fallback !== undefined) values.push(fallback)
+      else if (nullable) values.push(null)
+      else return reject('missing_column', `A put into ${table.name} needs the column ${name}.`)
+      continue
+    }
+    const value = row[name]
+    if (value === null) {
+      if (!nullable) return reject('invalid_value', `${table.name}.${name} must not be null.`)
+    } else {
+      const fault = check(value)
+      if (fault) return reject('invalid_value', `${table.name}.${name} must be ${fault}.`)
+    }
+    values.push(value)
+  }
+  return values
+}
+
+function reject(...fault: Parameters<typeof rejection>): { error: Rejection } {
+  return { error: rejection(...fault) }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Names an unknown member: as JSON and cut, since it is the caller's text. */
+export function quote(name: string): string {
+  return JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}…` : name)
+}

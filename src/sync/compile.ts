@@ -1,0 +1,123 @@
+import type { Dialect, Statement } from '../dialects/dialect.ts'
+import { idFields, type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
+import { limits } from '../limits.ts'
+import type { Change } from './change.ts'
+import type { RowWrite } from './coalesce.ts'
+import { type CursorEntry, cursorFloor } from './cursor.ts'
+import type { Return } from './request.ts'
+import type { Schema } from './table.ts'
+
+/** All SQL of a schema in one dialect. */
+export interface Sql {
+  readonly dialect: Dialect
+  readonly tables: readonly TableSql[]
+  readonly scope: ScopeSql
+}
+
+export function compileSchema(schema: Schema, dialect: Dialect): Sql {
+  return {
+    dialect,
+    tables: schema.tables.map((table) => tableSql(dialect, table)),
+    scope: scopeSql(dialect, schema, limits.pageBytesMax),
+  }
+}
+
+/** What the rows of a statement are to `reconcile`. */
+export type Role =
+  | { readonly kind: 'head' | 'page' | 'guard' }
+  | { readonly kind: 'states' | 'results'; readonly table: string; readonly pass: number }
+
+export type Planned = Statement & { readonly role: Role }
+
+/** What a page of one scope begins from. `undefined`: the scope bootstraps. */
+export interface PageWish {
+  readonly entry: CursorEntry | undefined
+  readonly limit: number
+}
+
+export interface PushWish {
+  readonly client: string
+  readonly return: Return
+  readonly atomic: boolean
+  /** Drawn at random; becomes the scope's incarnation if this write is its first. */
+  readonly incarnation: string
+  /** The scope's part of the request's cursor, which gates the write. */
+  readonly entry: CursorEntry | undefined
+  /** Undo everything at the end: the batch only finds out whether the database would take it. */
+  readonly probe: boolean
+}
+
+/**
+ * The statements of one scope's part of a change set, for one batch: lock the scope, check the cursor, write the tables
+ * pass by pass, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres.
+ */
+export function compilePush(sql: Sql, scope: string, passes: readonly (readonly RowWrite[])[], wish: PushWish, page?: PageWish): Planned[] {
+  const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
+  const plan: Planned[] = [{ sql: sql.scope.lock, params: [scope, wish.incarnation, n], role: { kind: 'head' } }]
+  if (wish.entry) {
+    const { incarnation } = wish.entry
+    plan.push({ sql: sql.scope.gate, params: [scope, incarnation, cursorFloor(wish.entry), n], role: { kind: 'guard' } })
+  }
+  for (const [pass, rows] of passes.entries()) {
+    for (const table of sql.tables) {
+      const written = rows.filter((row) => row.table === table.table)
+      if (written.length > 0) plan.push(...compileTable(sql.dialect, table, scope, n, pass, written, wish))
+    }
+  }
+  if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
+  else if (page) plan.push(compilePage(sql, scope, page, n))
+  return plan
+}
+
+function compileTable(dialect: Dialect, sql: TableSql, scope: string, n: number, pass: number, rows: readonly RowWrite[], wish: PushWish): Planned[] {
+  const plan: Planned[] = []
+  const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table.name, pass })
+  const ids = (of: readonly RowWrite[]) => dialect.encodeRows(idFields, of.map(({ id }) => [id]))
+  const folded = rows.filter(({ alone }) => !alone)
+  // Ids in one order everywhere: without it, writers beside driftline could deadlock with this statement.
+  const based = rows.filter(({ base }) => base).sort((a, b) => (a.id < b.id ? -1 : 1))
+  const patched = rows.filter(({ patch }) => patch).sort((a, b) => (a.id < b.id ? -1 : 1))
+  if (folded.length > 0) plan.push({ sql: sql.states, params: [scope, ids(folded)], role: role('states') })
+  if (wish.atomic) {
+    const steps = rows.flatMap(patchSteps)
+    if (steps.length > 0) {
+      plan.push({ sql: sql.missing, params: [scope, wish.client, dialect.encodeRows(stepFields, steps)], role: { kind: 'guard' } })
+    }
+  }
+  if (based.length > 0) {
+    const values = based.map(({ id, ordinal, base }) => [id, ordinal, base?.at, base?.op === 'delete', ...(base?.values ?? [])])
+    const brief = wish.return === 'lost' && folded.length === 0
+    plan.push({ sql: brief ? sql.upsertBrief : sql.upsert, params: [scope, wish.client, dialect.encodeRows(sql.rowFields, values), n], role: role('results') })
+  }
+  if (patched.length > 0) {
+    const values = patched.map(({ id, ordinal, table, patch }) => [
+      id,
+      ordinal,
+      patch?.at,
+      ...table.columns.flatMap((_, place) => {
+        const set = patch?.columns.get(place)
+        return set ? [set.value, set.at] : [null, null]
+      }),
+    ])
+    plan.push({ sql: sql.update, params: [scope, wish.client, dialect.encodeRows(sql.patchFields, values), n], role: role('results') })
+  }
+  const unseen = dialect.returnsLosers ? patched.filter(({ base }) => !base) : rows
+  if (unseen.length > 0) plan.push({ sql: sql.losers, params: [scope, ids(unseen), n], role: role('results') })
+  return plan
+}
+
+/** The patches of a row that could find no row, each with the put or delete before it in the change set. */
+function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
+  const steps: unknown[][] = []
+  let before: Change | undefined
+  for (const change of changes) {
+    if (change.op !== 'patch') before = change
+    else if (before?.at !== change.at) steps.push([id, ordinal, change.at, before?.at, before && before.op === 'delete'])
+  }
+  return steps
+}
+
+/** One statement: a page of one scope, without the last `n` positions, which the same transaction took. */
+export function compilePage(sql: Sql, scope: string, { entry, limit }: PageWish, n = 0): Planned {
+  return { sql: sql.scope.page, params: [scope, entry?.position ?? 0, entry?.start ?? null, n, limit], role: { kind: 'page' } }
+}

@@ -1,0 +1,76 @@
+import { resolveMarks } from '../dialects/dialect.ts'
+import type { Cells } from '../stores/store.ts'
+import type { CursorEntry, ScopeHead } from './cursor.ts'
+
+/** What one scope's page statement gave. */
+export interface ScopePage {
+  /** Undefined: the scope was never written. */
+  readonly head: ScopeHead | undefined
+  readonly count: number
+  /** Position of the last row, where there is one. */
+  readonly last: number
+  /** The changes, JSON text between commas. */
+  readonly rows: string
+  readonly more: boolean
+}
+
+/** Reads the row of a page statement; no row: a scope that was never written. */
+export function parsePage([row]: readonly Cells[]): ScopePage {
+  if (!row) return { head: undefined, count: 0, last: 0, rows: '', more: false }
+  const [, , , count, last, rows, more] = row
+  return { head: parseHead([row]), count: Number(count), last: Number(last ?? 0), rows: resolveMarks(String(rows ?? '')), more: Number(more) === 1 }
+}
+
+/** Reads incarnation, position and watermark, the first three columns of a lock or page statement. */
+export function parseHead([row]: readonly Cells[]): ScopeHead | undefined {
+  if (!row) return undefined
+  const [incarnation, position, watermark] = row
+  return { incarnation: String(incarnation), position: Number(position), watermark: Number(watermark) }
+}
+
+/** A page over all scopes of a request. */
+export interface Page {
+  /** Each scope's changes in position order, JSON text between commas. */
+  readonly rows: string
+  readonly cursor: ReadonlyMap<string, CursorEntry>
+  readonly more: boolean
+}
+
+/**
+ * Lays the pages of several scopes together, in order, up to `limit` rows. A scope that does not fit is cut, or waits
+ * with its cursor where it was, so the cursor is never beyond what was handed out (P3) and never before what came in (P4).
+ */
+export function joinPages(scopes: readonly { scope: string; entry: CursorEntry | undefined; page: ScopePage | undefined }[], limit: number): Page {
+  const cursor = new Map<string, CursorEntry>()
+  const rows: string[] = []
+  let more = false
+  let left = limit
+  for (const { scope, entry, page } of scopes) {
+    const part = page && left > 0 ? cutPage(page, left) : undefined
+    if (!part || (part.count === 0 && part.more)) {
+      more = true
+      if (entry) cursor.set(scope, entry)
+      continue
+    }
+    left -= part.count
+    if (part.count > 0) rows.push(part.rows)
+    more ||= part.more
+    cursor.set(scope, advance(entry, part))
+  }
+  return { rows: rows.join(','), cursor, more }
+}
+
+/** Past the last row, or past everything, this request's own rows included, where nothing was left behind. */
+function advance(entry: CursorEntry | undefined, { head, last, more }: ScopePage): CursorEntry {
+  if (!head) return entry ?? { incarnation: null, position: 0, start: 0 }
+  const position = more ? last : head.position
+  const start = entry ? entry.start : head.position
+  return { incarnation: head.incarnation, position, start: start > position ? start : 0 }
+}
+
+/** The first rows of a page. What JavaScript writes again is what the database wrote, byte for byte (P7). */
+function cutPage(page: ScopePage, left: number): ScopePage {
+  if (page.count <= left) return page
+  const kept = (JSON.parse(`[${page.rows}]`) as { position: number }[]).slice(0, left)
+  return { ...page, count: kept.length, last: kept.at(-1)?.position ?? 0, rows: kept.map((row) => JSON.stringify(row)).join(','), more: true }
+}

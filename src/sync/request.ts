@@ -1,0 +1,57 @@
+import { Problem } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { isObject, quote } from './change.ts'
+import { type Cursor, parseCursor } from './cursor.ts'
+
+/** How much of the rows that were written the verdicts repeat. */
+export type Return = 'all' | 'lost'
+
+/** A request that has the form of the contract; its changes are decoded one by one, later. */
+export interface SyncRequest {
+  readonly client: string
+  readonly changes: readonly unknown[]
+  readonly atomic: boolean
+  readonly return: Return
+  /** Absent: no changes are asked for. Null: from the beginning. */
+  readonly cursor?: Cursor | null
+  readonly limit: number
+}
+
+const pushMembers = ['client', 'changes', 'atomic', 'return', 'cursor']
+const syncMembers = [...pushMembers, 'limit']
+
+/** Decodes the body of a sync, or of a push, whose cursor is only checked. Throws a `Problem` that names the member. */
+export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest {
+  if (!isObject(body)) throw malformed('The body must be a JSON object.')
+  const known = half === 'sync' ? syncMembers : pushMembers
+  for (const member of Object.keys(body)) {
+    if (!known.includes(member)) throw malformed(`A ${half} has no member ${quote(member)}. It has ${known.join(', ')}.`)
+  }
+  const { client, changes = [], atomic = false, return: returned = 'all', cursor, limit } = body
+  if (typeof client !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(client)) {
+    throw malformed(`"client" must be 1 to ${limits.clientLengthMax} of the characters A-Z a-z 0-9 _ and -.`)
+  }
+  if (!Array.isArray(changes)) throw malformed('"changes" must be an array.')
+  if (changes.length > limits.changesMax) {
+    throw new Problem('too_many_changes', `A change set holds ${limits.changesMax} changes at most. Send the rest in another one.`)
+  }
+  if (typeof atomic !== 'boolean') throw malformed('"atomic" must be true or false.')
+  if (returned !== 'all' && returned !== 'lost') throw malformed('"return" must be all or lost.')
+  const request = { client, changes, atomic, return: returned, limit: decodeLimit(limit) } as const
+  if (cursor === undefined) return request
+  if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
+  return { ...request, cursor: cursor === null ? null : parseCursor(cursor) }
+}
+
+/** The rows of a page: a whole number within the limits, the default where none is given. */
+export function decodeLimit(limit: unknown): number {
+  if (limit === undefined) return limits.pageRowsDefault
+  if (!Number.isInteger(limit) || (limit as number) < 1 || (limit as number) > limits.pageRowsMax) {
+    throw malformed(`"limit" must be a whole number from 1 to ${limits.pageRowsMax}.`)
+  }
+  return limit as number
+}
+
+export function malformed(detail: string): Problem {
+  return new Problem('malformed', detail)
+}

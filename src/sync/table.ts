@@ -1,0 +1,151 @@
+import { limits } from '../limits.ts'
+import { type ColumnType, type JsonValue, type ValueCheck, type ValueRules, valueCheck } from './value.ts'
+
+/** One declared column. `Value` is what a row holds, `Optional` whether a put may leave it out. */
+export interface Column<Value = unknown, Optional extends boolean = boolean> {
+  readonly type: ColumnType
+  readonly nullable: boolean
+  /** What a put that leaves the column out writes. Absent: NULL where nullable, else the change is rejected. */
+  readonly default?: Value
+  readonly rules: ValueRules
+  /** Never set: carries `Optional` to the row types. */
+  readonly optional?: Optional
+}
+
+interface Common<Value> {
+  readonly nullable?: true
+  readonly default?: Value
+}
+interface TextOptions<Value extends string> extends Common<Value> {
+  readonly maxLength?: number
+  readonly oneOf?: readonly Value[]
+}
+type Known<Options, Allowed> = Options & { readonly [K in Exclude<keyof Options, keyof Allowed>]: never }
+type ColumnOf<Value, Options> = Options extends { nullable: true }
+  ? Column<Value | null, true>
+  : Column<Value, Options extends { default: unknown } ? true : false>
+
+export function text<const Value extends string = string, const O extends TextOptions<Value> = TextOptions<Value>>(
+  options?: Known<O, TextOptions<string>> & { readonly oneOf?: readonly Value[] },
+): ColumnOf<O extends { oneOf: readonly (infer One)[] } ? One : string, O> {
+  return column('text', options)
+}
+/** Safe integers: bigint in Postgres, INTEGER in SQLite. */
+export function integer<const O extends Common<number> = object>(options?: Known<O, Common<number>>): ColumnOf<number, O> {
+  return column('integer', options)
+}
+/** Finite doubles: double precision in Postgres, REAL in SQLite. */
+export function real<const O extends Common<number> = object>(options?: Known<O, Common<number>>): ColumnOf<number, O> {
+  return column('real', options)
+}
+export function boolean<const O extends Common<boolean> = object>(options?: Known<O, Common<boolean>>): ColumnOf<boolean, O> {
+  return column('boolean', options)
+}
+/** Any JSON value but a bare null, kept as its compact text. */
+export function json<const O extends Common<JsonValue> = object>(options?: Known<O, Common<JsonValue>>): ColumnOf<JsonValue, O> {
+  return column('json', options)
+}
+/** A time in UTC with milliseconds, `2026-01-31T08:30:00.000Z`: timestamptz in Postgres, TEXT in SQLite. */
+export function timestamp<const O extends Common<string> = object>(options?: Known<O, Common<string>>): ColumnOf<string, O> {
+  return column('timestamp', options)
+}
+/** A UUID in lower case: uuid in Postgres, TEXT in SQLite. */
+export function uuid<const O extends Common<string> = object>(options?: Known<O, Common<string>>): ColumnOf<string, O> {
+  return column('uuid', options)
+}
+/** Bytes, as base64url without padding on the wire: bytea in Postgres, BLOB in SQLite. */
+export function bytes<const O extends Common<string> = object>(options?: Known<O, Common<string>>): ColumnOf<string, O> {
+  return column('bytes', options)
+}
+
+function column<Result>(type: ColumnType, options: object = {}): Result {
+  const allowed = type === 'text' ? ['nullable', 'default', 'maxLength', 'oneOf'] : ['nullable', 'default']
+  for (const key of Object.keys(options)) {
+    if (!allowed.includes(key)) throw new TypeError(`${type}() has no option ${key}; it takes ${allowed.join(', ')}`)
+  }
+  const { nullable = false, ...rest } = options as { nullable?: boolean; default?: unknown } & ValueRules
+  const rules: ValueRules = { maxLength: rest.maxLength, oneOf: rest.oneOf }
+  if (rest.default === undefined) return { type, nullable, rules } as Result
+  if (nullable) throw new TypeError(`${type}(): a column is nullable or has a default, not both`)
+  const fault = valueCheck(type, rules)(rest.default)
+  if (fault) throw new TypeError(`${type}(): the default must be ${fault}`)
+  return { type, nullable, rules, default: rest.default } as Result
+}
+
+export type TableColumns = { readonly [column: string]: Column }
+export type SchemaTables = { readonly [table: string]: TableColumns }
+
+/** A column as the stages use it. `key` is its short name inside a JSON parameter. */
+export interface TableColumn {
+  readonly name: string
+  readonly type: ColumnType
+  readonly nullable: boolean
+  readonly default: unknown
+  readonly key: string
+  readonly check: ValueCheck
+}
+
+export interface Table {
+  readonly name: string
+  readonly columns: readonly TableColumn[]
+  /** Place of a column in `columns` by its name. A map, so that `__proto__` and friends are plain unknown names. */
+  readonly places: ReadonlyMap<string, number>
+}
+
+/** All synced tables. The type parameter carries the declaration to the row types. */
+export interface Schema<Tables extends SchemaTables = SchemaTables> {
+  readonly tables: readonly Table[]
+  readonly tablesByName: ReadonlyMap<string, Table>
+  /** Never set: carries `Tables` to the row types. */
+  readonly declared?: Tables
+}
+
+/** A row as it is pulled: every column. */
+export type Row<S extends Schema, Name extends TableName<S>> = { [C in keyof Declared<S>[Name]]: ValueOf<Declared<S>[Name][C]> }
+/** The row of a put: a column that is nullable or has a default may be left out. */
+export type PutRow<S extends Schema, Name extends TableName<S>> = {
+  [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, false> ? C : never]: ValueOf<Declared<S>[Name][C]>
+} & {
+  [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, true> ? C : never]?: ValueOf<Declared<S>[Name][C]>
+}
+/** The row of a patch: the columns that change. */
+export type PatchRow<S extends Schema, Name extends TableName<S>> = Partial<Row<S, Name>>
+export type TableName<S extends Schema> = keyof Declared<S> & string
+type Declared<S extends Schema> = S extends Schema<infer Tables> ? Tables : never
+type ValueOf<C> = C extends Column<infer Value, boolean> ? Value : never
+
+/** The columns that driftline keeps beside the user's own. */
+export const systemColumns = ['scope', 'id', 'updated_at', 'updated_by', 'deleted', 'position', 'created_position'] as const
+
+/**
+ * Declares the synced tables. Names are lower case with digits and underscores, so that no database folds or
+ * quotes them differently. Throws a `TypeError` that says what to write instead.
+ */
+export function defineSchema<const Tables extends SchemaTables>(declared: Tables): Schema<Tables> {
+  const tables = Object.entries(declared).map(([name, columns]) => defineTable(name, columns))
+  if (tables.length === 0 || tables.length > limits.tablesMax) {
+    throw new TypeError(`A schema has 1 to ${limits.tablesMax} tables`)
+  }
+  return Object.freeze({ tables, tablesByName: new Map(tables.map((table) => [table.name, table])) })
+}
+
+function defineTable(name: string, declared: TableColumns): Table {
+  if (!namePattern.test(name) || /^(driftline|sqlite|pg)_/.test(name)) {
+    throw new TypeError(`The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`)
+  }
+  const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {
+    const where = `${name}.${columnName}`
+    if (!namePattern.test(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)
+    if ((systemColumns as readonly string[]).includes(columnName)) {
+      throw new TypeError(`The column ${where} has a name that driftline uses itself: ${systemColumns.join(', ')}`)
+    }
+    const { type, nullable, rules } = column
+    return { name: columnName, type, nullable, default: column.default, key: `c${place}`, check: valueCheck(type, rules) }
+  })
+  if (columns.length === 0 || columns.length > limits.columnsMax) {
+    throw new TypeError(`The table ${name} needs 1 to ${limits.columnsMax} columns`)
+  }
+  return Object.freeze({ name, columns, places: new Map(columns.map((column, place) => [column.name, place])) })
+}
+
+const namePattern = /^[a-z][a-z0-9_]{0,62}$/
