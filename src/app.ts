@@ -1,12 +1,12 @@
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { createRun, type SyncOptions } from './run.ts'
 import { Problem } from './errors.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import type { Env } from './http/env.ts'
 import { problemResponse } from './http/problem.ts'
 import { pullHandler } from './http/pull.ts'
 import { syncHandler } from './http/sync.ts'
+import { createRun, type SyncOptions } from './run.ts'
 
 export interface AppOptions extends SyncOptions {
   readonly auth: AuthOptions
@@ -60,7 +60,9 @@ export function createApp(options: AppOptions): Hono<Env> {
       throw new Problem('method_not_allowed', `Use ${allow} here.`, { headers: { Allow: allow } })
     })
   }
-  app.notFound((context) => fail(new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull and /health.'), context))
+  app.notFound((context) =>
+    fail(new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull and /health.'), context),
+  )
   app.onError(fail)
 
   function fail(error: unknown, context: Context<Env>): Response {

@@ -9,7 +9,12 @@ export interface Config {
   readonly port: number
   readonly databaseUrl: string
   readonly databaseAuthToken: string | undefined
-  readonly auth: { readonly secret?: string; readonly jwksUrl?: string; readonly issuer?: string; readonly audience?: string }
+  readonly auth: {
+    readonly secret?: string
+    readonly jwksUrl?: string
+    readonly issuer?: string
+    readonly audience?: string
+  }
   /** True where no key is set: the server makes a secret of its own, and listens on this machine only. */
   readonly development: boolean
   readonly corsOrigins: readonly string[]
@@ -25,14 +30,21 @@ export function readConfig(env: Environment): Config {
   if (jwksUrl) checkUrl('AUTH_JWKS_URL', jwksUrl)
   const development = !secret && !jwksUrl
   if (development && (env.NODE_ENV === 'production' || !isLoopback(host))) {
-    throw new TypeError('Set AUTH_SECRET (32 bytes or more, for example from `openssl rand -base64 48`) or AUTH_JWKS_URL: only on a loopback HOST and without NODE_ENV=production does driftline make a development secret of its own')
+    throw new TypeError(
+      'Set AUTH_SECRET (32 bytes or more, for example from `openssl rand -base64 48`) or AUTH_JWKS_URL: only on a loopback HOST and without NODE_ENV=production does driftline make a development secret of its own',
+    )
   }
   return {
     host,
     port: readInteger(env, 'PORT', 8787, 0, 65_535),
     databaseUrl: readDatabaseUrl(env),
     databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
-    auth: { ...(secret && { secret }), ...(jwksUrl && { jwksUrl }), ...(issuer && { issuer }), ...(audience && { audience }) },
+    auth: {
+      ...(secret && { secret }),
+      ...(jwksUrl && { jwksUrl }),
+      ...(issuer && { issuer }),
+      ...(audience && { audience }),
+    },
     development,
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
@@ -41,11 +53,15 @@ export function readConfig(env: Environment): Config {
 
 function checkSecret(secret: string): void {
   const { length } = new TextEncoder().encode(secret)
-  if (length < 32) throw new TypeError(`AUTH_SECRET has ${length} bytes and needs 32 or more: take one from \`openssl rand -base64 48\``)
+  if (length < 32)
+    throw new TypeError(
+      `AUTH_SECRET has ${length} bytes and needs 32 or more: take one from \`openssl rand -base64 48\``,
+    )
 }
 
 function checkUrl(name: string, value: string): void {
-  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) throw new TypeError(`${name} must be a URL that begins with https://`)
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
+    throw new TypeError(`${name} must be a URL that begins with https://`)
 }
 
 function readInteger(env: Environment, name: string, fallback: number, least: number, most: number): number {
@@ -57,10 +73,15 @@ function readInteger(env: Environment, name: string, fallback: number, least: nu
 }
 
 function readOrigins(text = ''): string[] {
-  const origins = text.split(',').map((origin) => origin.trim()).filter((origin) => origin !== '')
+  const origins = text
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '')
   for (const origin of origins) {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      throw new TypeError('CORS_ORIGINS must be origins between commas, such as https://app.example,http://localhost:5173')
+      throw new TypeError(
+        'CORS_ORIGINS must be origins between commas, such as https://app.example,http://localhost:5173',
+      )
     }
   }
   return origins

@@ -9,7 +9,12 @@ import type { PatchRow, PutRow, Row, Schema, TableName } from './sync/table.ts'
 
 /** A change as a backend pushes it: the wire's, typed by the schema. `at` is microseconds since 1970. */
 export type ChangeInput<S extends Schema> = {
-  [Name in TableName<S>]: { readonly table: Name; readonly id: string; readonly at: number; readonly scope?: string } & (
+  [Name in TableName<S>]: {
+    readonly table: Name
+    readonly id: string
+    readonly at: number
+    readonly scope?: string
+  } & (
     | { readonly op: 'put'; readonly row: PutRow<S, Name> }
     | { readonly op: 'patch'; readonly row: PatchRow<S, Name> }
     | { readonly op: 'delete' }
@@ -18,10 +23,14 @@ export type ChangeInput<S extends Schema> = {
 
 /** A change as it is pulled, or the row that won. A delete has no row. */
 export type StoredChange<S extends Schema> = {
-  [Name in TableName<S>]: { readonly scope: string; readonly table: Name; readonly id: string; readonly at: number; readonly by: string; readonly position: number } & (
-    | { readonly op: 'put'; readonly row: Row<S, Name> }
-    | { readonly op: 'delete' }
-  )
+  [Name in TableName<S>]: {
+    readonly scope: string
+    readonly table: Name
+    readonly id: string
+    readonly at: number
+    readonly by: string
+    readonly position: number
+  } & ({ readonly op: 'put'; readonly row: Row<S, Name> } | { readonly op: 'delete' })
 }[TableName<S>]
 
 export type ChangeVerdict<S extends Schema> =
@@ -55,9 +64,15 @@ export interface PullOutput<S extends Schema> {
 /** The core without HTTP, for a backend's own code: the same requests, answers and `Problem`s. */
 export interface Sync<S extends Schema> {
   push(principal: Principal, request: PushInput<S>): Promise<PushOutput<S>>
-  pull(principal: Principal, request?: { readonly cursor?: string | null; readonly limit?: number }): Promise<PullOutput<S>>
+  pull(
+    principal: Principal,
+    request?: { readonly cursor?: string | null; readonly limit?: number },
+  ): Promise<PullOutput<S>>
   /** The members of the page are there where the request has a `cursor`, null included. */
-  sync(principal: Principal, request: PushInput<S> & { readonly limit?: number }): Promise<PushOutput<S> & Partial<PullOutput<S>>>
+  sync(
+    principal: Principal,
+    request: PushInput<S> & { readonly limit?: number },
+  ): Promise<PushOutput<S> & Partial<PullOutput<S>>>
 }
 
 export function createSync<S extends Schema>(options: SyncOptions & { readonly schema: S }): Sync<S> {
@@ -68,7 +83,17 @@ export function createSync<S extends Schema>(options: SyncOptions & { readonly s
     sync: async (principal, request) => parse(await run(principal, decodeRequest(request, 'sync')), 'sync'),
     pull: async (principal, { cursor = null, limit } = {}) => {
       const from = cursor === null ? null : parseCursor(cursor)
-      return parse(await run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit: decodeLimit(limit) }), 'pull')
+      return parse(
+        await run(principal, {
+          client: '',
+          changes: [],
+          atomic: false,
+          return: 'all',
+          cursor: from,
+          limit: decodeLimit(limit),
+        }),
+        'pull',
+      )
     },
   }
 }

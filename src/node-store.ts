@@ -8,7 +8,9 @@ const defaultUrl = 'file:.driftline/dev.db'
 export function readDatabaseUrl(env: Readonly<Record<string, string | undefined>>): string {
   const url = env.DATABASE_URL || defaultUrl
   if (!/^(file:|libsql:\/\/|https?:\/\/|postgres(ql)?:\/\/)/.test(url)) {
-    throw new TypeError('DATABASE_URL must begin with file:, libsql://, https:// or postgres://, for example file:data/app.db')
+    throw new TypeError(
+      'DATABASE_URL must begin with file:, libsql://, https:// or postgres://, for example file:data/app.db',
+    )
   }
   return url
 }
@@ -23,7 +25,10 @@ export async function openStore(url: string, authToken?: string): Promise<Store>
     return libsqlFileStore(url)
   }
   if (!url.startsWith('postgres')) {
-    const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([import('@libsql/client/http'), import('./stores/libsql.ts')])
+    const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([
+      import('@libsql/client/http'),
+      import('./stores/libsql.ts'),
+    ])
     return libsqlStore(createClient({ url, ...(authToken && { authToken }), fetch: fetchWithin(limits.databaseMsMax) }))
   }
   if (/\.neon\.tech$/.test(new URL(url).hostname)) {

@@ -22,10 +22,20 @@ async function start(): Promise<void> {
   const faults = await check(store, schema)
   if (faults.length > 0) throw new TypeError(`The database does not fit src/schema.ts:\n${faults.join('\n')}`)
 
-  const app = createApp({ schema, store, auth, corsOrigins: config.corsOrigins, clockDriftMsMax: config.clockDriftMsMax, onError: logError })
-  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port, serverOptions: { maxHeaderSize: 64 * 1024 } }, (address) => {
-    void announce(address, applied, config.development ? auth.secret : undefined)
+  const app = createApp({
+    schema,
+    store,
+    auth,
+    corsOrigins: config.corsOrigins,
+    clockDriftMsMax: config.clockDriftMsMax,
+    onError: logError,
   })
+  const server = serve(
+    { fetch: app.fetch, hostname: config.host, port: config.port, serverOptions: { maxHeaderSize: 64 * 1024 } },
+    (address) => {
+      void announce(address, applied, config.development ? auth.secret : undefined)
+    },
+  )
   server.on('error', (error: Error) => {
     console.error(`driftline cannot listen: ${error.message}`)
     process.exit(1)
@@ -45,7 +55,11 @@ async function start(): Promise<void> {
   process.on('SIGINT', stop)
 }
 
-async function announce({ address, port, family }: AddressInfo, applied: readonly string[], secret: string | undefined): Promise<void> {
+async function announce(
+  { address, port, family }: AddressInfo,
+  applied: readonly string[],
+  secret: string | undefined,
+): Promise<void> {
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
   console.log(`driftline listens on ${url}`)
@@ -63,13 +77,20 @@ curl -sS ${url}/v1/pull -H 'Authorization: Bearer ${token}'`)
 
 /** One line of JSON: which request failed and how, with a code, never a message that could hold SQL or a value. */
 function logError({ requestId, route, error }: { requestId: string; route: string; error: unknown }): void {
-  const fault = error instanceof StoreFault ? { fault: error.kind, code: error.code } : { fault: error instanceof Error ? error.name : 'unknown' }
+  const fault =
+    error instanceof StoreFault
+      ? { fault: error.kind, code: error.code }
+      : { fault: error instanceof Error ? error.name : 'unknown' }
   console.error(JSON.stringify({ time: new Date().toISOString(), request_id: requestId, route, ...fault }))
 }
 
 try {
   await start()
 } catch (error) {
-  console.error(error instanceof TypeError ? error.message : `driftline cannot start: ${error instanceof Error ? error.message : String(error)}`)
+  console.error(
+    error instanceof TypeError
+      ? error.message
+      : `driftline cannot start: ${error instanceof Error ? error.message : String(error)}`,
+  )
   process.exit(1)
 }

@@ -11,9 +11,16 @@ export interface TokenClaims {
 }
 
 /** A token signed with an HS256 secret: for development and tests, and for a backend that hands out its own. */
-export async function signToken(secret: string, { sub, scopes = [], issuer, audience, seconds = 24 * 3_600 }: TokenClaims): Promise<string> {
+export async function signToken(
+  secret: string,
+  { sub, scopes = [], issuer, audience, seconds = 24 * 3_600 }: TokenClaims,
+): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
-  const token = new SignJWT({ scopes }).setProtectedHeader({ alg: 'HS256' }).setSubject(sub).setIssuedAt(now).setExpirationTime(now + seconds)
+  const token = new SignJWT({ scopes })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(sub)
+    .setIssuedAt(now)
+    .setExpirationTime(now + seconds)
   if (issuer) token.setIssuer(issuer)
   if (audience) token.setAudience(audience)
   return token.sign(new TextEncoder().encode(secret))

@@ -7,7 +7,12 @@ import { runCommand } from './run.ts'
 /** `npm run token -- --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
 await runCommand(async () => {
   const { values } = parseArgs({
-    options: { sub: { type: 'string' }, scopes: { type: 'string', default: '' }, read: { type: 'string', default: '' }, hours: { type: 'string', default: '24' } },
+    options: {
+      sub: { type: 'string' },
+      scopes: { type: 'string', default: '' },
+      read: { type: 'string', default: '' },
+      hours: { type: 'string', default: '24' },
+    },
   })
   if (!values.sub) throw new TypeError('Say for whom: npm run token -- --sub alice --scopes team:9 --read news')
   const hours = Number(values.hours)
@@ -18,5 +23,13 @@ await runCommand(async () => {
   const list = (text: string) => text.split(',').filter((scope) => scope !== '')
   const scopes = [...list(values.scopes), ...list(values.read).map((id) => ({ id, access: 'read' as const }))]
   const { issuer, audience } = auth
-  console.log(await signToken(secret, { sub: values.sub, scopes, seconds: hours * 3_600, ...(issuer && { issuer }), ...(audience && { audience }) }))
+  console.log(
+    await signToken(secret, {
+      sub: values.sub,
+      scopes,
+      seconds: hours * 3_600,
+      ...(issuer && { issuer }),
+      ...(audience && { audience }),
+    }),
+  )
 })

@@ -47,7 +47,9 @@ export type Marker = (typeof markers)[number]
  */
 export function resolveMarks(text: string): string {
   if (!text.includes('\t')) return text
-  return text.replace(/\t([rb])([^\t]*)\t/g, (_, kind, body) => (kind === 'r' ? String(Number(body)) : `"${hexToBase64url(body)}"`))
+  return text.replace(/\t([rb])([^\t]*)\t/g, (_, kind, body) =>
+    kind === 'r' ? String(Number(body)) : `"${hexToBase64url(body)}"`,
+  )
 }
 
 /** Calls with many arguments are nested: both engines bound their number at about 100. */

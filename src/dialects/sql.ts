@@ -62,7 +62,9 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
     ]),
   ]
   const base = `(SELECT position - ${n} AS base FROM driftline_scopes WHERE scope = ${scope}) AS b`
-  const upsert = (withRows: boolean) => `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
+  const upsert = (
+    withRows: boolean,
+  ) => `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
 SELECT ${scope}, j.i, j.a, ${client}, j.d, b.base + j.o, b.base + j.o, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
 FROM ${dialect.decodeRows(rowFields, rows)} CROSS JOIN ${base} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
@@ -138,7 +140,13 @@ function changeJson(dialect: Dialect, table: Table): string {
 }
 
 export function scopeSql(dialect: Dialect, schema: Schema, pageBytesMax: number): ScopeSql {
-  const [scope, second, third, fourth, limit] = [1, 2, 3, 4, 5].map((place) => dialect.param(place)) as [string, string, string, string, string]
+  const [scope, second, third, fourth, limit] = [1, 2, 3, 4, 5].map((place) => dialect.param(place)) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
   const head = 's.incarnation, s.position, s.watermark'
   return {
     // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
@@ -156,7 +164,13 @@ AND NOT (s.incarnation = coalesce(${second}, s.incarnation) AND s.watermark <= $
  * Rows above the head's position less n are this transaction's own and left out. A page ends early once the texts it
  * holds pass the bound on bytes, so that rows of a megabyte do not fill the memory.
  */
-function pageSql(dialect: Dialect, schema: Schema, param: Record<'scope' | 'position' | 'start' | 'n' | 'limit', string>, head: string, bytesMax: number): string {
+function pageSql(
+  dialect: Dialect,
+  schema: Schema,
+  param: Record<'scope' | 'position' | 'start' | 'n' | 'limit', string>,
+  head: string,
+  bytesMax: number,
+): string {
   const upper = baseOf(param.scope, param.n)
   const arms = (select: (table: Table) => string, from: string, tail: string) =>
     schema.tables.map(
@@ -166,7 +180,9 @@ WHERE scope = ${param.scope} AND position > ${from} AND position <= ${upper} AND
   const inOrder = (select: (table: Table) => string) => {
     const tail = ` ORDER BY position LIMIT ${param.limit}`
     const all = arms(select, param.position, tail)
-    return all.length === 1 ? `${all[0]}` : `${all.map((arm) => `SELECT * FROM (${arm}) AS a`).join('\nUNION ALL\n')}\nORDER BY position`
+    return all.length === 1
+      ? `${all[0]}`
+      : `${all.map((arm) => `SELECT * FROM (${arm}) AS a`).join('\nUNION ALL\n')}\nORDER BY position`
   }
   const sizes = inOrder((table) => `position, ${rowSize(dialect, table.columns)} AS size`)
   const rows = inOrder((table) => `position, ${changeJson(dialect, table)} AS text`)

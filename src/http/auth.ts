@@ -30,9 +30,16 @@ const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
  *
  * @throws TypeError at once where neither or both kinds of key are given
  */
-export function createAuthenticate({ secret, jwksUrl, issuer, audience, scopesOf = defaultScopes }: AuthOptions): Authenticate {
+export function createAuthenticate({
+  secret,
+  jwksUrl,
+  issuer,
+  audience,
+  scopesOf = defaultScopes,
+}: AuthOptions): Authenticate {
   if ((secret === undefined) === (jwksUrl === undefined)) throw new TypeError('Give either a secret or a jwksUrl')
-  const key: Uint8Array | JWTVerifyGetKey = secret !== undefined ? new TextEncoder().encode(secret) : createRemoteJWKSet(new URL(jwksUrl ?? ''))
+  const key: Uint8Array | JWTVerifyGetKey =
+    secret !== undefined ? new TextEncoder().encode(secret) : createRemoteJWKSet(new URL(jwksUrl ?? ''))
   const options = {
     algorithms: secret !== undefined ? ['HS256'] : asymmetric,
     requiredClaims: ['exp', 'sub'],
@@ -42,9 +49,11 @@ export function createAuthenticate({ secret, jwksUrl, issuer, audience, scopesOf
   }
   return async (authorization) => {
     const token = authorization === undefined ? undefined : /^Bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1]
-    if (token === undefined) throw unauthorized('Send the header Authorization: Bearer <token>.', authorization !== undefined)
+    if (token === undefined)
+      throw unauthorized('Send the header Authorization: Bearer <token>.', authorization !== undefined)
     const claims = await verify(token, key, options)
-    if (typeof claims.sub !== 'string' || claims.sub === '') throw unauthorized('The token needs the claim sub, text.', true)
+    if (typeof claims.sub !== 'string' || claims.sub === '')
+      throw unauthorized('The token needs the claim sub, text.', true)
     const scopes = new Map<string, Access>()
     for (const [scope, access] of scopesOf(claims)) {
       if (isName(scope, limits.scopeLengthMax) && scopes.get(scope) !== 'write') scopes.set(scope, access)
@@ -58,11 +67,13 @@ const keySetFaults = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC'
 
 async function verify(token: string, key: Uint8Array | JWTVerifyGetKey, options: object): Promise<JWTPayload> {
   try {
-    const { payload } = typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options)
+    const { payload } =
+      typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options)
     return payload
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw unauthorized('The token has expired. Get a new one.', true)
-    if (error instanceof errors.JWTClaimValidationFailed) throw unauthorized(`The claim ${error.claim} of the token is missing or wrong.`, true)
+    if (error instanceof errors.JWTClaimValidationFailed)
+      throw unauthorized(`The claim ${error.claim} of the token is missing or wrong.`, true)
     if (!(error instanceof errors.JOSEError) || keySetFaults.includes(error.code)) {
       throw new StoreFault('transient', { message: 'the key set cannot be fetched', cause: error })
     }

@@ -24,14 +24,25 @@ export async function readJson(request: Request): Promise<JsonBody> {
   } catch (error) {
     // The engine's message repeats a piece of the body: only its place goes on.
     const place = /at position (\d+)/.exec(String(error))?.[1]
-    const where = text === '' ? 'it is empty' : place ? `the error is at character ${place}` : 'it ends too early or holds a stray character'
+    const where =
+      text === ''
+        ? 'it is empty'
+        : place
+          ? `the error is at character ${place}`
+          : 'it ends too early or holds a stray character'
     throw malformed(`The body must be JSON: ${where}.`)
   }
 }
 
 function checkHeaders(headers: Headers): void {
-  const [type, ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';').map((part) => part.trim())
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length).replaceAll('"', '')
+  const [type, ...parameters] = (headers.get('content-type') ?? '')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice('charset='.length)
+    .replaceAll('"', '')
   if (type !== 'application/json' || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
     throw new Problem('unsupported_media_type', 'Send the header Content-Type: application/json, and UTF-8.')
   }
@@ -63,5 +74,8 @@ function join(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 function tooLarge(): Problem {
-  return new Problem('body_too_large', `A body may have ${limits.bodyBytesMax} bytes at most. Send fewer changes at a time.`)
+  return new Problem(
+    'body_too_large',
+    `A body may have ${limits.bodyBytesMax} bytes at most. Send fewer changes at a time.`,
+  )
 }

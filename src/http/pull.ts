@@ -12,19 +12,25 @@ export function pullHandler(authenticate: Authenticate, run: RunSync) {
   return async (context: Context<Env>): Promise<Response> => {
     const principal = await authenticate(context.req.header('authorization'))
     const { cursor, limit } = decodeQuery(context.req.queries())
-    const pull = (from: Cursor | null) => run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit })
+    const pull = (from: Cursor | null) =>
+      run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit })
     const first = await pull(cursor)
     addDatabaseTime(context, first.databaseMs)
     if (!acceptsLines(context.req.header('accept'))) {
-      return new Response(answerToJson(first, 'pull'), { headers: { 'Content-Type': 'application/json', Vary: 'Accept' } })
+      return new Response(answerToJson(first, 'pull'), {
+        headers: { 'Content-Type': 'application/json', Vary: 'Accept' },
+      })
     }
-    return new Response(streamPages(first, pull), { headers: { 'Content-Type': 'application/x-ndjson', Vary: 'Accept' } })
+    return new Response(streamPages(first, pull), {
+      headers: { 'Content-Type': 'application/x-ndjson', Vary: 'Accept' },
+    })
   }
 }
 
 function decodeQuery(queries: Record<string, string[]>): { cursor: Cursor | null; limit: number } {
   for (const [name, values] of Object.entries(queries)) {
-    if (name !== 'cursor' && name !== 'limit') throw malformed(`A pull has no parameter ${quote(name)}. It has cursor and limit.`)
+    if (name !== 'cursor' && name !== 'limit')
+      throw malformed(`A pull has no parameter ${quote(name)}. It has cursor and limit.`)
     if (values.length > 1) throw malformed(`The parameter ${name} may stand once.`)
   }
   const [cursor] = queries.cursor ?? []
@@ -51,7 +57,8 @@ function streamPages(first: SyncAnswer, pull: (cursor: Cursor) => Promise<SyncAn
       async pull(controller) {
         const page = next?.page
         if (!page) return controller.close()
-        const removed = next && next.removedScopes.length > 0 ? `,"removed_scopes":${JSON.stringify(next.removedScopes)}` : ''
+        const removed =
+          next && next.removedScopes.length > 0 ? `,"removed_scopes":${JSON.stringify(next.removedScopes)}` : ''
         const lines = page.rows === '' ? '' : `${splitRows(page.rows)}\n`
         controller.enqueue(encoder.encode(`${lines}{${pageEnd(page)}${removed}}\n`))
         if (page.more) next = await pull(page.cursor)

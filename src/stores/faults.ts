@@ -23,19 +23,22 @@ export function postgresFault(error: unknown): StoreFault {
 const refusedCodes = /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/
 const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|INTERRUPT|READONLY|NOTADB|CORRUPT)/
 
-/** What a libSQL error means, from the file or over HTTP. Codes that do not begin with SQLITE_ are the network's. */
+/** What a libSQL error means, from the file or over HTTP. Codes that do not begin with SQL are the network's. */
 export function sqliteFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
   const { message, code } = readError(error)
   const marker = markerIn(message)
   if (marker) return new StoreFault('aborted', { message, code, marker })
   const more = { message, code, cause: error }
-  if (code === undefined || !code.startsWith('SQLITE_')) return new StoreFault('transient', more)
+  if (code === undefined || !code.startsWith('SQL')) return new StoreFault('transient', more)
   if (transientCodes.test(code)) return new StoreFault('transient', more)
   return new StoreFault(refusedCodes.test(code) ? 'refused' : 'broken', more)
 }
 
 function readError(error: unknown): { message: string; code: string | undefined } {
-  const { message = '', code } = (typeof error === 'object' && error !== null ? error : {}) as { message?: string; code?: unknown }
+  const { message = '', code } = (typeof error === 'object' && error !== null ? error : {}) as {
+    message?: string
+    code?: unknown
+  }
   return { message: String(message), code: typeof code === 'string' ? code : undefined }
 }

@@ -13,7 +13,8 @@ import { type Cells, type Store, StoreFault } from './store.ts'
  * meet; those of another process are waited for, without blocking, up to the deadline.
  */
 export async function libsqlFileStore(url: string): Promise<Store> {
-  if (url.includes(':memory:')) throw new TypeError('Give a file: a database in memory is lost with its first busy moment')
+  if (url.includes(':memory:'))
+    throw new TypeError('Give a file: a database in memory is lost with its first busy moment')
   mkdirSync(dirname(url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)), { recursive: true })
   let client: Client | undefined
   let closed = false

@@ -13,7 +13,10 @@ export function neonStore(url: string): Store {
       try {
         const queries = statements.map((statement) => sql.query(statement.sql, [...statement.params]))
         const signal = AbortSignal.timeout(limits.databaseMsMax)
-        return (await sql.transaction(queries, { isolationLevel: 'ReadCommitted', fetchOptions: { signal } })) as Cells[][]
+        return (await sql.transaction(queries, {
+          isolationLevel: 'ReadCommitted',
+          fetchOptions: { signal },
+        })) as Cells[][]
       } catch (error) {
         throw postgresFault(error)
       }

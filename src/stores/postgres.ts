@@ -42,9 +42,11 @@ async function runOnce(pool: pg.Pool, statements: readonly Statement[], onFlush?
   const transaction = statements.length > 1
   try {
     onFlush?.()
-    return await withDeadline(new Promise<Cells[][]>((resolve, reject) => {
-      client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))
-    }).then((results) => (transaction ? results.slice(opening.length, -1) : results)))
+    return await withDeadline(
+      new Promise<Cells[][]>((resolve, reject) => {
+        client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))
+      }).then((results) => (transaction ? results.slice(opening.length, -1) : results)),
+    )
   } catch (error) {
     broken = await rollBack(client, error, transaction)
     throw error
@@ -80,7 +82,10 @@ async function rollBack(client: pg.PoolClient, error: unknown, transaction: bool
 async function withDeadline<Result>(work: Promise<Result>): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreFault('transient', { message: 'the database did not answer in time' })), limits.databaseMsMax)
+    timer = setTimeout(
+      () => reject(new StoreFault('transient', { message: 'the database did not answer in time' })),
+      limits.databaseMsMax,
+    )
   })
   try {
     return await Promise.race([work, deadline])
@@ -110,7 +115,11 @@ class Pipeline implements pg.Submittable {
   #rows: Cells[] = []
   #failed = false
 
-  constructor(statements: readonly Statement[], resolve: (results: Cells[][]) => void, reject: (error: unknown) => void) {
+  constructor(
+    statements: readonly Statement[],
+    resolve: (results: Cells[][]) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#statements = statements
     this.#resolve = resolve
     this.#reject = reject
@@ -121,7 +130,9 @@ class Pipeline implements pg.Submittable {
     stream.cork?.()
     for (const { sql, params } of this.#statements) {
       ;(connection as Connection).parse({ text: sql })
-      ;(connection as Connection).bind({ values: params.map((value) => (typeof value === 'number' ? String(value) : value)) })
+      ;(connection as Connection).bind({
+        values: params.map((value) => (typeof value === 'number' ? String(value) : value)),
+      })
       ;(connection as Connection).execute({})
     }
     ;(connection as Connection).sync()

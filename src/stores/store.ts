@@ -28,7 +28,10 @@ export class StoreFault extends Error {
   readonly marker: Marker | undefined
 
   /** `message` may hold SQL or values: it is for a debugger, never for an answer or a log. `code` is safe. */
-  constructor(kind: FaultKind, more: { message: string; code?: string | undefined; marker?: Marker | undefined; cause?: unknown }) {
+  constructor(
+    kind: FaultKind,
+    more: { message: string; code?: string | undefined; marker?: Marker | undefined; cause?: unknown },
+  ) {
     super(more.message, { cause: more.cause })
     this.name = 'StoreFault'
     this.kind = kind
@@ -44,7 +47,10 @@ export function markerIn(message: string): Marker | undefined {
 }
 
 /** Runs a batch again after a conflict, a few times, a little later each time. */
-export async function retryConflicts<Result>(run: () => Promise<Result>, random: () => number = Math.random): Promise<Result> {
+export async function retryConflicts<Result>(
+  run: () => Promise<Result>,
+  random: () => number = Math.random,
+): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
       return await run()

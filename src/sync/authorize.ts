@@ -9,7 +9,9 @@ export interface Principal {
   readonly scopes: ReadonlyMap<string, Access>
 }
 
-export type Authorized = { readonly scope: string; readonly error?: never } | { readonly error: Rejection; readonly scope?: never }
+export type Authorized =
+  | { readonly scope: string; readonly error?: never }
+  | { readonly error: Rejection; readonly scope?: never }
 
 /** The scope that a change goes to. The refusal is worded the same whether or not the scope exists (P11). */
 export function authorizeChange(change: Change, principal: Principal): Authorized {

@@ -8,7 +8,8 @@ export function base64urlToHex(text: string): string {
 
 export function hexToBase64url(hex: string): string {
   let binary = ''
-  for (let place = 0; place < hex.length; place += 2) binary += String.fromCharCode(Number.parseInt(hex.slice(place, place + 2), 16))
+  for (let place = 0; place < hex.length; place += 2)
+    binary += String.fromCharCode(Number.parseInt(hex.slice(place, place + 2), 16))
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }
 

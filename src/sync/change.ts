@@ -28,7 +28,9 @@ export interface DecodeContext {
   readonly measure: boolean
 }
 
-export type Decoded = { readonly change: Change; readonly error?: never } | { readonly error: Rejection; readonly change?: never }
+export type Decoded =
+  | { readonly change: Change; readonly error?: never }
+  | { readonly error: Rejection; readonly change?: never }
 
 const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
 
@@ -40,15 +42,23 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   }
   for (const member of Object.keys(input)) {
     if (!members.has(member)) {
-      return reject('invalid_change', `A change has no member ${quote(member)}. It has table, op, id, at, row and scope.`)
+      return reject(
+        'invalid_change',
+        `A change has no member ${quote(member)}. It has table, op, id, at, row and scope.`,
+      )
     }
   }
   const table = typeof input.table === 'string' ? context.schema.tablesByName.get(input.table) : undefined
-  if (!table) return reject('unknown_table', `"table" must be one of ${[...context.schema.tablesByName.keys()].join(', ')}.`)
+  if (!table)
+    return reject('unknown_table', `"table" must be one of ${[...context.schema.tablesByName.keys()].join(', ')}.`)
   const { op, id, at, scope } = input
-  if (op !== 'put' && op !== 'patch' && op !== 'delete') return reject('unknown_op', '"op" must be put, patch or delete.')
+  if (op !== 'put' && op !== 'patch' && op !== 'delete')
+    return reject('unknown_op', '"op" must be put, patch or delete.')
   if (!isName(id, limits.idLengthMax)) {
-    return reject('invalid_id', `"id" must be text of 1 to ${limits.idLengthMax} characters without control characters.`)
+    return reject(
+      'invalid_id',
+      `"id" must be text of 1 to ${limits.idLengthMax} characters without control characters.`,
+    )
   }
   const stampFault = checkStamp(at, context)
   if (stampFault) return stampFault
@@ -64,7 +74,10 @@ function checkStamp(at: unknown, { now, clockDriftMsMax }: DecodeContext): { err
   }
   if ((at as number) <= now + clockDriftMsMax * 1000) return undefined
   const bound = `${clockDriftMsMax / 1000} seconds`
-  return reject('clock_ahead', `"at" lies more than ${bound} ahead of the server. Set the clock by "now" and stamp the change again.`)
+  return reject(
+    'clock_ahead',
+    `"at" lies more than ${bound} ahead of the server. Set the clock by "now" and stamp the change again.`,
+  )
 }
 
 function decodeRow(table: Table, op: Op, input: Record<string, unknown>): { error: Rejection } | readonly unknown[] {
@@ -75,9 +88,11 @@ function decodeRow(table: Table, op: Op, input: Record<string, unknown>): { erro
   if (!isObject(row)) return reject('invalid_change', `A ${op} needs "row", an object.`)
   const names = Object.keys(row)
   for (const name of names) {
-    if (!table.places.has(name)) return reject('unknown_column', `The table ${table.name} has no column ${quote(name)}.`)
+    if (!table.places.has(name))
+      return reject('unknown_column', `The table ${table.name} has no column ${quote(name)}.`)
   }
-  if (op === 'patch' && names.length === 0) return reject('invalid_change', 'A patch needs at least one column in "row".')
+  if (op === 'patch' && names.length === 0)
+    return reject('invalid_change', 'A patch needs at least one column in "row".')
   const values: unknown[] = []
   for (const { name, nullable, default: fallback, check } of table.columns) {
     if (!Object.hasOwn(row, name)) {

@@ -46,7 +46,12 @@ export function coalesce(changes: readonly Change[]): RowWrite[][] {
   for (const row of rows.values()) {
     ordinal++
     const parts = row.length === 1 ? [row] : splitPasses(row.sort((a, b) => a.at - b.at || a.index - b.index))
-    for (const [pass, part] of parts.entries()) (passes[pass] ??= []).push(foldRow(part, ordinal, row.length === 1))
+    for (const [pass, part] of parts.entries()) {
+      const write = foldRow(part, ordinal, row.length === 1)
+      const writes = passes[pass]
+      if (writes) writes.push(write)
+      else passes.push([write])
+    }
   }
   return passes
 }

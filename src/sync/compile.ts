@@ -51,12 +51,22 @@ export interface PushWish {
  * The statements of one scope's part of a change set, for one batch: lock the scope, check the cursor, write the tables
  * pass by pass, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres.
  */
-export function compilePush(sql: Sql, scope: string, passes: readonly (readonly RowWrite[])[], wish: PushWish, page?: PageWish): Planned[] {
+export function compilePush(
+  sql: Sql,
+  scope: string,
+  passes: readonly (readonly RowWrite[])[],
+  wish: PushWish,
+  page?: PageWish,
+): Planned[] {
   const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
   const plan: Planned[] = [{ sql: sql.scope.lock, params: [scope, wish.incarnation, n], role: { kind: 'head' } }]
   if (wish.entry) {
     const { incarnation } = wish.entry
-    plan.push({ sql: sql.scope.gate, params: [scope, incarnation, cursorFloor(wish.entry), n], role: { kind: 'guard' } })
+    plan.push({
+      sql: sql.scope.gate,
+      params: [scope, incarnation, cursorFloor(wish.entry), n],
+      role: { kind: 'guard' },
+    })
   }
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
@@ -69,10 +79,22 @@ export function compilePush(sql: Sql, scope: string, passes: readonly (readonly 
   return plan
 }
 
-function compileTable(dialect: Dialect, sql: TableSql, scope: string, n: number, pass: number, rows: readonly RowWrite[], wish: PushWish): Planned[] {
+function compileTable(
+  dialect: Dialect,
+  sql: TableSql,
+  scope: string,
+  n: number,
+  pass: number,
+  rows: readonly RowWrite[],
+  wish: PushWish,
+): Planned[] {
   const plan: Planned[] = []
   const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table.name, pass })
-  const ids = (of: readonly RowWrite[]) => dialect.encodeRows(idFields, of.map(({ id }) => [id]))
+  const ids = (of: readonly RowWrite[]) =>
+    dialect.encodeRows(
+      idFields,
+      of.map(({ id }) => [id]),
+    )
   const folded = rows.filter(({ alone }) => !alone)
   // Ids in one order everywhere: without it, writers beside driftline could deadlock with this statement.
   const based = rows.filter(({ base }) => base).sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -81,13 +103,27 @@ function compileTable(dialect: Dialect, sql: TableSql, scope: string, n: number,
   if (wish.atomic) {
     const steps = rows.flatMap(patchSteps)
     if (steps.length > 0) {
-      plan.push({ sql: sql.missing, params: [scope, wish.client, dialect.encodeRows(stepFields, steps)], role: { kind: 'guard' } })
+      plan.push({
+        sql: sql.missing,
+        params: [scope, wish.client, dialect.encodeRows(stepFields, steps)],
+        role: { kind: 'guard' },
+      })
     }
   }
   if (based.length > 0) {
-    const values = based.map(({ id, ordinal, base }) => [id, ordinal, base?.at, base?.op === 'delete', ...(base?.values ?? [])])
+    const values = based.map(({ id, ordinal, base }) => [
+      id,
+      ordinal,
+      base?.at,
+      base?.op === 'delete',
+      ...(base?.values ?? []),
+    ])
     const brief = wish.return === 'lost' && folded.length === 0
-    plan.push({ sql: brief ? sql.upsertBrief : sql.upsert, params: [scope, wish.client, dialect.encodeRows(sql.rowFields, values), n], role: role('results') })
+    plan.push({
+      sql: brief ? sql.upsertBrief : sql.upsert,
+      params: [scope, wish.client, dialect.encodeRows(sql.rowFields, values), n],
+      role: role('results'),
+    })
   }
   if (patched.length > 0) {
     const values = patched.map(({ id, ordinal, table, patch }) => [
@@ -99,7 +135,11 @@ function compileTable(dialect: Dialect, sql: TableSql, scope: string, n: number,
         return set ? [set.value, set.at] : [null, null]
       }),
     ])
-    plan.push({ sql: sql.update, params: [scope, wish.client, dialect.encodeRows(sql.patchFields, values), n], role: role('results') })
+    plan.push({
+      sql: sql.update,
+      params: [scope, wish.client, dialect.encodeRows(sql.patchFields, values), n],
+      role: role('results'),
+    })
   }
   const unseen = dialect.returnsLosers ? patched.filter(({ base }) => !base) : rows
   if (unseen.length > 0) plan.push({ sql: sql.losers, params: [scope, ids(unseen), n], role: role('results') })
@@ -110,14 +150,20 @@ function compileTable(dialect: Dialect, sql: TableSql, scope: string, n: number,
 function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
   const steps: unknown[][] = []
   let before: Change | undefined
-  for (const change of changes) {
-    if (change.op !== 'patch') before = change
-    else if (before?.at !== change.at) steps.push([id, ordinal, change.at, before?.at, before && before.op === 'delete'])
+  for (const [place, change] of changes.entries()) {
+    // The second of two equal stamps never applies: it is the duplicate of the first.
+    if (changes[place - 1]?.at === change.at) continue
+    if (change.op === 'patch') steps.push([id, ordinal, change.at, before?.at, before && before.op === 'delete'])
+    else before = change
   }
   return steps
 }
 
 /** One statement: a page of one scope, without the last `n` positions, which the same transaction took. */
 export function compilePage(sql: Sql, scope: string, { entry, limit }: PageWish, n = 0): Planned {
-  return { sql: sql.scope.page, params: [scope, entry?.position ?? 0, entry?.start ?? null, n, limit], role: { kind: 'page' } }
+  return {
+    sql: sql.scope.page,
+    params: [scope, entry?.position ?? 0, entry?.start ?? null, n, limit],
+    role: { kind: 'page' },
+  }
 }

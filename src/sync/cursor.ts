@@ -48,7 +48,9 @@ export function checkCursor(entry: CursorEntry, head: ScopeHead | undefined): Re
 
 /** Opaque text for clients: base64url of JSON behind a checksum, so that a cut or changed cursor is refused, not misread. */
 export function formatCursor(cursor: Cursor): string {
-  const text = JSON.stringify([...cursor].map(([scope, { incarnation, position, start }]) => [scope, incarnation, position, start]))
+  const text = JSON.stringify(
+    [...cursor].map(([scope, { incarnation, position, start }]) => [scope, incarnation, position, start]),
+  )
   return base64url.encode(encoder.encode(checksum(text) + text))
 }
 

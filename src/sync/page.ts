@@ -18,7 +18,13 @@ export interface ScopePage {
 export function parsePage([row]: readonly Cells[]): ScopePage {
   if (!row) return { head: undefined, count: 0, last: 0, rows: '', more: false }
   const [, , , count, last, rows, more] = row
-  return { head: parseHead([row]), count: Number(count), last: Number(last ?? 0), rows: resolveMarks(String(rows ?? '')), more: Number(more) === 1 }
+  return {
+    head: parseHead([row]),
+    count: Number(count),
+    last: Number(last ?? 0),
+    rows: resolveMarks(String(rows ?? '')),
+    more: Number(more) === 1,
+  }
 }
 
 /** Reads incarnation, position and watermark, the first three columns of a lock or page statement. */
@@ -40,7 +46,10 @@ export interface Page {
  * Lays the pages of several scopes together, in order, up to `limit` rows. A scope that does not fit is cut, or waits
  * with its cursor where it was, so the cursor is never beyond what was handed out (P3) and never before what came in (P4).
  */
-export function joinPages(scopes: readonly { scope: string; entry: CursorEntry | undefined; page: ScopePage | undefined }[], limit: number): Page {
+export function joinPages(
+  scopes: readonly { scope: string; entry: CursorEntry | undefined; page: ScopePage | undefined }[],
+  limit: number,
+): Page {
   const cursor = new Map<string, CursorEntry>()
   const rows: string[] = []
   let more = false
@@ -72,5 +81,11 @@ function advance(entry: CursorEntry | undefined, { head, last, more }: ScopePage
 function cutPage(page: ScopePage, left: number): ScopePage {
   if (page.count <= left) return page
   const kept = (JSON.parse(`[${page.rows}]`) as { position: number }[]).slice(0, left)
-  return { ...page, count: kept.length, last: kept.at(-1)?.position ?? 0, rows: kept.map((row) => JSON.stringify(row)).join(','), more: true }
+  return {
+    ...page,
+    count: kept.length,
+    last: kept.at(-1)?.position ?? 0,
+    rows: kept.map((row) => JSON.stringify(row)).join(','),
+    more: true,
+  }
 }

@@ -49,23 +49,37 @@ export function reconcile(
     for (const { table, id, alone, changes } of rows) {
       const state = before.get(keyOf(pass, table.name, id))?.state
       const current = latest(after, passes.length, table.name, id)
-      const outcomes = alone ? changes.map((change) => judgeAlone(change, current, client)) : judgeInTurn(state, changes, client)
+      const outcomes = alone
+        ? changes.map((change) => judgeAlone(change, current, client))
+        : judgeInTurn(state, changes, client)
       for (const [place, { index, op }] of changes.entries()) {
         const outcome = outcomes[place] as Outcome
         const known = returned === 'lost' && alone && op !== 'patch' && outcome.verdict !== 'stale'
-        verdicts[index] = outcome.verdict === 'rejected' || known || !current ? outcome : { ...outcome, current: current.json }
+        verdicts[index] =
+          outcome.verdict === 'rejected' || known || !current ? outcome : { ...outcome, current: current.json }
       }
     }
   }
 }
 
-function judgeAlone({ op, at }: { op: 'put' | 'patch' | 'delete'; at: number }, result: RowResult | undefined, by: string): Outcome {
+function judgeAlone(
+  { op, at }: { op: 'put' | 'patch' | 'delete'; at: number },
+  result: RowResult | undefined,
+  by: string,
+): Outcome {
+  // A put or delete always leaves a row. None: a trigger swallowed it, and no verdict would be true.
+  if (!result && op !== 'patch') throw new Error('The database answered nothing for a change')
   if (!result?.written) return judge(result?.state, op, { at, by })
   return { verdict: 'applied', action: op === 'delete' ? 'deleted' : op === 'put' ? result.written : 'updated' }
 }
 
 /** The row as the batch left it, whichever pass saw it last. */
-function latest(after: ReadonlyMap<string, RowResult>, passes: number, table: string, id: string): RowResult | undefined {
+function latest(
+  after: ReadonlyMap<string, RowResult>,
+  passes: number,
+  table: string,
+  id: string,
+): RowResult | undefined {
   for (let pass = passes - 1; pass >= 0; pass--) {
     const result = after.get(keyOf(pass, table, id))
     if (result) return result

@@ -25,7 +25,8 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
   if (!isObject(body)) throw malformed('The body must be a JSON object.')
   const known = half === 'sync' ? syncMembers : pushMembers
   for (const member of Object.keys(body)) {
-    if (!known.includes(member)) throw malformed(`A ${half} has no member ${quote(member)}. It has ${known.join(', ')}.`)
+    if (!known.includes(member))
+      throw malformed(`A ${half} has no member ${quote(member)}. It has ${known.join(', ')}.`)
   }
   const { client, changes = [], atomic = false, return: returned = 'all', cursor, limit } = body
   if (typeof client !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(client)) {
@@ -33,7 +34,10 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
   }
   if (!Array.isArray(changes)) throw malformed('"changes" must be an array.')
   if (changes.length > limits.changesMax) {
-    throw new Problem('too_many_changes', `A change set holds ${limits.changesMax} changes at most. Send the rest in another one.`)
+    throw new Problem(
+      'too_many_changes',
+      `A change set holds ${limits.changesMax} changes at most. Send the rest in another one.`,
+    )
   }
   if (typeof atomic !== 'boolean') throw malformed('"atomic" must be true or false.')
   if (returned !== 'all' && returned !== 'lost') throw malformed('"return" must be all or lost.')

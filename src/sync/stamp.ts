@@ -45,7 +45,11 @@ export function judge(state: RowState | undefined, op: Op, stamp: Stamp): Outcom
 }
 
 /** The verdicts of several changes of one row, one by one, in the order given. */
-export function judgeInTurn(state: RowState | undefined, changes: readonly { op: Op; at: number }[], by: string): Outcome[] {
+export function judgeInTurn(
+  state: RowState | undefined,
+  changes: readonly { op: Op; at: number }[],
+  by: string,
+): Outcome[] {
   let now = state
   return changes.map(({ op, at }) => {
     const outcome = judge(now, op, { at, by })
@@ -54,4 +58,7 @@ export function judgeInTurn(state: RowState | undefined, changes: readonly { op:
   })
 }
 
-export const rowMissing = rejection('row_missing', 'There is no row with this id to patch. Send a put with the whole row.')
+export const rowMissing = rejection(
+  'row_missing',
+  'There is no row with this id to patch. Send a put with the whole row.',
+)

@@ -31,22 +31,30 @@ export function text<const Value extends string = string, const O extends TextOp
   return column('text', options)
 }
 /** Safe integers: bigint in Postgres, INTEGER in SQLite. */
-export function integer<const O extends Common<number> = object>(options?: Known<O, Common<number>>): ColumnOf<number, O> {
+export function integer<const O extends Common<number> = object>(
+  options?: Known<O, Common<number>>,
+): ColumnOf<number, O> {
   return column('integer', options)
 }
 /** Finite doubles: double precision in Postgres, REAL in SQLite. */
 export function real<const O extends Common<number> = object>(options?: Known<O, Common<number>>): ColumnOf<number, O> {
   return column('real', options)
 }
-export function boolean<const O extends Common<boolean> = object>(options?: Known<O, Common<boolean>>): ColumnOf<boolean, O> {
+export function boolean<const O extends Common<boolean> = object>(
+  options?: Known<O, Common<boolean>>,
+): ColumnOf<boolean, O> {
   return column('boolean', options)
 }
 /** Any JSON value but a bare null, kept as its compact text. */
-export function json<const O extends Common<JsonValue> = object>(options?: Known<O, Common<JsonValue>>): ColumnOf<JsonValue, O> {
+export function json<const O extends Common<JsonValue> = object>(
+  options?: Known<O, Common<JsonValue>>,
+): ColumnOf<JsonValue, O> {
   return column('json', options)
 }
 /** A time in UTC with milliseconds, `2026-01-31T08:30:00.000Z`: timestamptz in Postgres, TEXT in SQLite. */
-export function timestamp<const O extends Common<string> = object>(options?: Known<O, Common<string>>): ColumnOf<string, O> {
+export function timestamp<const O extends Common<string> = object>(
+  options?: Known<O, Common<string>>,
+): ColumnOf<string, O> {
   return column('timestamp', options)
 }
 /** A UUID in lower case: uuid in Postgres, TEXT in SQLite. */
@@ -54,7 +62,9 @@ export function uuid<const O extends Common<string> = object>(options?: Known<O,
   return column('uuid', options)
 }
 /** Bytes, as base64url without padding on the wire: bytea in Postgres, BLOB in SQLite. */
-export function bytes<const O extends Common<string> = object>(options?: Known<O, Common<string>>): ColumnOf<string, O> {
+export function bytes<const O extends Common<string> = object>(
+  options?: Known<O, Common<string>>,
+): ColumnOf<string, O> {
   return column('bytes', options)
 }
 
@@ -101,12 +111,18 @@ export interface Schema<Tables extends SchemaTables = SchemaTables> {
 }
 
 /** A row as it is pulled: every column. */
-export type Row<S extends Schema, Name extends TableName<S>> = { [C in keyof Declared<S>[Name]]: ValueOf<Declared<S>[Name][C]> }
+export type Row<S extends Schema, Name extends TableName<S>> = {
+  -readonly [C in keyof Declared<S>[Name]]: ValueOf<Declared<S>[Name][C]>
+}
 /** The row of a put: a column that is nullable or has a default may be left out. */
 export type PutRow<S extends Schema, Name extends TableName<S>> = {
-  [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, false> ? C : never]: ValueOf<Declared<S>[Name][C]>
+  -readonly [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, false> ? C : never]: ValueOf<
+    Declared<S>[Name][C]
+  >
 } & {
-  [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, true> ? C : never]?: ValueOf<Declared<S>[Name][C]>
+  -readonly [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, true> ? C : never]?: ValueOf<
+    Declared<S>[Name][C]
+  >
 }
 /** The row of a patch: the columns that change. */
 export type PatchRow<S extends Schema, Name extends TableName<S>> = Partial<Row<S, Name>>
@@ -115,7 +131,15 @@ type Declared<S extends Schema> = S extends Schema<infer Tables> ? Tables : neve
 type ValueOf<C> = C extends Column<infer Value, boolean> ? Value : never
 
 /** The columns that driftline keeps beside the user's own. */
-export const systemColumns = ['scope', 'id', 'updated_at', 'updated_by', 'deleted', 'position', 'created_position'] as const
+export const systemColumns = [
+  'scope',
+  'id',
+  'updated_at',
+  'updated_by',
+  'deleted',
+  'position',
+  'created_position',
+] as const
 
 /**
  * Declares the synced tables. Names are lower case with digits and underscores, so that no database folds or
@@ -131,7 +155,9 @@ export function defineSchema<const Tables extends SchemaTables>(declared: Tables
 
 function defineTable(name: string, declared: TableColumns): Table {
   if (!namePattern.test(name) || /^(driftline|sqlite|pg)_/.test(name)) {
-    throw new TypeError(`The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`)
+    throw new TypeError(
+      `The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`,
+    )
   }
   const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {
     const where = `${name}.${columnName}`
@@ -140,7 +166,14 @@ function defineTable(name: string, declared: TableColumns): Table {
       throw new TypeError(`The column ${where} has a name that driftline uses itself: ${systemColumns.join(', ')}`)
     }
     const { type, nullable, rules } = column
-    return { name: columnName, type, nullable, default: column.default, key: `c${place}`, check: valueCheck(type, rules) }
+    return {
+      name: columnName,
+      type,
+      nullable,
+      default: column.default,
+      key: `c${place}`,
+      check: valueCheck(type, rules),
+    }
   })
   if (columns.length === 0 || columns.length > limits.columnsMax) {
     throw new TypeError(`The table ${name} needs 1 to ${limits.columnsMax} columns`)

@@ -18,7 +18,13 @@ export function lengthUpTo(text: string, max: number): number {
 
 /** True for 1 to `max` printable code points: the rule of ids and scopes. */
 export function isName(value: unknown, max: number): value is string {
-  return typeof value === 'string' && value !== '' && isStorable(value) && isPrintable(value) && lengthUpTo(value, max) <= max
+  return (
+    typeof value === 'string' &&
+    value !== '' &&
+    isStorable(value) &&
+    isPrintable(value) &&
+    lengthUpTo(value, max) <= max
+  )
 }
 
 export function utf8Length(text: string): number {

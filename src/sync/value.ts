@@ -46,7 +46,8 @@ function textCheck({ maxLength, oneOf }: ValueRules): ValueCheck {
     if (typeof value !== 'string') return 'text'
     if (!isStorable(value)) return 'text without NUL and lone surrogates'
     if (allowed && !allowed.has(value)) return `one of ${oneOf?.map((one) => JSON.stringify(one)).join(', ')}`
-    if (maxLength !== undefined && lengthUpTo(value, maxLength) > maxLength) return `at most ${maxLength} characters long`
+    if (maxLength !== undefined && lengthUpTo(value, maxLength) > maxLength)
+      return `at most ${maxLength} characters long`
     return undefined
   }
 }
@@ -54,7 +55,8 @@ function textCheck({ maxLength, oneOf }: ValueRules): ValueCheck {
 /** A number beyond 2^53 that has no fraction was very likely rounded when it was parsed: it would not come back as sent. */
 function jsonFault(value: unknown, depth: number): string | undefined {
   if (value === null || typeof value === 'boolean') return undefined
-  if (typeof value === 'string') return isStorable(value) ? undefined : 'JSON whose text has no NUL and no lone surrogates'
+  if (typeof value === 'string')
+    return isStorable(value) ? undefined : 'JSON whose text has no NUL and no lone surrogates'
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return 'JSON whose numbers are finite'
     return Number.isInteger(value) && !Number.isSafeInteger(value) ? 'JSON whose integers are below 2^53' : undefined

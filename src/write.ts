@@ -1,0 +1,157 @@
+import { Problem, type Rejection, rejection } from './errors.ts'
+import { type Store, StoreFault } from './stores/store.ts'
+import type { Change } from './sync/change.ts'
+import { coalesce } from './sync/coalesce.ts'
+import { compilePage, compilePush, type Sql } from './sync/compile.ts'
+import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
+import { parseHead, parsePage, type ScopePage } from './sync/page.ts'
+import { reconcile, type Verdict } from './sync/reconcile.ts'
+import type { SyncRequest } from './sync/request.ts'
+import { rowMissing } from './sync/stamp.ts'
+
+/** Writes the changes of one scope. */
+export interface Writer {
+  /** Applies what the database takes, gives each change its verdict, and the page where the request asks for one. */
+  apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<ScopePage | undefined>
+  /** Finds the changes that the database refuses, by their index, without keeping anything. */
+  refused(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>>
+}
+
+export function createWriter(sql: Sql, batch: Store['batch'], request: SyncRequest, incarnation: () => string): Writer {
+  const { client, cursor, atomic } = request
+  const wishOf = (scope: string) => ({
+    client,
+    return: request.return,
+    atomic,
+    incarnation: incarnation(),
+    entry: cursor?.get(scope),
+  })
+
+  async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
+    let accepted = changes
+    for (let tries = 1; ; tries++) {
+      const passes = coalesce(accepted)
+      const page = cursor === undefined ? undefined : { entry: cursor?.get(scope), limit: request.limit }
+      const plan = compilePush(sql, scope, passes, { ...wishOf(scope), probe: false }, page)
+      try {
+        const results = await batch(scope, plan)
+        reconcile(passes, plan, results, client, request.return, verdicts)
+        return page && parsePage(results.at(-1) ?? [])
+      } catch (fault) {
+        if (!(fault instanceof StoreFault)) throw fault
+        if (fault.marker === 'driftline_resync') throwResync(cursor, new Map([[scope, await readHead(scope)]]))
+        else if (fault.kind !== 'refused' && fault.marker !== 'driftline_missing') throw fault
+        // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
+        if (tries === 3) throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+        if (fault.marker === 'driftline_resync') continue
+        const rejections = await refused(scope, accepted)
+        if (atomic) throwAtomic(rejections)
+        for (const [index, error] of rejections) verdicts[index] = { verdict: 'rejected', error }
+        accepted = accepted.filter(({ index }) => !rejections.has(index))
+      }
+    }
+  }
+
+  /**
+   * Splits the changes in halves until each bad one stands alone. In stamp order, so that what is taken is always what
+   * would have been there before. Tries only, so that nothing is half done whatever happens meanwhile (P13): each bad
+   * change costs about two batches for each halving, and none of them is kept.
+   */
+  async function refused(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>> {
+    const rejections = new Map<number, Rejection>()
+    async function settle(taken: readonly Change[], rest: readonly Change[]): Promise<readonly Change[]> {
+      const together = [...taken, ...rest]
+      const error = await probe(scope, together)
+      if (!error) return together
+      const [first] = rest
+      if (rest.length < 2) {
+        if (first) rejections.set(first.index, error)
+        return taken
+      }
+      const half = rest.length >> 1
+      return settle(await settle(taken, rest.slice(0, half)), rest.slice(half))
+    }
+    await settle(
+      [],
+      changes.toSorted((a, b) => a.at - b.at || a.index - b.index),
+    )
+    return rejections
+  }
+
+  /** Why the database would not take these changes, or nothing. */
+  async function probe(scope: string, changes: readonly Change[]): Promise<Rejection | undefined> {
+    try {
+      await batch(
+        scope,
+        compilePush(sql, scope, coalesce(changes), { ...wishOf(scope), entry: undefined, probe: true }),
+      )
+    } catch (fault) {
+      if (!(fault instanceof StoreFault)) throw fault
+      if (fault.marker === 'driftline_probe') return undefined
+      if (fault.marker === 'driftline_missing') return rowMissing
+      if (fault.kind === 'refused') return refusal
+      throw fault
+    }
+    throw new TypeError('A probe must never be kept')
+  }
+
+  async function readHead(scope: string): Promise<ScopeHead | undefined> {
+    const [rows] = await batch(scope, [compilePage(sql, scope, { entry: undefined, limit: 1 })])
+    return parseHead(rows ?? [])
+  }
+
+  return { apply, refused }
+}
+
+const refusal = rejection(
+  'constraint',
+  'The database does not take this change: it breaks a constraint or trigger of the table.',
+)
+
+/**
+ * All or nothing: where a change was rejected already, nothing is written. The answer names the first that is, which
+ * may be one before it that only the database can refuse.
+ */
+export async function rejectAtomic(
+  verdicts: readonly (Verdict | undefined)[],
+  changesByScope: ReadonlyMap<string, readonly Change[]>,
+  writer: Writer,
+): Promise<void> {
+  const early = verdicts.findIndex((verdict) => verdict?.verdict === 'rejected')
+  const verdict = verdicts[early]
+  if (verdict?.verdict !== 'rejected') return
+  const rejections = new Map([[early, verdict.error]])
+  for (const [scope, changes] of changesByScope) {
+    for (const [index, error] of await writer.refused(scope, changes)) rejections.set(index, error)
+  }
+  throwAtomic(rejections)
+}
+
+function throwAtomic(rejections: ReadonlyMap<number, Rejection>): void {
+  if (rejections.size === 0) return
+  const index = Math.min(...rejections.keys())
+  const error = rejections.get(index)
+  throw new Problem('atomic_rejected', `Nothing was applied: the change at ${index} was rejected. ${error?.detail}`, {
+    members: { index, error },
+  })
+}
+
+/** Ends the request where the cursor's part for one of these scopes can no longer be answered from (P9, P16). */
+export function throwResync(
+  cursor: Cursor | null | undefined,
+  heads: ReadonlyMap<string, ScopeHead | undefined>,
+): void {
+  const reasons = new Map<string, ResyncReason>()
+  for (const [scope, head] of heads) {
+    const entry = cursor?.get(scope)
+    const reason = entry && checkCursor(entry, head)
+    if (reason) reasons.set(scope, reason)
+  }
+  if (!cursor || reasons.size === 0) return
+  const reason: ResyncReason = [...reasons.values()].includes('restored') ? 'restored' : 'pruned'
+  const scopes = [...reasons].filter(([, why]) => why === reason).map(([scope]) => scope)
+  const rest = formatCursor(new Map([...cursor].filter(([scope]) => !scopes.includes(scope))))
+  throw new Problem('resync', 'Drop the rows of these scopes, keep the outbox, and go on from this cursor.', {
+    members: { reason, scopes, cursor: rest },
+  })
+}

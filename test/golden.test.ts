@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { postgres } from '../src/dialects/postgres.ts'
+import { scopeSql, tableSql } from '../src/dialects/sql.ts'
+import { sqlite } from '../src/dialects/sqlite.ts'
+import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
+
+const schema = defineSchema({
+  notes: {
+    title: text(),
+    count: integer({ nullable: true }),
+    price: real({ nullable: true }),
+    done: boolean({ default: false }),
+    extra: json({ nullable: true }),
+    due: timestamp({ nullable: true }),
+    ref: uuid({ nullable: true }),
+    icon: bytes({ nullable: true }),
+  },
+  tags: { name: text() },
+})
+
+/**
+ * Every statement, side by side per dialect. A change of SQL is then a change of these files, seen in review; that the
+ * text also means what it should is the business of the races, the property tests and the suites.
+ */
+describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
+  const [notes] = schema.tables.map((table) => tableSql(dialect, table))
+  const scope = scopeSql(dialect, schema, 4_194_304)
+  const { upsert, upsertBrief, update, losers, states, missing } = notes as NonNullable<typeof notes>
+  const statements = { ...scope, upsert, upsertBrief, update, losers, states, missing }
+  it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
+    await expect(sql.replaceAll('\t', '\\t')).toMatchFileSnapshot(`golden/${dialect.name}.${name}.sql`)
+  })
+
+  it('names one scope in every statement, which is what sharding by scope needs', async () => {
+    for (const [name, sql] of Object.entries(statements)) expect(sql, name).toContain(dialect.param(1))
+  })
+
+  it('binds one parameter whatever the number of rows', () => {
+    const rows = Array.from({ length: 5_000 }, (_, n) => [`id${n}`])
+    const text = dialect.encodeRows([{ name: 'i', type: 'text' }], rows)
+    expect(JSON.parse(text)).toHaveLength(5_000)
+  })
+})
+
+it('the golden files are all in use', async () => {
+  const { readdir } = await import('node:fs/promises')
+  const folder = new URL('golden/', import.meta.url)
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
+  expect(files).toHaveLength(2 * 10)
+  for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
+})

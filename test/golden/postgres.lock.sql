@@ -1,0 +1,2 @@
+INSERT INTO driftline_scopes AS s (scope, incarnation, position, watermark) VALUES ($1, $2, $3, 0)
+ON CONFLICT (scope) DO UPDATE SET position = s.position + excluded.position RETURNING incarnation, position, watermark

@@ -1,0 +1,7 @@
+SELECT concat(CASE WHEN position > (SELECT position - $3 FROM driftline_scopes WHERE scope = $1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
+', updated_at, '
+', updated_by, '
+', CASE WHEN deleted THEN 1 ELSE 0 END, '
+', id, '
+', concat('{"scope":', coalesce(to_json(scope)::text, 'null'), ',"table":"notes","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', coalesce(to_json(id)::text, 'null'), ',"at":', updated_at, ',"by":', coalesce(to_json(updated_by)::text, 'null'), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"title":', coalesce(to_json("title")::text, 'null'), ',"count":', coalesce("count"::text, 'null'), ',"price":', CASE WHEN "price" IS NULL THEN 'null' WHEN abs("price") >= 0.0001 AND abs("price") < 1e15 OR "price" = 0 THEN "price"::text ELSE concat('\tr', "price", '\t') END, ',"done":', coalesce(to_json("done")::text, 'null'), ',"extra":', coalesce("extra"::text, 'null'), ',"due":', coalesce('"' || to_char("due" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"', 'null'), ',"ref":', coalesce(to_json("ref")::text, 'null'), ',"icon":', coalesce('\tb' || encode("icon", 'hex') || '\t', 'null'), '}}') END)) FROM "notes" AS t
+WHERE scope = $1 AND id IN (SELECT j.i FROM json_to_recordset($2::json) AS j(i text)) AND position <= (SELECT position - $3 FROM driftline_scopes WHERE scope = $1)

@@ -1,0 +1,7 @@
+SELECT concat(CASE WHEN position > (SELECT position - ?3 FROM driftline_scopes WHERE scope = ?1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
+', updated_at, '
+', updated_by, '
+', CASE WHEN deleted THEN 1 ELSE 0 END, '
+', id, '
+', concat('{"scope":', json_quote(scope), ',"table":"notes","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', json_quote(id), ',"at":', updated_at, ',"by":', json_quote(updated_by), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"title":', json_quote("title"), ',"count":', coalesce("count", 'null'), ',"price":', CASE WHEN "price" IS NULL THEN 'null' WHEN "price" = CAST("price" AS INTEGER) AND abs("price") < 1e15 THEN CAST("price" AS INTEGER) ELSE '\tr' || format('%!.20g', "price") || '\t' END, ',"done":', CASE "done" WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END, ',"extra":', coalesce("extra", 'null'), ',"due":', json_quote("due"), ',"ref":', json_quote("ref"), ',"icon":', coalesce('\tb' || lower(hex("icon")) || '\t', 'null'), '}}') END)) FROM "notes" AS t
+WHERE scope = ?1 AND id IN (SELECT j.i FROM (SELECT value ->> 0 AS i FROM json_each(?2)) AS j) AND position <= (SELECT position - ?3 FROM driftline_scopes WHERE scope = ?1)

@@ -1,0 +1,18 @@
+SELECT s.incarnation, s.position, s.watermark, p.n, p.last, p.rows, CASE WHEN EXISTS (SELECT 1 FROM "notes" AS t
+WHERE scope = ?1 AND position > p.last AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > coalesce(?3, (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1))))
+OR EXISTS (SELECT 1 FROM "tags" AS t
+WHERE scope = ?1 AND position > p.last AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > coalesce(?3, (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1)))) THEN 1 ELSE 0 END AS more
+FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, ',') AS rows FROM (SELECT * FROM (SELECT position, concat('{"scope":', json_quote(scope), ',"table":"notes","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', json_quote(id), ',"at":', updated_at, ',"by":', json_quote(updated_by), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"title":', json_quote("title"), ',"count":', coalesce("count", 'null'), ',"price":', CASE WHEN "price" IS NULL THEN 'null' WHEN "price" = CAST("price" AS INTEGER) AND abs("price") < 1e15 THEN CAST("price" AS INTEGER) ELSE '\tr' || format('%!.20g', "price") || '\t' END, ',"done":', CASE "done" WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END, ',"extra":', coalesce("extra", 'null'), ',"due":', json_quote("due"), ',"ref":', json_quote("ref"), ',"icon":', coalesce('\tb' || lower(hex("icon")) || '\t', 'null'), '}}') END) AS text FROM "notes" AS t
+WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > coalesce(?3, (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1))) ORDER BY position LIMIT ?5) AS a
+UNION ALL
+SELECT * FROM (SELECT position, concat('{"scope":', json_quote(scope), ',"table":"tags","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', json_quote(id), ',"at":', updated_at, ',"by":', json_quote(updated_by), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"name":', json_quote("name"), '}}') END) AS text FROM "tags" AS t
+WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > coalesce(?3, (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1))) ORDER BY position LIMIT ?5) AS a
+ORDER BY position
+LIMIT (SELECT CASE WHEN coalesce(sum(z.size), 0) <= 4194304 THEN ?5 WHEN max(z.size) >= 4194304 THEN 1 ELSE 4194304 / max(z.size) END
+FROM (SELECT size FROM (SELECT * FROM (SELECT position, 64 + coalesce(octet_length("title"), 0) + coalesce(octet_length("extra"), 0) + coalesce(octet_length("icon"), 0) AS size FROM "notes" AS t
+WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > coalesce(?3, (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1))) ORDER BY position LIMIT ?5) AS a
+UNION ALL
+SELECT * FROM (SELECT position, 64 + coalesce(octet_length("name"), 0) AS size FROM "tags" AS t
+WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > coalesce(?3, (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1))) ORDER BY position LIMIT ?5) AS a
+ORDER BY position) AS y LIMIT ?5) AS z)) AS u) AS p
+WHERE s.scope = ?1

@@ -1,0 +1,22 @@
+INSERT INTO "notes" AS t (scope, id, updated_at, updated_by, deleted, position, created_position, "title", "count", "price", "done", "extra", "due", "ref", "icon")
+SELECT ?1, j.i, j.a, ?2, j.d, b.base + j.o, b.base + j.o, j.c0, j.c1, j.c2, j.c3, j.c4, j.c5, j.c6, j.c7
+FROM (SELECT value ->> 0 AS i, value ->> 1 AS o, value ->> 2 AS a, value ->> 3 AS d, value ->> 4 AS c0, value ->> 5 AS c1, CAST(value ->> 6 AS REAL) AS c2, value ->> 7 AS c3, value ->> 8 AS c4, value ->> 9 AS c5, value ->> 10 AS c6, unhex(value ->> 11) AS c7 FROM json_each(?3)) AS j CROSS JOIN (SELECT position - ?4 AS base FROM driftline_scopes WHERE scope = ?1) AS b WHERE true
+ON CONFLICT (scope, id) DO UPDATE SET
+updated_at = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.updated_at ELSE t.updated_at END,
+updated_by = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.updated_by ELSE t.updated_by END,
+deleted = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.deleted ELSE t.deleted END,
+position = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.position ELSE t.position END,
+"title" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."title" ELSE t."title" END,
+"count" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."count" ELSE t."count" END,
+"price" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."price" ELSE t."price" END,
+"done" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."done" ELSE t."done" END,
+"extra" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."extra" ELSE t."extra" END,
+"due" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."due" ELSE t."due" END,
+"ref" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."ref" ELSE t."ref" END,
+"icon" = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."icon" ELSE t."icon" END
+RETURNING concat(CASE WHEN position > (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
+', updated_at, '
+', updated_by, '
+', CASE WHEN deleted THEN 1 ELSE 0 END, '
+', id, '
+', CASE WHEN position > (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) THEN '' ELSE concat('{"scope":', json_quote(scope), ',"table":"notes","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', json_quote(id), ',"at":', updated_at, ',"by":', json_quote(updated_by), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"title":', json_quote("title"), ',"count":', coalesce("count", 'null'), ',"price":', CASE WHEN "price" IS NULL THEN 'null' WHEN "price" = CAST("price" AS INTEGER) AND abs("price") < 1e15 THEN CAST("price" AS INTEGER) ELSE '\tr' || format('%!.20g', "price") || '\t' END, ',"done":', CASE "done" WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END, ',"extra":', coalesce("extra", 'null'), ',"due":', json_quote("due"), ',"ref":', json_quote("ref"), ',"icon":', coalesce('\tb' || lower(hex("icon")) || '\t', 'null'), '}}') END) END)

@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from '@libsql/client/http'
+import { neonConfig } from '@neondatabase/serverless'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { migrate } from '../../src/migrations/apply.ts'
+import { createTables } from '../../src/migrations/ddl.ts'
+import { schema as sample } from '../../src/schema.ts'
+import { fetchWithin, libsqlStore } from '../../src/stores/libsql.ts'
+import { libsqlFileStore } from '../../src/stores/libsql-file.ts'
+import { neonStore } from '../../src/stores/neon.ts'
+import { postgresStore } from '../../src/stores/postgres.ts'
+import type { Store } from '../../src/stores/store.ts'
+import type { Schema } from '../../src/sync/table.ts'
+import { startHranaServer } from './hrana-server.ts'
+import { startNeonGateway } from './neon-gateway.ts'
+
+/** A store on a fresh database that holds the tables of a schema. */
+export interface TestStore {
+  readonly store: Store
+  readonly url: string
+  /** Round trips to the database so far, where the store can tell. */
+  roundTrips(): number
+  close(): Promise<void>
+}
+
+export type StoreName = 'libsql file' | 'libsql http' | 'postgres' | 'neon'
+export const storeNames: readonly StoreName[] = ['libsql file', 'libsql http', 'postgres', 'neon']
+/** One store for each dialect, for tests that need no more. */
+export const dialectStores: readonly StoreName[] = ['libsql file', 'postgres']
+
+export async function openTestStore(name: StoreName, schema: Schema = sample): Promise<TestStore> {
+  const opened = await open(name)
+  await migrate(opened.store, [{ name: '0001_test', statements: createTables(schema, opened.store.dialect.name) }])
+  return opened
+}
+
+async function open(name: StoreName): Promise<TestStore> {
+  if (name === 'libsql file') {
+    const { folder, drop } = await temporaryFolder()
+    const url = `file:${join(folder, 'test.db')}`
+    const store = await libsqlFileStore(url)
+    return { store, url, roundTrips: () => Number.NaN, close: async () => void (await store.close(), await drop()) }
+  }
+  if (name === 'libsql http') {
+    const { folder, drop } = await temporaryFolder()
+    const server = await startHranaServer(join(folder, 'test.db'))
+    const store = libsqlStore(createClient({ url: server.url, fetch: fetchWithin(10_000) }))
+    const close = async () => void (await store.close(), await server.close(), await drop())
+    return { store, url: server.url, roundTrips: () => server.requests, close }
+  }
+  const url = await createDatabase()
+  if (name === 'postgres') {
+    let flushes = 0
+    const store = postgresStore(url, { onFlush: () => flushes++ })
+    return { store, url, roundTrips: () => flushes, close: () => store.close() }
+  }
+  const gateway = await startNeonGateway(inject('postgresUrl'))
+  neonConfig.fetchEndpoint = () => gateway.fetchEndpoint
+  const store = neonStore(url.replace('127.0.0.1', 'gateway.example'))
+  return {
+    store,
+    url,
+    roundTrips: () => gateway.requests,
+    close: async () => void (await store.close(), await gateway.close()),
+  }
+}
+
+/** A fresh database in the run's Postgres. */
+export async function createDatabase(): Promise<string> {
+  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
+  const client = new pg.Client({ connectionString: inject('postgresUrl') })
+  await client.connect()
+  await client.query(`CREATE DATABASE ${name}`)
+  await client.end()
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = `/${name}`
+  return url.href
+}
+
+export async function temporaryFolder(): Promise<{ folder: string; drop: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'driftline-test-'))
+  return { folder, drop: () => rm(folder, { recursive: true, force: true }) }
+}
