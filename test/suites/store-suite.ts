@@ -1,0 +1,391 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { answerToJson } from '../../src/answer.ts'
+import { createSync } from '../../src/create-sync.ts'
+import { createRun } from '../../src/run.ts'
+import { schema } from '../../src/schema.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
+
+/** What a store must be given to be held to the promises: a fresh database with the sample's tables, and a way to write past driftline. */
+export interface SuiteStore {
+  readonly store: Store
+  roundTrips(): number
+  close(): Promise<void>
+}
+
+/** The promises that one store can keep or break, for any store: `storeSuite('mine', open)` is a whole test file. */
+export function storeSuite(name: string, open: () => Promise<SuiteStore>): void {
+  describe(`the promises on ${name}`, () => {
+    let opened: SuiteStore
+    beforeAll(async () => {
+      opened = await open()
+    })
+    afterAll(() => opened.close())
+    let scopes = 0
+    const someone = () => principal(`user${++scopes}`)
+    const exec = (sql: string) => opened.store.batch('', [{ sql, params: [] }])
+
+    it('takes one round trip for a sync with every kind of change, for a push and for a pull', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const count = async (work: () => Promise<unknown>) => {
+        const before = opened.roundTrips()
+        await work()
+        return opened.roundTrips() - before
+      }
+      const list = { table: 'lists', op: 'put', id: 'l', at: noon, row: { name: 'L' } } as const
+      const changes = [
+        put('a', 0, 'a'),
+        patch('a', 1, { done: true }),
+        patch('b', 0, { done: true }),
+        del('c', 0),
+        list,
+      ]
+      const trips = [
+        await count(() => sync.sync(who, { client: 'a', cursor: null, changes })),
+        await count(() => sync.sync(who, { client: 'b', cursor: null, changes, return: 'lost' })),
+        await count(() => sync.push(who, { client: 'c', changes: changes.slice(0, 2), atomic: true })),
+        await count(() => sync.pull(who)),
+      ]
+      expect(trips).toEqual(
+        Number.isNaN(opened.roundTrips()) ? [Number.NaN, Number.NaN, Number.NaN, Number.NaN] : [1, 1, 1, 1],
+      )
+    })
+
+    it('takes one round trip for each scope of a sync', async () => {
+      if (Number.isNaN(opened.roundTrips())) return
+      const sync = sampleSync(opened.store)
+      const who = principal(`many${++scopes}`, { [`team${scopes}`]: 'write', [`news${scopes}`]: 'read' })
+      const before = opened.roundTrips()
+      await sync.sync(who, { client: 'a', cursor: null, changes: [put('a', 0, 'a')] })
+      expect(opened.roundTrips() - before).toBe(3)
+    })
+
+    it('P5 answers a replay with duplicate and changes no row and no position', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const changes = [put('a', 0, 'a'), del('b', 0), patch('a', 1, { notes: 'n' })]
+      await sync.push(who, { client: 'a', changes })
+      const before = await sync.pull(who)
+      const again = await sync.push(who, { client: 'a', changes })
+      expect(again.verdicts.map(({ verdict }) => verdict)).toEqual(['stale', 'duplicate', 'duplicate'])
+      expect((await sync.pull(who)).changes).toEqual(before.changes)
+      const lost = await sync.push(who, { client: 'a', changes: [del('b', 0)], return: 'lost' })
+      expect(lost.verdicts).toEqual([{ verdict: 'duplicate' }])
+    })
+
+    it('P5 the same change set ten times at the same time applies once', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const changes = Array.from({ length: 20 }, (_, n) => put(`r${n}`, 0, 'x'))
+      const answers = await Promise.all(Array.from({ length: 10 }, () => sync.push(who, { client: 'a', changes })))
+      const verdicts = answers.flatMap((answer) => answer.verdicts.map(({ verdict }) => verdict))
+      expect(verdicts.filter((verdict) => verdict === 'applied')).toHaveLength(20)
+      expect(verdicts.filter((verdict) => verdict === 'duplicate')).toHaveLength(180)
+      const { changes: rows } = await sync.pull(who)
+      expect(new Set(rows.map(({ position }) => position)).size).toBe(20)
+    })
+
+    it('P8 a late older edit never revives a tombstone, a newer put does, and a tombstone keeps no column', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      await sync.push(who, { client: 'a', changes: [put('a', 0, 'private')] })
+      await sync.push(who, { client: 'a', changes: [del('a', 5), del('never seen', 5)] })
+      const late = await sync.push(who, {
+        client: 'z',
+        changes: [
+          put('a', 4, 'late'),
+          put('never seen', 4, 'late'),
+          patch('a', 3, { title: 'x' }),
+          patch('never seen', 6, { title: 'x' }),
+        ],
+      })
+      expect(late.verdicts).toMatchObject([
+        { verdict: 'stale', current: { op: 'delete', id: 'a' } },
+        { verdict: 'stale', current: { op: 'delete', id: 'never seen' } },
+        { verdict: 'stale' },
+        { verdict: 'rejected', error: { code: 'row_missing' } },
+      ])
+      expect(late.verdicts[0]).not.toHaveProperty('current.row')
+      const [rows] = await exec(`SELECT title, done, priority FROM todos WHERE scope = '${who.subject}' AND id = 'a'`)
+      expect(rows).toEqual([[null, null, null]])
+      const revived = await sync.push(who, { client: 'a', changes: [put('a', 6, 'back')] })
+      expect(revived.verdicts).toMatchObject([
+        { verdict: 'applied', action: 'updated', current: { op: 'put', row: { title: 'back' } } },
+      ])
+    })
+
+    it('P3 P4 pages of every size hand out each row once, in position order, and end where the history ends', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const changes = Array.from({ length: 23 }, (_, n) =>
+        n % 3
+          ? put(`t${n}`, n, 'x')
+          : ({ table: 'lists', op: 'put', id: `l${n}`, at: noon, row: { name: 'x' } } as const),
+      )
+      await sync.push(who, { client: 'a', changes })
+      const whole = await sync.pull(who)
+      expect(whole.changes.map(({ position }) => position)).toEqual(Array.from({ length: 23 }, (_, n) => n + 1))
+      for (const limit of [1, 2, 7, 22, 23, 24]) {
+        const seen: object[] = []
+        for (let cursor: string | null = null, more = true; more; ) {
+          const page: Awaited<ReturnType<typeof sync.pull>> = await sync.pull(who, { cursor, limit })
+          expect(page.changes.length).toBeLessThanOrEqual(limit)
+          expect(page.more).toBe(seen.length + page.changes.length < 23)
+          seen.push(...page.changes)
+          ;({ cursor, more } = page)
+        }
+        expect(seen).toEqual(whole.changes)
+      }
+    })
+
+    it('leaves out what this very request wrote and nothing else, and the cursor passes over it', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const first = await sync.sync(who, { client: 'a', cursor: null, changes: [put('mine', 0, 'x')] })
+      expect(first.changes).toEqual([])
+      await sync.push(who, { client: 'a', changes: [put('mine too', 1, 'x')] })
+      const second = await sync.sync(who, {
+        client: 'a',
+        cursor: first.cursor ?? null,
+        changes: [put('now', 2, 'x'), put('mine', -1, 'old')],
+      })
+      expect(second.changes?.map(({ id }) => id)).toEqual(['mine too'])
+      const third = await sync.sync(who, { client: 'a', cursor: second.cursor ?? null })
+      expect(third).toMatchObject({ changes: [], more: false, cursor: second.cursor })
+    })
+
+    it('P8 a bootstrap leaves out older tombstones, but not that of a row deleted between two of its pages', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      await sync.push(who, {
+        client: 'a',
+        changes: [put('a', 0, 'x'), put('b', 0, 'x'), del('gone', 0), put('c', 0, 'x')],
+      })
+      const first = await sync.pull(who, { limit: 1 })
+      expect(first.changes.map(({ id }) => id)).toEqual(['a'])
+      await sync.push(who, { client: 'b', changes: [del('a', 1)] })
+      const rest = await sync.pull(who, { cursor: first.cursor })
+      expect(rest.changes.map(({ op, id }) => `${op} ${id}`)).toEqual(['put b', 'put c', 'delete a'])
+    })
+
+    it('P9 a cursor below the watermark gets 410 in a pull and in a push, which applies nothing', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const { cursor } = await sync.sync(who, {
+        client: 'a',
+        cursor: null,
+        changes: [put('a', 0, 'x'), put('b', 0, 'x')],
+      })
+      const begun = await sync.pull(who, { limit: 1 })
+      await sync.push(who, { client: 'b', changes: [del('b', 1)] })
+      await exec(`UPDATE driftline_scopes SET watermark = 3 WHERE scope = '${who.subject}'`)
+      for (const old of [cursor, begun.cursor]) {
+        const expected = { code: 'resync', members: { reason: 'pruned', scopes: [who.subject] } }
+        await expect(sync.pull(who, { cursor: old ?? null })).rejects.toMatchObject(expected)
+        await expect(
+          sync.push(who, { client: 'a', cursor: old ?? null, changes: [put('c', 0, 'x')] }),
+        ).rejects.toMatchObject(expected)
+        await expect(
+          sync.sync(who, { client: 'a', cursor: old ?? null, changes: [put('c', 0, 'x')] }),
+        ).rejects.toMatchObject(expected)
+      }
+      const fresh = await sync.pull(who, { limit: 1 })
+      expect(fresh.changes.map(({ id }) => id)).toEqual(['a'])
+      expect((await sync.pull(who, { cursor: fresh.cursor })).more).toBe(false)
+      const problem = (await sync.pull(who, { cursor: cursor ?? null }).catch((error) => error)) as {
+        members: { cursor: string }
+      }
+      const resynced = await sync.sync(who, {
+        client: 'a',
+        cursor: problem.members.cursor,
+        changes: [put('c', 0, 'x')],
+      })
+      expect(resynced.changes?.map(({ id }) => id)).toEqual(['a'])
+    })
+
+    it('P9 a stale cursor of one scope stops the push to another, and to both', async () => {
+      const sync = sampleSync(opened.store)
+      const who = principal(`two${++scopes}`, { [`other${scopes}`]: 'write' })
+      const both = [put('a', 0, 'x'), { ...put('a', 0, 'x'), scope: `other${scopes}` }]
+      const { cursor = null } = await sync.sync(who, { client: 'a', cursor: null, changes: both })
+      await exec(`UPDATE driftline_scopes SET incarnation = 'new' WHERE scope = 'other${scopes}'`)
+      const expected = { code: 'resync', members: { reason: 'restored', scopes: [`other${scopes}`] } }
+      await expect(
+        sync.push(who, {
+          client: 'a',
+          cursor,
+          changes: [put('b', 0, 'x'), { ...put('b', 0, 'x'), scope: `other${scopes}` }],
+        }),
+      ).rejects.toMatchObject(expected)
+      await expect(sync.sync(who, { client: 'a', cursor, changes: [put('b', 0, 'x')] })).rejects.toMatchObject(expected)
+      expect((await sync.pull(who)).changes.map(({ id }) => id)).toEqual(['a', 'a'])
+    })
+
+    it('P16 a restored or swapped database is noticed by a pull and by a push, which writes nothing', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const { cursor = null } = await sync.sync(who, {
+        client: 'a',
+        cursor: null,
+        changes: [put('a', 0, 'x'), put('b', 0, 'x')],
+      })
+      const expected = { code: 'resync', members: { reason: 'restored', scopes: [who.subject] } }
+      await exec(`UPDATE driftline_scopes SET position = 1 WHERE scope = '${who.subject}'`)
+      await expect(sync.pull(who, { cursor })).rejects.toMatchObject(expected)
+      await expect(sync.push(who, { client: 'a', cursor, changes: [put('c', 0, 'x')] })).rejects.toMatchObject(expected)
+      await exec(`DELETE FROM driftline_scopes WHERE scope = '${who.subject}'`)
+      await expect(sync.pull(who, { cursor })).rejects.toMatchObject(expected)
+      await expect(sync.push(who, { client: 'a', cursor, changes: [put('c', 0, 'x')] })).rejects.toMatchObject(expected)
+      const [heads] = await exec(`SELECT scope FROM driftline_scopes WHERE scope = '${who.subject}'`)
+      expect(heads).toEqual([])
+    })
+
+    it('P11 a scope that was revoked is named, its rows are not sent, and a granted one bootstraps by itself', async () => {
+      const sync = sampleSync(opened.store)
+      const team = `team${++scopes}`
+      const [before, after] = [principal(`u${scopes}`, { [team]: 'write' }), principal(`u${scopes}`)]
+      await sync.push(before, {
+        client: 'a',
+        changes: [put('mine', 0, 'x'), { ...put('theirs', 0, 'x'), scope: team }],
+      })
+      const { cursor } = await sync.pull(before)
+      const revoked = await sync.pull(after, { cursor })
+      expect(revoked).toMatchObject({ changes: [], removed_scopes: [team] })
+      expect((await sync.pull(after, { cursor: revoked.cursor })).removed_scopes).toBeUndefined()
+      const granted = await sync.pull(before, { cursor: revoked.cursor })
+      expect(granted.changes.map(({ id }) => id)).toEqual(['theirs'])
+    })
+
+    it('lays several scopes into one page, never beyond the limit', async () => {
+      const sync = sampleSync(opened.store)
+      const who = principal(`p${++scopes}`, { [`q${scopes}`]: 'write', [`r${scopes}`]: 'write' })
+      const names = [...who.scopes.keys()]
+      await sync.push(who, {
+        client: 'a',
+        changes: names.flatMap((scope) => Array.from({ length: 4 }, (_, n) => ({ ...put(`${n}`, 0, 'x'), scope }))),
+      })
+      const seen: string[] = []
+      const sizes: number[] = []
+      for (let cursor: string | null = null, more = true; more; ) {
+        const page: Awaited<ReturnType<typeof sync.pull>> = await sync.pull(who, { cursor, limit: 5 })
+        sizes.push(page.changes.length)
+        seen.push(...page.changes.map(({ scope, id }) => `${scope} ${id}`))
+        ;({ cursor, more } = page)
+      }
+      expect(sizes).toEqual([5, 5, 2])
+      expect(seen).toEqual(names.flatMap((scope) => ['0', '1', '2', '3'].map((id) => `${scope} ${id}`)))
+    })
+
+    it('an atomic change set is all or nothing and names the first rejected change', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      await sync.push(who, { client: 'z', changes: [put('old', 9, 'newer')] })
+      const fails = async (changes: readonly unknown[], index: number, code: string) => {
+        const failed = sync.push(who, { client: 'a', atomic: true, changes: changes as never })
+        await expect(failed).rejects.toMatchObject({ code: 'atomic_rejected', members: { index, error: { code } } })
+      }
+      const good = put('good', 0, 'x')
+      await fails([good, patch('nothing', 0, { title: 'x' }), { ...good, op: 'x' }], 1, 'row_missing')
+      await fails([good, { ...good, op: 'x' }, patch('nothing', 0, { title: 'x' })], 1, 'unknown_op')
+      await fails(
+        [patch('late', 5, { done: true }), { ...good, scope: 'foreign' }, put('late', 1, 'x')],
+        1,
+        'forbidden_scope',
+      )
+      expect((await sync.pull(who)).changes.map(({ id }) => id)).toEqual(['old'])
+      const stale = await sync.push(who, { client: 'a', atomic: true, changes: [good, put('old', 1, 'older')] })
+      expect(stale.verdicts.map(({ verdict }) => verdict)).toEqual(['applied', 'stale'])
+      const two = principal(`a${++scopes}`, { [`b${scopes}`]: 'write' })
+      await expect(
+        sync.push(two, { client: 'a', atomic: true, changes: [good, { ...good, scope: `b${scopes}` }] }),
+      ).rejects.toMatchObject({ code: 'atomic_scopes' })
+    })
+
+    it('P12 changes that the database refuses are rejected alone, whatever stands around them', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      await exec(`CREATE UNIQUE INDEX one_name ON lists (scope, name) WHERE scope = '${who.subject}'`)
+      const list = (id: string, name: string, at = 0) =>
+        ({ table: 'lists', op: 'put', id, at: noon + at, row: { name } }) as const
+      const changes = Array.from({ length: 40 }, (_, n) =>
+        list(`l${n}`, n === 7 || n === 8 || n === 31 ? 'same' : `n${n}`),
+      )
+      const answer = await sync.sync(who, { client: 'a', cursor: null, changes: [...changes, put('t', 0, 'x')] })
+      const rejected = answer.verdicts.flatMap((verdict, index) =>
+        verdict.verdict === 'rejected' ? [`${index} ${verdict.error.code}`] : [],
+      )
+      expect(rejected).toEqual(['8 constraint', '31 constraint'])
+      expect(answer.changes).toEqual([])
+      expect((await sync.pull(who)).changes).toHaveLength(39)
+      const atomic = sync.push(who, {
+        client: 'a',
+        atomic: true,
+        changes: [list('x', 'x', 1), list('y', 'same', 1), list('z', 'same', 1)],
+      })
+      await expect(atomic).rejects.toMatchObject({
+        code: 'atomic_rejected',
+        members: { index: 1, error: { code: 'constraint' } },
+      })
+      expect((await sync.pull(who)).changes).toHaveLength(39)
+      await exec('DROP INDEX one_name')
+    })
+
+    it('ends a page early when its rows are large, one row at least, and hands out all of them', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const large = 'é'.repeat(400_000)
+      for (let n = 0; n < 8; n++)
+        await sync.push(who, { client: 'a', changes: [put(`l${n}`, 0, large), put(`s${n}`, 0, 'small')] })
+      const seen: string[] = []
+      let pages = 0
+      for (let cursor: string | null = null, more = true; more; pages++) {
+        const page: Awaited<ReturnType<typeof sync.pull>> = await sync.pull(who, { cursor })
+        expect(JSON.stringify(page.changes).length).toBeLessThan(5_000_000)
+        seen.push(...page.changes.map(({ id }) => id))
+        ;({ cursor, more } = page)
+      }
+      expect(seen).toHaveLength(16)
+      expect(new Set(seen).size).toBe(16)
+      expect(pages).toBeGreaterThan(1)
+    })
+
+    it('P12 takes a change set of 5,000, a quarter of it stale, and answers each change in its place', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      await sync.push(who, {
+        client: 'z',
+        changes: Array.from({ length: 1250 }, (_, n) => put(`id${n * 4}`, 10, 'newer')),
+      })
+      const changes = Array.from({ length: 5000 }, (_, n) => put(`id${n}`, n % 4 ? 0 : 5, `t${n}`))
+      const { verdicts } = await sync.push(who, { client: 'a', changes, return: 'lost' })
+      expect(verdicts).toHaveLength(5000)
+      for (const [index, verdict] of verdicts.entries()) {
+        if (index % 4) expect(verdict).toEqual({ verdict: 'applied', action: 'inserted' })
+        else expect(verdict).toMatchObject({ verdict: 'stale', current: { id: `id${index}`, row: { title: 'newer' } } })
+      }
+    })
+
+    it('the text of an answer is what JSON.stringify would write, byte for byte', async () => {
+      const sync = createSync({ schema, store: opened.store, now: () => noon / 1000 })
+      const who = someone()
+      await sync.push(who, {
+        client: 'a',
+        changes: [
+          put('"\\\u2028 \ud83d\ude00', 0, '\u0001\u001f\u007f\ufffe"\\/\b\f\n\r\t', { amount: 1e-7, notes: '\t' }),
+          put('b', 0, 'b', { amount: -0 }),
+        ],
+      })
+      const answer = await createRun({ schema, store: opened.store })(who, {
+        client: 'a',
+        changes: [],
+        atomic: false,
+        return: 'all',
+        cursor: null,
+        limit: 10,
+      })
+      const text = answerToJson(answer, 'pull')
+      expect(JSON.stringify(JSON.parse(text))).toBe(text)
+    })
+  })
+}
