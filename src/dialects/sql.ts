@@ -12,7 +12,7 @@ export interface TableSql {
   readonly upsertBrief: string
   /** [scope, client, patches, n] → result lines of the patches that won. */
   readonly update: string
-  /** [scope, ids, n] → result lines of the rows that this transaction did not write. */
+  /** [scope, ids, n] → result lines of the rows that this transaction did not write. The + keeps the index on position out of it. */
   readonly losers: string
   /** [scope, ids] → result lines without rows: the state before the writes. */
   readonly states: string
@@ -84,7 +84,7 @@ FROM ${dialect.decodeRows(patchFields, rows)} CROSS JOIN ${base}
 WHERE t.scope = ${scope} AND t.id = j.i AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a, ${client})
 RETURNING ${resultLine(dialect, table, baseOf(scope, n), 'all')}`,
     losers: `SELECT ${resultLine(dialect, table, baseOf(scope, rows), 'all')} FROM ${target} AS t
-WHERE scope = ${scope} AND ${ids(client)} AND position <= ${baseOf(scope, rows)}`,
+WHERE scope = ${scope} AND ${ids(client)} AND +position <= ${baseOf(scope, rows)}`,
     states: `SELECT ${resultLine(dialect, table, 'position', 'none')} FROM ${target} AS t WHERE scope = ${scope} AND ${ids(client)}`,
     // j.p and j.q: the stamp of the put or delete before the patch in the change set, and whether it is a delete.
     missing: `SELECT ${dialect.raise('driftline_missing', 'j.o')} FROM ${dialect.decodeRows(stepFields, rows)}

@@ -21,8 +21,12 @@ export const sqlite: Dialect = {
       }),
     )
   },
-  decodeRows: (fields, param) =>
-    `(SELECT ${fields.map(({ name, type }, place) => `${decode(type, `value ->> ${place}`)} AS ${name}`).join(', ')} FROM json_each(${param})) AS j`,
+  // LIMIT -1 takes all rows, and keeps the planner from flattening this: it would otherwise go through the whole scope
+  // and search the parameter for each of its rows.
+  decodeRows(fields, param) {
+    const columns = fields.map(({ name, type }, place) => `${decode(type, `value ->> ${place}`)} AS ${name}`)
+    return `(SELECT ${columns.join(', ')} FROM json_each(${param}) LIMIT -1) AS j`
+  },
 
   // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers from RETURNING; CASE
   // keeps them as they are and still returns them, so that one statement answers every change.
@@ -46,7 +50,7 @@ ${columns.map((column) => `${column} = CASE WHEN ${guard} THEN excluded.${column
         // SQLite's own shortest form is not exact; twenty digits are, once JavaScript has read them.
         return `CASE WHEN ${column} IS NULL THEN 'null' WHEN ${column} = CAST(${column} AS INTEGER) AND abs(${column}) < 1e15 THEN CAST(${column} AS INTEGER) ELSE '\tr' || format('%!.20g', ${column}) || '\t' END`
       case 'bytes':
-        return `coalesce('\tb' || lower(hex(${column})) || '\t', 'null')`
+        return `CASE WHEN ${column} IS NULL THEN 'null' ELSE '\tb' || lower(hex(${column})) || '\t' END`
     }
   },
   concat: (parts) => nestCalls('concat', parts),
