@@ -4,7 +4,7 @@ import { retryConflicts, type Store } from './stores/store.ts'
 import { authorizeChange, type Principal } from './sync/authorize.ts'
 import { type Change, decodeChange } from './sync/change.ts'
 import { compilePage, compileSchema } from './sync/compile.ts'
-import { joinPages, type Page, parsePage, type ScopePage } from './sync/page.ts'
+import { joinPages, type Page, type ScopePage } from './sync/page.ts'
 import type { Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import type { Schema } from './sync/table.ts'
@@ -73,18 +73,19 @@ export function createRun(options: SyncOptions): RunSync {
 
     // 3 Read the scopes that are not written. A cursor that must resync is found before anything is applied (P9).
     const pages = new Map<string, ScopePage>()
-    const readPage = async (scope: string, rows: number) => {
-      const [page] = await batch(scope, [compilePage(sql, scope, { entry: cursor?.get(scope), limit: rows })])
-      return parsePage(page ?? [])
+    const pageOf = async (scope: string, rows: number) => {
+      const wish = { entry: cursor?.get(scope), limit: rows }
+      const [page] = await batch(scope, [compilePage(sql, scope, wish)])
+      return store.dialect.readPage(schema, scope, page ?? [])
     }
     const isRead = (scope: string) => cursor !== undefined && !changesByScope.has(scope)
     await inTurns([...principal.scopes.keys()].filter(isRead), async (scope) => {
-      pages.set(scope, await readPage(scope, limit))
+      pages.set(scope, await pageOf(scope, limit))
     })
     const heads = new Map([...pages].map(([scope, { head }]) => [scope, head]))
     if (cursor && changesByScope.size > 1) {
       await inTurns([...changesByScope.keys()], async (scope) => {
-        heads.set(scope, (await readPage(scope, 1)).head)
+        heads.set(scope, (await pageOf(scope, 1)).head)
       })
     }
     throwResync(cursor, heads)

@@ -4,7 +4,7 @@ import type { Change } from './sync/change.ts'
 import { coalesce } from './sync/coalesce.ts'
 import { compilePage, compilePush, type Sql } from './sync/compile.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
-import { parseHead, parsePage, type ScopePage } from './sync/page.ts'
+import type { ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import { rowMissing } from './sync/stamp.ts'
@@ -35,8 +35,8 @@ export function createWriter(sql: Sql, batch: Store['batch'], request: SyncReque
       const plan = compilePush(sql, scope, passes, { ...wishOf(scope), probe: false }, page)
       try {
         const results = await batch(scope, plan)
-        reconcile(passes, plan, results, client, request.return, verdicts)
-        return page && parsePage(results.at(-1) ?? [])
+        reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
+        return page && sql.dialect.readPage(sql.schema, scope, results.at(-1) ?? [])
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
         if (fault.marker === 'driftline_resync') throwResync(cursor, new Map([[scope, await readHead(scope)]]))
@@ -97,7 +97,7 @@ export function createWriter(sql: Sql, batch: Store['batch'], request: SyncReque
 
   async function readHead(scope: string): Promise<ScopeHead | undefined> {
     const [rows] = await batch(scope, [compilePage(sql, scope, { entry: undefined, limit: 1 })])
-    return parseHead(rows ?? [])
+    return sql.dialect.readPage(sql.schema, scope, rows ?? []).head
   }
 
   return { apply, refused }

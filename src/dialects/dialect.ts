@@ -1,4 +1,6 @@
-import { hexToBase64url } from '../sync/bytes.ts'
+import type { Cells } from '../stores/store.ts'
+import type { ScopePage } from '../sync/page.ts'
+import type { Schema, Table } from '../sync/table.ts'
 import type { ColumnType } from '../sync/value.ts'
 
 /** One SQL statement. Parameters are text, numbers that are safe integers, or null. */
@@ -26,13 +28,15 @@ export interface Dialect {
   onConflict(columns: readonly string[]): string
   /** Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them. */
   readonly returnsLosers: boolean
-  /** A column as JSON text, byte for byte as `JSON.stringify` writes it once `resolveMarks` has run. Never NULL. */
-  toJson(type: ColumnType, column: string): string
-  concat(parts: readonly string[]): string
-  /** Aggregate: the texts of `u.text`, in the order of `u.position`, between commas. */
-  joinRows: string
-  /** Bytes that a column of text, json or bytes holds, without reading them where the engine can. */
-  size(type: ColumnType, column: string): string
+  /** Lays expressions out as a row of a result, in the form that costs the driver least, and takes such a row apart again. */
+  line(expressions: readonly string[]): string
+  splitLine(row: Cells): Cells
+  /** A stored row as expressions for a line. `readRow` makes the change that would write it of them, from place `from` on, as JSON text. */
+  row(table: Table): readonly string[]
+  readRow(table: Table, scope: string, cells: Cells, from: number): string
+  /** [scope, position, start, n, limit] → the head and one page, in one statement; `readPage` reads its rows. */
+  page(schema: Schema, bytesMax: number): string
+  readPage(schema: Schema, scope: string, rows: readonly Cells[]): ScopePage
   /** An expression that fails the statement, and so the batch, with the marker in its message. `salt` keeps planners from evaluating it early. */
   raise(marker: Marker, salt: string): string
 }
@@ -41,21 +45,64 @@ export interface Dialect {
 export const markers = ['driftline_resync', 'driftline_missing', 'driftline_probe'] as const
 export type Marker = (typeof markers)[number]
 
-/**
- * A value whose JSON no engine spells as JavaScript does travels between two tabs, behind `r` for a real in decimal
- * and `b` for bytes in hex, and gets its form here. A raw tab cannot stand in JSON text otherwise.
- */
-export function resolveMarks(text: string): string {
-  if (!text.includes('\t')) return text
-  return text.replace(/\t([rb])([^\t]*)\t/g, (_, kind, body) =>
-    kind === 'r' ? String(Number(body)) : `"${hexToBase64url(body)}"`,
-  )
+/** Identifiers are checked where the schema is defined; quoting keeps reserved words usable. */
+export function quoted(name: string): string {
+  return `"${name}"`
 }
 
-/** Calls with many arguments are nested: both engines bound their number at about 100. */
-export function nestCalls(name: string, parts: readonly string[]): string {
-  if (parts.length <= 50) return `${name}(${parts.join(', ')})`
-  const groups: string[] = []
-  for (let from = 0; from < parts.length; from += 50) groups.push(`${name}(${parts.slice(from, from + 50).join(', ')})`)
-  return nestCalls(name, groups)
+/** The scope's position before this transaction took its own `n`. */
+export function basePosition(scope: string, n: string): string {
+  return `(SELECT position - ${n} FROM driftline_scopes WHERE scope = ${scope})`
+}
+
+/** The parameters of a page, by their places. */
+export interface PageParams {
+  readonly scope: string
+  readonly position: string
+  readonly start: string
+  readonly limit: string
+  /** The scope's position less `n`, the last that a page may hold. */
+  readonly upper: string
+}
+
+export function pageParams({ param }: Pick<Dialect, 'param'>, upper = basePosition(param(1), param(4))): PageParams {
+  return { scope: param(1), position: param(2), start: param(3), limit: param(5), upper }
+}
+
+/**
+ * The rows of one table that a page may hold, after `from`. Positions above the scope's less `n` are this transaction's
+ * own and left out, and so are tombstones up to where the bootstrap began.
+ */
+export function pageRows(table: Table, select: string, from: string, { scope, start, upper }: PageParams): string {
+  return `SELECT ${select} FROM ${quoted(table.name)} AS t
+WHERE scope = ${scope} AND position > ${from} AND position <= ${upper} AND (NOT deleted OR position > ${start})`
+}
+
+/**
+ * The rows of a page at the most: the limit, unless so many of the largest row ever written to the scope could pass the
+ * bound on bytes. Then the sizes are looked at, and a page of large rows ends early, so that it cannot fill the memory.
+ */
+export function pageCap(
+  schema: Schema,
+  params: PageParams,
+  bytesMax: number,
+  size: (type: ColumnType, column: string) => string,
+): string {
+  const arms = schema.tables.map((table) => {
+    const sized = table.columns.filter(({ type }) => type === 'text' || type === 'json' || type === 'bytes')
+    const bytes = ['64', ...sized.map(({ name, type }) => `coalesce(${size(type, quoted(name))}, 0)`)].join(' + ')
+    return pageRows(table, `position, ${bytes} AS size`, params.position, params)
+  })
+  return `coalesce((SELECT CASE WHEN row_bytes * ${params.limit} <= ${bytesMax} THEN ${params.limit} ELSE
+(SELECT CASE WHEN coalesce(sum(z.size), 0) <= ${bytesMax} THEN ${params.limit} WHEN max(z.size) >= ${bytesMax} THEN 1 ELSE ${bytesMax} / max(z.size) END
+FROM (${inOrder(arms, params.limit)}) AS z) END FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
+}
+
+/** The arms as one, in position order, so many rows. Each arm is read in the order of its index and no further than needed. */
+export function inOrder(arms: readonly string[], limit: string, armLimit = limit): string {
+  const all =
+    arms.length === 1
+      ? `${arms[0]}`
+      : arms.map((arm) => `SELECT * FROM (${arm} ORDER BY position LIMIT ${armLimit}) AS a`).join('\nUNION ALL\n')
+  return `${all} ORDER BY position LIMIT ${limit}`
 }

@@ -5,10 +5,11 @@ import type { Change } from './change.ts'
 import type { RowWrite } from './coalesce.ts'
 import { type CursorEntry, cursorFloor } from './cursor.ts'
 import type { Return } from './request.ts'
-import type { Schema } from './table.ts'
+import type { Schema, Table } from './table.ts'
 
 /** All SQL of a schema in one dialect. */
 export interface Sql {
+  readonly schema: Schema
   readonly dialect: Dialect
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
@@ -16,6 +17,7 @@ export interface Sql {
 
 export function compileSchema(schema: Schema, dialect: Dialect): Sql {
   return {
+    schema,
     dialect,
     tables: schema.tables.map((table) => tableSql(dialect, table)),
     scope: scopeSql(dialect, schema, limits.pageBytesMax),
@@ -25,7 +27,7 @@ export function compileSchema(schema: Schema, dialect: Dialect): Sql {
 /** What the rows of a statement are to `reconcile`. */
 export type Role =
   | { readonly kind: 'head' | 'page' | 'guard' }
-  | { readonly kind: 'states' | 'results'; readonly table: string; readonly pass: number }
+  | { readonly kind: 'states' | 'results'; readonly table: Table; readonly pass: number }
 
 export type Planned = Statement & { readonly role: Role }
 
@@ -59,7 +61,9 @@ export function compilePush(
   page?: PageWish,
 ): Planned[] {
   const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
-  const plan: Planned[] = [{ sql: sql.scope.lock, params: [scope, wish.incarnation, n], role: { kind: 'head' } }]
+  const plan: Planned[] = [
+    { sql: sql.scope.lock, params: [scope, wish.incarnation, n, rowBytesMax(passes)], role: { kind: 'head' } },
+  ]
   if (wish.entry) {
     const { incarnation } = wish.entry
     plan.push({
@@ -89,7 +93,7 @@ function compileTable(
   wish: PushWish,
 ): Planned[] {
   const plan: Planned[] = []
-  const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table.name, pass })
+  const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table, pass })
   const ids = (of: readonly RowWrite[]) =>
     dialect.encodeRows(
       idFields,
@@ -159,11 +163,30 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
   return steps
 }
 
-/** One statement: a page of one scope, without the last `n` positions, which the same transaction took. */
+/** One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the last `n` positions, which the same transaction took. */
 export function compilePage(sql: Sql, scope: string, { entry, limit }: PageWish, n = 0): Planned {
   return {
     sql: sql.scope.page,
-    params: [scope, entry?.position ?? 0, entry?.start ?? null, n, limit],
+    params: [scope, entry?.position ?? 0, entry ? entry.start : Number.MAX_SAFE_INTEGER, n, limit],
     role: { kind: 'page' },
   }
+}
+
+/**
+ * The most that the texts of one row can take, in bytes, and a little for the rest. The scope remembers the largest, so
+ * that a page of ordinary rows need not look at their sizes. Three bytes of UTF-8 at the most for each unit of text.
+ */
+function rowBytesMax(passes: readonly (readonly RowWrite[])[]): number {
+  let most = 0
+  for (const { changes } of passes.flat()) {
+    for (const { values } of changes) {
+      let units = 0
+      for (const value of values) {
+        if (typeof value === 'string') units += value.length
+        else if (typeof value === 'object' && value !== null) units += JSON.stringify(value).length
+      }
+      most = Math.max(most, units)
+    }
+  }
+  return 64 + 3 * most
 }

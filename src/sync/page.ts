@@ -1,4 +1,3 @@
-import { resolveMarks } from '../dialects/dialect.ts'
 import type { Cells } from '../stores/store.ts'
 import type { CursorEntry, ScopeHead } from './cursor.ts'
 
@@ -12,19 +11,6 @@ export interface ScopePage {
   /** The changes, JSON text between commas. */
   readonly rows: string
   readonly more: boolean
-}
-
-/** Reads the row of a page statement; no row: a scope that was never written. */
-export function parsePage([row]: readonly Cells[]): ScopePage {
-  if (!row) return { head: undefined, count: 0, last: 0, rows: '', more: false }
-  const [, , , count, last, rows, more] = row
-  return {
-    head: parseHead([row]),
-    count: Number(count),
-    last: Number(last ?? 0),
-    rows: resolveMarks(String(rows ?? '')),
-    more: Number(more) === 1,
-  }
 }
 
 /** Reads incarnation, position and watermark, the first three columns of a lock or page statement. */

@@ -1,26 +1,37 @@
-import { resolveMarks } from '../dialects/dialect.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import { resultCells } from '../dialects/sql.ts'
 import type { Cells } from '../stores/store.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './compile.ts'
 import type { Return } from './request.ts'
 import { judge, judgeInTurn, type Outcome, type RowState } from './stamp.ts'
 
-/** The answer to one change. `current` is JSON text as the database wrote it: it goes out as it is. */
+/** The answer to one change. `current` is JSON text, made of what the database gave: it goes out as it is. */
 export type Verdict = Outcome & { readonly current?: string }
 
 /** What the database said of one row: the state it is left in, and whether this batch wrote it. */
 interface RowResult {
   readonly state: RowState
   readonly written: 'inserted' | 'updated' | undefined
-  readonly json: string
+  readonly cells: Cells
 }
 
 /** Reads a line of results, see `resultLine` in dialects/sql.ts. */
-function parseResult(line: string): { id: string; result: RowResult } {
-  const [sign, at, by, deleted, id, json] = line.split('\n') as [string, string, string, string, string, string]
-  const state = { at: Number(at), by, deleted: deleted === '1' }
-  const written = sign === 'i' ? 'inserted' : sign === 'u' ? 'updated' : undefined
-  return { id, result: { state, written, json: resolveMarks(json) } }
+function readResult(cells: Cells): { id: string; result: RowResult } {
+  const [sign, at, by, deleted, id] = cells
+  const state = { at: Number(at), by: String(by), deleted: Number(deleted) === 1 }
+  return {
+    id: String(id),
+    result: { state, written: sign === 'i' ? 'inserted' : sign === 'u' ? 'updated' : undefined, cells },
+  }
+}
+
+/** A batch that was planned, and what came of it. */
+export interface Done {
+  readonly scope: string
+  readonly passes: readonly (readonly RowWrite[])[]
+  readonly plan: readonly Planned[]
+  readonly results: readonly (readonly Cells[])[]
 }
 
 /**
@@ -28,9 +39,8 @@ function parseResult(line: string): { id: string; result: RowResult } {
  * for its row is judged by the row it met; several changes of one row in turn, from the state before them.
  */
 export function reconcile(
-  passes: readonly (readonly RowWrite[])[],
-  plan: readonly Planned[],
-  results: readonly (readonly Cells[])[],
+  dialect: Dialect,
+  { scope, passes, plan, results }: Done,
   client: string,
   returned: Return,
   verdicts: (Verdict | undefined)[],
@@ -39,10 +49,10 @@ export function reconcile(
   const after = new Map<string, RowResult>()
   for (const [place, { role }] of plan.entries()) {
     if (role.kind !== 'states' && role.kind !== 'results') continue
-    for (const [line] of results[place] ?? []) {
-      const { id, result } = parseResult(String(line))
-      if (role.kind === 'states') before.set(keyOf(role.pass, role.table, id), result)
-      else after.set(keyOf(role.pass, role.table, id), result)
+    for (const row of results[place] ?? []) {
+      const { id, result } = readResult(dialect.splitLine(row))
+      const found = role.kind === 'states' ? before : after
+      found.set(keyOf(role.pass, role.table.name, id), result)
     }
   }
   for (const [pass, rows] of passes.entries()) {
@@ -52,11 +62,16 @@ export function reconcile(
       const outcomes = alone
         ? changes.map((change) => judgeAlone(change, current, client))
         : judgeInTurn(state, changes, client)
+      let json: string | undefined
       for (const [place, { index, op }] of changes.entries()) {
         const outcome = outcomes[place] as Outcome
         const known = returned === 'lost' && alone && op !== 'patch' && outcome.verdict !== 'stale'
-        verdicts[index] =
-          outcome.verdict === 'rejected' || known || !current ? outcome : { ...outcome, current: current.json }
+        if (outcome.verdict === 'rejected' || known || !current) {
+          verdicts[index] = outcome
+        } else {
+          json ??= dialect.readRow(table, scope, current.cells, resultCells)
+          verdicts[index] = { ...outcome, current: json }
+        }
       }
     }
   }

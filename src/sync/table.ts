@@ -171,7 +171,7 @@ function defineTable(name: string, declared: TableColumns): Table {
       type,
       nullable,
       default: column.default,
-      key: `c${place}`,
+      key: `c${place}$`,
       check: valueCheck(type, rules),
     }
   })

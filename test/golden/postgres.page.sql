@@ -1,18 +1,14 @@
-SELECT s.incarnation, s.position, s.watermark, p.n, p.last, p.rows, CASE WHEN EXISTS (SELECT 1 FROM "notes" AS t
-WHERE scope = $1 AND position > p.last AND position <= (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) AND (NOT deleted OR position > coalesce($3, (SELECT position - $4 FROM driftline_scopes WHERE scope = $1))))
-OR EXISTS (SELECT 1 FROM "tags" AS t
-WHERE scope = $1 AND position > p.last AND position <= (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) AND (NOT deleted OR position > coalesce($3, (SELECT position - $4 FROM driftline_scopes WHERE scope = $1)))) THEN 1 ELSE 0 END AS more
-FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, string_agg(u.text, ',' ORDER BY u.position) AS rows FROM (SELECT * FROM (SELECT position, concat('{"scope":', coalesce(to_json(scope)::text, 'null'), ',"table":"notes","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', coalesce(to_json(id)::text, 'null'), ',"at":', updated_at, ',"by":', coalesce(to_json(updated_by)::text, 'null'), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"title":', coalesce(to_json("title")::text, 'null'), ',"count":', coalesce("count"::text, 'null'), ',"price":', CASE WHEN "price" IS NULL THEN 'null' WHEN abs("price") >= 0.0001 AND abs("price") < 1e15 OR "price" = 0 THEN "price"::text ELSE concat('\tr', "price", '\t') END, ',"done":', coalesce(to_json("done")::text, 'null'), ',"extra":', coalesce("extra"::text, 'null'), ',"due":', coalesce('"' || to_char("due" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"', 'null'), ',"ref":', coalesce(to_json("ref")::text, 'null'), ',"icon":', coalesce('\tb' || encode("icon", 'hex') || '\t', 'null'), '}}') END) AS text FROM "notes" AS t
-WHERE scope = $1 AND position > $2 AND position <= (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) AND (NOT deleted OR position > coalesce($3, (SELECT position - $4 FROM driftline_scopes WHERE scope = $1))) ORDER BY position LIMIT $5) AS a
-UNION ALL
-SELECT * FROM (SELECT position, concat('{"scope":', coalesce(to_json(scope)::text, 'null'), ',"table":"tags","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', coalesce(to_json(id)::text, 'null'), ',"at":', updated_at, ',"by":', coalesce(to_json(updated_by)::text, 'null'), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"name":', coalesce(to_json("name")::text, 'null'), '}}') END) AS text FROM "tags" AS t
-WHERE scope = $1 AND position > $2 AND position <= (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) AND (NOT deleted OR position > coalesce($3, (SELECT position - $4 FROM driftline_scopes WHERE scope = $1))) ORDER BY position LIMIT $5) AS a
-ORDER BY position
-LIMIT (SELECT CASE WHEN coalesce(sum(z.size), 0) <= 4194304 THEN $5 WHEN max(z.size) >= 4194304 THEN 1 ELSE 4194304 / max(z.size) END
-FROM (SELECT size FROM (SELECT * FROM (SELECT position, 64 + coalesce(octet_length("title"), 0) + coalesce(octet_length("extra"::text), 0) + coalesce(octet_length("icon"), 0) AS size FROM "notes" AS t
-WHERE scope = $1 AND position > $2 AND position <= (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) AND (NOT deleted OR position > coalesce($3, (SELECT position - $4 FROM driftline_scopes WHERE scope = $1))) ORDER BY position LIMIT $5) AS a
+WITH head AS MATERIALIZED (SELECT incarnation, position, watermark, position - $4 AS upper FROM driftline_scopes WHERE scope = $1),
+page AS MATERIALIZED (SELECT coalesce((SELECT CASE WHEN row_bytes * $5 <= 4194304 THEN $5 ELSE
+(SELECT CASE WHEN coalesce(sum(z.size), 0) <= 4194304 THEN $5 WHEN max(z.size) >= 4194304 THEN 1 ELSE 4194304 / max(z.size) END
+FROM (SELECT * FROM (SELECT position, 64 + coalesce(octet_length("title"), 0) + coalesce(octet_length("extra"::text), 0) + coalesce(octet_length("icon"), 0) AS size FROM "notes" AS t
+WHERE scope = $1 AND position > $2 AND position <= (SELECT upper FROM head) AND (NOT deleted OR position > $3) ORDER BY position LIMIT $5) AS a
 UNION ALL
 SELECT * FROM (SELECT position, 64 + coalesce(octet_length("name"), 0) AS size FROM "tags" AS t
-WHERE scope = $1 AND position > $2 AND position <= (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) AND (NOT deleted OR position > coalesce($3, (SELECT position - $4 FROM driftline_scopes WHERE scope = $1))) ORDER BY position LIMIT $5) AS a
-ORDER BY position) AS y LIMIT $5) AS z)) AS u) AS p
-WHERE s.scope = $1
+WHERE scope = $1 AND position > $2 AND position <= (SELECT upper FROM head) AND (NOT deleted OR position > $3) ORDER BY position LIMIT $5) AS a ORDER BY position LIMIT $5) AS z) END FROM driftline_scopes WHERE scope = $1), $5) AS cap)
+SELECT -1 AS place, incarnation AS id, watermark AS at, (SELECT cap FROM page)::text AS by, NULL AS dead, position, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM head
+UNION ALL (SELECT * FROM (SELECT 0 AS place, id AS id, updated_at AS at, updated_by AS by, CASE WHEN deleted THEN 't' END AS dead, position AS position, "title" AS v0, "count"::text AS v1, "price"::text AS v2, "done"::text AS v3, "extra"::text AS v4, to_char("due" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS v5, "ref"::text AS v6, encode("icon", 'hex') AS v7 FROM "notes" AS t
+WHERE scope = $1 AND position > $2 AND position <= (SELECT upper FROM head) AND (NOT deleted OR position > $3) ORDER BY position LIMIT $5 + 1) AS a
+UNION ALL
+SELECT * FROM (SELECT 1 AS place, id AS id, updated_at AS at, updated_by AS by, CASE WHEN deleted THEN 't' END AS dead, position AS position, "name" AS v0, NULL::text AS v1, NULL::text AS v2, NULL::text AS v3, NULL::text AS v4, NULL::text AS v5, NULL::text AS v6, NULL::text AS v7 FROM "tags" AS t
+WHERE scope = $1 AND position > $2 AND position <= (SELECT upper FROM head) AND (NOT deleted OR position > $3) ORDER BY position LIMIT $5 + 1) AS a ORDER BY position LIMIT (SELECT cap + 1 FROM page))

@@ -1,11 +1,6 @@
 INSERT INTO "notes" AS t (scope, id, updated_at, updated_by, deleted, position, created_position, "title", "count", "price", "done", "extra", "due", "ref", "icon")
-SELECT $1, j.i, j.a, $2, j.d, b.base + j.o, b.base + j.o, j.c0, j.c1, j.c2, j.c3, j.c4, j.c5, j.c6, j.c7
-FROM json_to_recordset($3::json) AS j(i text, o bigint, a bigint, d boolean, c0 text, c1 bigint, c2 double precision, c3 boolean, c4 json, c5 timestamptz, c6 uuid, c7 bytea) CROSS JOIN (SELECT position - $4 AS base FROM driftline_scopes WHERE scope = $1) AS b WHERE true
+SELECT $1, j.i$, j.a$, $2, j.d$, b.base$ + j.o$, b.base$ + j.o$, j.c0$, j.c1$, j.c2$, j.c3$, j.c4$, j.c5$, j.c6$, j.c7$
+FROM json_to_recordset($3::json) AS j(i$ text, o$ bigint, a$ bigint, d$ boolean, c0$ text, c1$ bigint, c2$ double precision, c3$ boolean, c4$ json, c5$ timestamptz, c6$ uuid, c7$ bytea) CROSS JOIN (SELECT position - $4 AS base$ FROM driftline_scopes WHERE scope = $1) AS b WHERE true
 ON CONFLICT (scope, id) DO UPDATE SET updated_at = excluded.updated_at, updated_by = excluded.updated_by, deleted = excluded.deleted, position = excluded.position, "title" = excluded."title", "count" = excluded."count", "price" = excluded."price", "done" = excluded."done", "extra" = excluded."extra", "due" = excluded."due", "ref" = excluded."ref", "icon" = excluded."icon"
 WHERE (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)
-RETURNING concat(CASE WHEN position > (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
-', updated_at, '
-', updated_by, '
-', CASE WHEN deleted THEN 1 ELSE 0 END, '
-', id, '
-', CASE WHEN position > (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) THEN '' ELSE concat('{"scope":', coalesce(to_json(scope)::text, 'null'), ',"table":"notes","op":', CASE WHEN deleted THEN '"delete"' ELSE '"put"' END, ',"id":', coalesce(to_json(id)::text, 'null'), ',"at":', updated_at, ',"by":', coalesce(to_json(updated_by)::text, 'null'), ',"position":', position, CASE WHEN deleted THEN '}' ELSE concat(',"row":{', '"title":', coalesce(to_json("title")::text, 'null'), ',"count":', coalesce("count"::text, 'null'), ',"price":', CASE WHEN "price" IS NULL THEN 'null' WHEN abs("price") >= 0.0001 AND abs("price") < 1e15 OR "price" = 0 THEN "price"::text ELSE concat('\tr', "price", '\t') END, ',"done":', coalesce(to_json("done")::text, 'null'), ',"extra":', coalesce("extra"::text, 'null'), ',"due":', coalesce('"' || to_char("due" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"', 'null'), ',"ref":', coalesce(to_json("ref")::text, 'null'), ',"icon":', coalesce('\tb' || encode("icon", 'hex') || '\t', 'null'), '}}') END) END)
+RETURNING CASE WHEN position > (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id

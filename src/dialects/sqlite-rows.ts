@@ -1,0 +1,97 @@
+import type { Cells } from '../stores/store.ts'
+import { hexToBase64url } from '../sync/bytes.ts'
+import { parseHead, type ScopePage } from '../sync/page.ts'
+import type { Schema, Table } from '../sync/table.ts'
+import type { ColumnType } from '../sync/value.ts'
+import { inOrder, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
+
+/** A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much. */
+export function changeText(table: Table): string {
+  const row = table.columns.flatMap(({ name, type }, place) => [
+    `'${place === 0 ? '' : ','}"${name}":'`,
+    columnText(type, quoted(name)),
+  ])
+  return concat([
+    `'{"scope":'`,
+    'json_quote(scope)',
+    `',"table":"${table.name}","op":'`,
+    `CASE WHEN deleted THEN '"delete"' ELSE '"put"' END`,
+    `',"id":'`,
+    'json_quote(id)',
+    `',"at":'`,
+    'updated_at',
+    `',"by":'`,
+    'json_quote(updated_by)',
+    `',"position":'`,
+    'position',
+    `CASE WHEN deleted THEN '}' ELSE ${concat([`',"row":{'`, ...row, `'}}'`])} END`,
+  ])
+}
+
+/** A column as JSON text, byte for byte as `JSON.stringify` writes it once `resolveMarks` has run. Never NULL. */
+function columnText(type: ColumnType, column: string): string {
+  switch (type) {
+    case 'text':
+    case 'uuid':
+    case 'timestamp':
+      return `json_quote(${column})`
+    case 'integer':
+    case 'json':
+      return `coalesce(${column}, 'null')`
+    case 'boolean':
+      return `CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END`
+    case 'real':
+      // SQLite's own shortest form is not exact; twenty digits are, once JavaScript has read them.
+      return `CASE WHEN ${column} IS NULL THEN 'null' WHEN ${column} = CAST(${column} AS INTEGER) AND abs(${column}) < 1e15 THEN CAST(${column} AS INTEGER) ELSE '\tr' || format('%!.20g', ${column}) || '\t' END`
+    case 'bytes':
+      return `CASE WHEN ${column} IS NULL THEN 'null' ELSE '\tb' || lower(hex(${column})) || '\t' END`
+  }
+}
+
+/**
+ * A value that SQLite cannot spell as JavaScript does travels between two tabs, behind `r` for a real in decimal and
+ * `b` for bytes in hex, and gets its form here. A raw tab cannot stand in JSON text otherwise.
+ */
+export function resolveMarks(text: string): string {
+  if (!text.includes('\t')) return text
+  return text.replace(/\t([rb])([^\t]*)\t/g, (_, kind, body) =>
+    kind === 'r' ? String(Number(body)) : `"${hexToBase64url(body)}"`,
+  )
+}
+
+/** Calls are nested: the engine takes about 100 arguments. `concat` makes its text in one go, a chain of || at each step. */
+function concat(parts: readonly string[]): string {
+  if (parts.length <= 50) return `concat(${parts.join(', ')})`
+  const groups: string[] = []
+  for (let from = 0; from < parts.length; from += 50) groups.push(`concat(${parts.slice(from, from + 50).join(', ')})`)
+  return concat(groups)
+}
+
+/**
+ * One statement, so one snapshot: the head and the rows belong together, and no row can lie between two tables' reads.
+ * One text for the whole page; its order is that of the sorted subquery, and the suite of the stores holds SQLite to it.
+ */
+export function pageText(schema: Schema, bytesMax: number): string {
+  const params = pageParams({ param: (place) => `?${place}` })
+  const rows = schema.tables.map((table) =>
+    pageRows(table, `position, ${changeText(table)} AS text`, params.position, params),
+  )
+  const more = schema.tables.map((table) => `EXISTS (${pageRows(table, '1', 'p.last', params)})`)
+  const cap = pageCap(schema, params, bytesMax, (_type, column) => `octet_length(${column})`)
+  return `SELECT s.incarnation, s.position, s.watermark, p.n, p.last, p.rows, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END AS more
+FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, ',') AS rows
+FROM (${inOrder(rows, cap, params.limit)}) AS u) AS p
+WHERE s.scope = ${params.scope}`
+}
+
+export function readPageText(_schema: Schema, _scope: string, [row]: readonly Cells[]): ScopePage {
+  if (!row) return { head: undefined, count: 0, last: 0, rows: '', more: false }
+  const [, , , count, last, rows, more] = row
+  return {
+    head: parseHead([row]),
+    count: Number(count),
+    last: Number(last ?? 0),
+    rows: resolveMarks(String(rows ?? '')),
+    more: Number(more) === 1,
+  }
+}
