@@ -21,8 +21,10 @@ export function postgresStore(url: string, { connectionsMax = 16, onFlush }: Pos
     keepAlive: true,
     application_name: 'driftline',
   })
-  // An idle connection that the server closed is replaced by the pool; without a listener it would end the process.
+  // A connection that the server cuts tells its pool while idle and itself while in use. Without listeners either would
+  // end the process; the batch that it carried fails by itself.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return {
     dialect: postgres,
     async batch(_scope, statements) {

@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { startServer, testSecret } from '../support/server.ts'
+import { temporaryFolder } from '../support/stores.ts'
+
+describe('npm start', () => {
+  it('serves from an embedded file with a development token and two lines of curl that work when pasted', async () => {
+    const { folder, drop } = await temporaryFolder()
+    const server = await startServer({ AUTH_SECRET: '' }, folder)
+    try {
+      while (!/\ncurl .*\ncurl .*\n/.test(server.output())) await new Promise((resolve) => setTimeout(resolve, 10))
+      const [push = '', pull = ''] = server
+        .output()
+        .split('\n')
+        .filter((line) => line.startsWith('curl '))
+      const run = (line: string) => JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))
+      expect(run(push).verdicts).toMatchObject([{ verdict: 'applied', action: 'inserted' }])
+      expect(run(push).verdicts).toMatchObject([{ verdict: 'duplicate' }])
+      expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { title: 'Buy milk' } }])
+      expect((await stat(join(folder, '.driftline/dev-secret'))).mode & 0o777).toBe(0o600)
+      const token = execFileSync(
+        process.execPath,
+        [join(import.meta.dirname, '../../src/cli/token.ts'), '--sub', 'bob', '--scopes', 'alice'],
+        { cwd: folder, encoding: 'utf8' },
+      ).trim()
+      const answer = await server.request('GET', '/v1/pull', { headers: { Authorization: `Bearer ${token}` } })
+      expect(answer.json.changes).toHaveLength(1)
+    } finally {
+      await server.stop()
+      await drop()
+    }
+  })
+
+  const refusals: [string, Record<string, string>, RegExp][] = [
+    ['production without a secret', { AUTH_SECRET: '', NODE_ENV: 'production' }, /Set AUTH_SECRET/],
+    ['another host without a secret', { AUTH_SECRET: '', HOST: '0.0.0.0' }, /Set AUTH_SECRET/],
+    ['a short secret', { AUTH_SECRET: 'short' }, /5 bytes and needs 32/],
+    ['a secret and a key set', { AUTH_JWKS_URL: 'https://x.example' }, /not both/],
+    ['a key set that is no URL', { AUTH_SECRET: '', AUTH_JWKS_URL: 'x' }, /AUTH_JWKS_URL must be a URL/],
+    ['a port that is none', { PORT: '80a' }, /PORT must be a whole number/],
+    ['a database of another kind', { DATABASE_URL: 'mysql://x' }, /DATABASE_URL must begin with/],
+    ['a database in memory', { DATABASE_URL: 'file::memory:' }, /Give a file/],
+    ['an origin with a path', { CORS_ORIGINS: 'https://app.example/' }, /CORS_ORIGINS/],
+    ['a database that is away', { DATABASE_URL: 'postgres://u:secret-password@127.0.0.1:1/x' }, /cannot start/],
+  ]
+  it.each(refusals)('refuses %s with one sentence', async (_, env, message) => {
+    const { folder, drop } = await temporaryFolder()
+    const server = await startServer({ DATABASE_URL: 'file:a.db', ...env }, folder)
+    expect(await server.stop()).toBe(1)
+    expect(server.output()).toMatch(message)
+    expect(server.output()).not.toMatch(/\n\s+at |secret-password/)
+    await drop()
+  })
+
+  it('refuses a port that is taken, and a database that does not fit the schema', async () => {
+    const { folder, drop } = await temporaryFolder()
+    const taken = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => taken.once('listening', resolve))
+    const { port } = taken.address() as { port: number }
+    const server = await startServer({ DATABASE_URL: 'file:a.db', PORT: String(port) }, folder)
+    expect(await server.stop()).toBe(1)
+    expect(server.output()).toMatch(/cannot listen/)
+    taken.close()
+    const { createClient } = await import('@libsql/client/sqlite3')
+    const client = createClient({ url: `file:${folder}/a.db` })
+    await client.execute('ALTER TABLE todos DROP COLUMN notes')
+    client.close()
+    const other = await startServer({ DATABASE_URL: 'file:a.db' }, folder)
+    expect(await other.stop()).toBe(1)
+    expect(other.output()).toMatch(/todos.notes is missing: run npm run generate/)
+    await drop()
+  })
+
+  it('says nothing of its secret when one is set', async () => {
+    const { folder, drop } = await temporaryFolder()
+    const server = await startServer({ DATABASE_URL: 'file:a.db' }, folder)
+    await server.stop()
+    expect(server.output()).not.toMatch(/eyJ|curl/)
+    expect(server.output()).not.toContain(testSecret)
+    await drop()
+  })
+})
