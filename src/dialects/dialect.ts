@@ -98,11 +98,7 @@ export function pageCap(
 FROM (${inOrder(arms, params.limit)}) AS z) END FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
 }
 
-/** The arms as one, in position order, so many rows. Each arm is read in the order of its index and no further than needed. */
-export function inOrder(arms: readonly string[], limit: string, armLimit = limit): string {
-  const all =
-    arms.length === 1
-      ? `${arms[0]}`
-      : arms.map((arm) => `SELECT * FROM (${arm} ORDER BY position LIMIT ${armLimit}) AS a`).join('\nUNION ALL\n')
-  return `${all} ORDER BY position LIMIT ${limit}`
+/** The arms as one, in position order, so many rows. */
+export function inOrder(arms: readonly string[], limit: string): string {
+  return `${arms.join('\nUNION ALL\n')} ORDER BY position LIMIT ${limit}`
 }

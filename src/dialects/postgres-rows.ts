@@ -89,11 +89,13 @@ export function pageRowsSql(schema: Schema, bytesMax: number): string {
     const cells = [String(place), ...rowSql(table), ...padding].map((cell, at) => `${cell} AS ${names[at]}`)
     return pageRows(table, cells.join(', '), params.position, params)
   })
+  // Bounded each by itself, so that every table is read by its index and no further than needed.
+  const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
   const size = (type: ColumnType, column: string) => `octet_length(${type === 'json' ? `${column}::text` : column})`
   return `WITH head AS MATERIALIZED (SELECT incarnation, position, watermark, position - $4 AS upper FROM driftline_scopes WHERE scope = ${params.scope}),
 page AS MATERIALIZED (SELECT ${pageCap(schema, params, bytesMax, size)} AS cap)
 SELECT ${headPlace} AS place, incarnation AS id, watermark AS at, (SELECT cap FROM page)::text AS by, NULL AS dead, position, ${Array.from({ length: width }, () => 'NULL').join(', ')} FROM head
-UNION ALL (${inOrder(arms, '(SELECT cap + 1 FROM page)', `${params.limit} + 1`)})`
+UNION ALL (${inOrder(arms.map(bounded), '(SELECT cap + 1 FROM page)')})`
 }
 
 /** Stands where a row has the place of its table. */

@@ -53,10 +53,12 @@ function columnText(type: ColumnType, column: string): string {
  * `b` for bytes in hex, and gets its form here. A raw tab cannot stand in JSON text otherwise.
  */
 export function resolveMarks(text: string): string {
-  if (!text.includes('\t')) return text
-  return text.replace(/\t([rb])([^\t]*)\t/g, (_, kind, body) =>
-    kind === 'r' ? String(Number(body)) : `"${hexToBase64url(body)}"`,
-  )
+  const parts = text.split('\t')
+  for (let place = 1; place < parts.length; place += 2) {
+    const mark = parts[place] ?? ''
+    parts[place] = mark[0] === 'r' ? String(Number(mark.slice(1))) : `"${hexToBase64url(mark.slice(1))}"`
+  }
+  return parts.length === 1 ? text : parts.join('')
 }
 
 /** Calls are nested: the engine takes about 100 arguments. `concat` makes its text in one go, a chain of || at each step. */
@@ -80,7 +82,7 @@ export function pageText(schema: Schema, bytesMax: number): string {
   const cap = pageCap(schema, params, bytesMax, (_type, column) => `octet_length(${column})`)
   return `SELECT s.incarnation, s.position, s.watermark, p.n, p.last, p.rows, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END AS more
 FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, ',') AS rows
-FROM (${inOrder(rows, cap, params.limit)}) AS u) AS p
+FROM (${inOrder(rows, cap)}) AS u) AS p
 WHERE s.scope = ${params.scope}`
 }
 

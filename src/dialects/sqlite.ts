@@ -54,11 +54,14 @@ const encoderOf: { readonly [type in ColumnType]?: (value: unknown) => unknown }
 
 /**
  * SQLite reads decimals with 64 bits of precision and rounds twice, which misses the nearest double about once in
- * 10,000. Digits of the double itself, to twenty places, lie in the middle of what rounds to it and are always hit.
+ * 10,000. Digits of the double itself, to twenty places, lie in the middle of what rounds to it and are always hit. Two
+ * decimals, as amounts have them, lie far enough from every midpoint between doubles to be hit as they are.
  */
 function realToText(value: number): number | string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return value
-  return Math.abs(value) === Number.MAX_VALUE ? String(value) : value.toPrecision(20)
+  const text = String(value)
+  if (Math.abs(value) === Number.MAX_VALUE) return text
+  return text.length <= 17 && text.indexOf('.') >= text.length - 3 && !text.includes('e') ? text : value.toPrecision(20)
 }
 
 function decode(type: ColumnType, value: string): string {

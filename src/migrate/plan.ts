@@ -58,7 +58,7 @@ export function planMigration(before: Snapshot | undefined, schema: Schema): Pla
         )
       } else if (old.nullable !== column.nullable) {
         refusals.push(
-          `${table.name}.${column.name} ${column.nullable ? 'is nullable now: drop its CHECK by hand' : 'is required now: give its NULLs a value and add CHECK (deleted OR "' + column.name + '" IS NOT NULL) by hand'}.`,
+          `${table.name}.${column.name} ${column.nullable ? 'is nullable now: drop its CHECK by hand' : `is required now: give its NULLs a value and add CHECK (deleted OR "${column.name}" IS NOT NULL) by hand`}.`,
         )
       }
     }

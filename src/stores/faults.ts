@@ -26,13 +26,20 @@ const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|
 /** What a libSQL error means, from the file or over HTTP. Codes that do not begin with SQL are the network's. */
 export function sqliteFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
-  const { message, code } = readError(error)
+  const { message, code: named } = readError(error)
   const marker = markerIn(message)
-  if (marker) return new StoreFault('aborted', { message, code, marker })
+  if (marker) return new StoreFault('aborted', { message, code: named, marker })
+  // The engine has no name for some extended codes, such as that of a wrong type in a STRICT table.
+  const code = named?.startsWith('UNKNOWN_SQLITE_ERROR') && isConstraint(error) ? 'SQLITE_CONSTRAINT' : named
   const more = { message, code, cause: error }
   if (code === undefined || !code.startsWith('SQL')) return new StoreFault('transient', more)
   if (transientCodes.test(code)) return new StoreFault('transient', more)
   return new StoreFault(refusedCodes.test(code) ? 'refused' : 'broken', more)
+}
+
+function isConstraint(error: unknown): boolean {
+  const { rawCode } = error as { rawCode?: unknown }
+  return typeof rawCode === 'number' && (rawCode & 0xff) === 19
 }
 
 function readError(error: unknown): { message: string; code: string | undefined } {

@@ -1,37 +1,36 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Client, createClient } from '@libsql/client/sqlite3'
+import Database from 'libsql'
+import type { Statement } from '../dialects/dialect.ts'
 import { sqlite } from '../dialects/sqlite.ts'
 import { limits } from '../limits.ts'
 import { sqliteFault } from './faults.ts'
-import { toCells, toInStatement } from './libsql.ts'
 import { type Cells, type Store, StoreFault } from './store.ts'
 
 /**
- * A local libSQL file, for Node: `file:data/app.db`. The engine runs in this thread, so the batches of a process never
- * meet; those of another process are waited for, without blocking, up to the deadline.
+ * A local libSQL file, for Node: `file:data/app.db`. By the engine itself rather than through `@libsql/client`, which
+ * prepares each statement anew and makes an object of each row. It runs in this thread, so the batches of a process
+ * never meet; those of another process are waited for, without blocking, up to the deadline.
  */
 export async function libsqlFileStore(url: string): Promise<Store> {
   if (url.includes(':memory:'))
     throw new TypeError('Give a file: a database in memory is lost with its first busy moment')
-  mkdirSync(dirname(url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)), { recursive: true })
-  let client: Client | undefined
+  const path = url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
+  mkdirSync(dirname(path), { recursive: true })
+  let connection: Connection | undefined
   let closed = false
 
-  async function attempt(statements: Parameters<Store['batch']>[1]): Promise<Cells[][]> {
-    client ??= await open(url)
+  function attempt(statements: readonly Statement[]): Cells[][] {
+    connection ??= openConnection(path)
     try {
-      const [only] = statements
-      if (statements.length === 1 && only) return toCells([await client.execute(toInStatement(only))])
-      const mode = statements.every(({ sql }) => sql.startsWith('SELECT')) ? 'read' : 'write'
-      return toCells(await client.batch(statements.map(toInStatement), mode))
+      return connection.run(statements)
     } catch (error) {
       const fault = sqliteFault(error)
-      // A client that has met SQLITE_BUSY, or a sick disk, may acknowledge later writes and lose them: never use it again.
+      // A connection that has met SQLITE_BUSY or a sick disk may acknowledge later writes and lose them: never again.
       if (fault.kind !== 'aborted' && fault.kind !== 'refused') {
-        client.close()
-        client = undefined
+        connection.close()
+        connection = undefined
       }
       throw fault
     }
@@ -43,33 +42,84 @@ export async function libsqlFileStore(url: string): Promise<Store> {
       for (const until = Date.now() + limits.databaseMsMax; ; ) {
         if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
         try {
-          return await attempt(statements)
-        } catch (fault) {
-          const { code = '' } = fault as StoreFault
-          if (!/^SQLITE_(BUSY|LOCKED)/.test(code) || Date.now() > until) throw fault
+          return attempt(statements)
+        } catch (error) {
+          const fault = sqliteFault(error)
+          if (!/^SQLITE_(BUSY|LOCKED)/.test(fault.code ?? '') || Date.now() > until) throw fault
           await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 45))
         }
       }
     },
     async close() {
       closed = true
-      client?.close()
+      connection?.close()
     },
   }
   await store.batch('', [{ sql: 'SELECT 1', params: [] }])
   return store
 }
 
-/** Readers do not wait for the writer in WAL; every commit is still on the disk when it is answered (synchronous FULL). */
-async function open(url: string): Promise<Client> {
-  try {
-    const client = createClient({ url, timeout: busyMsMax })
-    await client.execute('PRAGMA journal_mode = WAL')
-    return client
-  } catch (error) {
-    throw sqliteFault(error)
-  }
+interface Connection {
+  run(statements: readonly Statement[]): Cells[][]
+  close(): void
 }
 
 /** How long the engine waits for another process within one call: it blocks this thread, so briefly. */
 const busyMsMax = 50
+/** Statements that are kept prepared. driftline has a few for each table; whatever is beyond is prepared each time. */
+const preparedMax = 500
+
+/** Readers do not wait for the writer in WAL; every commit is still on the disk when it is answered (synchronous FULL). */
+function openConnection(path: string): Connection {
+  const database = new Database(path, { timeout: busyMsMax })
+  const prepared = new Map<string, Prepared>()
+
+  function prepare(sql: string): Prepared {
+    const known = prepared.get(sql)
+    if (known) return known
+    const statement = database.prepare(sql)
+    const entry = { statement: statement.reader ? statement.raw(true) : statement, returns: statement.reader }
+    if (prepared.size < preparedMax) prepared.set(sql, entry)
+    return entry
+  }
+  function execute({ sql, params }: Statement): Cells[] {
+    const { statement, returns } = prepare(sql)
+    // A JavaScript number would be bound as REAL; every number of a statement is an integer, so bind it as one.
+    const values = params.map((value) => (typeof value === 'number' ? BigInt(value) : value))
+    if (returns) return statement.all(values) as Cells[]
+    statement.run(values)
+    return []
+  }
+  try {
+    database.exec('PRAGMA journal_mode = WAL')
+  } catch (error) {
+    database.close()
+    throw error
+  }
+  return {
+    run(statements) {
+      const [only] = statements
+      if (statements.length === 1 && only) return [execute(only)]
+      database.exec(statements.every(({ sql }) => sql.startsWith('SELECT')) ? 'BEGIN' : 'BEGIN IMMEDIATE')
+      try {
+        const results = statements.map(execute)
+        database.exec('COMMIT')
+        return results
+      } catch (error) {
+        // A failed statement may still be under way, and would hold the transaction open.
+        prepared.clear()
+        if (database.inTransaction) database.exec('ROLLBACK')
+        throw error
+      }
+    },
+    close() {
+      prepared.clear()
+      if (database.open) database.close()
+    },
+  }
+}
+
+interface Prepared {
+  readonly statement: ReturnType<InstanceType<typeof Database>['prepare']>
+  readonly returns: boolean
+}

@@ -1,5 +1,4 @@
-import type { Client, InStatement, ResultSet } from '@libsql/client/web'
-import type { Statement } from '../dialects/dialect.ts'
+import type { Client, InStatement } from '@libsql/client/web'
 import { sqlite } from '../dialects/sqlite.ts'
 import { sqliteFault } from './faults.ts'
 import type { Cells, Store } from './store.ts'
@@ -12,8 +11,19 @@ export function libsqlStore(client: Client): Store {
   return {
     dialect: sqlite,
     async batch(_scope, statements) {
+      // A JavaScript number would be bound as REAL; every number of a statement is an integer, so bind it as one.
+      const bound = statements.map(
+        ({ sql, params }): InStatement => ({
+          sql,
+          args: params.map((value) => (typeof value === 'number' ? BigInt(value) : value)),
+        }),
+      )
       try {
-        return toCells(await client.batch(statements.map(toInStatement), 'write'))
+        const results = await client.batch(
+          bound,
+          statements.every(({ sql }) => sql.startsWith('SELECT')) ? 'read' : 'write',
+        )
+        return results.map(({ rows }) => rows.map((row) => Array.from(row as unknown as Cells)))
       } catch (error) {
         throw sqliteFault(error)
       }
@@ -22,15 +32,6 @@ export function libsqlStore(client: Client): Store {
       client.close()
     },
   }
-}
-
-/** A JavaScript number would be bound as REAL; every number of a statement is an integer, so bind it as one. */
-export function toInStatement({ sql, params }: Statement): InStatement {
-  return { sql, args: params.map((value) => (typeof value === 'number' ? BigInt(value) : value)) }
-}
-
-export function toCells(results: readonly ResultSet[]): Cells[][] {
-  return results.map(({ rows }) => rows.map((row) => Array.from(row as unknown as ArrayLike<string | number | null>)))
 }
 
 /** A `fetch` that gives up after `ms` milliseconds, answer included. */

