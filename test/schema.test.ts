@@ -91,6 +91,7 @@ describe('the types of a schema', () => {
     expect(() => defineSchema({ driftline_x: { a: text() } })).toThrow(/driftline_/)
     expect(() => defineSchema({ todos: { 'a b': text() } })).toThrow(/todos.a b/)
     expect(() => defineSchema({ todos: { position: integer() } })).toThrow(/uses itself/)
+    expect(() => defineSchema({ todos: { xmin: integer() } })).toThrow(/Postgres keeps/)
     const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`n${n}`, text()]))
     expect(() => defineSchema({ todos: many(200) })).not.toThrow()
     expect(() => defineSchema({ todos: many(201) })).toThrow(/200 columns/)

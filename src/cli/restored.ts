@@ -1,21 +1,22 @@
+import { parseArgs } from 'node:util'
+import { renewIncarnations } from '../migrations/renew.ts'
 import { openStore, readDatabaseUrl } from '../node-store.ts'
 import { runCommand } from './run.ts'
 
 /**
- * `npm run restored`, after a backup was put back: every scope gets a new incarnation, so that clients which have seen
- * more than the backup holds are told to resync, even once its positions have caught up with their cursors (P16).
+ * `npm run restored`: run it after a backup was put back, before the server starts again.
+ *
+ * A restored database has gone back in time, and its clients have not: they hold cursors with positions that it gives
+ * out again for other rows. Until it has caught up a cursor ahead of its scope tells; after that nothing does, and a
+ * client would pass over the rows between for good. With a new incarnation for each scope every older cursor is
+ * answered with 410 `restored`: the client drops the scope's rows, keeps its outbox, and pulls from the beginning (P16).
  */
 await runCommand(async () => {
+  parseArgs({ options: {} })
   const store = await openStore(readDatabaseUrl(process.env), process.env.DATABASE_AUTH_TOKEN)
   try {
-    const random =
-      store.dialect.name === 'postgres'
-        ? `substr(replace(gen_random_uuid()::text, '-', ''), 1, 16)`
-        : 'lower(hex(randomblob(8)))'
-    const [rows] = await store.batch('', [
-      { sql: `UPDATE driftline_scopes SET incarnation = ${random} RETURNING 1`, params: [] },
-    ])
-    console.log(`${rows?.length ?? 0} scopes have a new incarnation. Their clients resync with their next request.`)
+    const count = await renewIncarnations(store)
+    console.log(`Renewed ${count} ${count === 1 ? 'scope' : 'scopes'}: clients that hold cursors of them resync.`)
   } finally {
     await store.close()
   }

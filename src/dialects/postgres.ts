@@ -1,4 +1,5 @@
 import { base64urlToHex } from '../sync/bytes.ts'
+import type { ColumnType } from '../sync/value.ts'
 import type { Dialect } from './dialect.ts'
 import { pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
 
@@ -17,18 +18,19 @@ export const postgres: Dialect = {
   name: 'postgres',
   param: (place) => `$${place}`,
 
+  // Written piece by piece: an object for each row, only to be turned into text, costs twice as much.
   encodeRows(fields, rows) {
-    return JSON.stringify(
-      rows.map((row) => {
-        const object: Record<string, unknown> = {}
-        for (const [place, { name, type }] of fields.entries()) {
-          const value = row[place]
-          if (value === undefined || value === null) continue
-          object[name] = type === 'bytes' ? `\\x${base64urlToHex(value as string)}` : value
-        }
-        return object
-      }),
-    )
+    const keys = fields.map(({ name }) => `"${name}":`)
+    const texts = rows.map((row) => {
+      let text = ''
+      for (let place = 0; place < keys.length; place++) {
+        const value = row[place]
+        if (value !== undefined && value !== null)
+          text += `${text === '' ? '{' : ','}${keys[place]}${encode(value, fields[place]?.type)}`
+      }
+      return text === '' ? '{}' : `${text}}`
+    })
+    return `[${texts.join(',')}]`
   },
   // One parameter whatever the number of rows. JSON, not jsonb: a json column keeps its text, and it is cheaper.
   decodeRows: (fields, param) =>
@@ -49,4 +51,9 @@ WHERE (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)`
   page: pageRowsSql,
   readPage: readPageRows,
   raise: (marker, salt) => `('${marker}' || ${salt})::integer`,
+}
+
+function encode(value: unknown, type: ColumnType | undefined): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return JSON.stringify(type === 'bytes' ? `\\x${base64urlToHex(value as string)}` : value)
 }

@@ -37,7 +37,7 @@ const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
 /** Decodes one change. What is wrong with it is its own rejection and touches no other change (P12). */
 export function decodeChange(input: unknown, index: number, context: DecodeContext): Decoded {
   if (!isObject(input)) return reject('invalid_change', 'A change must be an object.')
-  if (context.measure && utf8Length(JSON.stringify(input)) > limits.changeBytesMax) {
+  if (context.measure && mayBeLarge(input) && utf8Length(JSON.stringify(input)) > limits.changeBytesMax) {
     return reject('too_large', `A change may be ${limits.changeBytesMax} bytes of JSON at most.`)
   }
   for (const member of Object.keys(input)) {
@@ -65,6 +65,21 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')
   const values = decodeRow(table, op, input)
   return 'error' in values ? values : { change: { index, scope, table, op, id, at: at as number, values } }
+}
+
+/** Whether a change needs measuring at all: six bytes at the most for each unit of text, and a little for each member. */
+function mayBeLarge(input: Record<string, unknown>): boolean {
+  let bytes = 0
+  for (const values of [Object.values(input), isObject(input.row) ? Object.values(input.row) : []]) {
+    for (const value of values) {
+      if (typeof value === 'string') bytes += value.length * 6
+      else if (typeof value === 'object' && value !== null && value !== input.row) return true
+      bytes += 200
+    }
+  }
+  for (const name of Object.keys(isObject(input.row) ? input.row : input)) bytes += name.length * 6
+  for (const name of Object.keys(input)) bytes += name.length * 6
+  return bytes > limits.changeBytesMax
 }
 
 /** Nothing is clamped: a clamp would lose edits silently. */

@@ -5,6 +5,7 @@ import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './compile.ts'
 import type { Return } from './request.ts'
 import { judge, judgeInTurn, type Outcome, type RowState } from './stamp.ts'
+import type { Table } from './table.ts'
 
 /** The answer to one change. `current` is JSON text, made of what the database gave: it goes out as it is. */
 export type Verdict = Outcome & { readonly current?: string }
@@ -45,20 +46,20 @@ export function reconcile(
   returned: Return,
   verdicts: (Verdict | undefined)[],
 ): void {
-  const before = new Map<string, RowResult>()
-  const after = new Map<string, RowResult>()
+  const before: Found = []
+  const after: Found = []
   for (const [place, { role }] of plan.entries()) {
     if (role.kind !== 'states' && role.kind !== 'results') continue
+    const rows = rowsOf(role.kind === 'states' ? before : after, role.pass, role.table)
     for (const row of results[place] ?? []) {
       const { id, result } = readResult(dialect.splitLine(row))
-      const found = role.kind === 'states' ? before : after
-      found.set(keyOf(role.pass, role.table.name, id), result)
+      rows.set(id, result)
     }
   }
   for (const [pass, rows] of passes.entries()) {
     for (const { table, id, alone, changes } of rows) {
-      const state = before.get(keyOf(pass, table.name, id))?.state
-      const current = latest(after, passes.length, table.name, id)
+      const state = alone ? undefined : before[pass]?.get(table)?.get(id)?.state
+      const current = latest(after, table, id)
       const outcomes = alone
         ? changes.map((change) => judgeAlone(change, current, client))
         : judgeInTurn(state, changes, client)
@@ -77,6 +78,16 @@ export function reconcile(
   }
 }
 
+/** Results by pass, table and id. */
+type Found = Map<Table, Map<string, RowResult>>[]
+
+function rowsOf(found: Found, pass: number, table: Table): Map<string, RowResult> {
+  const tables = found[pass] ?? new Map<Table, Map<string, RowResult>>()
+  const rows = tables.get(table) ?? new Map<string, RowResult>()
+  found[pass] = tables.set(table, rows)
+  return rows
+}
+
 function judgeAlone(
   { op, at }: { op: 'put' | 'patch' | 'delete'; at: number },
   result: RowResult | undefined,
@@ -89,17 +100,10 @@ function judgeAlone(
 }
 
 /** The row as the batch left it, whichever pass saw it last. */
-function latest(
-  after: ReadonlyMap<string, RowResult>,
-  passes: number,
-  table: string,
-  id: string,
-): RowResult | undefined {
-  for (let pass = passes - 1; pass >= 0; pass--) {
-    const result = after.get(keyOf(pass, table, id))
+function latest(after: Found, table: Table, id: string): RowResult | undefined {
+  for (let pass = after.length - 1; pass >= 0; pass--) {
+    const result = after[pass]?.get(table)?.get(id)
     if (result) return result
   }
   return undefined
 }
-
-const keyOf = (pass: number, table: string, id: string) => `${pass}\n${table}\n${id}`

@@ -162,6 +162,8 @@ function defineTable(name: string, declared: TableColumns): Table {
   const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {
     const where = `${name}.${columnName}`
     if (!namePattern.test(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)
+    if (postgresColumns.includes(columnName))
+      throw new TypeError(`The column ${where} has a name that Postgres keeps for itself`)
     if ((systemColumns as readonly string[]).includes(columnName)) {
       throw new TypeError(`The column ${where} has a name that driftline uses itself: ${systemColumns.join(', ')}`)
     }
@@ -181,4 +183,5 @@ function defineTable(name: string, declared: TableColumns): Table {
   return Object.freeze({ name, columns, places: new Map(columns.map((column, place) => [column.name, place])) })
 }
 
+const postgresColumns = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']
 const namePattern = /^[a-z][a-z0-9_]{0,62}$/

@@ -1,6 +1,6 @@
 import { createApp } from '../../src/app.ts'
-import { migrate } from '../../src/migrate/apply.ts'
-import { createTables } from '../../src/migrate/ddl.ts'
+import { migrate } from '../../src/migrations/apply.ts'
+import { createTables } from '../../src/migrations/ddl.ts'
 import { schema } from '../../src/schema.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { signToken } from '../../src/token.ts'

@@ -1,0 +1,85 @@
+import type { Statement } from '../dialects/dialect.ts'
+import type { Cells, Store } from '../stores/store.ts'
+import type { DialectName } from './ddl.ts'
+
+/** What a database holds of one table, in either dialect. */
+export interface FoundTable {
+  readonly columns: ReadonlyMap<string, FoundColumn>
+  /** The columns of each index that holds all rows, in its order. `unique`: such that ON CONFLICT can use it. */
+  readonly indexes: readonly { readonly unique: boolean; readonly columns: readonly string[] }[]
+  /** Whether the table holds to its types: always in Postgres, in SQLite where it is STRICT. */
+  readonly strict: boolean
+}
+
+export interface FoundColumn {
+  readonly type: string
+  readonly notNull: boolean
+  readonly hasDefault: boolean
+  /** Whether it is compared byte by byte. */
+  readonly ordered: boolean
+}
+
+/** Reads the named tables that the connection finds, in one round trip. */
+export async function readCatalog(store: Store, tables: readonly string[]): Promise<ReadonlyMap<string, FoundTable>> {
+  const names = JSON.stringify(tables)
+  const statements = queries[store.dialect.name].map((sql): Statement => ({ sql, params: [names] }))
+  const [columnRows = [], indexRows = []] = await store.batch('', statements)
+  return new Map(
+    [...groupBy(columnRows)].map(([table, rows]) => {
+      const indexes = [...groupBy(indexRows.filter((row) => row[0] === table).map((row) => row.slice(1))).values()]
+      const found: FoundTable = {
+        columns: new Map(
+          rows.map(([, name, type, notNull, hasDefault, ordered]) => [
+            String(name),
+            { type: String(type), notNull: isTrue(notNull), hasDefault: isTrue(hasDefault), ordered: isTrue(ordered) },
+          ]),
+        ),
+        indexes: indexes.map((keys) => ({
+          unique: keys.every(([, unique]) => isTrue(unique)),
+          columns: keys.toSorted((a, b) => Number(a[2]) - Number(b[2])).map(([, , , column]) => String(column)),
+        })),
+        strict: rows.every((row) => isTrue(row[6])),
+      }
+      return [table, found]
+    }),
+  )
+}
+
+/** Rows by their first cell. */
+function groupBy(rows: readonly Cells[]): Map<string, Cells[]> {
+  const groups = new Map<string, Cells[]>()
+  for (const row of rows) groups.set(String(row[0]), [...(groups.get(String(row[0])) ?? []), row])
+  return groups
+}
+
+/** Truth travels as 0 and 1: drivers disagree about everything else. */
+const isTrue = (cell: Cells[number] | undefined) => Number(cell) === 1
+
+/**
+ * [names as JSON] → table, column, type, not null, has a default, ordered, strict; and → table, index, unique, place,
+ * column. In Postgres of the tables that the connection's search_path finds, which need not be in public.
+ */
+const queries: { readonly [name in DialectName]: readonly [columns: string, indexes: string] } = {
+  postgres: [
+    `SELECT n.name, a.attname, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 1 ELSE 0 END,
+CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END, CASE WHEN l.collname IN ('C', 'POSIX') THEN 1 ELSE 0 END, 1
+FROM json_array_elements_text($1::json) AS n (name)
+JOIN pg_attribute AS a ON a.attrelid = to_regclass(quote_ident(n.name)) AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_collation AS l ON l.oid = a.attcollation`,
+    `SELECT n.name, i.indexrelid::text, CASE WHEN i.indisunique AND i.indimmediate THEN 1 ELSE 0 END, k.place, a.attname
+FROM json_array_elements_text($1::json) AS n (name)
+JOIN pg_index AS i ON i.indrelid = to_regclass(quote_ident(n.name)) AND i.indisvalid AND i.indpred IS NULL
+JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS m ON m.oid = c.relam AND m.amname = 'btree'
+CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE k.place <= i.indnkeyatts`,
+  ],
+  sqlite: [
+    `SELECT n.value, c.name, c.type, CASE WHEN c."notnull" THEN 1 ELSE 0 END, c.dflt_value IS NOT NULL, 1, l.strict
+FROM json_each(?1) AS n JOIN pragma_table_list AS l ON l.name = n.value AND l.schema = 'main'
+CROSS JOIN pragma_table_info(n.value) AS c`,
+    `SELECT n.value, i.name, i."unique", k.seqno, k.name
+FROM json_each(?1) AS n CROSS JOIN pragma_index_list(n.value) AS i CROSS JOIN pragma_index_info(i.name) AS k
+WHERE NOT i.partial`,
+  ],
+}

@@ -1,0 +1,124 @@
+import { type Dialect, quoted } from '../dialects/dialect.ts'
+import type { Schema, Table, TableColumn } from '../sync/table.ts'
+import type { ColumnType } from '../sync/value.ts'
+import { literal } from './literal.ts'
+
+export type DialectName = Dialect['name']
+export const dialectNames: readonly DialectName[] = ['postgres', 'sqlite']
+
+/** A column that driftline keeps itself, NOT NULL. `ordered`: text that takes part in keys or in the order of stamps. */
+export interface SystemColumn {
+  readonly name: string
+  readonly type: ColumnType
+  readonly ordered?: true
+}
+
+/** The columns of every synced table before the user's own. */
+export const rowColumns: readonly SystemColumn[] = [
+  { name: 'scope', type: 'text', ordered: true },
+  { name: 'id', type: 'text', ordered: true },
+  { name: 'updated_at', type: 'integer' },
+  { name: 'updated_by', type: 'text', ordered: true },
+  { name: 'deleted', type: 'boolean' },
+  { name: 'position', type: 'integer' },
+  { name: 'created_position', type: 'integer' },
+]
+
+/** The columns of driftline_scopes, whose key is the scope. */
+export const scopeColumns: readonly SystemColumn[] = [
+  { name: 'scope', type: 'text', ordered: true },
+  { name: 'incarnation', type: 'text' },
+  { name: 'position', type: 'integer' },
+  { name: 'watermark', type: 'integer' },
+  { name: 'row_bytes', type: 'integer' },
+]
+
+/** What each column type is in a database. */
+export const sqlTypes: { readonly [name in DialectName]: { readonly [type in ColumnType]: string } } = {
+  postgres: {
+    text: 'text',
+    integer: 'bigint',
+    real: 'double precision',
+    boolean: 'boolean',
+    json: 'json',
+    timestamp: 'timestamptz',
+    uuid: 'uuid',
+    bytes: 'bytea',
+  },
+  sqlite: {
+    text: 'TEXT',
+    integer: 'INTEGER',
+    real: 'REAL',
+    boolean: 'INTEGER',
+    json: 'TEXT',
+    timestamp: 'TEXT',
+    uuid: 'TEXT',
+    bytes: 'BLOB',
+  },
+}
+
+/** Only a STRICT table turns the numbers that JavaScript binds back into integers, and refuses what is none. */
+const tableEnd = { postgres: ')', sqlite: ') STRICT' }
+
+/** All of a schema's tables, the scopes first, as statements without semicolons. */
+export function createTables(schema: Schema, dialect: DialectName): string[] {
+  return [createScopes(dialect), ...schema.tables.flatMap((table) => createTable(table, dialect))]
+}
+
+export function createScopes(dialect: DialectName): string {
+  const [scope, ...rest] = scopeColumns.map((column) => systemColumn(column, dialect))
+  const lines = [`${scope} PRIMARY KEY`, ...rest.map((column) => `${column} NOT NULL`)]
+  return createStatement('driftline_scopes', lines, dialect)
+}
+
+/** The scope comes first in the key: isolation is in the key, not in a filter that someone can forget. */
+export function createTable(table: Table, dialect: DialectName): string[] {
+  const lines = [
+    ...rowColumns.map((column) => `${systemColumn(column, dialect)} NOT NULL`),
+    ...table.columns.map((column) => userColumn(column, dialect)),
+    'PRIMARY KEY (scope, id)',
+  ]
+  return [createStatement(quoted(table.name), lines, dialect), createPositionIndex(table.name)]
+}
+
+/** The order of pulls. */
+export function createPositionIndex(table: string): string {
+  return `CREATE INDEX ${quoted(positionIndex(table))} ON ${quoted(table)} (scope, position)`
+}
+
+/** Postgres cuts names at 63 bytes, which would make of the longest ones the table's own name, or another's index. */
+export function positionIndex(table: string): string {
+  if (table.length <= 54) return `${table}_position`
+  let hash = 0
+  for (const letter of table) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0
+  return `${table.slice(0, 46)}_${hash.toString(36)}_position`
+}
+
+/**
+ * A new column of a table that may hold rows. A column that is nullable comes as it is: the rows have NULL. One with a
+ * default gets it in the database too, for the rows that exist and for those that an older server, which does not know
+ * the column, still inserts; tombstones get it as well, and nobody sees it there. Both databases keep the default
+ * beside the rows and rewrite none of them, but read all once for the CHECK.
+ */
+export function addColumn(table: Table, column: TableColumn, dialect: DialectName): string {
+  if (!column.nullable && column.default === undefined) {
+    throw new TypeError(`${table.name}.${column.name} needs a default, or nullable: true, to be added to a table`)
+  }
+  return `ALTER TABLE ${quoted(table.name)} ADD COLUMN ${userColumn(column, dialect, column.default)}`
+}
+
+function createStatement(name: string, lines: readonly string[], dialect: DialectName): string {
+  return `CREATE TABLE ${name} (\n${lines.map((line) => `  ${line}`).join(',\n')}\n${tableEnd[dialect]}`
+}
+
+/** COLLATE "C": by bytes, as JavaScript and SQLite order them, and not as the language of the database does. */
+function systemColumn({ name, type, ordered }: SystemColumn, dialect: DialectName): string {
+  return `${name} ${sqlTypes[dialect][type]}${ordered && dialect === 'postgres' ? ' COLLATE "C"' : ''}`
+}
+
+/** A tombstone keeps no value, so a required column is not NOT NULL but must have one as long as the row lives. */
+function userColumn({ name, type, nullable }: TableColumn, dialect: DialectName, value?: unknown): string {
+  const preset = value === undefined ? '' : ` DEFAULT ${literal(type, value, dialect)}`
+  const check = nullable ? '' : ` CHECK (deleted OR ${quoted(name)} IS NOT NULL)`
+  return `${quoted(name)} ${sqlTypes[dialect][type]}${preset}${check}`
+}

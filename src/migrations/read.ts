@@ -1,0 +1,34 @@
+import { readdir, readFile } from 'node:fs/promises'
+import type { Migration } from './apply.ts'
+import type { DialectName } from './ddl.ts'
+import { splitStatements } from './split.ts'
+
+/** migrations/ of this project. */
+export const migrationsDirectory = new URL('../../migrations/', import.meta.url)
+
+/** The migrations of a dialect, in order. Throws a `TypeError` that names the file which cannot be read as one. */
+export async function readMigrations(dialect: DialectName, directory = migrationsDirectory): Promise<Migration[]> {
+  const names = await readNames(dialect, directory)
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = await readFile(new URL(`${dialect}/${name}.sql`, directory), 'utf8')
+      try {
+        return { name, statements: splitStatements(sql, dialect) }
+      } catch (error) {
+        throw new TypeError(`migrations/${dialect}/${name}.sql: ${error instanceof Error ? error.message : error}`)
+      }
+    }),
+  )
+}
+
+/** The names of a dialect's migrations, without .sql, in order. None where the folder is not there. */
+export async function readNames(dialect: DialectName, directory = migrationsDirectory): Promise<string[]> {
+  const files = await readdir(new URL(`${dialect}/`, directory)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const names = files.filter((file) => file.endsWith('.sql')).map((file) => file.slice(0, -'.sql'.length))
+  const odd = names.find((name) => !/^\d{4}_[a-z0-9-]+$/.test(name))
+  if (odd !== undefined) throw new TypeError(`migrations/${dialect}/${odd}.sql must be named like 0002_add-notes.sql`)
+  return names.sort()
+}
