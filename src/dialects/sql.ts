@@ -32,7 +32,6 @@ export interface ScopeSql {
 }
 
 /** Fields of the parameters. Their names end in $, which no column's may, so that none can be taken for another. */
-export const idFields: readonly Field[] = [{ name: 'i$', type: 'text' }]
 export const stepFields: readonly Field[] = [
   { name: 'i$', type: 'text' },
   { name: 'o$', type: 'integer' },
@@ -67,7 +66,6 @@ SELECT ${scope}, j.i$, j.a$, ${client}, j.d$, b.base$ + j.o$, b.base$ + j.o$, ${
 FROM ${dialect.decodeRows(rowFields, rows)} CROSS JOIN ${base} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, basePosition(scope, n), returned)}`
-  const ids = (param: string) => `id IN (SELECT j.i$ FROM ${dialect.decodeRows(idFields, param)})`
   return {
     table,
     rowFields,
@@ -82,8 +80,8 @@ FROM ${dialect.decodeRows(patchFields, rows)} CROSS JOIN ${base}
 WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client})
 RETURNING ${resultLine(dialect, table, basePosition(scope, n), 'all')}`,
     losers: `SELECT ${resultLine(dialect, table, basePosition(scope, rows), 'all')} FROM ${target} AS t
-WHERE scope = ${scope} AND ${ids(client)} AND +position <= ${basePosition(scope, rows)}`,
-    states: `SELECT ${resultLine(dialect, table, 'position', 'none')} FROM ${target} AS t WHERE scope = ${scope} AND ${ids(client)}`,
+WHERE scope = ${scope} AND ${dialect.amongIds(client)} AND +position <= ${basePosition(scope, rows)}`,
+    states: `SELECT ${resultLine(dialect, table, 'position', 'none')} FROM ${target} AS t WHERE scope = ${scope} AND ${dialect.amongIds(client)}`,
     // j.p$ and j.q$: the stamp of the put or delete before the patch in the change set, and whether it is a delete.
     missing: `SELECT ${dialect.raise('driftline_missing', 'j.o$')} FROM ${dialect.decodeRows(stepFields, rows)}
 LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
@@ -103,10 +101,14 @@ const stampKey = (key: string) => key.replace('c', 's')
 function resultLine(dialect: Dialect, table: Table, base: string, rows: 'all' | 'brief' | 'none'): string {
   const won = `position > ${base}`
   const sign = `CASE WHEN ${won} THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END`
-  const state = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END', 'id']
+  // Of winners alone nothing is asked but which they are: NULL is the cheapest cell.
+  const stamp =
+    rows === 'brief' && !dialect.returnsLosers
+      ? ['NULL', 'NULL', 'NULL']
+      : ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
   const row = rows === 'none' || (rows === 'brief' && !dialect.returnsLosers) ? [] : dialect.row(table)
   const cells = rows === 'brief' ? row.map((cell) => `CASE WHEN ${won} THEN '' ELSE ${cell} END`) : row
-  return dialect.line([sign, ...state, ...cells])
+  return dialect.line([sign, ...stamp, 'id', ...cells])
 }
 
 /** The cells of a result line before the row. */

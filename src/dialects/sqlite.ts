@@ -29,6 +29,9 @@ export const sqlite: Dialect = {
     return `(SELECT ${columns.join(', ')} FROM json_each(${param}) LIMIT -1) AS j`
   },
 
+  encodeIds: (ids) => JSON.stringify(ids),
+  amongIds: (param) => `id IN (SELECT value FROM json_each(${param}))`,
+
   // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers from RETURNING; CASE
   // keeps them as they are and still returns them, so that one statement answers every change.
   onConflict: (columns) =>

@@ -1,5 +1,5 @@
 import type { Dialect, Statement } from '../dialects/dialect.ts'
-import { idFields, type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
+import { type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
 import { limits } from '../limits.ts'
 import type { Change } from './change.ts'
 import type { RowWrite } from './coalesce.ts'
@@ -94,11 +94,7 @@ function compileTable(
 ): Planned[] {
   const plan: Planned[] = []
   const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table, pass })
-  const ids = (of: readonly RowWrite[]) =>
-    dialect.encodeRows(
-      idFields,
-      of.map(({ id }) => [id]),
-    )
+  const ids = (of: readonly RowWrite[]) => dialect.encodeIds(of.map(({ id }) => id))
   const folded = rows.filter(({ alone }) => !alone)
   // Ids in one order everywhere: without it, writers beside driftline could deadlock with this statement.
   const based = rows.filter(({ base }) => base).sort((a, b) => (a.id < b.id ? -1 : 1))

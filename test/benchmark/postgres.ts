@@ -31,6 +31,17 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
     return (cpu(postgres.pid) - began) / times
   }
 
+  /** A scope of so many rows, as a database has them after a while: in order, vacuumed and analyzed. */
+  const filled = async (count: number) => {
+    const one = await opened()
+    await one.pool.query(`INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${count}, 0, 300)`)
+    await one.pool.query(
+      `INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || lpad(((n::bigint * 7919) % ${count})::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM generate_series(0, ${count - 1}) AS n`,
+    )
+    await one.pool.query('VACUUM ANALYZE todos')
+    return one
+  }
+
   const [a, b, c] = [await opened(), await opened(), await opened()]
   const [ours, theirs] = [driftline(a.store), postgresByHand(b.pool)]
   const rows = await inPairs(
@@ -44,7 +55,7 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
     [1000, 3.5, 15],
     [5000, 3, 4],
   ] as const) {
-    const copy = await inPairs(9, cpuMs(times), pushes(ours, count, 'lost', { times }), {
+    const copy = await inPairs(9, cpuMs(times), pushes(ours, count, 'lost', { times, fresh: true }), {
       prepare: () => {},
       run: async () => {
         for (let time = 0; time < times; time++) await copyRows(c.pool, count)
@@ -52,7 +63,8 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
     })
     report(within(`Postgres: processor time of ${count} changes, losers returned, against a raw COPY`, copy, target))
   }
-  const page = await inPairs(41, wallMs, pulls(ours), pulls(postgresByHand(a.pool)))
+  const d = await filled(10_000)
+  const page = await inPairs(41, wallMs, pulls(driftline(d.store)), pulls(postgresByHand(d.pool)))
   report(faster('Postgres: a page of 1,000 rows', page, 1.2))
   const flat = await inPairs(15, wallMs, pushes(ours, 5000, 'lost'), pushes(ours, 1000, 'lost'))
   report(
@@ -62,17 +74,7 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
       1.3,
     ),
   )
-  report(
-    await stored('Postgres', async (count) => {
-      const { store, pool } = await opened()
-      await pool.query(`INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${count}, 0, 300)`)
-      await pool.query(
-        `INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || lpad(((n::bigint * 7919) % ${count})::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM generate_series(0, ${count - 1}) AS n`,
-      )
-      await pool.query('VACUUM ANALYZE todos')
-      return driftline(store)
-    }),
-  )
+  report(await stored('Postgres', async (count) => driftline((await filled(count)).store)))
   for (const { store, pool } of closing) await Promise.all([store.close(), pool.end()])
   await postgres.stop()
 }

@@ -36,10 +36,10 @@ export function pushes(
   app: App,
   count: number,
   returned: 'all' | 'lost',
-  { staleQuarter = true, times = 1 } = {},
+  { staleQuarter = true, times = 1, fresh = false } = {},
 ): Side<string[]> {
   return {
-    prepare: () => Array.from({ length: times }, () => changeSet(count, returned, staleQuarter)),
+    prepare: () => Array.from({ length: times }, () => changeSet(count, returned, staleQuarter, fresh)),
     run: async (bodies) => {
       for (const body of bodies) await post(app, body)
     },
@@ -80,15 +80,21 @@ export function id(n: number): string {
   return `0193f0a0-7c4e-7d7e-9f3a-${String(n).padStart(12, '0')}`
 }
 
-/** The body of a change set over the same rows, newer with each call; a quarter of it is older than what is stored. */
-function changeSet(count: number, returned: 'all' | 'lost', staleQuarter = true): string {
+/**
+ * The body of a change set, newer with each call; a quarter of it is older than what is stored. Over the same rows each
+ * time, or with the other three quarters fresh, as a COPY into an empty table has them.
+ */
+function changeSet(count: number, returned: 'all' | 'lost', staleQuarter: boolean, fresh: boolean): string {
   const at = start + ++round * 1000
-  const changes = Array.from({ length: count }, (_, n) => ({
-    table: 'todos',
-    op: 'put',
-    id: id(n),
-    at: staleQuarter && n % 4 === 0 ? start - 1 : at,
-    row: row(n),
-  }))
+  const changes = Array.from({ length: count }, (_, n) => {
+    const stale = staleQuarter && n % 4 === 0
+    return {
+      table: 'todos',
+      op: 'put',
+      id: id(fresh && !stale ? round * 10_000 + n : n),
+      at: stale ? start - 1 : at,
+      row: row(n),
+    }
+  })
   return JSON.stringify({ client: 'phone-7f3a', return: returned, changes })
 }

@@ -1,1 +1,1 @@
-SELECT CASE WHEN position > position THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id FROM "notes" AS t WHERE scope = $1 AND id IN (SELECT j.i$ FROM json_to_recordset($2::json) AS j(i$ text))
+SELECT CASE WHEN position > position THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id FROM "notes" AS t WHERE scope = $1 AND id IN (SELECT json_array_elements_text($2::json))
