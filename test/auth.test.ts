@@ -1,0 +1,92 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAuthenticate } from '../src/http/auth.ts'
+
+describe('tokens of an issuer with a key set', () => {
+  let keys: Server
+  let url: string
+  let status = 200
+  const pairs = new Map<string, Awaited<ReturnType<typeof generateKeyPair>>>()
+  beforeAll(async () => {
+    for (const alg of ['RS256', 'ES256', 'EdDSA']) pairs.set(alg, await generateKeyPair(alg, { extractable: true }))
+    const jwks = await Promise.all(
+      [...pairs].map(async ([alg, { publicKey }]) => ({ ...(await exportJWK(publicKey)), alg, kid: alg })),
+    )
+    keys = createServer((_, response) => {
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: jwks }))
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => keys.once('listening', resolve))
+    url = `http://127.0.0.1:${(keys.address() as AddressInfo).port}/jwks.json`
+  })
+  afterAll(() => keys.close())
+
+  const exp = Math.floor(Date.now() / 1000) + 60
+  const sign = (
+    alg: string,
+    claims: object = {},
+    key = pairs.get(alg)?.privateKey as CryptoKey | Uint8Array,
+    kid = alg,
+  ) =>
+    new SignJWT({ sub: 'alice', exp, iss: 'https://issuer.example', aud: 'driftline', ...claims })
+      .setProtectedHeader({ alg, kid })
+      .sign(key)
+
+  it('takes the algorithms of public keys, and checks issuer and audience where set', async () => {
+    const authenticate = createAuthenticate({ jwksUrl: url, issuer: 'https://issuer.example', audience: 'driftline' })
+    for (const alg of pairs.keys()) {
+      const principal = await authenticate(
+        `Bearer ${await sign(alg, { scopes: ['team:9', { id: 'news', access: 'read' }, { id: 'team:9', access: 'read' }] })}`,
+      )
+      expect([...principal.scopes]).toEqual([
+        ['alice', 'write'],
+        ['team:9', 'write'],
+        ['news', 'read'],
+      ])
+    }
+    for (const claims of [{ iss: 'https://other.example' }, { aud: 'other' }, { iss: undefined }]) {
+      await expect(authenticate(`Bearer ${await sign('RS256', claims)}`)).rejects.toMatchObject({
+        code: 'unauthorized',
+      })
+    }
+  })
+
+  it('never takes a public key for an HS256 secret, nor a secret for a public key', async () => {
+    const authenticate = createAuthenticate({ jwksUrl: url })
+    const spki = new TextEncoder().encode(await exportSPKI(pairs.get('RS256')?.publicKey as CryptoKey))
+    await expect(authenticate(`Bearer ${await sign('HS256', {}, spki, 'RS256')}`)).rejects.toMatchObject({
+      code: 'unauthorized',
+    })
+    const bySecret = createAuthenticate({ secret: 'x'.repeat(32) })
+    await expect(bySecret(`Bearer ${await sign('RS256')}`)).rejects.toMatchObject({ code: 'unauthorized' })
+  })
+
+  it('P13 answers with a transient fault where the key set cannot be had, not with 401', async () => {
+    status = 500
+    const token = `Bearer ${await sign('RS256')}`
+    await expect(createAuthenticate({ jwksUrl: url })(token)).rejects.toMatchObject({
+      name: 'StoreFault',
+      kind: 'transient',
+    })
+    await expect(createAuthenticate({ jwksUrl: 'http://127.0.0.1:1/' })(token)).rejects.toMatchObject({
+      kind: 'transient',
+    })
+    status = 200
+    expect((await createAuthenticate({ jwksUrl: url })(token)).subject).toBe('alice')
+  })
+
+  it('needs exactly one kind of key', () => {
+    expect(() => createAuthenticate({})).toThrow(TypeError)
+    expect(() => createAuthenticate({ secret: 'x'.repeat(32), jwksUrl: url })).toThrow(TypeError)
+  })
+
+  it('takes another rule for the scopes, which may grant none', async () => {
+    const authenticate = createAuthenticate({
+      jwksUrl: url,
+      scopesOf: ({ sub }) => (sub === 'alice' ? [['everyone', 'read']] : []),
+    })
+    expect([...(await authenticate(`Bearer ${await sign('ES256')}`)).scopes]).toEqual([['everyone', 'read']])
+    expect((await authenticate(`Bearer ${await sign('ES256', { sub: 'bob' })}`)).scopes.size).toBe(0)
+  })
+})
