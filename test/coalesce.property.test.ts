@@ -41,11 +41,12 @@ describe.each(dialectStores)('coalescing on %s', (name: StoreName) => {
       fc.asyncProperty(
         fc.array(change, { maxLength: 5 }),
         fc.array(change, { minLength: 1, maxLength: 7 }),
-        async (stored, changes) => {
+        fc.constantFrom('rival', 'phone', 'another'),
+        async (stored, changes, rival) => {
           round++
           const [together, single] = [inOneScope(`together${round}`), inOneScope(`single${round}`)]
           for (const who of [together, single])
-            for (const one of stored) await sync.push(who, { client: 'rival', changes: [one] })
+            for (const one of stored) await sync.push(who, { client: rival, changes: [one] })
 
           const { verdicts } = await sync.push(together, { client: 'phone', changes })
           const inTurn = changes

@@ -86,6 +86,24 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       expect(new Set(rows.map(({ position }) => position)).size).toBe(20)
     })
 
+    it.each(['put', 'patch', 'delete'] as const)(
+      'P6 of two stamps at the same time the greater client wins, for a %s',
+      async (op) => {
+        const sync = sampleSync(opened.store)
+        const who = someone()
+        const change = (title: string) =>
+          op === 'put' ? put('a', 5, title) : op === 'patch' ? patch('a', 5, { title }) : del('a', 5)
+        await sync.push(who, { client: 'z', changes: [put('a', 0, 'first')] })
+        const verdicts: string[] = []
+        for (const client of ['b', 'a', 'c', 'B', 'c']) {
+          const answer = await sync.push(who, { client, changes: [change(client)] })
+          verdicts.push(...answer.verdicts.map(({ verdict }) => verdict))
+        }
+        // A patch finds the row alive each time; the others too. ASCII: B is before b.
+        expect(verdicts).toEqual(['applied', 'stale', 'applied', 'stale', 'duplicate'])
+      },
+    )
+
     it('P8 a late older edit never revives a tombstone, a newer put does, and a tombstone keeps no column', async () => {
       const sync = sampleSync(opened.store)
       const who = someone()

@@ -42,13 +42,13 @@ async function open(name: StoreName): Promise<TestStore> {
     const { folder, drop } = await temporaryFolder()
     const url = `file:${join(folder, 'test.db')}`
     const store = await libsqlFileStore(url)
-    return { store, url, roundTrips: () => Number.NaN, close: async () => void (await store.close(), await drop()) }
+    return { store, url, roundTrips: () => Number.NaN, close: () => closeAll(store.close, drop) }
   }
   if (name === 'libsql http') {
     const { folder, drop } = await temporaryFolder()
     const server = await startHranaServer(join(folder, 'test.db'))
     const store = libsqlStore(createClient({ url: server.url, fetch: fetchWithin(10_000) }))
-    const close = async () => void (await store.close(), await server.close(), await drop())
+    const close = () => closeAll(store.close, server.close, drop)
     return { store, url: server.url, roundTrips: () => server.requests, close }
   }
   const url = await createDatabase()
@@ -64,7 +64,7 @@ async function open(name: StoreName): Promise<TestStore> {
     store,
     url,
     roundTrips: () => gateway.requests,
-    close: async () => void (await store.close(), await gateway.close()),
+    close: () => closeAll(store.close, gateway.close),
   }
 }
 
@@ -83,4 +83,8 @@ export async function createDatabase(): Promise<string> {
 export async function temporaryFolder(): Promise<{ folder: string; drop: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-test-'))
   return { folder, drop: () => rm(folder, { recursive: true, force: true }) }
+}
+
+async function closeAll(...closings: (() => unknown)[]): Promise<void> {
+  for (const close of closings) await close()
 }
