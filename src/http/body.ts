@@ -55,10 +55,15 @@ async function readChunks(request: Request): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   if (!request.body) return chunks
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length
-    if (bytes > limits.bodyBytesMax) throw tooLarge()
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length
+      if (bytes > limits.bodyBytesMax) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    // Whoever sent half a body is gone: no fault of the server's.
+    throw error instanceof Problem ? error : malformed('The body ended too early.')
   }
   return chunks
 }

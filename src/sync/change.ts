@@ -37,7 +37,12 @@ const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
 /** Decodes one change. What is wrong with it is its own rejection and touches no other change (P12). */
 export function decodeChange(input: unknown, index: number, context: DecodeContext): Decoded {
   if (!isObject(input)) return reject('invalid_change', 'A change must be an object.')
-  if (context.measure && mayBeLarge(input) && utf8Length(JSON.stringify(input)) > limits.changeBytesMax) {
+  if (
+    context.measure &&
+    mayBeLarge(input) &&
+    !isDeeperThan(limits.jsonDepthMax + 2, input) &&
+    utf8Length(JSON.stringify(input)) > limits.changeBytesMax
+  ) {
     return reject('too_large', `A change may be ${limits.changeBytesMax} bytes of JSON at most.`)
   }
   for (const member of Object.keys(input)) {
@@ -80,6 +85,12 @@ function mayBeLarge(input: Record<string, unknown>): boolean {
   for (const name of Object.keys(isObject(input.row) ? input.row : input)) bytes += name.length * 6
   for (const name of Object.keys(input)) bytes += name.length * 6
   return bytes > limits.changeBytesMax
+}
+
+/** Such a value is refused by the check of its column or for its name, and would overflow the stack before. */
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item))
 }
 
 /** Nothing is clamped: a clamp would lose edits silently. */

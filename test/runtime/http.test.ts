@@ -128,6 +128,27 @@ describe.each(['libsql', 'postgres'])('the server over HTTP on %s', (dialect) =>
     expect([page.json.changes.length, page.json.more]).toEqual([limits.pageRowsMax, false])
   })
 
+  it('P12 answers bodies that are nested beyond any stack, each change for itself', async () => {
+    const nest = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+    const change = (member: string) => `{"table":"todos","op":"put","id":"1","at":${now()},${member}}`
+    const deep = nest(300_000)
+    const changes = [
+      deep,
+      change(`"row":{"title":${deep}}`),
+      change(`"row":{"x":${deep}}`),
+      change(`"scope":${deep}`),
+      change('"row":{"title":"fine"}'),
+    ]
+    const answer = await sync(`{"client":"a","changes":[${changes.join(',')}]}`, { sub: 'deep' })
+    expect(
+      answer.json.verdicts.map(
+        ({ verdict, error }: { verdict: string; error?: { code: string } }) => error?.code ?? verdict,
+      ),
+    ).toEqual(['invalid_change', 'invalid_value', 'unknown_column', 'invalid_change', 'applied'])
+    expect((await sync(nest(1_000_000))).json.code).toBe('malformed')
+    expect((await sync('['.repeat(1_000_000))).json.code).toBe('malformed')
+  })
+
   it('refuses a body that grows past the limit while it arrives, without Content-Length', async () => {
     const { hostname, port } = new URL(server.url)
     const socket = connect(Number(port), hostname)
