@@ -6,20 +6,13 @@ import type { ColumnType } from '../sync/value.ts'
 import { inOrder, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
 
 /**
- * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much.
- * Parameter 1 of every statement is the scope, so it is quoted once and not for each row.
+ * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much. What is
+ * the same for every row is made once, in a subquery; parameter 1 of every statement is the scope.
  */
 export function changeText(table: Table): string {
-  const row = table.columns.flatMap(({ name, type }, place) => [
-    `'${place === 0 ? '' : ','}"${name}":'`,
-    columnText(type, quoted(name)),
-  ])
-  return concat([
-    `'{"scope":'`,
-    '(SELECT json_quote(?1))',
-    `',"table":"${table.name}","op":'`,
-    `CASE WHEN deleted THEN '"delete"' ELSE '"put"' END`,
-    `',"id":'`,
+  const begin = (op: string) =>
+    `(SELECT concat('{"scope":', json_quote(?1), ',"table":"${table.name}","op":"${op}","id":'))`
+  const stamp = [
     'json_quote(id)',
     `',"at":'`,
     'updated_at',
@@ -27,8 +20,12 @@ export function changeText(table: Table): string {
     'json_quote(updated_by)',
     `',"position":'`,
     'position',
-    `CASE WHEN deleted THEN '}' ELSE ${concat([`',"row":{'`, ...row, `'}}'`])} END`,
+  ]
+  const row = table.columns.flatMap(({ name, type }, place) => [
+    `'${place === 0 ? ',"row":{' : ','}"${name}":'`,
+    columnText(type, quoted(name)),
   ])
+  return `CASE WHEN deleted THEN ${concat([begin('delete'), ...stamp, "'}'"])} ELSE ${concat([begin('put'), ...stamp, ...row, "'}}'"])} END`
 }
 
 /** A column as JSON text, byte for byte as `JSON.stringify` writes it once `resolveMarks` has run. Never NULL. */

@@ -38,8 +38,7 @@ export function createAuthenticate({
   scopesOf = defaultScopes,
 }: AuthOptions): Authenticate {
   if ((secret === undefined) === (jwksUrl === undefined)) throw new TypeError('Give either a secret or a jwksUrl')
-  const key: Uint8Array | JWTVerifyGetKey =
-    secret !== undefined ? new TextEncoder().encode(secret) : createRemoteJWKSet(new URL(jwksUrl ?? ''))
+  const key = secret !== undefined ? importSecret(secret) : createRemoteJWKSet(new URL(jwksUrl ?? ''))
   const options = {
     algorithms: secret !== undefined ? ['HS256'] : asymmetric,
     requiredClaims: ['exp', 'sub'],
@@ -65,10 +64,16 @@ export function createAuthenticate({
 /** The issuer's fault, not the token's. */
 const keySetFaults = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
 
-async function verify(token: string, key: Uint8Array | JWTVerifyGetKey, options: object): Promise<JWTPayload> {
+/** Imported once, not with every token. */
+function importSecret(secret: string): Promise<CryptoKey> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), algorithm, false, ['verify'])
+}
+
+async function verify(token: string, key: Promise<CryptoKey> | JWTVerifyGetKey, options: object): Promise<JWTPayload> {
   try {
     const { payload } =
-      typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options)
+      typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, await key, options)
     return payload
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw unauthorized('The token has expired. Get a new one.', true)
