@@ -22,10 +22,11 @@ export const sqlite: Dialect = {
       }),
     )
   },
+  // A path that is spelled out is a quarter cheaper than a number, of which SQLite makes a path for each value.
   // LIMIT -1 takes all rows, and keeps the planner from flattening this: it would otherwise go through the whole scope
   // and search the parameter for each of its rows.
   decodeRows(fields, param) {
-    const columns = fields.map(({ name, type }, place) => `${decode(type, `value ->> ${place}`)} AS ${name}`)
+    const columns = fields.map(({ name, type }, place) => `${decode(type, `value ->> '$[${place}]'`)} AS ${name}`)
     return `(SELECT ${columns.join(', ')} FROM json_each(${param}) LIMIT -1) AS j`
   },
 

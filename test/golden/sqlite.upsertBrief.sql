@@ -1,6 +1,6 @@
 INSERT INTO "notes" AS t (scope, id, updated_at, updated_by, deleted, position, created_position, "title", "count", "price", "done", "extra", "due", "ref", "icon")
 SELECT ?1, j.i$, j.a$, ?2, j.d$, b.base$ + j.o$, b.base$ + j.o$, j.c0$, j.c1$, j.c2$, j.c3$, j.c4$, j.c5$, j.c6$, j.c7$
-FROM (SELECT value ->> 0 AS i$, value ->> 1 AS o$, value ->> 2 AS a$, value ->> 3 AS d$, value ->> 4 AS c0$, value ->> 5 AS c1$, CAST(value ->> 6 AS REAL) AS c2$, value ->> 7 AS c3$, value ->> 8 AS c4$, value ->> 9 AS c5$, value ->> 10 AS c6$, unhex(value ->> 11) AS c7$ FROM json_each(?3) LIMIT -1) AS j CROSS JOIN (SELECT position - ?4 AS base$ FROM driftline_scopes WHERE scope = ?1) AS b WHERE true
+FROM (SELECT value ->> '$[0]' AS i$, value ->> '$[1]' AS o$, value ->> '$[2]' AS a$, value ->> '$[3]' AS d$, value ->> '$[4]' AS c0$, value ->> '$[5]' AS c1$, CAST(value ->> '$[6]' AS REAL) AS c2$, value ->> '$[7]' AS c3$, value ->> '$[8]' AS c4$, value ->> '$[9]' AS c5$, value ->> '$[10]' AS c6$, unhex(value ->> '$[11]') AS c7$ FROM json_each(?3) LIMIT -1) AS j CROSS JOIN (SELECT position - ?4 AS base$ FROM driftline_scopes WHERE scope = ?1) AS b WHERE true
 ON CONFLICT (scope, id) DO UPDATE SET
 updated_at = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.updated_at ELSE t.updated_at END,
 updated_by = CASE WHEN (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.updated_by ELSE t.updated_by END,
