@@ -8,12 +8,10 @@ import { type Cells, type Store, StoreFault } from './store.ts'
 export interface PostgresOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
   readonly connectionsMax?: number
-  /** Told of every flush to the network: each batch is one. */
-  readonly onFlush?: () => void
 }
 
 /** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
-export function postgresStore(url: string, { connectionsMax = 16, onFlush }: PostgresOptions = {}): Store {
+export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOptions = {}): Store {
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,
@@ -29,7 +27,7 @@ export function postgresStore(url: string, { connectionsMax = 16, onFlush }: Pos
     dialect: postgres,
     async batch(_scope, statements) {
       try {
-        return await runOnce(pool, statements, onFlush)
+        return await runOnce(pool, statements)
       } catch (error) {
         throw postgresFault(error)
       }
@@ -38,12 +36,11 @@ export function postgresStore(url: string, { connectionsMax = 16, onFlush }: Pos
   }
 }
 
-async function runOnce(pool: pg.Pool, statements: readonly Statement[], onFlush?: () => void): Promise<Cells[][]> {
+async function runOnce(pool: pg.Pool, statements: readonly Statement[]): Promise<Cells[][]> {
   const client = await pool.connect()
   let broken: Error | undefined
   const transaction = statements.length > 1
   try {
-    onFlush?.()
     return await withDeadline(
       new Promise<Cells[][]>((resolve, reject) => {
         client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))

@@ -16,6 +16,7 @@ import type { Store } from '../../src/stores/store.ts'
 import type { Schema } from '../../src/sync/table.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
+import { startTurnProxy } from './turn-proxy.ts'
 
 /** A store on a fresh database that holds the tables of a schema. */
 export interface TestStore {
@@ -53,9 +54,11 @@ async function open(name: StoreName): Promise<TestStore> {
   }
   const url = await createDatabase()
   if (name === 'postgres') {
-    let flushes = 0
-    const store = postgresStore(url, { onFlush: () => flushes++ })
-    return { store, url, roundTrips: () => flushes, close: () => store.close() }
+    const proxy = await startTurnProxy(Number(new URL(url).port))
+    const through = new URL(url)
+    through.port = String(proxy.port)
+    const store = postgresStore(through.href)
+    return { store, url, roundTrips: () => proxy.turns, close: () => closeAll(store.close, proxy.close) }
   }
   const gateway = await startNeonGateway(inject('postgresUrl'))
   neonConfig.fetchEndpoint = () => gateway.fetchEndpoint

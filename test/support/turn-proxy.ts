@@ -1,0 +1,44 @@
+import { type AddressInfo, connect, createServer } from 'node:net'
+
+/** A TCP proxy that counts turns: how often the client speaks again after the server has. Each is a round trip waited for. */
+export interface TurnProxy {
+  readonly port: number
+  readonly turns: number
+  close(): void
+}
+
+export async function startTurnProxy(toPort: number): Promise<TurnProxy> {
+  let turns = 0
+  const sockets = new Set<{ destroy(): void }>()
+  const server = createServer((client) => {
+    const upstream = connect(toPort, '127.0.0.1')
+    let serverSpoke = true
+    client.on('data', (chunk) => {
+      if (serverSpoke) turns++
+      serverSpoke = false
+      upstream.write(chunk)
+    })
+    upstream.on('data', (chunk) => {
+      serverSpoke = true
+      client.write(chunk)
+    })
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => other.destroy()).on('close', () => other.destroy())
+    }
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    get turns() {
+      return turns
+    },
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
