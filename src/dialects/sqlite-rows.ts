@@ -16,9 +16,9 @@ export function changeText(table: Table): string {
     'json_quote(id)',
     `',"at":'`,
     'updated_at',
-    `',"by":'`,
-    'json_quote(updated_by)',
-    `',"position":'`,
+    `',"by":"'`,
+    'updated_by',
+    `'","position":'`,
     'position',
   ]
   const row = table.columns.flatMap(({ name, type }, place) => [
@@ -32,21 +32,34 @@ export function changeText(table: Table): string {
 function columnText(type: ColumnType, column: string): string {
   switch (type) {
     case 'text':
+      return `json_quote(${column})`
     case 'uuid':
     case 'timestamp':
-      return `json_quote(${column})`
+      return `coalesce('"' || ${column} || '"', 'null')`
     case 'integer':
     case 'json':
       return `coalesce(${column}, 'null')`
     case 'boolean':
       return `CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END`
     case 'real':
-      // SQLite has no shortest form. Seventeen digits are exact once JavaScript has read them: they miss the double by less
-      // than a tenth of what would make it another, the engine's own rounding included.
-      return `CASE WHEN ${column} IS NULL THEN 'null' WHEN ${column} = CAST(${column} AS INTEGER) AND abs(${column}) < 1e15 THEN CAST(${column} AS INTEGER) ELSE '\tr' || format('%!.17g', ${column}) || '\t' END`
+      return realText(column)
     case 'bytes':
       return `CASE WHEN ${column} IS NULL THEN 'null' ELSE '\tb' || lower(hex(${column})) || '\t' END`
   }
+}
+
+/**
+ * SQLite has no shortest form. Of a number with up to six decimals, which dividing its millionths gives again exactly,
+ * its fifteen digits are what JavaScript prints. Seventeen digits are exact for any other once JavaScript has read them:
+ * they miss the double by less than a tenth of what would make it another, the engine's own rounding included.
+ */
+function realText(column: string): string {
+  const isShort = (least: string, most: string, half: string) =>
+    `${column} BETWEEN ${least} AND ${most} AND CAST(${column} * 1e6 ${half} AS INTEGER) / 1e6 = ${column}`
+  return `CASE WHEN ${column} IS NULL THEN 'null'
+WHEN ${column} = CAST(${column} AS INTEGER) AND abs(${column}) < 1e15 THEN CAST(${column} AS INTEGER)
+WHEN ${isShort('0.001', '1e8', '+ 0.5')} OR ${isShort('-1e8', '-0.001', '- 0.5')} THEN format('%!.15g', ${column})
+ELSE '\tr' || format('%!.17g', ${column}) || '\t' END`
 }
 
 /**
@@ -54,12 +67,13 @@ function columnText(type: ColumnType, column: string): string {
  * `b` for bytes in hex, and gets its form here. A raw tab cannot stand in JSON text otherwise.
  */
 export function resolveMarks(text: string): string {
+  if (!text.includes('\t')) return text
   const parts = text.split('\t')
   for (let place = 1; place < parts.length; place += 2) {
     const mark = parts[place] ?? ''
     parts[place] = mark[0] === 'r' ? String(Number(mark.slice(1))) : `"${hexToBase64url(mark.slice(1))}"`
   }
-  return parts.length === 1 ? text : parts.join('')
+  return parts.join('')
 }
 
 /** Calls are nested: the engine takes about 100 arguments. `concat` makes its text in one go, a chain of || at each step. */

@@ -71,7 +71,7 @@ export function row(n: number): Record<string, unknown> {
     done: n % 3 === 0,
     priority: n % 5,
     notes: n % 2 ? 'from the shop at the corner' : null,
-    amount: (n % 10_000) / 100 + 0.01,
+    amount: ((n % 10_000) + 1) / 100,
     list_id: 'a1b2c3d4',
   }
 }
