@@ -96,19 +96,18 @@ const stampKey = (key: string) => key.replace('c', 's')
 
 /**
  * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two halves; 1 for a
- * tombstone; the id; and the row, of which a brief line leaves out what the client holds already, having written it.
+ * tombstone; the id; and the row. A brief line says of a row written here only that it was: the client holds it already.
  */
 function resultLine(dialect: Dialect, table: Table, base: string, rows: 'all' | 'brief' | 'none'): string {
   const won = `position > ${base}`
-  const sign = `CASE WHEN ${won} THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END`
-  // Of winners alone nothing is asked but which they are: NULL is the cheapest cell.
-  const stamp =
-    rows === 'brief' && !dialect.returnsLosers
-      ? ['NULL', 'NULL', 'NULL']
-      : ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
-  const row = rows === 'none' || (rows === 'brief' && !dialect.returnsLosers) ? [] : dialect.row(table)
-  const cells = rows === 'brief' ? row.map((cell) => `CASE WHEN ${won} THEN '' ELSE ${cell} END`) : row
-  return dialect.line([sign, ...stamp, 'id', ...cells])
+  const sign = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
+  const brief = (empty: string) => dialect.line([sign, empty, empty, empty, 'id'])
+  // Where losers do not come back, every line is of a row written here. NULL is the cheapest cell.
+  if (rows === 'brief' && !dialect.returnsLosers) return brief('NULL')
+  const stamp = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
+  const row = rows === 'none' ? [] : dialect.row(table)
+  const line = dialect.line([`CASE WHEN ${won} THEN ${sign} ELSE '-' END`, ...stamp, 'id', ...row])
+  return rows === 'brief' ? `CASE WHEN ${won} THEN ${brief("''")} ELSE ${line} END` : line
 }
 
 /** The cells of a result line before the row. */

@@ -12,15 +12,7 @@ import { inOrder, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
 export function changeText(table: Table): string {
   const begin = (op: string) =>
     `(SELECT concat('{"scope":', json_quote(?1), ',"table":"${table.name}","op":"${op}","id":'))`
-  const stamp = [
-    'json_quote(id)',
-    `',"at":'`,
-    'updated_at',
-    `',"by":"'`,
-    'updated_by',
-    `'","position":'`,
-    'position',
-  ]
+  const stamp = ['json_quote(id)', `',"at":'`, 'updated_at', `',"by":"'`, 'updated_by', `'","position":'`, 'position']
   const row = table.columns.flatMap(({ name, type }, place) => [
     `'${place === 0 ? ',"row":{' : ','}"${name}":'`,
     columnText(type, quoted(name)),
