@@ -1,9 +1,10 @@
 import { Problem } from './errors.ts'
 import { limits } from './limits.ts'
+import { createPages } from './pages.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
 import { authorizeChange, type Principal } from './sync/authorize.ts'
 import { type Change, decodeChange } from './sync/change.ts'
-import { compilePage, compileSchema } from './sync/compile.ts'
+import { compileSchema } from './sync/compile.ts'
 import { joinPages, type Page, type ScopePage } from './sync/page.ts'
 import type { Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
@@ -44,6 +45,7 @@ export function createRun(options: SyncOptions): RunSync {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
   const { incarnation = randomIncarnation } = options
   const sql = compileSchema(schema, store.dialect)
+  const pagesOf = createPages(sql)
 
   return async function run(principal, request, bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request
@@ -73,11 +75,7 @@ export function createRun(options: SyncOptions): RunSync {
 
     // 3 Read the scopes that are not written. A cursor that must resync is found before anything is applied (P9).
     const pages = new Map<string, ScopePage>()
-    const pageOf = async (scope: string, rows: number) => {
-      const wish = { entry: cursor?.get(scope), limit: rows }
-      const [page] = await batch(scope, [compilePage(sql, scope, wish)])
-      return store.dialect.readPage(schema, scope, page ?? [])
-    }
+    const pageOf = (scope: string, rows: number) => pagesOf.fetch(batch, scope, pagesOf.wish(scope, cursor, rows))
     const isRead = (scope: string) => cursor !== undefined && !changesByScope.has(scope)
     await inTurns([...principal.scopes.keys()].filter(isRead), async (scope) => {
       pages.set(scope, await pageOf(scope, limit))
@@ -91,7 +89,7 @@ export function createRun(options: SyncOptions): RunSync {
     throwResync(cursor, heads)
 
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
-    const write = createWriter(sql, batch, request, incarnation)
+    const write = createWriter(sql, pagesOf, batch, request, incarnation)
     if (request.atomic) await rejectAtomic(verdicts, changesByScope, write)
     await inTurns([...changesByScope], async ([scope, changes]) => {
       const page = await write.apply(scope, changes, verdicts)

@@ -1,8 +1,9 @@
 import { Problem, type Rejection, rejection } from './errors.ts'
+import type { Pages } from './pages.ts'
 import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
 import { coalesce } from './sync/coalesce.ts'
-import { compilePage, compilePush, type Sql } from './sync/compile.ts'
+import { compilePush, type Sql } from './sync/compile.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import type { ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
@@ -17,7 +18,13 @@ export interface Writer {
   refused(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>>
 }
 
-export function createWriter(sql: Sql, batch: Store['batch'], request: SyncRequest, incarnation: () => string): Writer {
+export function createWriter(
+  sql: Sql,
+  pages: Pages,
+  batch: Store['batch'],
+  request: SyncRequest,
+  incarnation: () => string,
+): Writer {
   const { client, cursor, atomic } = request
   const wishOf = (scope: string) => ({
     client,
@@ -31,15 +38,16 @@ export function createWriter(sql: Sql, batch: Store['batch'], request: SyncReque
     let accepted = changes
     for (let tries = 1; ; tries++) {
       const passes = coalesce(accepted)
-      const page = cursor === undefined ? undefined : { entry: cursor?.get(scope), limit: request.limit }
+      const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
       const plan = compilePush(sql, scope, passes, { ...wishOf(scope), probe: false }, page)
       try {
         const results = await batch(scope, plan)
         reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
-        return page && sql.dialect.readPage(sql.schema, scope, results.at(-1) ?? [])
+        return page && pages.read(scope, results.at(-1))
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
-        if (fault.marker === 'driftline_resync') throwResync(cursor, new Map([[scope, await readHead(scope)]]))
+        if (fault.marker === 'driftline_resync')
+          throwResync(cursor, new Map([[scope, (await pages.fetch(batch, scope, pages.wish(scope, null, 1))).head]]))
         else if (fault.kind !== 'refused' && fault.marker !== 'driftline_missing') throw fault
         // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
         if (tries === 3) throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
@@ -93,11 +101,6 @@ export function createWriter(sql: Sql, batch: Store['batch'], request: SyncReque
       throw fault
     }
     throw new TypeError('A probe must never be kept')
-  }
-
-  async function readHead(scope: string): Promise<ScopeHead | undefined> {
-    const [rows] = await batch(scope, [compilePage(sql, scope, { entry: undefined, limit: 1 })])
-    return sql.dialect.readPage(sql.schema, scope, rows ?? []).head
   }
 
   return { apply, refused }

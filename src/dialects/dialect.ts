@@ -38,7 +38,7 @@ export interface Dialect {
   row(table: Table): readonly string[]
   readRow(table: Table, scope: string, cells: Cells, from: number): string
   /** [scope, position, start, n, limit] → the head and one page, in one statement; `readPage` reads its rows. */
-  page(schema: Schema, bytesMax: number): string
+  page(schema: Schema, bound: PageBound): string
   readPage(schema: Schema, scope: string, rows: readonly Cells[]): ScopePage
   /** An expression that fails the statement, and so the batch, with the marker in its message. `salt` keeps planners from evaluating it early. */
   raise(marker: Marker, salt: string): string
@@ -56,6 +56,15 @@ export function quoted(name: string): string {
 /** The scope's position before this transaction took its own `n`. */
 export function basePosition(scope: string, n: string): string {
   return `(SELECT position - ${n} FROM driftline_scopes WHERE scope = ${scope})`
+}
+
+/**
+ * No page may fill the memory. Where so many of the largest row ever written to the scope could pass `bytesMax`, a page
+ * holds as many as surely fit, or, if it is `sized`, looks at the rows' sizes: ordinary scopes need not pay for that.
+ */
+export interface PageBound {
+  readonly bytesMax: number
+  readonly sized: boolean
 }
 
 /** The parameters of a page, by their places. */
@@ -81,11 +90,24 @@ export function pageRows(table: Table, select: string, from: string, { scope, st
 WHERE scope = ${scope} AND position > ${from} AND position <= ${upper} AND (NOT deleted OR position > ${start})`
 }
 
-/**
- * The rows of a page at the most: the limit, unless so many of the largest row ever written to the scope could pass the
- * bound on bytes. Then the sizes are looked at, and a page of large rows ends early, so that it cannot fill the memory.
- */
+/** Whether the rows of a scope could pass the bound, as an expression over its line in driftline_scopes. */
+export function isLarge({ limit }: PageParams, { bytesMax }: PageBound): string {
+  return `row_bytes * ${limit} > ${bytesMax}`
+}
+
+/** The rows of a page at the most, as an expression over the scope's line in driftline_scopes. */
 export function pageCap(
+  schema: Schema,
+  params: PageParams,
+  bound: PageBound,
+  size: (type: ColumnType, column: string) => string,
+): string {
+  const { bytesMax, sized } = bound
+  const fits = `CASE WHEN row_bytes >= ${bytesMax} THEN 1 ELSE ${bytesMax} / row_bytes END`
+  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(schema, params, bytesMax, size) : fits} END`
+}
+
+function sizedCap(
   schema: Schema,
   params: PageParams,
   bytesMax: number,
@@ -96,9 +118,9 @@ export function pageCap(
     const bytes = ['64', ...sized.map(({ name, type }) => `coalesce(${size(type, quoted(name))}, 0)`)].join(' + ')
     return pageRows(table, `position, ${bytes} AS size`, params.position, params)
   })
-  return `coalesce((SELECT CASE WHEN row_bytes * ${params.limit} <= ${bytesMax} THEN ${params.limit} ELSE
+  return `
 (SELECT CASE WHEN coalesce(sum(z.size), 0) <= ${bytesMax} THEN ${params.limit} WHEN max(z.size) >= ${bytesMax} THEN 1 ELSE ${bytesMax} / max(z.size) END
-FROM (${inOrder(arms, params.limit)}) AS z) END FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
+FROM (${inOrder(arms, params.limit)}) AS z)`
 }
 
 /** The arms as one, in position order, so many rows. */

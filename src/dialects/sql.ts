@@ -29,6 +29,8 @@ export interface ScopeSql {
   readonly probe: string
   /** [scope, position, start, n, limit] → the head and one page. */
   readonly page: string
+  /** The same where the scope's rows may be large: looks at their sizes. */
+  readonly sizedPage: string
 }
 
 /** Fields of the parameters. Their names end in $, which no column's may, so that none can be taken for another. */
@@ -113,7 +115,7 @@ function resultLine(dialect: Dialect, table: Table, base: string, rows: 'all' | 
 /** The cells of a result line before the row. */
 export const resultCells = 5
 
-export function scopeSql(dialect: Dialect, schema: Schema, pageBytesMax: number): ScopeSql {
+export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number): ScopeSql {
   const [scope, second, third, fourth] = [1, 2, 3, 4].map((place) => dialect.param(place))
   return {
     // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
@@ -123,6 +125,7 @@ row_bytes = CASE WHEN s.row_bytes < excluded.row_bytes THEN excluded.row_bytes E
     gate: `SELECT ${dialect.raise('driftline_resync', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}
 AND NOT (s.incarnation = coalesce(${second}, s.incarnation) AND s.watermark <= ${third} AND s.position - ${fourth} >= ${third})`,
     probe: `SELECT ${dialect.raise('driftline_probe', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}`,
-    page: dialect.page(schema, pageBytesMax),
+    page: dialect.page(schema, { bytesMax, sized: false }),
+    sizedPage: dialect.page(schema, { bytesMax, sized: true }),
   }
 }

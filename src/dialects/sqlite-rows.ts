@@ -1,9 +1,9 @@
 import type { Cells } from '../stores/store.ts'
 import { hexToBase64url } from '../sync/bytes.ts'
-import { parseHead, type ScopePage } from '../sync/page.ts'
+import { emptyPage, parseHead, type ScopePage } from '../sync/page.ts'
 import type { Schema, Table } from '../sync/table.ts'
 import type { ColumnType } from '../sync/value.ts'
-import { inOrder, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
+import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
 
 /**
  * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much. What is
@@ -80,27 +80,29 @@ function concat(parts: readonly string[]): string {
  * One statement, so one snapshot: the head and the rows belong together, and no row can lie between two tables' reads.
  * One text for the whole page; its order is that of the sorted subquery, and the suite of the stores holds SQLite to it.
  */
-export function pageText(schema: Schema, bytesMax: number): string {
+export function pageText(schema: Schema, bound: PageBound): string {
   const params = pageParams({ param: (place) => `?${place}` })
   const rows = schema.tables.map((table) =>
     pageRows(table, `position, ${changeText(table)} AS text`, params.position, params),
   )
   const more = schema.tables.map((table) => `EXISTS (${pageRows(table, '1', 'p.last', params)})`)
-  const cap = pageCap(schema, params, bytesMax, (_type, column) => `octet_length(${column})`)
-  return `SELECT s.incarnation, s.position, s.watermark, p.n, p.last, p.rows, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END AS more
+  const cap = pageCap(schema, params, bound, (_type, column) => `octet_length(${column})`)
+  const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
+  return `SELECT s.incarnation, s.position, s.watermark, ${isLarge(params, bound)} AS large, p.n, p.last, p.rows, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END AS more
 FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, ',') AS rows
-FROM (${inOrder(rows, cap)}) AS u) AS p
+FROM (${inOrder(rows, limit)}) AS u) AS p
 WHERE s.scope = ${params.scope}`
 }
 
 export function readPageText(_schema: Schema, _scope: string, [row]: readonly Cells[]): ScopePage {
-  if (!row) return { head: undefined, count: 0, last: 0, rows: '', more: false }
-  const [, , , count, last, rows, more] = row
+  if (!row) return emptyPage
+  const [, , , large, count, last, rows, more] = row
   return {
     head: parseHead([row]),
     count: Number(count),
     last: Number(last ?? 0),
     rows: resolveMarks(String(rows ?? '')),
     more: Number(more) === 1,
+    large: Number(large) === 1,
   }
 }

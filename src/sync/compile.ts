@@ -35,6 +35,8 @@ export type Planned = Statement & { readonly role: Role }
 export interface PageWish {
   readonly entry: CursorEntry | undefined
   readonly limit: number
+  /** The scope is known to hold large rows. */
+  readonly sized?: boolean
 }
 
 export interface PushWish {
@@ -160,9 +162,9 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
 }
 
 /** One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the last `n` positions, which the same transaction took. */
-export function compilePage(sql: Sql, scope: string, { entry, limit }: PageWish, n = 0): Planned {
+export function compilePage(sql: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
   return {
-    sql: sql.scope.page,
+    sql: sized ? sql.scope.sizedPage : sql.scope.page,
     params: [scope, entry?.position ?? 0, entry ? entry.start : Number.MAX_SAFE_INTEGER, n, limit],
     role: { kind: 'page' },
   }

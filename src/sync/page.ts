@@ -11,7 +11,12 @@ export interface ScopePage {
   /** The changes, JSON text between commas. */
   readonly rows: string
   readonly more: boolean
+  /** The scope holds rows so large that the next page should look at their sizes. */
+  readonly large: boolean
 }
+
+/** Of a scope that was never written. */
+export const emptyPage: ScopePage = { head: undefined, count: 0, last: 0, rows: '', more: false, large: false }
 
 /** Reads incarnation, position and watermark, the first three columns of a lock or page statement. */
 export function parseHead([row]: readonly Cells[]): ScopeHead | undefined {

@@ -1,4 +1,4 @@
-SELECT s.incarnation, s.position, s.watermark, p.n, p.last, p.rows, CASE WHEN EXISTS (SELECT 1 FROM "notes" AS t
+SELECT s.incarnation, s.position, s.watermark, row_bytes * ?5 > 4194304 AS large, p.n, p.last, p.rows, CASE WHEN EXISTS (SELECT 1 FROM "notes" AS t
 WHERE scope = ?1 AND position > p.last AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > ?3))
 OR EXISTS (SELECT 1 FROM "tags" AS t
 WHERE scope = ?1 AND position > p.last AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > ?3)) THEN 1 ELSE 0 END AS more
@@ -10,11 +10,5 @@ ELSE '\tr' || format('%!.17g', "price") || '\t' END, ',"done":', CASE "done" WHE
 WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > ?3)
 UNION ALL
 SELECT position, CASE WHEN deleted THEN concat((SELECT concat('{"scope":', json_quote(?1), ',"table":"tags","op":"delete","id":')), json_quote(id), ',"at":', updated_at, ',"by":"', updated_by, '","position":', position, '}') ELSE concat((SELECT concat('{"scope":', json_quote(?1), ',"table":"tags","op":"put","id":')), json_quote(id), ',"at":', updated_at, ',"by":"', updated_by, '","position":', position, ',"row":{"name":', json_quote("name"), '}}') END AS text FROM "tags" AS t
-WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > ?3) ORDER BY position LIMIT coalesce((SELECT CASE WHEN row_bytes * ?5 <= 4194304 THEN ?5 ELSE
-(SELECT CASE WHEN coalesce(sum(z.size), 0) <= 4194304 THEN ?5 WHEN max(z.size) >= 4194304 THEN 1 ELSE 4194304 / max(z.size) END
-FROM (SELECT position, 64 + coalesce(octet_length("title"), 0) + coalesce(octet_length("extra"), 0) + coalesce(octet_length("icon"), 0) AS size FROM "notes" AS t
-WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > ?3)
-UNION ALL
-SELECT position, 64 + coalesce(octet_length("name"), 0) AS size FROM "tags" AS t
-WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > ?3) ORDER BY position LIMIT ?5) AS z) END FROM driftline_scopes WHERE scope = ?1), ?5)) AS u) AS p
+WHERE scope = ?1 AND position > ?2 AND position <= (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) AND (NOT deleted OR position > ?3) ORDER BY position LIMIT coalesce((SELECT CASE WHEN NOT row_bytes * ?5 > 4194304 THEN ?5 ELSE CASE WHEN row_bytes >= 4194304 THEN 1 ELSE 4194304 / row_bytes END END FROM driftline_scopes WHERE scope = ?1), ?5)) AS u) AS p
 WHERE s.scope = ?1

@@ -1,0 +1,39 @@
+import type { Cells, Store } from './stores/store.ts'
+import { compilePage, type PageWish, type Sql } from './sync/compile.ts'
+import type { Cursor } from './sync/cursor.ts'
+import type { ScopePage } from './sync/page.ts'
+
+/** Asks for pages and reads them. */
+export interface Pages {
+  wish(scope: string, cursor: Cursor | null | undefined, limit: number): PageWish
+  read(scope: string, rows: readonly Cells[] | undefined): ScopePage
+  /** One page by itself, in a round trip of its own. */
+  fetch(batch: Store['batch'], scope: string, wish: PageWish): Promise<ScopePage>
+}
+
+/** Scopes that are remembered at the most. Whichever is forgotten has one short page more. */
+const rememberedMax = 10_000
+
+/**
+ * Remembers which scopes hold rows so large that a page must look at their sizes. Only the others, by far the most, are
+ * spared that; a large scope met for the first time answers with a short page and `more`.
+ */
+export function createPages(sql: Sql): Pages {
+  const large = new Set<string>()
+  const pages: Pages = {
+    wish: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.has(scope) }),
+    read(scope, rows) {
+      const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
+      if (page.large) {
+        if (large.size >= rememberedMax) large.clear()
+        large.add(scope)
+      }
+      return page
+    },
+    async fetch(batch, scope, wish) {
+      const [rows] = await batch(scope, [compilePage(sql, scope, wish)])
+      return pages.read(scope, rows)
+    },
+  }
+  return pages
+}
