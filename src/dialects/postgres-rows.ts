@@ -2,6 +2,7 @@ import type { Cell, Cells } from '../stores/store.ts'
 import { hexToBase64url } from '../sync/bytes.ts'
 import { emptyPage, type ScopePage } from '../sync/page.ts'
 import type { Schema, Table, TableColumn } from '../sync/table.ts'
+import { textToJson } from '../sync/text.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
 
@@ -44,7 +45,7 @@ function rowsJson({ name: tableName, columns }: Table, scope: string, from: numb
   return (before, cells) => {
     const alive = cells[from + 3] === null
     let text = before + begin
-    text += `${alive ? '"put"' : '"delete"'},"id":${quotedJson(cells[from])},"at":${cells[from + 1]},"by":"${cells[from + 2]}","position":${cells[from + 4]}`
+    text += `${alive ? '"put"' : '"delete"'},"id":${textToJson(String(cells[from]))},"at":${cells[from + 1]},"by":"${cells[from + 2]}","position":${cells[from + 4]}`
     if (!alive) return `${text}}`
     for (let place = 0; place < keys.length; place++) {
       text += keys[place]
@@ -61,7 +62,7 @@ function cellJson(type: ColumnType | undefined, cell: Cell): string {
   if (cell === null) return 'null'
   switch (type) {
     case 'text':
-      return quotedJson(cell)
+      return textToJson(String(cell))
     case 'real':
       // Without an exponent Postgres prints a double as JavaScript does: the same shortest digits.
       return typeof cell === 'string' && !cell.includes('e') ? cell : String(Number(cell))
@@ -76,13 +77,6 @@ function cellJson(type: ColumnType | undefined, cell: Cell): string {
       return String(cell)
   }
 }
-
-/** Most texts hold nothing to escape, and looking is cheaper than writing anew. Postgres holds no lone surrogates. */
-function quotedJson(cell: Cell | undefined): string {
-  const text = String(cell)
-  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`
-}
-const escaped = /["\\\u0000-\u001f]/
 
 /** What a page's cells beyond the first six hold: columns of the tables, which share those of one type. */
 function slotsOf(schema: Schema): {

@@ -27,6 +27,15 @@ export function isName(value: unknown, max: number): value is string {
   )
 }
 
+/**
+ * Well-formed text as JSON. Most texts hold nothing to escape, and looking is cheaper than writing anew.
+ */
+export function textToJson(text: string): string {
+  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`
+}
+
+const escaped = /["\\\u0000-\u001f]/
+
 export function utf8Length(text: string): number {
   return encoder.encode(text).length
 }

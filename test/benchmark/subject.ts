@@ -46,8 +46,14 @@ export function pushes(
   }
 }
 
-export function pulls(app: App): Side<void> {
-  return { prepare: () => {}, run: () => pull(app, '?limit=1000') }
+/** A side that pulls several pages with each run, as a server does that runs one of the two only. */
+export function pulls(app: App, times = 5): Side<void> {
+  return {
+    prepare: () => {},
+    run: async () => {
+      for (let time = 0; time < times; time++) await pull(app, '?limit=1000')
+    },
+  }
 }
 
 async function pull(app: App, query: string): Promise<string> {
