@@ -24,9 +24,9 @@ export interface Dialect {
   encodeRows(fields: readonly Field[], rows: readonly (readonly unknown[])[]): string
   /** The rows of such a parameter as an item of FROM, named `j`. */
   decodeRows(fields: readonly Field[], param: string): string
-  /** Ids as the text of one parameter, and the condition that an id is among them. */
+  /** Ids as the text of one parameter, and the rows of a table that have them, named `t`, as `FROM … WHERE …`. */
   encodeIds(ids: readonly string[]): string
-  amongIds(param: string): string
+  fromIds(table: Table, scope: string, ids: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `t`. */
   onConflict(columns: readonly string[]): string
   /** Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them. */

@@ -64,7 +64,7 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
   const upsert = (
     returned: 'all' | 'brief',
   ) => `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, j.i$, j.a$, ${client}, j.d$, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
+SELECT ${scope}, j.i$, j.a$, ${client}, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
 FROM ${dialect.decodeRows(rowFields, rows)} CROSS JOIN ${base} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, basePosition(scope, n), returned)}`
@@ -81,9 +81,9 @@ updated_at = j.a$, updated_by = ${client}, position = b.base$ + j.o$
 FROM ${dialect.decodeRows(patchFields, rows)} CROSS JOIN ${base}
 WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client})
 RETURNING ${resultLine(dialect, table, basePosition(scope, n), 'all')}`,
-    losers: `SELECT ${resultLine(dialect, table, basePosition(scope, rows), 'all')} FROM ${target} AS t
-WHERE scope = ${scope} AND ${dialect.amongIds(client)} AND +position <= ${basePosition(scope, rows)}`,
-    states: `SELECT ${resultLine(dialect, table, 'position', 'none')} FROM ${target} AS t WHERE scope = ${scope} AND ${dialect.amongIds(client)}`,
+    losers: `SELECT ${resultLine(dialect, table, basePosition(scope, rows), 'all')} ${dialect.fromIds(table, scope, client)}
+AND +position <= ${basePosition(scope, rows)}`,
+    states: `SELECT ${resultLine(dialect, table, 'position', 'none')} ${dialect.fromIds(table, scope, client)}`,
     // j.p$ and j.q$: the stamp of the put or delete before the patch in the change set, and whether it is a delete.
     missing: `SELECT ${dialect.raise('driftline_missing', 'j.o$')} FROM ${dialect.decodeRows(stepFields, rows)}
 LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$

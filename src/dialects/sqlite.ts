@@ -1,6 +1,6 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
-import type { Dialect } from './dialect.ts'
+import { type Dialect, quoted } from './dialect.ts'
 import { changeText, pageText, readPageText, resolveMarks } from './sqlite-rows.ts'
 
 const guard = '(t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)'
@@ -32,7 +32,8 @@ export const sqlite: Dialect = {
   },
 
   encodeIds: (ids) => JSON.stringify(ids),
-  amongIds: (param) => `id IN (SELECT value FROM json_each(${param}))`,
+  fromIds: (table, scope, ids) =>
+    `FROM ${quoted(table.name)} AS t WHERE scope = ${scope} AND id IN (SELECT value FROM json_each(${ids}))`,
 
   // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers from RETURNING; CASE
   // keeps them as they are and still returns them, so that one statement answers every change.

@@ -117,7 +117,7 @@ function compileTable(
       id,
       ordinal,
       base?.at,
-      base?.op === 'delete',
+      base?.op === 'delete' || null,
       ...(base?.values ?? []),
     ])
     const brief = wish.return === 'lost' && folded.length === 0
