@@ -1,5 +1,5 @@
 /**
- * Every limit of driftline, in one frozen table. The README repeats it, and `test/limits.test.ts` holds each
+ * Every limit of driftline, in one frozen table. The README repeats it, and the tests hold each
  * entry at the limit and one past it.
  */
 export const limits = Object.freeze({

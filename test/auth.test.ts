@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createAuthenticate } from '../src/http/auth.ts'
 
 describe('tokens of an issuer with a key set', () => {
@@ -88,5 +88,47 @@ describe('tokens of an issuer with a key set', () => {
     })
     expect([...(await authenticate(`Bearer ${await sign('ES256')}`)).scopes]).toEqual([['everyone', 'read']])
     expect((await authenticate(`Bearer ${await sign('ES256', { sub: 'bob' })}`)).scopes.size).toBe(0)
+  })
+})
+
+describe('a token that was verified a moment ago', () => {
+  const secret = 'a secret of the test, 32 bytes or more'
+  const key = new TextEncoder().encode(secret)
+  const authenticate = createAuthenticate({ secret })
+  afterEach(() => vi.useRealTimers())
+  const refused = { code: 'unauthorized' }
+
+  it('is taken again until it expires, and not a second longer', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const began = Math.floor(Date.now() / 1000) * 1000
+    vi.setSystemTime(began)
+    const token = await new SignJWT({ sub: 'alice', exp: began / 1000 + 5 })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(key)
+    for (const seconds of [0, 1, 34]) {
+      vi.setSystemTime(began + seconds * 1000 + 999)
+      expect((await authenticate(`Bearer ${token}`)).subject).toBe('alice')
+    }
+    vi.setSystemTime(began + 35_000)
+    await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject(refused)
+  })
+
+  it('does not vouch for another signature, other claims or another server', async () => {
+    const token = await new SignJWT({ sub: 'alice', exp: Date.now() / 1000 + 60 })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(key)
+    await authenticate(`Bearer ${token}`)
+    const [header, claims, signature = ''] = token.split('.')
+    const mallory = btoa(JSON.stringify({ sub: 'mallory', exp: Date.now() / 1000 + 60 })).replaceAll('=', '')
+    const flipped = (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1)
+    for (const forged of [
+      `${header}.${mallory}.${signature}`,
+      `${header}.${claims}.${flipped}`,
+      `${header}.${claims}.`,
+    ]) {
+      await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject(refused)
+    }
+    const other = createAuthenticate({ secret: 'another secret of the test, 32 bytes or more' })
+    await expect(other(`Bearer ${token}`)).rejects.toMatchObject(refused)
   })
 })

@@ -170,7 +170,11 @@ const positionPlace = 5
 
 /** A union gives them in order as it is run today; SQL does not promise it. */
 function inPositionOrder(rows: readonly Cells[]): readonly Cells[] {
-  const positions = rows.map((row) => Number(row[positionPlace]))
-  if (positions.every((position, place) => place === 0 || position > (positions[place - 1] ?? 0))) return rows
-  return rows.toSorted((a, b) => Number(a[positionPlace]) - Number(b[positionPlace]))
+  let before = 0
+  for (const row of rows) {
+    const position = Number(row[positionPlace])
+    if (position <= before) return rows.toSorted((a, b) => Number(a[positionPlace]) - Number(b[positionPlace]))
+    before = position
+  }
+  return rows
 }

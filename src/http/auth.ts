@@ -46,11 +46,12 @@ export function createAuthenticate({
     ...(issuer !== undefined && { issuer }),
     ...(audience !== undefined && { audience }),
   }
+  const recent = rememberTokens()
   return async (authorization) => {
     const token = authorization === undefined ? undefined : /^Bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1]
     if (token === undefined)
       throw unauthorized('Send the header Authorization: Bearer <token>.', authorization !== undefined)
-    const claims = await verify(token, key, options)
+    const claims = recent.find(token) ?? recent.keep(token, await verify(token, key, options))
     if (typeof claims.sub !== 'string' || claims.sub === '')
       throw unauthorized('The token needs the claim sub, text.', true)
     const scopes = new Map<string, Access>()
@@ -58,6 +59,35 @@ export function createAuthenticate({
       if (isName(scope, limits.scopeLengthMax) && scopes.get(scope) !== 'write') scopes.set(scope, access)
     }
     return { subject: claims.sub, scopes }
+  }
+}
+
+/** For how long a verified token is not verified again, how many of them there are, and how long they may be. */
+const rememberedMs = 60_000
+const rememberedMax = 1_000
+const rememberedLength = 4_096
+
+/**
+ * A phone sends one token for minutes, and its signature costs a third of a small sync. What is remembered is the whole
+ * token, so another signature is another token, and none is taken beyond its own end.
+ */
+function rememberTokens() {
+  const tokens = new Map<string, { claims: JWTPayload; until: number }>()
+  return {
+    find(token: string): JWTPayload | undefined {
+      const known = tokens.get(token)
+      if (known && Date.now() < known.until) return known.claims
+      tokens.delete(token)
+      return undefined
+    },
+    keep(token: string, claims: JWTPayload): JWTPayload {
+      if (token.length > rememberedLength) return claims
+      const [oldest] = tokens.keys()
+      if (tokens.size >= rememberedMax && oldest !== undefined) tokens.delete(oldest)
+      const until = Math.min(Date.now() + rememberedMs, ((claims.exp ?? 0) + leewaySeconds) * 1000)
+      tokens.set(token, { claims, until })
+      return claims
+    },
   }
 }
 
