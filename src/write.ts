@@ -1,5 +1,6 @@
 import { Problem, type Rejection, rejection } from './errors.ts'
 import type { Pages } from './pages.ts'
+import { sift } from './sift.ts'
 import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
 import { coalesce } from './sync/coalesce.ts'
@@ -52,38 +53,12 @@ export function createWriter(
         // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
         if (tries === 3) throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
         if (fault.marker === 'driftline_resync') continue
-        const rejections = await refused(scope, accepted)
+        const rejections = await sift(accepted, (some) => probe(scope, some))
         if (atomic) throwAtomic(rejections)
         for (const [index, error] of rejections) verdicts[index] = { verdict: 'rejected', error }
         accepted = accepted.filter(({ index }) => !rejections.has(index))
       }
     }
-  }
-
-  /**
-   * Splits the changes in halves until each bad one stands alone. In stamp order, so that what is taken is always what
-   * would have been there before. Tries only, so that nothing is half done whatever happens meanwhile (P13): each bad
-   * change costs about two batches for each halving, and none of them is kept.
-   */
-  async function refused(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>> {
-    const rejections = new Map<number, Rejection>()
-    async function settle(taken: readonly Change[], rest: readonly Change[]): Promise<readonly Change[]> {
-      const together = [...taken, ...rest]
-      const error = await probe(scope, together)
-      if (!error) return together
-      const [first] = rest
-      if (rest.length < 2) {
-        if (first) rejections.set(first.index, error)
-        return taken
-      }
-      const half = rest.length >> 1
-      return settle(await settle(taken, rest.slice(0, half)), rest.slice(half))
-    }
-    await settle(
-      [],
-      changes.toSorted((a, b) => a.at - b.at || a.index - b.index),
-    )
-    return rejections
   }
 
   /** Why the database would not take these changes, or nothing. */
@@ -103,7 +78,7 @@ export function createWriter(
     throw new TypeError('A probe must never be kept')
   }
 
-  return { apply, refused }
+  return { apply, refused: (scope, changes) => sift(changes, (some) => probe(scope, some)) }
 }
 
 const refusal = rejection(

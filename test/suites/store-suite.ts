@@ -348,6 +348,22 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
         members: { index: 1, error: { code: 'constraint' } },
       })
       expect((await sync.pull(who)).changes).toHaveLength(39)
+      // The last needs the first, which stands in another half: it takes the name that the first gives up.
+      const moved = await sync.push(who, {
+        client: 'a',
+        changes: [list('l0', 'moved', 2), list('x', 'same', 2), list('y', 'y', 2), list('z', 'n0', 2)],
+      })
+      expect(moved.verdicts.map(({ verdict }) => verdict)).toEqual(['applied', 'rejected', 'applied', 'applied'])
+      const patched = Array.from({ length: 30 }, (_, n) => `p${n}`)
+      const bad = {
+        client: 'a',
+        atomic: true,
+        changes: [...patched.map((id) => list(id, id, 3)), list('q', 'same', 3)],
+      }
+      const patches = patched.map((id) => ({ table: 'lists', op: 'patch', id, at: noon + 4, row: { name: `${id}!` } }))
+      await expect(sync.push(who, { ...bad, changes: [...patches, ...bad.changes] as never })).rejects.toMatchObject({
+        members: { index: 60, error: { code: 'constraint' } },
+      })
       await exec('DROP INDEX one_name')
     })
 
