@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { type ServerProcess, startServer } from '../support/server.ts'
@@ -49,7 +51,7 @@ describe('faults', () => {
     }
     return { acknowledged, stop }
   }
-  async function idsOf(server: ServerProcess): Promise<Set<string>> {
+  async function idsOf(server: ServerProcess): Promise<Set<string | undefined>> {
     const answer = await server.request('GET', '/v1/pull', { headers: { Accept: 'application/x-ndjson' } })
     return new Set(
       answer.text
@@ -58,6 +60,11 @@ describe('faults', () => {
         .map((line) => JSON.parse(line).id),
     )
   }
+  const backendsOf = ({ pid }: Postgres) =>
+    execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split(/\s+/)
+      .map(Number)
   const until = async (done: () => boolean) => {
     while (!done()) await new Promise((resolve) => setTimeout(resolve, 5))
   }
@@ -120,11 +127,7 @@ describe('faults', () => {
     expect((await server.request('POST', '/v1/push', { body: { client: 'a', changes: [put('before')] } })).status).toBe(
       200,
     )
-    const { execFileSync } = await import('node:child_process')
-    const backends = execFileSync('ps', ['-o', 'pid=', '--ppid', String(postgres.pid)], { encoding: 'utf8' })
-      .trim()
-      .split(/\s+/)
-      .map(Number)
+    const backends = backendsOf(postgres)
     for (const pid of [postgres.pid, ...backends]) process.kill(pid, 'SIGSTOP')
     const began = Date.now()
     const hung = await server.request('GET', '/v1/pull')
@@ -133,6 +136,49 @@ describe('faults', () => {
     for (const pid of [postgres.pid, ...backends]) process.kill(pid, 'SIGCONT')
     for (let status = 0; status !== 200; ) status = (await server.request('GET', '/v1/pull')).status
   })
+
+  /** No file of the process may grow beyond so many bytes: to a database, a full disk. */
+  const limitFiles = (pid: number, bytes: number | 'unlimited') =>
+    execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], statSync(`/proc/${pid}`))
+  /** Pushes rows of 200 KB until one is refused; gives that answer and the ids before it. */
+  async function fill(server: ServerProcess) {
+    for (let n = 0; n < 200; n++) {
+      const row = {
+        title: `full${n}`,
+        notes: Array.from({ length: 5_000 }, () => Math.random())
+          .join()
+          .slice(0, 80_000),
+      }
+      const changes = ['a', 'b', 'c'].map((id) => ({ ...put(`full${n}${id}`), row }))
+      const answer = await server.request('POST', '/v1/push', { body: { client: 'a', changes, return: 'lost' } })
+      if (answer.status !== 200) return { answer, count: n * 3, changes }
+    }
+    throw new Error('The disk never got full')
+  }
+
+  it.runIf(process.platform === 'linux').each(['libsql file', 'postgres'])(
+    'P2 P13 a full disk under %s: 503 with nothing half done, and the same again once there is room',
+    async (name) => {
+      const postgres = name === 'postgres' ? await database() : undefined
+      // Its backends get the limit from the postmaster. The files of its log are 16 MB from the start.
+      if (postgres) limitFiles(postgres.pid, 17 << 20)
+      const server = await serve({ DATABASE_URL: (await postgres?.createDatabase()) ?? (await file()) })
+      if (!postgres) limitFiles(Number(server.process.pid), 3 << 20)
+      const { answer, count, changes } = await fill(server)
+      expect([answer.status, answer.json.code, answer.json.retryable]).toEqual([503, 'unavailable', true])
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect([...(await idsOf(server))].filter((id) => id?.startsWith('full'))).toHaveLength(count)
+      expect(server.output()).not.toMatch(/INSERT|full\d/)
+      if (postgres) {
+        limitFiles(postgres.pid, 'unlimited')
+        for (const pid of backendsOf(postgres)) limitFiles(pid, 'unlimited')
+      } else {
+        limitFiles(Number(server.process.pid), 'unlimited')
+      }
+      const again = await server.request('POST', '/v1/push', { body: { client: 'a', changes } })
+      expect(again.json.verdicts.map(({ verdict }: { verdict: string }) => verdict)).toEqual(Array(3).fill('applied'))
+    },
+  )
 
   it('stops on SIGTERM once what it began is answered, with exit code 0', async () => {
     const server = await serve({ DATABASE_URL: await file() })
