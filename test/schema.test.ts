@@ -95,5 +95,8 @@ describe('the types of a schema', () => {
     const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`n${n}`, text()]))
     expect(() => defineSchema({ todos: many(200) })).not.toThrow()
     expect(() => defineSchema({ todos: many(201) })).toThrow(/200 columns/)
+    const tables = (count: number) => Object.fromEntries(Object.keys(many(count)).map((name) => [name, many(1)]))
+    expect(() => defineSchema(tables(100))).not.toThrow()
+    expect(() => defineSchema(tables(101))).toThrow(/100 tables/)
   })
 })

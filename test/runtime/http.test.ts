@@ -200,6 +200,11 @@ describe.each(['libsql', 'postgres'])('the server over HTTP on %s', (dialect) =>
     }
     const fine = await token({ sub: 'a', exp: Math.floor(Date.now() / 1000) - 10 })
     expect((await server.request('GET', '/v1/pull', { headers: { Authorization: `bearer ${fine}` } })).status).toBe(200)
+    const longest = await sync(
+      { client: 'c'.repeat(64), cursor: null, limit: 1, changes: [put('x'.repeat(128))] },
+      { sub: 'x'.repeat(128) },
+    )
+    expect(longest.json.verdicts).toMatchObject([{ verdict: 'applied' }])
     const nothing = await token({ sub: 'x'.repeat(129), exp })
     expect(
       (await server.request('GET', '/v1/pull', { headers: { Authorization: `Bearer ${nothing}` } })).json,
