@@ -43,7 +43,7 @@ export type RunSync = (principal: Principal, request: SyncRequest, bodyBytes?: n
 export function createRun(options: SyncOptions): RunSync {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
   const { incarnation = randomIncarnation } = options
-  const sql = compileSchema(schema, store.dialect)
+  const sql = compileSchema(schema, store.dialect, store.limits)
 
   return async function run(principal, request, bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request
