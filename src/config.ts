@@ -3,32 +3,34 @@ import { readDatabaseUrl } from './node-store.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The settings of the Node server, checked. */
-export interface Config {
-  readonly host: string
-  readonly port: number
-  readonly databaseUrl: string
-  readonly databaseAuthToken: string | undefined
+/** The settings of the server wherever it runs, checked. */
+export interface Settings {
+  /** Without a secret and a jwksUrl where neither is set. */
   readonly auth: {
     readonly secret?: string
     readonly jwksUrl?: string
     readonly issuer?: string
     readonly audience?: string
   }
-  /** True where no key is set: the server makes a secret of its own, and listens on this machine only. */
-  readonly development: boolean
   readonly corsOrigins: readonly string[]
   readonly clockDriftMsMax: number
+}
+
+/** The settings of the Node server, checked. */
+export interface Config extends Settings {
+  readonly host: string
+  readonly port: number
+  readonly databaseUrl: string
+  readonly databaseAuthToken: string | undefined
+  /** True where no key is set: the server makes a secret of its own, and listens on this machine only. */
+  readonly development: boolean
 }
 
 /** Reads the environment. A wrong or missing setting is a `TypeError` with one sentence that says what to do. */
 export function readConfig(env: Environment): Config {
   const host = env.HOST || '127.0.0.1'
-  const { AUTH_SECRET: secret, AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = env
-  if (secret && jwksUrl) throw new TypeError('Set either AUTH_SECRET or AUTH_JWKS_URL, not both')
-  if (secret) checkSecret(secret)
-  if (jwksUrl) checkUrl('AUTH_JWKS_URL', jwksUrl)
-  const development = !secret && !jwksUrl
+  const settings = readSettings(env)
+  const development = !hasKey(settings)
   if (development && (env.NODE_ENV === 'production' || !isLoopback(host))) {
     throw new TypeError(
       'Set AUTH_SECRET (32 bytes or more, for example from `openssl rand -base64 48`) or AUTH_JWKS_URL: only on a loopback HOST and without NODE_ENV=production does driftline make a development secret of its own',
@@ -39,16 +41,32 @@ export function readConfig(env: Environment): Config {
     port: readInteger(env, 'PORT', 8787, 0, 65_535),
     databaseUrl: readDatabaseUrl(env),
     databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
+    development,
+    ...settings,
+  }
+}
+
+/** The part of `readConfig` that has nothing to do with a process or a machine. */
+export function readSettings(env: Environment): Settings {
+  const { AUTH_SECRET: secret, AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = env
+  if (secret && jwksUrl) throw new TypeError('Set either AUTH_SECRET or AUTH_JWKS_URL, not both')
+  if (secret) checkSecret(secret)
+  if (jwksUrl) checkUrl('AUTH_JWKS_URL', jwksUrl)
+  return {
     auth: {
       ...(secret && { secret }),
       ...(jwksUrl && { jwksUrl }),
       ...(issuer && { issuer }),
       ...(audience && { audience }),
     },
-    development,
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
   }
+}
+
+/** Whether tokens can be verified at all. */
+export function hasKey({ auth }: Settings): boolean {
+  return auth.secret !== undefined || auth.jwksUrl !== undefined
 }
 
 function checkSecret(secret: string): void {

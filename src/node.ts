@@ -3,13 +3,13 @@ import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
 import { devSecret } from './dev-secret.ts'
+import { printToken } from './dev-token.ts'
+import { logError } from './log.ts'
 import { migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
 import { openStore } from './node-store.ts'
 import { schema } from './schema.ts'
-import { StoreFault } from './stores/store.ts'
-import { signToken } from './token.ts'
 
 /** How long a stopping server waits for the requests that it has begun. */
 const stopMsMax = 10_000
@@ -63,25 +63,7 @@ async function announce(
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
   console.log(`driftline listens on ${url}`)
-  if (secret === undefined) return
-  const token = await signToken(secret, { sub: 'alice' })
-  const at = Date.now() * 1000
-  console.log(`
-Development token for alice, 24 hours (npm run token -- --sub bob makes another):
-${token}
-
-Push a row, then pull it:
-curl -sS ${url}/v1/sync -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '{"client":"phone-1","cursor":null,"changes":[{"table":"todos","op":"put","id":"1","at":${at},"row":{"title":"Buy milk"}}]}'
-curl -sS ${url}/v1/pull -H 'Authorization: Bearer ${token}'`)
-}
-
-/** One line of JSON: which request failed and how, with a code, never a message that could hold SQL or a value. */
-function logError({ requestId, route, error }: { requestId: string; route: string; error: unknown }): void {
-  const fault =
-    error instanceof StoreFault
-      ? { fault: error.kind, code: error.code }
-      : { fault: error instanceof Error ? error.name : 'unknown' }
-  console.error(JSON.stringify({ time: new Date().toISOString(), request_id: requestId, route, ...fault }))
+  if (secret !== undefined) await printToken(url, secret)
 }
 
 try {

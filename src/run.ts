@@ -44,7 +44,7 @@ export type RunSync = (principal: Principal, request: SyncRequest, bodyBytes?: n
 export function createRun(options: SyncOptions): RunSync {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
   const { incarnation = randomIncarnation } = options
-  const sql = compileSchema(schema, store.dialect)
+  const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
 
   return async function run(principal, request, bodyBytes = Number.POSITIVE_INFINITY) {

@@ -1,4 +1,4 @@
 import { storeSuite } from './suites/store-suite.ts'
-import { openTestStore, storeNames } from './support/stores.ts'
+import { allStoreNames, openTestStore } from './support/stores.ts'
 
-for (const name of storeNames) storeSuite(name, () => openTestStore(name))
+for (const name of allStoreNames) storeSuite(name, () => openTestStore(name))

@@ -3,7 +3,7 @@ import { answerToJson } from '../src/answer.ts'
 import { createRun } from '../src/run.ts'
 import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
 import { noon, principal } from './support/sample.ts'
-import { openTestStore, storeNames, type TestStore } from './support/stores.ts'
+import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 
 const schema = defineSchema({
   values: {
@@ -123,11 +123,11 @@ describe('values come back exactly as they were sent', () => {
   const opened: TestStore[] = []
   const answers: string[] = []
   beforeAll(async () => {
-    for (const name of storeNames) opened.push(await openTestStore(name, schema))
+    for (const name of allStoreNames) opened.push(await openTestStore(name, schema))
   })
   afterAll(() => Promise.all(opened.map(({ close }) => close())))
 
-  it.each(storeNames.map((name, place) => ({ name, place })))(
+  it.each(allStoreNames.map((name, place) => ({ name, place })))(
     'P7 from $name, in verdicts and in pulls, byte for byte',
     async ({ place }) => {
       const { store } = opened[place] as TestStore
@@ -179,7 +179,7 @@ describe('values come back exactly as they were sent', () => {
   )
 
   it('P7 and all stores gave the same bytes', () => {
-    expect(answers).toHaveLength(storeNames.length)
+    expect(answers).toHaveLength(allStoreNames.length)
     for (const answer of answers) expect(answer === answers[0]).toBe(true)
   })
 })

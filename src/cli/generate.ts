@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { bundleMigrations } from '../migrations/bundle.ts'
 import { generate } from '../migrations/generate.ts'
 import { schema } from '../schema.ts'
 import { runCommand } from './run.ts'
@@ -10,4 +11,5 @@ import { runCommand } from './run.ts'
 await runCommand(async () => {
   const { values } = parseArgs({ options: { name: { type: 'string' }, accept: { type: 'boolean' } } })
   for (const line of await generate(schema, values)) console.log(line)
+  await bundleMigrations()
 })

@@ -101,10 +101,11 @@ export function pageCap(
   params: PageParams,
   bound: PageBound,
   size: (type: ColumnType, column: string) => string,
+  termsMax?: number,
 ): string {
   const { bytesMax, sized } = bound
   const fits = `CASE WHEN row_bytes >= ${bytesMax} THEN 1 ELSE ${bytesMax} / row_bytes END`
-  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(schema, params, bytesMax, size) : fits} END`
+  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(schema, params, bytesMax, size, termsMax) : fits} END`
 }
 
 function sizedCap(
@@ -112,6 +113,7 @@ function sizedCap(
   params: PageParams,
   bytesMax: number,
   size: (type: ColumnType, column: string) => string,
+  termsMax?: number,
 ): string {
   const arms = schema.tables.map((table) => {
     const sized = table.columns.filter(({ type }) => type === 'text' || type === 'json' || type === 'bytes')
@@ -120,10 +122,17 @@ function sizedCap(
   })
   return `
 (SELECT CASE WHEN coalesce(sum(z.size), 0) <= ${bytesMax} THEN ${params.limit} WHEN max(z.size) >= ${bytesMax} THEN 1 ELSE ${bytesMax} / max(z.size) END
-FROM (${inOrder(arms, params.limit)}) AS z)`
+FROM (${inOrder(arms, params.limit, termsMax)}) AS z)`
 }
 
-/** The arms as one, in position order, so many rows. */
-export function inOrder(arms: readonly string[], limit: string): string {
-  return `${arms.join('\nUNION ALL\n')} ORDER BY position LIMIT ${limit}`
+/**
+ * The arms as one, in position order, so many rows. More than `termsMax` arms are put together in groups, each bounded
+ * by itself, so that every table is read by its index and no further than needed.
+ */
+export function inOrder(arms: readonly string[], limit: string, termsMax = arms.length): string {
+  if (arms.length <= termsMax) return `${arms.join('\nUNION ALL\n')} ORDER BY position LIMIT ${limit}`
+  const groups: string[] = []
+  for (let from = 0; from < arms.length; from += termsMax)
+    groups.push(`SELECT * FROM (${inOrder(arms.slice(from, from + termsMax), limit)})`)
+  return inOrder(groups, limit, termsMax)
 }

@@ -23,10 +23,17 @@ export function postgresFault(error: unknown): StoreFault {
 const refusedCodes = /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/
 const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|INTERRUPT|READONLY|NOTADB|CORRUPT)/
 
-/** What a libSQL error means, from the file or over HTTP. Codes that do not begin with SQL are the network's. */
+/** Where a Durable Object's SQLite says its code: at the end of the message. */
+const codeInMessage = /: (SQLITE_[A-Z]+)(?: \(extended: SQLITE_[A-Z_]+\))?$/
+
+/**
+ * What a SQLite error means, from a file, over HTTP or in a Durable Object. Codes that do not begin with SQL are the
+ * network's.
+ */
 export function sqliteFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
-  const { message, code: named } = readError(error)
+  const { message, code: given } = readError(error)
+  const named = given ?? codeInMessage.exec(message)?.[1]
   const marker = markerIn(message)
   if (marker) return new StoreFault('aborted', { message, code: named, marker })
   // The engine has no name for some extended codes, such as that of a wrong type in a STRICT table.

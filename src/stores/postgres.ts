@@ -2,8 +2,10 @@ import pg from 'pg'
 import type { Statement } from '../dialects/dialect.ts'
 import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
+import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
-import { type Cells, type Store, StoreFault } from './store.ts'
+import { pipeline } from './postgres-pipeline.ts'
+import type { Cells, Store } from './store.ts'
 
 export interface PostgresOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
@@ -39,31 +41,15 @@ export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOpti
 async function runOnce(pool: pg.Pool, statements: readonly Statement[]): Promise<Cells[][]> {
   const client = await pool.connect()
   let broken: Error | undefined
-  const transaction = statements.length > 1
   try {
-    return await withDeadline(
-      new Promise<Cells[][]>((resolve, reject) => {
-        client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))
-      }).then((results) => (transaction ? results.slice(opening.length, -1) : results)),
-    )
+    return await withDeadline(pipeline(client, statements))
   } catch (error) {
-    broken = await rollBack(client, error, transaction)
+    broken = await rollBack(client, error, statements.length > 1)
     throw error
   } finally {
     client.release(broken)
   }
 }
-
-/**
- * Explicit, since the database's default may be another level; REPEATABLE READ would fail with 40001 where READ
- * COMMITTED waits and reads. The server gives up a little before the client does, so that what was answered with a 503
- * is not applied later.
- */
-const opening: readonly Statement[] = [
-  { sql: 'BEGIN ISOLATION LEVEL READ COMMITTED', params: [] },
-  { sql: `SET LOCAL statement_timeout = ${limits.databaseMsMax * 0.9}`, params: [] },
-]
-const commit: Statement = { sql: 'COMMIT', params: [] }
 
 /** Leaves the connection clean for the next batch, or says why it must be thrown away. */
 async function rollBack(client: pg.PoolClient, error: unknown, transaction: boolean): Promise<Error | undefined> {
@@ -75,86 +61,5 @@ async function rollBack(client: pg.PoolClient, error: unknown, transaction: bool
     return undefined
   } catch (fault) {
     return fault instanceof Error ? fault : new Error('broken connection')
-  }
-}
-
-async function withDeadline<Result>(work: Promise<Result>): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new StoreFault('transient', { message: 'the database did not answer in time' })),
-      limits.databaseMsMax,
-    )
-  })
-  try {
-    return await Promise.race([work, deadline])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream do). */
-interface Connection {
-  readonly stream: { cork?(): void; uncork?(): void }
-  parse(message: { text: string }): void
-  bind(message: { values: readonly unknown[] }): void
-  execute(message: object): void
-  sync(): void
-}
-
-/**
- * Several statements in one flush and with one Sync: they succeed or fail together, and an error skips the rest.
- * Statements are unnamed, which every pooler takes. No row description is asked for: each cell is its text.
- */
-class Pipeline implements pg.Submittable {
-  readonly #statements: readonly Statement[]
-  readonly #resolve: (results: Cells[][]) => void
-  readonly #reject: (error: unknown) => void
-  readonly #results: Cells[][] = []
-  #rows: Cells[] = []
-  #failed = false
-
-  constructor(
-    statements: readonly Statement[],
-    resolve: (results: Cells[][]) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.#statements = statements
-    this.#resolve = resolve
-    this.#reject = reject
-  }
-
-  submit(connection: unknown): void {
-    const { stream } = connection as Connection
-    stream.cork?.()
-    for (const { sql, params } of this.#statements) {
-      ;(connection as Connection).parse({ text: sql })
-      ;(connection as Connection).bind({
-        values: params.map((value) => (typeof value === 'number' ? String(value) : value)),
-      })
-      ;(connection as Connection).execute({})
-    }
-    ;(connection as Connection).sync()
-    stream.uncork?.()
-  }
-
-  handleRowDescription(): void {}
-  handlePortalSuspended(): void {}
-  handleDataRow({ fields }: { fields: Cells }): void {
-    this.#rows.push(fields)
-  }
-  handleCommandComplete(): void {
-    this.#results.push(this.#rows)
-    this.#rows = []
-  }
-  handleEmptyQuery(): void {
-    this.handleCommandComplete()
-  }
-  handleError(error: unknown): void {
-    this.#failed = true
-    this.#reject(error)
-  }
-  handleReadyForQuery(): void {
-    if (!this.#failed) this.#resolve(this.#results)
   }
 }

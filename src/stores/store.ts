@@ -4,9 +4,21 @@ import { type Dialect, type Marker, markers, type Statement } from '../dialects/
 export type Cell = string | number | boolean | null
 export type Cells = readonly Cell[]
 
+/** What a database takes at the most, where that is less than driftline's own limits. Bytes are of UTF-8. */
+export interface StoreLimits {
+  /** Bytes of a parameter: more rows than fit are sent in several statements of the same batch. */
+  readonly paramBytesMax: number
+  /** Bytes of a statement's text. */
+  readonly sqlBytesMax: number
+  /** Columns of a result, which a JSON parameter is too: 3, and two for each column of a table. */
+  readonly resultColumnsMax: number
+}
+
 /** Moves statements to a database. */
 export interface Store {
   readonly dialect: Dialect
+  /** None: nothing that driftline sends is too large. */
+  readonly limits?: StoreLimits
   /**
    * Runs the statements in order, all or none, at READ COMMITTED or stricter per statement, in ONE network round trip,
    * and gives the rows of each. Fails with a `StoreFault` only; after one nothing was applied, except that a connection

@@ -1,9 +1,11 @@
-import type { Dialect, Statement } from '../dialects/dialect.ts'
+import type { Dialect, Field, Statement } from '../dialects/dialect.ts'
 import { type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
 import { limits } from '../limits.ts'
+import type { StoreLimits } from '../stores/store.ts'
 import type { Change } from './change.ts'
 import type { RowWrite } from './coalesce.ts'
 import { type CursorEntry, cursorFloor } from './cursor.ts'
+import { checkFit, encodeParts } from './fit.ts'
 import type { Return } from './request.ts'
 import type { Schema, Table } from './table.ts'
 
@@ -13,15 +15,20 @@ export interface Sql {
   readonly dialect: Dialect
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
+  readonly paramBytesMax: number | undefined
 }
 
-export function compileSchema(schema: Schema, dialect: Dialect): Sql {
-  return {
+/** Throws a `TypeError` where a schema is too large for a store. */
+export function compileSchema(schema: Schema, dialect: Dialect, storeLimits?: StoreLimits): Sql {
+  const sql: Sql = {
     schema,
     dialect,
     tables: schema.tables.map((table) => tableSql(dialect, table)),
     scope: scopeSql(dialect, schema, limits.pageBytesMax),
+    paramBytesMax: storeLimits?.paramBytesMax,
   }
+  if (storeLimits) checkFit(sql, storeLimits)
+  return sql
 }
 
 /** What the rows of a statement are to `reconcile`. */
@@ -53,7 +60,8 @@ export interface PushWish {
 
 /**
  * The statements of one scope's part of a change set, for one batch: lock the scope, check the cursor, write the tables
- * pass by pass, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres.
+ * pass by pass, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres,
+ * and more only where a store takes no parameter that large.
  */
 export function compilePush(
   sql: Sql,
@@ -77,7 +85,7 @@ export function compilePush(
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
       const written = rows.filter((row) => row.table === table.table)
-      if (written.length > 0) plan.push(...compileTable(sql.dialect, table, scope, n, pass, written, wish))
+      if (written.length > 0) plan.push(...compileTable(sql, table, scope, n, pass, written, wish))
     }
   }
   if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
@@ -86,7 +94,7 @@ export function compilePush(
 }
 
 function compileTable(
-  dialect: Dialect,
+  { dialect, paramBytesMax }: Sql,
   sql: TableSql,
   scope: string,
   n: number,
@@ -96,20 +104,23 @@ function compileTable(
 ): Planned[] {
   const plan: Planned[] = []
   const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table, pass })
-  const ids = (of: readonly RowWrite[]) => dialect.encodeIds(of.map(({ id }) => id))
+  const idsOf = (of: readonly RowWrite[]) =>
+    encodeParts(of, (part) => dialect.encodeIds(part.map(({ id }) => id)), paramBytesMax)
+  const rowsOf = (fields: readonly Field[], values: readonly (readonly unknown[])[]) =>
+    encodeParts(values, (part) => dialect.encodeRows(fields, part), paramBytesMax)
   const folded = rows.filter(({ alone }) => !alone)
   // Ids in one order everywhere: without it, writers beside driftline could deadlock with this statement.
   const based = rows.filter(({ base }) => base).sort((a, b) => (a.id < b.id ? -1 : 1))
   const patched = rows.filter(({ patch }) => patch).sort((a, b) => (a.id < b.id ? -1 : 1))
-  if (folded.length > 0) plan.push({ sql: sql.states, params: [scope, ids(folded)], role: role('states') })
+  if (folded.length > 0) {
+    for (const ids of idsOf(folded)) plan.push({ sql: sql.states, params: [scope, ids], role: role('states') })
+  }
   if (wish.atomic) {
     const steps = rows.flatMap(patchSteps)
     if (steps.length > 0) {
-      plan.push({
-        sql: sql.missing,
-        params: [scope, wish.client, dialect.encodeRows(stepFields, steps)],
-        role: { kind: 'guard' },
-      })
+      for (const part of rowsOf(stepFields, steps)) {
+        plan.push({ sql: sql.missing, params: [scope, wish.client, part], role: { kind: 'guard' } })
+      }
     }
   }
   if (based.length > 0) {
@@ -121,11 +132,10 @@ function compileTable(
       ...(base?.values ?? []),
     ])
     const brief = wish.return === 'lost' && folded.length === 0
-    plan.push({
-      sql: brief ? sql.upsertBrief : sql.upsert,
-      params: [scope, wish.client, dialect.encodeRows(sql.rowFields, values), n],
-      role: role('results'),
-    })
+    for (const part of rowsOf(sql.rowFields, values)) {
+      const upsert = brief ? sql.upsertBrief : sql.upsert
+      plan.push({ sql: upsert, params: [scope, wish.client, part, n], role: role('results') })
+    }
   }
   if (patched.length > 0) {
     const values = patched.map(({ id, ordinal, table, patch }) => [
@@ -137,14 +147,14 @@ function compileTable(
         return set ? [set.value, set.at] : [null, null]
       }),
     ])
-    plan.push({
-      sql: sql.update,
-      params: [scope, wish.client, dialect.encodeRows(sql.patchFields, values), n],
-      role: role('results'),
-    })
+    for (const part of rowsOf(sql.patchFields, values)) {
+      plan.push({ sql: sql.update, params: [scope, wish.client, part, n], role: role('results') })
+    }
   }
   const unseen = dialect.returnsLosers ? patched.filter(({ base }) => !base) : rows
-  if (unseen.length > 0) plan.push({ sql: sql.losers, params: [scope, ids(unseen), n], role: role('results') })
+  if (unseen.length > 0) {
+    for (const ids of idsOf(unseen)) plan.push({ sql: sql.losers, params: [scope, ids, n], role: role('results') })
+  }
   return plan
 }
 

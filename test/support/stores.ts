@@ -16,6 +16,7 @@ import type { Store } from '../../src/stores/store.ts'
 import type { Schema } from '../../src/sync/table.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
+import { startObjects } from './objects.ts'
 import { startTurnProxy } from './turn-proxy.ts'
 
 /** A store on a fresh database that holds the tables of a schema. */
@@ -29,10 +30,14 @@ export interface TestStore {
 
 export type StoreName = 'libsql file' | 'libsql http' | 'postgres' | 'neon'
 export const storeNames: readonly StoreName[] = ['libsql file', 'libsql http', 'postgres', 'neon']
+/** These, and the one whose databases migrate themselves. */
+export const allStoreNames = [...storeNames, 'durable-object'] as const
 /** One store for each dialect, for tests that need no more. */
 export const dialectStores: readonly StoreName[] = ['libsql file', 'postgres']
 
-export async function openTestStore(name: StoreName, schema: Schema = sample): Promise<TestStore> {
+export async function openTestStore(name: (typeof allStoreNames)[number], schema: Schema = sample): Promise<TestStore> {
+  if (name === 'durable-object')
+    return startObjects([{ name: '0001_test', statements: createTables(schema, 'sqlite') }])
   const opened = await open(name)
   await migrate(opened.store, [{ name: '0001_test', statements: createTables(schema, opened.store.dialect.name) }])
   return opened

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Environment, readConfig } from '../config.ts'
+import { devSecret } from '../dev-secret.ts'
+import { printToken } from '../dev-token.ts'
+import { migrate } from '../migrations/apply.ts'
+import { readMigrations } from '../migrations/read.ts'
+import { openStore } from '../node-store.ts'
+import { runCommand } from './run.ts'
+
+/** What the worker is told of this process's environment. */
+const names = [
+  'DATABASE_URL',
+  'DATABASE_AUTH_TOKEN',
+  'AUTH_SECRET',
+  'AUTH_JWKS_URL',
+  'AUTH_ISSUER',
+  'AUTH_AUDIENCE',
+  'CORS_ORIGINS',
+  'CLOCK_DRIFT_MS_MAX',
+]
+/** Beside the development secret, out of git. A file, since the arguments of a process are seen by all. */
+const variables = '.driftline/dev.vars'
+
+/** `npm run dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
+await runCommand(async () => {
+  const { host, port, auth, development, databaseAuthToken } = readConfig(process.env)
+  const secret = development ? devSecret() : undefined
+  const { DATABASE_URL: databaseUrl } = process.env
+  if (databaseUrl) await migrateDatabase(databaseUrl, databaseAuthToken)
+  writeVariables({ ...process.env, AUTH_SECRET: secret ?? auth.secret })
+
+  const wrangler = fileURLToPath(new URL('bin/wrangler.js', import.meta.resolve('wrangler/package.json')))
+  const options = [
+    '--ip',
+    host,
+    '--port',
+    String(port),
+    '--env-file',
+    variables,
+    '--show-interactive-dev-session=false',
+  ]
+  const child = spawn(process.execPath, [wrangler, 'dev', ...options, ...process.argv.slice(2)], {
+    // Nothing that leaves this machine, no login, no file of logs.
+    env: {
+      ...process.env,
+      WRANGLER_SEND_METRICS: 'false',
+      WRANGLER_HIDE_BANNER: 'true',
+      WRANGLER_WRITE_LOGS: 'false',
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    },
+    stdio: ['inherit', 'pipe', 'inherit'],
+  })
+  let printed = ''
+  let announced = false
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    process.stdout.write(text)
+    if (announced) return
+    printed += text
+    const url = /Ready on (\S+)/.exec(printed)?.[1]
+    if (url === undefined) return
+    announced = true
+    console.log(`driftline listens on ${url}`)
+    if (secret !== undefined) void printToken(url, secret)
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code) => process.exit(code ?? 0))
+})
+
+/** Objects bring themselves up to date; another database is brought here, as `npm start` does. */
+async function migrateDatabase(url: string, authToken: string | undefined): Promise<void> {
+  if (url.startsWith('file:')) throw new TypeError('A worker has no files: unset DATABASE_URL, or take npm start')
+  const store = await openStore(url, authToken)
+  const applied = await migrate(store, await readMigrations(store.dialect.name)).finally(() => store.close())
+  if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
+}
+
+function writeVariables(env: Environment): void {
+  const lines = names.flatMap((name) => (env[name] ? [`${name}=${JSON.stringify(env[name])}\n`] : []))
+  mkdirSync('.driftline', { recursive: true })
+  writeFileSync(variables, lines.join(''), { mode: 0o600 })
+}

@@ -1,0 +1,70 @@
+import type { Marker, Statement } from '../dialects/dialect.ts'
+import { sqliteObject } from '../dialects/sqlite-object.ts'
+import { withDeadline } from './deadline.ts'
+import { type Cells, type FaultKind, type Store, StoreFault, type StoreLimits } from './store.ts'
+
+/** What an object answers to a batch. An error would lose its class and its code on the way, so a fault is data. */
+export type ObjectAnswer =
+  | { readonly rows: Cells[][] }
+  | {
+      readonly fault: {
+        readonly kind: FaultKind
+        readonly message: string
+        readonly code: string | undefined
+        readonly marker: Marker | undefined
+      }
+    }
+
+/** What the store needs of a binding's `DurableObjectNamespace<ScopeObject>`. */
+export interface ScopeNamespace {
+  getByName(scope: string): { batch(statements: readonly Statement[]): Promise<ObjectAnswer> }
+}
+
+/** Cloudflare's, with room for what else a row and a statement hold: 2 MB a value, 100 KB of SQL, 100 columns. */
+export const objectLimits: StoreLimits = { paramBytesMax: 1_800_000, sqlBytesMax: 100_000, resultColumnsMax: 100 }
+
+/**
+ * A SQLite-backed Durable Object for each scope, named by it: a batch is one call, which the object runs as one
+ * transaction. Nothing is called twice: whether a batch that broke off was kept, only the client's replay tells (P5).
+ */
+export function durableObjectStore(namespace: ScopeNamespace): Store {
+  return {
+    dialect: sqliteObject,
+    limits: objectLimits,
+    async batch(scope, statements) {
+      checkParams(statements)
+      // Nothing but these members: what a caller keeps beside them may hold functions, which a call would turn into stubs.
+      const plain = statements.map(({ sql, params }) => ({ sql, params }))
+      // A stub that has met an error stays broken: take a new one for each batch.
+      const answer = await withDeadline(namespace.getByName(scope).batch(plain)).catch((error: unknown) => {
+        throw objectFault(error)
+      })
+      if ('fault' in answer) throw new StoreFault(answer.fault.kind, answer.fault)
+      return answer.rows
+    },
+    async close() {},
+  }
+}
+
+/** One row that is too large alone. Not left to the object: wrangler's takes more than Cloudflare's. */
+function checkParams(statements: readonly Statement[]): void {
+  for (const { params } of statements) {
+    for (const value of params) {
+      if (typeof value !== 'string' || value.length * 3 <= objectLimits.paramBytesMax) continue
+      if (new TextEncoder().encode(value).length > objectLimits.paramBytesMax) {
+        throw new StoreFault('refused', { message: 'a row is too large for a Durable Object', code: 'SQLITE_TOOBIG' })
+      }
+    }
+  }
+}
+
+/**
+ * Why a call did not come to its end: the object is overloaded, was replaced by a deploy, moved, or ran out of time or
+ * memory. All of that passes.
+ */
+function objectFault(error: unknown): StoreFault {
+  if (error instanceof StoreFault) return error
+  const { overloaded, message } = error as { overloaded?: boolean; message?: string }
+  const code = overloaded ? 'OBJECT_OVERLOADED' : 'OBJECT_LOST'
+  return new StoreFault('transient', { message: String(message), code, cause: error })
+}

@@ -1,0 +1,37 @@
+import Client from 'pg/lib/client.js'
+import { postgres } from '../dialects/postgres.ts'
+import { limits } from '../limits.ts'
+import { withDeadline } from './deadline.ts'
+import { postgresFault } from './faults.ts'
+import { pipeline } from './postgres-pipeline.ts'
+import type { Store } from './store.ts'
+
+/**
+ * Any Postgres over TCP from a worker, where a socket belongs to the request that opened it: a connection for each
+ * batch. Hyperdrive keeps the real ones open nearby, so that connecting costs little; without it each batch connects
+ * all the way.
+ */
+export function postgresEdgeStore(url: string): Store {
+  return {
+    dialect: postgres,
+    async batch(_scope, statements) {
+      const client = new Client({
+        connectionString: url,
+        connectionTimeoutMillis: limits.databaseMsMax / 2,
+        application_name: 'driftline',
+      })
+      // A cut connection fails its batch by itself; without a listener it would end the request without an answer.
+      client.on('error', () => {})
+      try {
+        await client.connect()
+        return await withDeadline(pipeline(client, statements))
+      } catch (error) {
+        throw postgresFault(error)
+      } finally {
+        // Not waited for. What was not committed is rolled back by the server when the connection goes.
+        void client.end().catch(() => {})
+      }
+    },
+    async close() {},
+  }
+}

@@ -1,0 +1,90 @@
+import type pg from 'pg'
+import type { Statement } from '../dialects/dialect.ts'
+import { limits } from '../limits.ts'
+import type { Cells } from './store.ts'
+
+/** Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. */
+export async function pipeline(client: pg.ClientBase, statements: readonly Statement[]): Promise<Cells[][]> {
+  const transaction = statements.length > 1
+  const results = await new Promise<Cells[][]>((resolve, reject) => {
+    client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))
+  })
+  return transaction ? results.slice(opening.length, -1) : results
+}
+
+/**
+ * Explicit, since the database's default may be another level; REPEATABLE READ would fail with 40001 where READ
+ * COMMITTED waits and reads. The server gives up a little before the client does, so that what was answered with a 503
+ * is not applied later.
+ */
+const opening: readonly Statement[] = [
+  { sql: 'BEGIN ISOLATION LEVEL READ COMMITTED', params: [] },
+  { sql: `SET LOCAL statement_timeout = ${limits.databaseMsMax * 0.9}`, params: [] },
+]
+const commit: Statement = { sql: 'COMMIT', params: [] }
+
+/** The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream do). */
+interface Connection {
+  readonly stream: { cork?(): void; uncork?(): void }
+  parse(message: { text: string }): void
+  bind(message: { values: readonly unknown[] }): void
+  execute(message: object): void
+  sync(): void
+}
+
+/**
+ * Several statements in one flush and with one Sync: they succeed or fail together, and an error skips the rest.
+ * Statements are unnamed, which every pooler takes. No row description is asked for: each cell is its text.
+ */
+class Pipeline implements pg.Submittable {
+  readonly #statements: readonly Statement[]
+  readonly #resolve: (results: Cells[][]) => void
+  readonly #reject: (error: unknown) => void
+  readonly #results: Cells[][] = []
+  #rows: Cells[] = []
+  #failed = false
+
+  constructor(
+    statements: readonly Statement[],
+    resolve: (results: Cells[][]) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#statements = statements
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  submit(connection: unknown): void {
+    const { stream } = connection as Connection
+    stream.cork?.()
+    for (const { sql, params } of this.#statements) {
+      ;(connection as Connection).parse({ text: sql })
+      ;(connection as Connection).bind({
+        values: params.map((value) => (typeof value === 'number' ? String(value) : value)),
+      })
+      ;(connection as Connection).execute({})
+    }
+    ;(connection as Connection).sync()
+    stream.uncork?.()
+  }
+
+  handleRowDescription(): void {}
+  handlePortalSuspended(): void {}
+  handleDataRow({ fields }: { fields: Cells }): void {
+    this.#rows.push(fields)
+  }
+  handleCommandComplete(): void {
+    this.#results.push(this.#rows)
+    this.#rows = []
+  }
+  handleEmptyQuery(): void {
+    this.handleCommandComplete()
+  }
+  handleError(error: unknown): void {
+    this.#failed = true
+    this.#reject(error)
+  }
+  handleReadyForQuery(): void {
+    if (!this.#failed) this.#resolve(this.#results)
+  }
+}

@@ -1,0 +1,50 @@
+import type { Environment } from './config.ts'
+import { limits } from './limits.ts'
+import { durableObjectStore, type ScopeNamespace } from './stores/durable-object.ts'
+import type { Store } from './stores/store.ts'
+
+/** Settings and secrets by name, and the bindings of wrangler.toml. */
+export type WorkerEnv = Environment & {
+  readonly SCOPES?: ScopeNamespace
+  readonly HYPERDRIVE?: { readonly connectionString: string }
+}
+
+/**
+ * The store of a worker: that of `DATABASE_URL`, else Postgres behind the binding HYPERDRIVE, else a Durable Object for
+ * each scope. All are in the bundle; only the driver that is needed is run. Throws a `TypeError` that says what to do.
+ */
+export async function openWorkerStore(env: WorkerEnv): Promise<Store> {
+  const { SCOPES, HYPERDRIVE, DATABASE_URL: url, DATABASE_AUTH_TOKEN: authToken } = env
+  if (url) return openUrl(url, authToken)
+  if (HYPERDRIVE) return openPostgres(HYPERDRIVE.connectionString)
+  if (SCOPES) return durableObjectStore(SCOPES)
+  throw new TypeError('Set DATABASE_URL, or bind the Durable Object class ScopeObject as SCOPES, as wrangler.toml does')
+}
+
+async function openUrl(url: string, authToken: string | undefined): Promise<Store> {
+  if (/^postgres(ql)?:\/\//.test(url)) return openPostgres(url)
+  if (!/^(libsql|https?):\/\//.test(url)) {
+    throw new TypeError('DATABASE_URL must begin with libsql://, https:// or postgres:// here: a worker has no files')
+  }
+  const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([
+    import('@libsql/client/http'),
+    import('./stores/libsql.ts'),
+  ])
+  const client = createClient({
+    url,
+    ...(authToken && { authToken }),
+    fetch: fetchWithin(limits.databaseMsMax),
+    // The client would let a request wait for another's, and then run it within that one, which may end first.
+    concurrency: Number.MAX_SAFE_INTEGER,
+  })
+  return libsqlStore(client)
+}
+
+async function openPostgres(url: string): Promise<Store> {
+  if (/\.neon\.tech$/.test(new URL(url).hostname)) {
+    const { neonStore } = await import('./stores/neon.ts')
+    return neonStore(url)
+  }
+  const { postgresEdgeStore } = await import('./stores/postgres-edge.ts')
+  return postgresEdgeStore(url)
+}

@@ -1,0 +1,45 @@
+import { createApp } from './app.ts'
+import { hasKey, readSettings } from './config.ts'
+import { Problem } from './errors.ts'
+import { problemResponse } from './http/problem.ts'
+import { logError } from './log.ts'
+import { schema } from './schema.ts'
+import { openWorkerStore, type WorkerEnv } from './worker-store.ts'
+
+export { ScopeObject } from './stores/scope-object.ts'
+
+/** One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate. */
+let app: ReturnType<typeof createApp> | undefined
+
+export default {
+  async fetch(request: Request, env: WorkerEnv): Promise<Response> {
+    try {
+      // Not a promise that requests share: what one waits for must not depend on another, which may end first.
+      app ??= await open(env)
+    } catch (error) {
+      return refuse(error)
+    }
+    return app.fetch(request)
+  },
+}
+
+async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
+  const settings = readSettings(env)
+  if (!hasKey(settings)) {
+    throw new TypeError(
+      'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
+    )
+  }
+  return createApp({ schema, store: await openWorkerStore(env), ...settings, onError: logError })
+}
+
+/** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */
+function refuse(error: unknown): Response {
+  const requestId = crypto.randomUUID()
+  if (!(error instanceof TypeError)) {
+    logError({ requestId, route: 'start', error })
+    return problemResponse(error, requestId)
+  }
+  console.error(error.message)
+  return problemResponse(new Problem('internal', `The server is not set up. ${error.message}.`), requestId)
+}
