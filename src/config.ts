@@ -1,5 +1,6 @@
 import { limits } from './limits.ts'
 import { readDatabaseUrl } from './node-store.ts'
+import { parseRetention, retentionMsDefault } from './retention.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -14,6 +15,8 @@ export interface Settings {
   }
   readonly corsOrigins: readonly string[]
   readonly clockDriftMsMax: number
+  /** How long tombstones are kept. */
+  readonly retentionMs: number
 }
 
 /** The settings of the Node server, checked. */
@@ -61,6 +64,7 @@ export function readSettings(env: Environment): Settings {
     },
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
+    retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
   }
 }
 

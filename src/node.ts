@@ -9,6 +9,8 @@ import { migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
 import { openStore } from './node-store.ts'
+import { prune } from './prune.ts'
+import { startPruning } from './prune-timer.ts'
 import { schema } from './schema.ts'
 
 /** How long a stopping server waits for the requests that it has begun. */
@@ -41,10 +43,16 @@ async function start(): Promise<void> {
     process.exit(1)
   })
 
+  const stopPruning = startPruning(
+    (signal) => prune(store, schema, { retentionMs: config.retentionMs, signal }),
+    (error) => logError({ requestId: '', route: 'prune', error }),
+  )
+
   let stopping = false
   const stop = () => {
     if (stopping) return
     stopping = true
+    stopPruning()
     // Requests that have begun are answered; then the store is closed, so that the file holds everything by itself.
     const finish = () => void store.close().finally(() => process.exit(0))
     server.close(finish)

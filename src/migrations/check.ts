@@ -3,7 +3,15 @@ import type { Store } from '../stores/store.ts'
 import type { Schema, Table, TableColumn } from '../sync/table.ts'
 import { alterColumn, alterType, anew } from './by-hand.ts'
 import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'
-import { createPositionIndex, type DialectName, rowColumns, type SystemColumn, scopeColumns, sqlTypes } from './ddl.ts'
+import {
+  createPositionIndex,
+  type DialectName,
+  markColumns,
+  rowColumns,
+  type SystemColumn,
+  scopeColumns,
+  sqlTypes,
+} from './ddl.ts'
 
 /**
  * Compares a database with the schema, in one round trip. A sentence for each thing that is missing or other than the
@@ -12,15 +20,14 @@ import { createPositionIndex, type DialectName, rowColumns, type SystemColumn, s
  */
 export async function check(store: Store, schema: Schema): Promise<string[]> {
   const { name: dialect } = store.dialect
-  const tables = await readCatalog(store, ['driftline_scopes', ...schema.tables.map(({ name }) => name)])
+  const tables = await readCatalog(store, [...Object.keys(system), ...schema.tables.map(({ name }) => name)])
   const scopes = tables.get('driftline_scopes')
   return [
-    ...(scopes
-      ? [
-          ...checkSystem('driftline_scopes', scopes, scopeColumns, dialect),
-          ...checkKey('driftline_scopes', scopes, ['scope']),
-        ]
-      : ['The table driftline_scopes is missing: run npm run migrate.']),
+    ...Object.entries(system).flatMap(([name, { columns, key }]) => {
+      const found = tables.get(name)
+      if (!found) return [`The table ${name} is missing: run npm run migrate.`]
+      return [...checkSystem(name, found, columns, dialect), ...checkKey(name, found, key)]
+    }),
     ...schema.tables.flatMap((table) => {
       const found = tables.get(table.name)
       return found
@@ -28,6 +35,12 @@ export async function check(store: Store, schema: Schema): Promise<string[]> {
         : [`The table ${table.name} is missing: ${scopes ? howToAdd(table.name) : 'run npm run migrate'}.`]
     }),
   ]
+}
+
+/** driftline's own tables. */
+const system = {
+  driftline_scopes: { columns: scopeColumns, key: ['scope'] },
+  driftline_marks: { columns: markColumns, key: ['scope', 'position'] },
 }
 
 function checkTable(table: Table, found: FoundTable, dialect: DialectName): string[] {

@@ -33,6 +33,13 @@ export const scopeColumns: readonly SystemColumn[] = [
   { name: 'row_bytes', type: 'integer' },
 ]
 
+/** The columns of driftline_marks: the position that a scope had reached at a time, for pruning. */
+export const markColumns: readonly SystemColumn[] = [
+  { name: 'scope', type: 'text', ordered: true },
+  { name: 'position', type: 'integer' },
+  { name: 'at', type: 'integer' },
+]
+
 /** What each column type is in a database. */
 export const sqlTypes: { readonly [name in DialectName]: { readonly [type in ColumnType]: string } } = {
   postgres: {
@@ -60,15 +67,20 @@ export const sqlTypes: { readonly [name in DialectName]: { readonly [type in Col
 /** Only a STRICT table turns the numbers that JavaScript binds back into integers, and refuses what is none. */
 const tableEnd = { postgres: ')', sqlite: ') STRICT' }
 
-/** All of a schema's tables, the scopes first, as statements without semicolons. */
+/** All of a schema's tables, driftline's own first, as statements without semicolons. */
 export function createTables(schema: Schema, dialect: DialectName): string[] {
-  return [createScopes(dialect), ...schema.tables.flatMap((table) => createTable(table, dialect))]
+  return [...createSystem(dialect), ...schema.tables.flatMap((table) => createTable(table, dialect))]
 }
 
-export function createScopes(dialect: DialectName): string {
+/** The tables that driftline keeps beside those of the schema. */
+export function createSystem(dialect: DialectName): string[] {
   const [scope, ...rest] = scopeColumns.map((column) => systemColumn(column, dialect))
-  const lines = [`${scope} PRIMARY KEY`, ...rest.map((column) => `${column} NOT NULL`)]
-  return createStatement('driftline_scopes', lines, dialect)
+  const required = (column: string) => `${column} NOT NULL`
+  const marks = markColumns.map((column) => required(systemColumn(column, dialect)))
+  return [
+    createStatement('driftline_scopes', [`${scope} PRIMARY KEY`, ...rest.map(required)], dialect),
+    createStatement('driftline_marks', [...marks, 'PRIMARY KEY (scope, position)'], dialect),
+  ]
 }
 
 /** The scope comes first in the key: isolation is in the key, not in a filter that someone can forget. */

@@ -1,7 +1,7 @@
 import { quoted } from '../dialects/dialect.ts'
 import type { Schema, Table, TableColumn } from '../sync/table.ts'
 import { alter, alterNullable, alterType } from './by-hand.ts'
-import { addColumn, createScopes, createTable, type DialectName, dialectNames, positionIndex } from './ddl.ts'
+import { addColumn, createSystem, createTable, type DialectName, dialectNames, positionIndex } from './ddl.ts'
 import type { Snapshot, SnapshotColumn } from './snapshot.ts'
 
 /** What leads from a snapshot to a schema. */
@@ -13,11 +13,11 @@ export interface Plan {
 
 /**
  * Writes new tables and new columns: they lose nothing, and a server of the version before goes on working beside them.
- * `number` is the next migration's, for the sentences; before the first one there are no scopes yet.
+ * `number` is the next migration's, for the sentences; before the first one driftline's own tables are not there yet.
  */
 export function planMigration(before: Snapshot, schema: Schema, number: string): Plan {
   const differences = [
-    ...(number === '0001' ? [made((dialect) => [createScopes(dialect)])] : []),
+    ...(number === '0001' ? [made(createSystem)] : []),
     ...schema.tables.flatMap((table) => {
       const columns = own(before, table.name)
       return columns ? alterTable(table, columns) : [made((dialect) => createTable(table, dialect))]

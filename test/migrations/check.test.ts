@@ -39,6 +39,7 @@ const both: readonly Case[] = [
     ['The table lists is missing: run npm run generate -- --name add-lists, and npm run migrate.'],
   ],
   ['the scopes', ['DROP TABLE driftline_scopes'], ['The table driftline_scopes is missing: run npm run migrate.']],
+  ['the marks', ['DROP TABLE driftline_marks'], ['The table driftline_marks is missing: run npm run migrate.']],
   ['a column', ['ALTER TABLE todos DROP COLUMN due'], [addDue]],
   ['an index', ['DROP INDEX todos_position'], [noIndex]],
   [
@@ -247,6 +248,7 @@ for (const storeName of storeNames) {
       }
       expect(await check(counting, schema)).toEqual([
         'The table driftline_scopes is missing: run npm run migrate.',
+        'The table driftline_marks is missing: run npm run migrate.',
         'The table lists is missing: run npm run migrate.',
         'The table todos is missing: run npm run migrate.',
       ])
@@ -278,7 +280,7 @@ it("looks where the connection's search_path looks", async () => {
   const inPublic = await openStore(url)
   await create(inApp)
   expect(await check(inApp, schema)).toEqual([])
-  expect(await check(inPublic, schema)).toHaveLength(3)
+  expect(await check(inPublic, schema)).toHaveLength(4)
   await inApp.close()
   await inPublic.close()
   await close()

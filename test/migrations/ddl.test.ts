@@ -139,8 +139,13 @@ describe('the SQL of all eight types', () => {
 
 it('the first migrations are the SQL of the sample schema', async () => {
   for (const dialect of ['postgres', 'sqlite'] as const) {
-    const file = new URL(`../../migrations/${dialect}/0001_init.sql`, import.meta.url)
-    expect(await readFile(file, 'utf8')).toBe(`${createTables(sample, dialect).join(';\n\n')};\n`)
+    const texts = await Promise.all(
+      ['0001_init', '0002_marks'].map((name) =>
+        readFile(new URL(`../../migrations/${dialect}/${name}.sql`, import.meta.url), 'utf8'),
+      ),
+    )
+    const statements = texts.flatMap((text) => text.trim().slice(0, -1).split(';\n\n'))
+    expect(statements.sort()).toEqual(createTables(sample, dialect).sort())
   }
 })
 

@@ -1,0 +1,45 @@
+import type { Schema } from '../sync/table.ts'
+import { type Dialect, type Field, quoted } from './dialect.ts'
+
+/** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
+export interface PruneSql {
+  /** [scope, at, n] → of n scopes after that one: scope, position, watermark, the newest mark up to `at`, the mark at 0, the newest mark and its time. */
+  readonly scopes: string
+  readonly markFields: readonly Field[]
+  /** [marks] */
+  readonly mark: string
+  /** For each table [scope, from, to, n] → the positions of the first n tombstones. */
+  readonly tombstones: readonly string[]
+  /** [scope, position]: locks the scope and raises its watermark. */
+  readonly raise: string
+  /** For each table [scope, from, to]. */
+  readonly remove: readonly string[]
+  /** [scope, position]: puts one mark at 0 in the place of all up to there. */
+  readonly done: readonly string[]
+}
+
+export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
+  const [one, two, three, four] = [1, 2, 3, 4].map((place) => dialect.param(place)) as [string, string, string, string]
+  const markFields: Field[] = [
+    { name: 's$', type: 'text' },
+    { name: 'p$', type: 'integer' },
+    { name: 'a$', type: 'integer' },
+  ]
+  const dead = `scope = ${one} AND deleted AND position > ${two} AND position <= ${three}`
+  return {
+    scopes: `SELECT s.scope, s.position, s.watermark, max(CASE WHEN m.at <= ${two} THEN m.position END), max(CASE WHEN m.at = 0 THEN m.position END), max(m.position), max(m.at)
+FROM driftline_scopes AS s LEFT JOIN driftline_marks AS m ON m.scope = s.scope WHERE s.scope > ${one}
+GROUP BY s.scope, s.position, s.watermark ORDER BY s.scope LIMIT ${three}`,
+    markFields,
+    mark: `INSERT INTO driftline_marks (scope, position, at) SELECT j.s$, j.p$, j.a$ FROM ${dialect.decodeRows(markFields, one)} WHERE true ON CONFLICT (scope, position) DO NOTHING`,
+    tombstones: schema.tables.map(
+      ({ name }) => `SELECT position FROM ${quoted(name)} WHERE ${dead} ORDER BY position LIMIT ${four}`,
+    ),
+    raise: `UPDATE driftline_scopes SET watermark = CASE WHEN watermark < ${two} THEN ${two} ELSE watermark END WHERE scope = ${one}`,
+    remove: schema.tables.map(({ name }) => `DELETE FROM ${quoted(name)} WHERE ${dead}`),
+    done: [
+      `DELETE FROM driftline_marks WHERE scope = ${one} AND position <= ${two}`,
+      `INSERT INTO driftline_marks (scope, position, at) VALUES (${one}, ${two}, 0) ON CONFLICT (scope, position) DO UPDATE SET at = 0`,
+    ],
+  }
+}

@@ -1,0 +1,122 @@
+import { type PruneSql, pruneSql } from './dialects/prune-sql.ts'
+import type { Cells, Store } from './stores/store.ts'
+import type { Schema } from './sync/table.ts'
+
+export interface PruneOptions {
+  /** How long a tombstone is kept after it was stored, in milliseconds. Zero: all go at once. */
+  readonly retentionMs: number
+  /** Milliseconds since 1970, by the clock of whoever prunes. No stamp of a client counts. */
+  readonly now?: () => number
+  /** Tombstones that one transaction may remove. */
+  readonly batchMax?: number
+  /** Ends early, between two transactions, once it is aborted. */
+  readonly signal?: AbortSignal
+}
+
+export interface Pruned {
+  readonly scopes: number
+  readonly tombstones: number
+}
+
+/** So many marks are kept within a retention: a tombstone stays up to a thirtieth longer than it must. */
+const marksMax = 30
+/** Scopes that are looked at together. */
+const scopesMax = 500
+/** Positions that one transaction goes over: a scope of a million rows and few tombstones must not be locked for long. */
+const positionsMax = 50_000
+
+/** What one scope's marks say. A mark is a position that the scope had reached at a time. */
+interface Due {
+  readonly scope: string
+  /** The newest position. */
+  readonly position: number
+  /** Up to here every tombstone was removed. */
+  readonly from: number
+  /** Up to here everything was stored longer ago than the retention. */
+  readonly to: number
+  readonly needsMark: boolean
+}
+
+/**
+ * Removes the tombstones that were stored longer ago than the retention, in small transactions, each of which raises
+ * the scope's watermark to the last that it removes: a cursor below it may have missed one, and is answered with 410
+ * (P9). A write pays nothing for it: how old a tombstone is follows from marks of time and position, made here. Several
+ * may prune at the same time; to prune again after a crash goes on where it stopped.
+ */
+export async function prune(store: Store, schema: Schema, options: PruneOptions): Promise<Pruned> {
+  const { retentionMs, now = Date.now, batchMax = 1_000, signal } = options
+  const sql = pruneSql(store.dialect, schema)
+  const pruned = { scopes: 0, tombstones: 0 }
+  for (let last: string | undefined = ''; last !== undefined && !signal?.aborted; ) {
+    const at = now() * 1000
+    const [rows = []] = await store.batch('', [
+      { sql: sql.scopes, params: [last, Math.max(at - retentionMs * 1000, 0), scopesMax] },
+    ])
+    const scopes = rows.map((row) => readDue(row, at, retentionMs))
+    const marks = scopes.filter(({ needsMark }) => needsMark)
+    if (marks.length > 0) {
+      const values = marks.map(({ scope, position }) => [scope, position, at])
+      await store.batch('', [{ sql: sql.mark, params: [store.dialect.encodeRows(sql.markFields, values)] }])
+    }
+    for (const due of scopes) {
+      if (due.to <= due.from || signal?.aborted) continue
+      const tombstones = await pruneScope(store, sql, due, batchMax, signal)
+      pruned.tombstones += tombstones
+      if (tombstones > 0) pruned.scopes++
+    }
+    last = rows.length < scopesMax ? undefined : scopes.at(-1)?.scope
+  }
+  return pruned
+}
+
+function readDue(row: Cells, at: number, retentionMs: number): Due {
+  const [scope, ...numbers] = row
+  const [position = 0, watermark = 0, due = 0, done = 0, marked = 0, markedAt = 0] = numbers.map(Number)
+  const spacing = (retentionMs * 1000) / marksMax
+  return {
+    scope: String(scope),
+    position,
+    from: Math.max(watermark, done),
+    to: retentionMs === 0 ? position : due,
+    needsMark: retentionMs > 0 && position > marked && at - markedAt >= spacing,
+  }
+}
+
+async function pruneScope(
+  store: Store,
+  sql: PruneSql,
+  { scope, from, to }: Due,
+  batchMax: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let count = 0
+  for (let after = from; after < to; ) {
+    if (signal?.aborted) return count
+    const end = Math.min(to, after + positionsMax)
+    const params = [scope, after, end]
+    const found = await store.batch(
+      scope,
+      sql.tombstones.map((one) => ({ sql: one, params: [...params, batchMax] })),
+    )
+    const positions = found
+      .flat()
+      .map(([position]) => Number(position))
+      .sort((a, b) => a - b)
+      .slice(0, batchMax)
+    const highest = positions.at(-1)
+    if (highest !== undefined) {
+      await store.batch(scope, [
+        // First, since it is the scope's lock: no push and no page sees the rows gone and the old watermark.
+        { sql: sql.raise, params: [scope, highest] },
+        ...sql.remove.map((one) => ({ sql: one, params: [scope, after, highest] })),
+      ])
+      count += positions.length
+    }
+    after = positions.length < batchMax ? end : (highest ?? end)
+  }
+  await store.batch(
+    scope,
+    sql.done.map((one) => ({ sql: one, params: [scope, to] })),
+  )
+  return count
+}
