@@ -1,5 +1,6 @@
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import { cors } from 'hono/cors'
+import { Hono } from 'hono/tiny'
 import { Problem } from './errors.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import type { Env } from './http/env.ts'
