@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Answer, request } from './server.ts'
 
@@ -45,6 +46,8 @@ export async function startDev(env: Record<string, string>, folder: string): Pro
       for (const pid of workerds(child.pid ?? 0)) process.kill(pid, 'SIGKILL')
       process.kill(-(child.pid ?? 0), 'SIGKILL')
       await exited
+      // What it would have removed itself.
+      await rm(`${root}.driftline/dev-${child.pid}.vars`)
     },
     async stop() {
       if (child.exitCode === null) child.kill('SIGINT')
