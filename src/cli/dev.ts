@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Environment, readConfig } from '../config.ts'
 import { devSecret } from '../dev-secret.ts'
@@ -20,8 +20,8 @@ const names = [
   'CORS_ORIGINS',
   'CLOCK_DRIFT_MS_MAX',
 ]
-/** Beside the development secret, out of git. A file, since the arguments of a process are seen by all. */
-const variables = '.driftline/dev.vars'
+/** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
+const variables = `.driftline/dev-${process.pid}.vars`
 
 /** `npm run dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
 await runCommand(async () => {
@@ -64,8 +64,17 @@ await runCommand(async () => {
     console.log(`driftline listens on ${url}`)
     if (secret !== undefined) void printToken(url, secret)
   })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
-  child.on('exit', (code) => process.exit(code ?? 0))
+  let stopping = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      stopping = true
+      child.kill(signal)
+    })
+  }
+  child.on('exit', (code) => {
+    rmSync(variables, { force: true })
+    process.exit(stopping ? 0 : (code ?? 1))
+  })
 })
 
 /** Objects bring themselves up to date; another database is brought here, as `npm start` does. */

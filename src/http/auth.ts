@@ -50,7 +50,7 @@ export function createAuthenticate({
   return async (authorization) => {
     const token = authorization === undefined ? undefined : /^Bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1]
     if (token === undefined)
-      throw unauthorized('Send the header Authorization: Bearer <token>.', authorization !== undefined)
+      throw unauthorized('Send the header Authorization: Bearer <token>.', Boolean(authorization))
     const claims = recent.find(token) ?? recent.keep(token, await verify(token, key, options))
     if (typeof claims.sub !== 'string' || claims.sub === '')
       throw unauthorized('The token needs the claim sub, text.', true)

@@ -2,10 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { idsOf, pushing, putNow as put, until } from '../support/pushing.ts'
 import { type ServerProcess, startServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/stores.ts'
-
-const put = (id: string) => ({ table: 'todos', op: 'put', id, at: Date.now() * 1000, row: { title: id } })
 
 describe('faults', () => {
   const cleanups: (() => unknown)[] = []
@@ -27,47 +26,11 @@ describe('faults', () => {
     cleanups.push(drop)
     return `file:${folder}/a.db`
   }
-  /** Pushes until told to stop; gives the ids that were acknowledged, and the statuses of the others. */
-  function pushing(servers: readonly ServerProcess[], writer: string) {
-    const acknowledged: string[] = []
-    const refused = new Set<number>()
-    let going = true
-    const done = (async () => {
-      for (let n = 0; going; n++) {
-        const ids = Array.from({ length: 20 }, (_, k) => `${writer}-${n}-${k}`)
-        const server = servers[n % servers.length] as ServerProcess
-        const answer = await server
-          .request('POST', '/v1/push', { body: { client: writer, changes: ids.map(put), return: 'lost' } })
-          .catch(() => undefined)
-        if (answer?.status === 200) acknowledged.push(...ids)
-        else if (answer) refused.add(answer.status)
-        if (!answer) await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-    })()
-    const stop = async () => {
-      going = false
-      await done
-      return { acknowledged, refused }
-    }
-    return { acknowledged, stop }
-  }
-  async function idsOf(server: ServerProcess): Promise<Set<string | undefined>> {
-    const answer = await server.request('GET', '/v1/pull', { headers: { Accept: 'application/x-ndjson' } })
-    return new Set(
-      answer.text
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line).id),
-    )
-  }
   const backendsOf = ({ pid }: Postgres) =>
     execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
       .trim()
       .split(/\s+/)
       .map(Number)
-  const until = async (done: () => boolean) => {
-    while (!done()) await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 
   it('P2 nothing acknowledged is lost when the server is killed in the middle of pushes, on a file', async () => {
     const url = await file()

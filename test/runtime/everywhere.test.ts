@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseCursor } from '../../src/sync/cursor.ts'
+import { type Runtime, runtimes } from '../support/runtimes.ts'
+import { type Answer, request } from '../support/server.ts'
+
+const at = (n: number) => 1_700_000_000_000_000 + n
+const put = (id: string, n: number, row: object) => ({ table: 'todos', op: 'put', id, at: at(n), row })
+const patch = (id: string, n: number, row: object) => ({ table: 'todos', op: 'patch', id, at: at(n), row })
+const del = (id: string, n: number) => ({ table: 'todos', op: 'delete', id, at: at(n) })
+
+const lines = { headers: { Accept: 'application/x-ndjson' } }
+const foreign = { sub: 'carol', scopes: [{ id: 'alice', access: 'read' as const }, 'team'] }
+const sync = (body: object, options: object = {}) => ['POST', '/v1/sync', { body, ...options }] as const
+const many = Array.from({ length: 120 }, (_, n) => put(`m${n}`, n, { title: `é${n}`, amount: n / 7, notes: null }))
+const odd = '\u0001\t"\\/\u2028😀</script>'
+
+/** Requests in their order. CURSOR stands for the last cursor that was handed out. */
+const requests: readonly (readonly [method: string, path: string, options?: object])[] = [
+  ['GET', '/health'],
+  ['GET', '/v1/pull'],
+  sync({
+    client: 'a',
+    cursor: null,
+    changes: [put('1', 0, { title: 'one' }), del('2', 0), put('3', 0, { title: odd })],
+  }),
+  sync({
+    client: 'a',
+    cursor: null,
+    changes: [put('1', 0, { title: 'one' }), del('2', 0), put('3', 0, { title: odd })],
+  }),
+  sync({
+    client: 'b',
+    cursor: 'CURSOR',
+    changes: [put('1', -5, { title: 'late' }), patch('1', 5, { done: true, amount: 0.1 })],
+  }),
+  sync({
+    client: 'b',
+    return: 'lost',
+    changes: [
+      put('4', 1, { title: 'four', amount: 1e-7 }),
+      patch('9', 1, { done: true }),
+      put('3', 0, { title: 'tie' }),
+    ],
+  }),
+  sync({
+    client: 'b',
+    changes: [
+      {},
+      { ...del('1', 9), op: 'x' },
+      put('5', 1, { titel: 'x' }),
+      put('5', 1, {}),
+      put('5', 1e15, { title: 'x' }),
+      { ...del('1', 9), scope: 'bob' },
+    ],
+  }),
+  sync({ client: 'b', atomic: true, changes: [put('6', 1, { title: 'six' }), patch('7', 1, { done: true })] }),
+  sync({
+    client: 'b',
+    atomic: true,
+    cursor: 'CURSOR',
+    changes: [put('6', 1, { title: 'six' }), patch('6', 2, { done: true }), del('1', 3)],
+  }),
+  sync({ client: 'c', changes: many, return: 'lost' }),
+  ['GET', '/v1/pull?limit=50'],
+  ['GET', '/v1/pull?limit=50&cursor=CURSOR'],
+  ['GET', '/v1/pull?limit=50&cursor=CURSOR'],
+  ['GET', '/v1/pull?limit=7', lines],
+  sync(
+    {
+      client: 'a',
+      cursor: null,
+      limit: 3,
+      changes: [
+        { ...put('t', 1, { title: 'team' }), scope: 'team' },
+        { ...put('t', 1, { title: 'x' }), scope: 'alice' },
+      ],
+    },
+    foreign,
+  ),
+  ['GET', '/v1/pull?limit=5000', foreign],
+  ['GET', '/v1/pull?cursor=CURSOR', { sub: 'carol' }],
+  sync({ client: 'a', cursor: 'nonsense' }),
+  sync({ client: 'a', more: 1 }),
+  ['POST', '/v1/sync', { body: '{"client":' }],
+  ['POST', '/v1/push', { body: '{}', headers: { 'Content-Type': 'text/plain' } }],
+  ['POST', '/v1/push', { body: `{"client":"a","changes":[${' '.repeat(4 * 1024 * 1024)}]}` }],
+  ['GET', '/v1/pull', { headers: { Authorization: '' } }],
+  ['GET', '/v1/pull', { headers: { Authorization: 'Bearer x.y.z' } }],
+  ['GET', '/v1/pull', { sub: 'x'.repeat(129) }],
+  ['DELETE', '/v1/sync'],
+  ['GET', '/nowhere'],
+]
+
+describe('everywhere it runs', () => {
+  const started = new Map<string, Runtime>()
+  const answers = new Map<string, string[]>()
+  beforeAll(async () => {
+    for (const [name, start] of Object.entries(runtimes)) started.set(name, await start())
+  })
+  afterAll(() => Promise.all([...started.values()].map((runtime) => runtime.close())))
+  const urlOf = (name: string) => started.get(name)?.url ?? ''
+
+  it.each(Object.keys(runtimes))('%s takes every kind of request', async (name) => {
+    let cursor = ''
+    const seen: string[] = []
+    for (const [method, path, options = {}] of requests) {
+      const filled = JSON.parse(JSON.stringify({ path, options }).replaceAll('CURSOR', cursor))
+      const answer = await request(urlOf(name), method, filled.path, filled.options)
+      expect(answer.status, `${method} ${path} ${answer.text}`).toBeLessThan(500)
+      if (typeof answer.json?.cursor === 'string') cursor = answer.json.cursor
+      seen.push(plain(answer))
+    }
+    answers.set(name, seen)
+  })
+
+  it('P7 and all gave the same statuses, verdicts and bytes', () => {
+    const [first = [], ...others] = [...answers.values()]
+    expect(others).toHaveLength(Object.keys(runtimes).length - 1)
+    expect(first.map((answer) => answer.slice(0, 3)).join(' ')).toBe(
+      '200 200 200 200 200 200 200 422 200 200 200 200 200 200 200 200 200 400 400 400 415 413 401 401 403 405 404',
+    )
+    for (const other of others) for (const [place, answer] of other.entries()) expect(answer).toBe(first[place])
+  })
+
+  it.each(Object.keys(runtimes))('P11 %s keeps users apart whose requests are interleaved', async (name) => {
+    const users = Array.from({ length: 6 }, (_, n) => `user-${n}`)
+    const rounds = Array.from({ length: 8 }, (_, n) => n)
+    await Promise.all(
+      rounds.flatMap((round) =>
+        users.map(async (sub) => {
+          const changes = [put(`${sub}-${round}`, round, { title: `canary of ${sub}` })]
+          const pushed = await request(urlOf(name), 'POST', '/v1/sync', {
+            sub,
+            body: { client: sub, cursor: null, changes },
+          })
+          expect([pushed.status, pushed.json?.verdicts?.[0]?.verdict], pushed.text).toEqual([200, 'applied'])
+          const named: string[] = pushed.text.match(/user-\d/g) ?? []
+          expect(named.filter((other) => other !== sub)).toEqual([])
+        }),
+      ),
+    )
+    for (const sub of users) {
+      const { json } = await request(urlOf(name), 'GET', '/v1/pull', { sub })
+      expect(json.changes.map(({ id }: { id: string }) => id).sort()).toEqual(rounds.map((round) => `${sub}-${round}`))
+    }
+  })
+})
+
+/** An answer without what is another in every run: the clock, ids of requests, and the incarnations in cursors. */
+function plain({ status, headers, text }: Answer): string {
+  const kept = ['content-type', 'www-authenticate', 'allow'].map((name) => headers.get(name))
+  const body = text
+    .replaceAll(/"now":\d+/g, '"now":0')
+    .replaceAll(/"request_id":"[^"]*"/g, '"request_id":""')
+    .replaceAll(/"cursor":"([^"]*)"/g, (_, cursor: string) => {
+      const entries = [...parseCursor(cursor)].map(([scope, { incarnation, ...rest }]) => [
+        scope,
+        incarnation !== null,
+        rest,
+      ])
+      return `"cursor":${JSON.stringify(entries)}`
+    })
+  return `${status} ${kept.join(' | ')}\n${body}`
+}

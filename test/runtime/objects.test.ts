@@ -1,0 +1,165 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createSync } from '../../src/create-sync.ts'
+import { createTables } from '../../src/migrations/ddl.ts'
+import { schema } from '../../src/schema.ts'
+import { defineSchema, text } from '../../src/sync/table.ts'
+import { type Objects, startObjects } from '../support/objects.ts'
+import { noon, patch, principal, put, sampleSync } from '../support/sample.ts'
+
+const first = { name: '0001_first', statements: createTables(schema, 'sqlite') }
+
+describe('a Durable Object', () => {
+  let objects: Objects
+  beforeAll(async () => {
+    objects = await startObjects([first])
+  })
+  afterAll(() => objects.close())
+  const count = async (scope: string, sql: string) =>
+    (await objects.store.batch(scope, [{ sql, params: [] }]))[0]?.[0]?.[0]
+
+  it('P11 holds the rows of one scope and of no other', async () => {
+    const sync = sampleSync(objects.store)
+    const who = principal('mine', { theirs: 'write' })
+    await sync.push(who, { client: 'a', changes: [put('a', 0, 'x'), { ...put('b', 0, 'x'), scope: 'theirs' }] })
+    for (const scope of ['mine', 'theirs']) {
+      expect(await count(scope, 'SELECT group_concat(scope) FROM todos')).toBe(scope)
+    }
+  })
+
+  it('P13 that is reset in the middle of a call is a transient fault, and answers the next', async () => {
+    const sync = sampleSync(objects.store)
+    const who = principal('reset')
+    await sync.push(who, { client: 'a', changes: [put('a', 0, 'x')] })
+    const cut = objects.store.batch('reset', [
+      { sql: "UPDATE todos SET title = 'half'", params: [] },
+      { sql: 'reset', params: [] },
+    ])
+    await expect(cut).rejects.toMatchObject({ name: 'StoreFault', kind: 'transient', code: 'OBJECT_LOST' })
+    expect((await sync.pull(who)).changes).toMatchObject([{ row: { title: 'x' } }])
+  })
+
+  it('faults are of the kinds that every store gives', async () => {
+    const kindOf = (...sqls: string[]) =>
+      objects.store
+        .batch(
+          'faults',
+          sqls.map((sql) => ({ sql, params: [] })),
+        )
+        .then(
+          () => 'none',
+          (fault) => `${fault.kind} ${fault.code}`,
+        )
+    const insert = "INSERT INTO driftline_scopes VALUES ('s', 'i', 1, 0, 0)"
+    expect(await kindOf(insert, insert)).toBe('refused SQLITE_CONSTRAINT')
+    expect(await kindOf("INSERT INTO driftline_scopes VALUES ('s', 'i', 'x', 0, 0)")).toBe('refused SQLITE_CONSTRAINT')
+    expect(await kindOf("INSERT INTO driftline_scopes VALUES ('s', 'i', 1, 0)")).toBe('broken SQLITE_ERROR')
+    expect(await kindOf('SELECT * FROM nothing')).toBe('broken SQLITE_ERROR')
+    expect(await kindOf(`SELECT '${'x'.repeat(100_000)}'`)).toBe('refused SQLITE_TOOBIG')
+    expect(await kindOf("SELECT json_extract('{}', 'driftline_probe' || 5)")).toBe('aborted SQLITE_ERROR')
+    expect(await count('faults', 'SELECT count(*) FROM driftline_scopes')).toBe(0)
+  })
+
+  it('takes a push of almost 4 MiB in parameters below 2 MB, and hands it out again', async () => {
+    const sync = sampleSync(objects.store)
+    const who = principal('large')
+    const title = (n: number) => `${n}${'é\u0001"'.repeat(92_000)}`
+    const changes = Array.from({ length: 5 }, (_, n) => put(`l${n}`, n, title(n)))
+    expect(new TextEncoder().encode(JSON.stringify(changes)).length).toBeGreaterThan(4_600_000)
+    const pushed = await sync.push(who, { client: 'a', changes })
+    expect(pushed.verdicts.map(({ verdict }) => verdict)).toEqual(Array(5).fill('applied'))
+    const { changes: pulled } = await sync.pull(who)
+    expect(pulled.map((change) => 'row' in change && 'title' in change.row && change.row.title)).toEqual(
+      changes.map((_, n) => title(n)),
+    )
+  })
+
+  it('P12 rejects the patch that would make a row too large for it, and no other change', async () => {
+    const sync = sampleSync(objects.store)
+    const who = principal('too large')
+    const large = 'y'.repeat(1_000_000)
+    const { verdicts } = await sync.push(who, {
+      client: 'a',
+      changes: [put('a', 0, 'x'), patch('a', 1, { title: large }), patch('a', 2, { notes: large }), put('b', 0, 'b')],
+    })
+    const codes = verdicts.map((verdict) => (verdict.verdict === 'rejected' ? verdict.error.code : verdict.verdict))
+    expect(codes).toEqual(['applied', 'applied', 'constraint', 'applied'])
+  })
+})
+
+describe('a deploy', () => {
+  let objects: Objects | undefined
+  afterEach(() => objects?.close())
+
+  it('P2 that adds a column finds the objects of the one before it, and brings each up to date when it wakes', async () => {
+    const narrow = defineSchema({ todos: { title: text() } })
+    const one = { name: '0001_first', statements: createTables(narrow, 'sqlite') }
+    objects = await startObjects([one])
+    const who = principal('alice')
+    const old = { table: 'todos', op: 'put', id: 'a', at: noon, row: { title: 'old' } } as const
+    await createSync({ schema: narrow, store: objects.store }).push(who, { client: 'a', changes: [old] })
+    const second = { name: '0002_color', statements: ["ALTER TABLE todos ADD COLUMN color TEXT DEFAULT 'red'"] }
+    await objects.deploy([one, second])
+    const wider = defineSchema({ todos: { title: text(), color: text({ default: 'red' }) } })
+    const sync = createSync({ schema: wider, store: objects.store, now: () => noon / 1000 })
+    const green = { table: 'todos', op: 'put', id: 'b', at: noon, row: { title: 'new', color: 'green' } } as const
+    await sync.push(who, { client: 'a', changes: [green] })
+    const { changes } = await sync.pull(who)
+    expect(changes.map((change) => 'row' in change && change.row)).toEqual([
+      { title: 'old', color: 'red' },
+      { title: 'new', color: 'green' },
+    ])
+    await objects.deploy([one])
+    const [names] = await objects.store.batch('alice', [
+      { sql: 'SELECT name FROM driftline_migrations ORDER BY name', params: [] },
+    ])
+    expect(names).toEqual([['0001_first'], ['0002_color']])
+  })
+
+  it('P13 with a migration that fails is a fault, keeps every row, and is mended by the next', async () => {
+    objects = await startObjects([first])
+    const who = principal('alice')
+    await sampleSync(objects.store).push(who, { client: 'a', changes: [put('a', 0, 'kept')] })
+    await objects.deploy([
+      first,
+      { name: '0002_bad', statements: ["UPDATE todos SET title = 'lost'", 'ALTER TABLE nothing ADD COLUMN x TEXT'] },
+    ])
+    await expect(sampleSync(objects.store).pull(who)).rejects.toMatchObject({ kind: 'broken', code: 'MIGRATION' })
+    expect(
+      objects.harness
+        .getLogs()
+        .map(({ message }) => message)
+        .join('\n'),
+    ).toMatch(/The migration 0002_bad failed.*nothing/)
+    await objects.deploy([first])
+    expect((await sampleSync(objects.store).pull(who)).changes).toMatchObject([{ row: { title: 'kept' } }])
+  })
+})
+
+it('P3 an object with more tables than one union takes hands out each row once, in order', async () => {
+  const names = Array.from({ length: 27 }, (_, n) => `t${n}`)
+  const many = defineSchema(Object.fromEntries(names.map((name) => [name, { title: text() }])))
+  const objects = await startObjects([{ name: '0001_many', statements: createTables(many, 'sqlite') }])
+  try {
+    const sync = createSync({ schema: many, store: objects.store, now: () => noon / 1000 })
+    const who = principal('alice')
+    const changes = Array.from({ length: 200 }, (_, n) => ({
+      table: `t${(n * 7) % 27}`,
+      op: 'put',
+      id: `${n}`,
+      at: noon,
+      row: { title: `${n}` },
+    }))
+    await sync.push(who, { client: 'a', changes: changes as never })
+    for (const limit of [3, 60, 1000]) {
+      const ids: string[] = []
+      for (let cursor: string | null = null, more = true; more; ) {
+        const page: Awaited<ReturnType<typeof sync.pull>> = await sync.pull(who, { cursor, limit })
+        ids.push(...page.changes.map(({ id }) => id))
+        ;({ cursor, more } = page)
+      }
+      expect(ids).toEqual(changes.map(({ id }) => id))
+    }
+  } finally {
+    await objects.close()
+  }
+})

@@ -1,0 +1,49 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { request } from '../support/server.ts'
+import { startWorker } from '../support/worker.ts'
+
+type Worker = Awaited<ReturnType<typeof startWorker>>
+
+describe('the worker', () => {
+  let worker: Worker | undefined
+  afterEach(() => worker?.close())
+  const ask = (method: string, path: string, options: object = {}) =>
+    request(worker?.url.origin ?? '', method, path, options)
+  const logs = () => (worker?.getLogs() ?? []).map(({ message }) => message).join('\n')
+
+  const refusals: [string, Record<string, string>, RegExp][] = [
+    ['no secret', { AUTH_SECRET: '' }, /Set the secret AUTH_SECRET .*wrangler secret put AUTH_SECRET/],
+    ['a short secret', { AUTH_SECRET: 'short-secret' }, /12 bytes and needs 32/],
+    ['a secret and a key set', { AUTH_JWKS_URL: 'https://x.example' }, /not both/],
+    ['a file', { DATABASE_URL: 'file:a.db' }, /DATABASE_URL must begin with libsql.*no files/],
+  ]
+  it.each(refusals)('answers 500 and says what to do where it was given %s', async (_, secrets, message) => {
+    worker = await startWorker(secrets)
+    for (const path of ['/v1/pull', '/health']) {
+      const answer = await ask('GET', path)
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([500, 'application/problem+json'])
+      expect(answer.json.detail).toMatch(message)
+      expect(answer.text).not.toContain('short-secret')
+    }
+    expect(logs()).toMatch(message)
+  })
+
+  it('P13 answers 503 with Retry-After while the database is away, and logs a code and no address', async () => {
+    worker = await startWorker({ DATABASE_URL: 'postgres://u:secret-password@127.0.0.1:1/x' })
+    const answer = await ask('POST', '/v1/push', { body: { client: 'a', changes: [] } })
+    expect(answer.status).toBe(200)
+    const away = await ask('GET', '/v1/pull')
+    expect([away.status, away.json.code, away.json.retryable]).toEqual([503, 'unavailable', true])
+    expect(Number(away.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(logs()).toMatch(/"route":"\/v1\/pull","fault":"transient"/)
+    expect(away.text + logs()).not.toMatch(/secret-password|127\.0\.0\.1:1\b|SELECT/)
+  })
+
+  it('P2 an object that was evicted has kept its rows', async () => {
+    worker = await startWorker()
+    const changes = [{ table: 'todos', op: 'put', id: '1', at: Date.now() * 1000, row: { title: 'kept' } }]
+    expect((await ask('POST', '/v1/push', { body: { client: 'a', changes } })).json.verdicts[0].verdict).toBe('applied')
+    await worker.getWorker().evictDurableObject('ScopeObject', { name: 'alice' })
+    expect((await ask('GET', '/v1/pull')).json.changes).toMatchObject([{ row: { title: 'kept' } }])
+  })
+})

@@ -1,0 +1,67 @@
+import { inject } from 'vitest'
+import { migrate } from '../../src/migrations/apply.ts'
+import { readMigrations } from '../../src/migrations/read.ts'
+import { openStore } from '../../src/node-store.ts'
+import { startHranaServer } from './hrana-server.ts'
+import { startNeonGateway } from './neon-gateway.ts'
+import { startServer, testSecret } from './server.ts'
+import { createDatabase, temporaryFolder } from './stores.ts'
+import { startTestWorker, startWorker } from './worker.ts'
+
+/** driftline somewhere, over a fresh database. */
+export interface Runtime {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Everywhere it runs, each with the stores that it has there. */
+export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
+  'Node with libSQL in a file': async () => {
+    const { folder, drop } = await temporaryFolder()
+    const server = await startServer({ DATABASE_URL: `file:${folder}/a.db` })
+    return { url: server.url, close: () => server.stop().then(drop) }
+  },
+  'Node with Postgres': async () => {
+    const server = await startServer({ DATABASE_URL: await createDatabase() })
+    return { url: server.url, close: () => server.stop().then(() => {}) }
+  },
+  'workerd with Durable Objects': async () => {
+    const worker = await startWorker()
+    return { url: worker.url.origin, close: () => worker.close() }
+  },
+  'workerd with libSQL over HTTP': async () => {
+    const { folder, drop } = await temporaryFolder()
+    const database = await startHranaServer(`${folder}/a.db`)
+    await migrateAt(database.url)
+    const worker = await startWorker({ DATABASE_URL: database.url })
+    return { url: worker.url.origin, close: () => worker.close().then(database.close).then(drop) }
+  },
+  'workerd with Neon': async () => {
+    const url = await createDatabase()
+    await migrateAt(url)
+    const gateway = await startNeonGateway(inject('postgresUrl'))
+    const atNeon = new URL(url)
+    atNeon.hostname = 'ep-test.neon.tech'
+    const vars = { AUTH_SECRET: testSecret, DATABASE_URL: atNeon.href, NEON_ENDPOINT: gateway.fetchEndpoint }
+    const worker = await startTestWorker('neon', vars)
+    return { url: worker.url.origin, close: () => worker.close().then(gateway.close) }
+  },
+  'workerd with Postgres behind Hyperdrive': async () => {
+    const url = await createDatabase()
+    await migrateAt(url)
+    // wrangler wants a password, and this Postgres asks for none.
+    const localConnectionString = url.replace('postgres@', 'postgres:any@')
+    const worker = await startTestWorker(
+      'hyperdrive',
+      { AUTH_SECRET: testSecret },
+      { hyperdrive: [{ binding: 'HYPERDRIVE', id: 'local', localConnectionString }] },
+    )
+    return { url: worker.url.origin, close: () => worker.close() }
+  },
+}
+
+async function migrateAt(url: string): Promise<void> {
+  const store = await openStore(url)
+  await migrate(store, await readMigrations(store.dialect.name))
+  await store.close()
+}

@@ -1,0 +1,11 @@
+import { neonConfig } from '@neondatabase/serverless'
+import worker from '../../src/worker.ts'
+import type { WorkerEnv } from '../../src/worker-store.ts'
+
+/** The worker itself, with Neon's endpoint on this machine. */
+export default {
+  fetch(request: Request, env: WorkerEnv & { readonly NEON_ENDPOINT: string }): Promise<Response> {
+    neonConfig.fetchEndpoint = () => env.NEON_ENDPOINT
+    return worker.fetch(request, env)
+  },
+}
