@@ -1,12 +1,14 @@
 import { createApp } from './app.ts'
 import { hasKey, readSettings } from './config.ts'
+import { sqliteObject } from './dialects/sqlite-object.ts'
 import { Problem } from './errors.ts'
 import { problemResponse } from './http/problem.ts'
 import { logError } from './log.ts'
+import { prune } from './prune.ts'
 import { schema } from './schema.ts'
 import { openWorkerStore, type WorkerEnv } from './worker-store.ts'
 
-export { ScopeObject } from './stores/scope-object.ts'
+export { ScopeObject } from './scope-object.ts'
 
 /** One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate. */
 let app: ReturnType<typeof createApp> | undefined
@@ -21,6 +23,23 @@ export default {
     }
     return app.fetch(request)
   },
+
+  async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
+    await pruneStore(env).catch((error: unknown) => {
+      logError({ requestId: '', route: 'prune', error })
+      throw error
+    })
+  },
+}
+
+/**
+ * The cron trigger: prunes the database. What a run does not get through, for want of subrequests or time, the next one
+ * goes on with. Durable Objects prune themselves.
+ */
+async function pruneStore(env: WorkerEnv): Promise<void> {
+  const { retentionMs } = readSettings(env)
+  const store = await openWorkerStore(env)
+  if (store.dialect !== sqliteObject) await prune(store, schema, { retentionMs })
 }
 
 async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {

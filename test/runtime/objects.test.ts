@@ -4,9 +4,30 @@ import { createTables } from '../../src/migrations/ddl.ts'
 import { schema } from '../../src/schema.ts'
 import { defineSchema, text } from '../../src/sync/table.ts'
 import { type Objects, startObjects } from '../support/objects.ts'
-import { noon, patch, principal, put, sampleSync } from '../support/sample.ts'
+import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
 
 const first = { name: '0001_first', statements: createTables(schema, 'sqlite') }
+
+it('P9 a Durable Object prunes by its alarm, and sets no other once there is nothing left', async () => {
+  const objects = await startObjects([first], { RETENTION: '0d' })
+  const sync = sampleSync(objects.store)
+  const who = principal('pruned')
+  const alarm = async (sql: 'alarm' | 'alarmed') =>
+    (await objects.store.batch(who.subject, [{ sql, params: [] }]))[0]?.[0]?.[0]
+  try {
+    await sync.push(who, { client: 'a', changes: [put('a', 0, 'x'), put('b', 0, 'x')] })
+    const { cursor } = await sync.pull(who)
+    expect(await alarm('alarmed')).toBeGreaterThan(Date.now())
+    await sync.push(who, { client: 'a', changes: [del('a', 1)] })
+    expect(await alarm('alarm')).toBeNull()
+    await expect(sync.pull(who, { cursor })).rejects.toMatchObject({ code: 'resync', members: { reason: 'pruned' } })
+    expect((await sync.pull(who)).changes.map(({ id }) => id)).toEqual(['b'])
+    const ids = { sql: 'SELECT id FROM todos', params: [] }
+    expect((await objects.store.batch(who.subject, [ids]))[0]).toEqual([['b']])
+  } finally {
+    await objects.close()
+  }
+})
 
 describe('a Durable Object', () => {
   let objects: Objects

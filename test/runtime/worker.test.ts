@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { request } from '../support/server.ts'
+import { openTestStore } from '../support/stores.ts'
 import { startWorker } from '../support/worker.ts'
 
 type Worker = Awaited<ReturnType<typeof startWorker>>
@@ -37,6 +38,20 @@ describe('the worker', () => {
     expect(Number(away.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(logs()).toMatch(/"route":"\/v1\/pull","fault":"transient"/)
     expect(away.text + logs()).not.toMatch(/secret-password|127\.0\.0\.1:1\b|SELECT/)
+  })
+
+  it('P9 prunes a database when the cron trigger fires', async () => {
+    const { store, url, close } = await openTestStore('postgres')
+    worker = await startWorker({ DATABASE_URL: url, RETENTION: '0d' })
+    const at = Date.now() * 1000
+    const push = (...changes: object[]) => ask('POST', '/v1/push', { body: { client: 'a', changes } })
+    await push({ table: 'todos', op: 'put', id: '1', at, row: { title: 'x' } })
+    const { cursor } = (await ask('GET', '/v1/pull')).json
+    await push({ table: 'todos', op: 'delete', id: '1', at: at + 1 })
+    expect((await worker.getWorker().scheduled({ cron: '17 3 * * *' })).outcome).toBe('ok')
+    expect((await ask('GET', `/v1/pull?cursor=${cursor}`)).json).toMatchObject({ status: 410, reason: 'pruned' })
+    expect((await store.batch('alice', [{ sql: 'SELECT id FROM todos', params: [] }]))[0]).toEqual([])
+    await close()
   })
 
   it('P2 an object that was evicted has kept its rows', async () => {

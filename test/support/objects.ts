@@ -21,8 +21,11 @@ const bindings = {
   migrations: [{ tag: 'v1', new_sqlite_classes: ['TestObject'] }],
 }
 
-export async function startObjects(migrations: readonly Migration[]): Promise<Objects> {
-  const harness = await startTestWorker('objects', { MIGRATIONS: JSON.stringify(migrations) }, bindings)
+export async function startObjects(
+  migrations: readonly Migration[],
+  vars: Record<string, string> = {},
+): Promise<Objects> {
+  const harness = await startTestWorker('objects', { MIGRATIONS: JSON.stringify(migrations), ...vars }, bindings)
   let calls = 0
   let namespace = await namespaceOf(harness)
   const counted: ScopeNamespace = {
@@ -39,7 +42,7 @@ export async function startObjects(migrations: readonly Migration[]): Promise<Ob
     roundTrips: () => calls,
     harness,
     async deploy(next) {
-      const config = testWorker('objects', { MIGRATIONS: JSON.stringify(next) }, bindings)
+      const config = testWorker('objects', { MIGRATIONS: JSON.stringify(next), ...vars }, bindings)
       await harness.update({ workers: [{ config }] })
       namespace = await namespaceOf(harness)
     },
