@@ -2,11 +2,11 @@ import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
+import { type Databases, findDatabases } from './databases.ts'
 import { devSecret } from './dev-secret.ts'
-import { migrate } from './migrations/apply.ts'
+import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
-import { openStore } from './node-store.ts'
 import { schema } from './schema.ts'
 import { StoreFault } from './stores/store.ts'
 import { signToken } from './token.ts'
@@ -17,10 +17,10 @@ const stopMsMax = 10_000
 async function start(): Promise<void> {
   const config = readConfig(process.env)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
-  const store = await openStore(config.databaseUrl, config.databaseAuthToken)
-  const applied = await migrate(store, await readMigrations(store.dialect.name))
-  const faults = await check(store, schema)
-  if (faults.length > 0) throw new TypeError(`The database does not fit src/schema.ts:\n${faults.join('\n')}`)
+  const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
+  const migrations = await readMigrations(databases.dialect)
+  const applied = databases.perScope ? [] : await prepareAll(databases, migrations)
+  const store = await databases.open(migrations)
 
   const app = createApp({
     schema,
@@ -53,6 +53,23 @@ async function start(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** Migrates and checks each database, and gives the names of what was applied anywhere. */
+async function prepareAll(databases: Databases, migrations: readonly Migration[]): Promise<string[]> {
+  const applied = new Set<string>()
+  for (const { name, open } of await databases.list()) {
+    const store = await open()
+    try {
+      for (const migration of await migrate(store, migrations)) applied.add(migration)
+      const faults = await check(store, schema)
+      if (faults.length > 0)
+        throw new TypeError(`The database ${name} does not fit src/schema.ts:\n${faults.join('\n')}`)
+    } finally {
+      await store.close()
+    }
+  }
+  return [...applied]
 }
 
 async function announce(

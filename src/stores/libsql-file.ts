@@ -6,17 +6,20 @@ import type { Statement } from '../dialects/dialect.ts'
 import { sqlite } from '../dialects/sqlite.ts'
 import { limits } from '../limits.ts'
 import { sqliteFault } from './faults.ts'
-import { type Cells, type Store, StoreFault } from './store.ts'
+import { type BatchOptions, type Cells, readsOnly, type Store, StoreFault } from './store.ts'
 
 /**
  * A local libSQL file, for Node: `file:data/app.db`. By the engine itself rather than through `@libsql/client`, which
  * prepares each statement anew and makes an object of each row. It runs in this thread, so the batches of a process
  * never meet; those of another process are waited for, without blocking, up to the deadline.
  */
-export async function libsqlFileStore(url: string): Promise<Store> {
+export async function libsqlFileStore(
+  url: string,
+  { batchMsMax = limits.databaseMsMax }: BatchOptions = {},
+): Promise<Store> {
   if (url.includes(':memory:'))
     throw new TypeError('Give a file: a database in memory is lost with its first busy moment')
-  const path = url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
+  const path = filePath(url)
   mkdirSync(dirname(path), { recursive: true })
   let connection: Connection | undefined
   let closed = false
@@ -39,7 +42,7 @@ export async function libsqlFileStore(url: string): Promise<Store> {
   const store: Store = {
     dialect: sqlite,
     async batch(_scope, statements) {
-      for (const until = Date.now() + limits.databaseMsMax; ; ) {
+      for (const until = Date.now() + batchMsMax; ; ) {
         if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
         try {
           return attempt(statements)
@@ -57,6 +60,11 @@ export async function libsqlFileStore(url: string): Promise<Store> {
   }
   await store.batch('', [{ sql: 'SELECT 1', params: [] }])
   return store
+}
+
+/** The path that a `file:` URL names, relative ones from where the process runs. */
+export function filePath(url: string): string {
+  return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
 }
 
 interface Connection {
@@ -100,7 +108,7 @@ function openConnection(path: string): Connection {
     run(statements) {
       const [only] = statements
       if (statements.length === 1 && only) return [execute(only)]
-      database.exec(statements.every(({ sql }) => sql.startsWith('SELECT')) ? 'BEGIN' : 'BEGIN IMMEDIATE')
+      database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')
       try {
         const results = statements.map(execute)
         database.exec('COMMIT')

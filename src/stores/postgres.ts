@@ -3,15 +3,19 @@ import type { Statement } from '../dialects/dialect.ts'
 import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { postgresFault } from './faults.ts'
-import { type Cells, type Store, StoreFault } from './store.ts'
+import { type BatchOptions, type Cells, type Store, StoreFault } from './store.ts'
 
-export interface PostgresOptions {
+export interface PostgresOptions extends BatchOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
   readonly connectionsMax?: number
 }
 
 /** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
-export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOptions = {}): Store {
+export function postgresStore(
+  url: string,
+  { connectionsMax = 16, batchMsMax = limits.databaseMsMax }: PostgresOptions = {},
+): Store {
+  const opening = openingOf(batchMsMax)
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,
@@ -27,7 +31,7 @@ export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOpti
     dialect: postgres,
     async batch(_scope, statements) {
       try {
-        return await runOnce(pool, statements)
+        return await runOnce(pool, statements, opening, batchMsMax)
       } catch (error) {
         throw postgresFault(error)
       }
@@ -36,7 +40,12 @@ export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOpti
   }
 }
 
-async function runOnce(pool: pg.Pool, statements: readonly Statement[]): Promise<Cells[][]> {
+async function runOnce(
+  pool: pg.Pool,
+  statements: readonly Statement[],
+  opening: readonly Statement[],
+  batchMsMax: number,
+): Promise<Cells[][]> {
   const client = await pool.connect()
   let broken: Error | undefined
   const transaction = statements.length > 1
@@ -45,6 +54,7 @@ async function runOnce(pool: pg.Pool, statements: readonly Statement[]): Promise
       new Promise<Cells[][]>((resolve, reject) => {
         client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))
       }).then((results) => (transaction ? results.slice(opening.length, -1) : results)),
+      batchMsMax,
     )
   } catch (error) {
     broken = await rollBack(client, error, transaction)
@@ -59,10 +69,12 @@ async function runOnce(pool: pg.Pool, statements: readonly Statement[]): Promise
  * COMMITTED waits and reads. The server gives up a little before the client does, so that what was answered with a 503
  * is not applied later.
  */
-const opening: readonly Statement[] = [
-  { sql: 'BEGIN ISOLATION LEVEL READ COMMITTED', params: [] },
-  { sql: `SET LOCAL statement_timeout = ${limits.databaseMsMax * 0.9}`, params: [] },
-]
+function openingOf(batchMsMax: number): readonly Statement[] {
+  const lines = ['BEGIN ISOLATION LEVEL READ COMMITTED', `SET LOCAL statement_timeout = ${batchMsMax * 0.9}`]
+  // Everybody who wants the table queues up behind an ALTER TABLE that waits.
+  if (batchMsMax > limits.databaseMsMax) lines.push(`SET LOCAL lock_timeout = ${limits.databaseMsMax * 0.9}`)
+  return lines.map((sql) => ({ sql, params: [] }))
+}
 const commit: Statement = { sql: 'COMMIT', params: [] }
 
 /** Leaves the connection clean for the next batch, or says why it must be thrown away. */
@@ -71,19 +83,19 @@ async function rollBack(client: pg.PoolClient, error: unknown, transaction: bool
   if (!isAnswer) return error instanceof Error ? error : new Error('broken connection')
   if (!transaction) return undefined
   try {
-    await withDeadline(client.query('ROLLBACK'))
+    await withDeadline(client.query('ROLLBACK'), limits.databaseMsMax)
     return undefined
   } catch (fault) {
     return fault instanceof Error ? fault : new Error('broken connection')
   }
 }
 
-async function withDeadline<Result>(work: Promise<Result>): Promise<Result> {
+async function withDeadline<Result>(work: Promise<Result>, msMax: number): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => reject(new StoreFault('transient', { message: 'the database did not answer in time' })),
-      limits.databaseMsMax,
+      msMax,
     )
   })
   try {

@@ -23,7 +23,8 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
     afterAll(() => opened.close())
     let scopes = 0
     const someone = () => principal(`user${++scopes}`)
-    const exec = (sql: string) => opened.store.batch('', [{ sql, params: [] }])
+    /** In the database of that scope: a store may have one for each. */
+    const exec = (scope: string, sql: string) => opened.store.batch(scope, [{ sql, params: [] }])
 
     it('takes one round trip for a sync with every kind of change, for a push and for a pull', async () => {
       const sync = sampleSync(opened.store)
@@ -127,7 +128,10 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
         { verdict: 'rejected', error: { code: 'row_missing' } },
       ])
       expect(late.verdicts[0]).not.toHaveProperty('current.row')
-      const [rows] = await exec(`SELECT title, done, priority FROM todos WHERE scope = '${who.subject}' AND id = 'a'`)
+      const [rows] = await exec(
+        who.subject,
+        `SELECT title, done, priority FROM todos WHERE scope = '${who.subject}' AND id = 'a'`,
+      )
       expect(rows).toEqual([[null, null, null]])
       const revived = await sync.push(who, { client: 'a', changes: [put('a', 6, 'back')] })
       expect(revived.verdicts).toMatchObject([
@@ -199,7 +203,7 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       })
       const begun = await sync.pull(who, { limit: 1 })
       await sync.push(who, { client: 'b', changes: [del('b', 1)] })
-      await exec(`UPDATE driftline_scopes SET watermark = 3 WHERE scope = '${who.subject}'`)
+      await exec(who.subject, `UPDATE driftline_scopes SET watermark = 3 WHERE scope = '${who.subject}'`)
       for (const old of [cursor, begun.cursor]) {
         const expected = { code: 'resync', members: { reason: 'pruned', scopes: [who.subject] } }
         await expect(sync.pull(who, { cursor: old ?? null })).rejects.toMatchObject(expected)
@@ -229,7 +233,7 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       const who = principal(`two${++scopes}`, { [`other${scopes}`]: 'write' })
       const both = [put('a', 0, 'x'), { ...put('a', 0, 'x'), scope: `other${scopes}` }]
       const { cursor = null } = await sync.sync(who, { client: 'a', cursor: null, changes: both })
-      await exec(`UPDATE driftline_scopes SET incarnation = 'new' WHERE scope = 'other${scopes}'`)
+      await exec(`other${scopes}`, `UPDATE driftline_scopes SET incarnation = 'new' WHERE scope = 'other${scopes}'`)
       const expected = { code: 'resync', members: { reason: 'restored', scopes: [`other${scopes}`] } }
       await expect(
         sync.push(who, {
@@ -251,13 +255,13 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
         changes: [put('a', 0, 'x'), put('b', 0, 'x')],
       })
       const expected = { code: 'resync', members: { reason: 'restored', scopes: [who.subject] } }
-      await exec(`UPDATE driftline_scopes SET position = 1 WHERE scope = '${who.subject}'`)
+      await exec(who.subject, `UPDATE driftline_scopes SET position = 1 WHERE scope = '${who.subject}'`)
       await expect(sync.pull(who, { cursor })).rejects.toMatchObject(expected)
       await expect(sync.push(who, { client: 'a', cursor, changes: [put('c', 0, 'x')] })).rejects.toMatchObject(expected)
-      await exec(`DELETE FROM driftline_scopes WHERE scope = '${who.subject}'`)
+      await exec(who.subject, `DELETE FROM driftline_scopes WHERE scope = '${who.subject}'`)
       await expect(sync.pull(who, { cursor })).rejects.toMatchObject(expected)
       await expect(sync.push(who, { client: 'a', cursor, changes: [put('c', 0, 'x')] })).rejects.toMatchObject(expected)
-      const [heads] = await exec(`SELECT scope FROM driftline_scopes WHERE scope = '${who.subject}'`)
+      const [heads] = await exec(who.subject, `SELECT scope FROM driftline_scopes WHERE scope = '${who.subject}'`)
       expect(heads).toEqual([])
     })
 
@@ -325,7 +329,7 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
     it('P12 changes that the database refuses are rejected alone, whatever stands around them', async () => {
       const sync = sampleSync(opened.store)
       const who = someone()
-      await exec(`CREATE UNIQUE INDEX one_name ON lists (scope, name) WHERE scope = '${who.subject}'`)
+      await exec(who.subject, `CREATE UNIQUE INDEX one_name ON lists (scope, name) WHERE scope = '${who.subject}'`)
       const list = (id: string, name: string, at = 0) =>
         ({ table: 'lists', op: 'put', id, at: noon + at, row: { name } }) as const
       const changes = Array.from({ length: 40 }, (_, n) =>
@@ -348,7 +352,7 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
         members: { index: 1, error: { code: 'constraint' } },
       })
       expect((await sync.pull(who)).changes).toHaveLength(39)
-      await exec('DROP INDEX one_name')
+      await exec(who.subject, 'DROP INDEX one_name')
     })
 
     it('ends a page early when its rows are large, one row at least, and hands out all of them', async () => {
