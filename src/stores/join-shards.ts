@@ -33,11 +33,13 @@ export async function joinShards(
 ): Promise<ReadonlyMap<string, Store> | undefined> {
   const [first] = shards
   if (!first) throw new TypeError('DATABASE_URL names no database')
-  const found = await Promise.all(shards.map(({ store }) => readIdentity(store)))
+  // In the reverse order of writing: another process that joins them meanwhile must not look like a wrong list.
+  const known = await readShards(first.store)
+  const others = await Promise.all(shards.slice(1).map(({ store }) => readIdentity(store)))
+  const found = [await readIdentity(first.store), ...others]
   if (shards.length === 1 && !found[0]) return undefined
   checkFirst(shards, found)
   checkOthers(shards, found)
-  const known = await readShards(first.store)
   const missing = [...known].filter(([id]) => !found.some((one) => one?.shard === id)).map(([, name]) => name)
   if (missing.length > 0)
     throw new TypeError(`DATABASE_URL lacks ${missing.join(' and ')}, where scopes have their home: name it again`)

@@ -35,28 +35,37 @@ export function perScopeStore({
   /** Least recently used first. */
   const opened = new Map<string, Opened>()
   const waiting: (() => void)[] = []
+  /** Databases that are open, or still being closed. */
+  let held = 0
   let closed = false
 
   async function take(scope: string, name: string): Promise<Opened> {
-    while (!opened.has(scope) && opened.size >= openMax && !closeIdle()) {
-      await new Promise<void>((resolve) => waiting.push(resolve))
+    while (!opened.has(scope) && held >= openMax && !closed) {
+      await (closeIdle() ?? new Promise<void>((resolve) => waiting.push(resolve)))
     }
     if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
-    const entry = opened.get(scope) ?? { store: open(name), batches: 0 }
+    let entry = opened.get(scope)
+    if (!entry) {
+      entry = { store: open(name), batches: 0 }
+      held++
+    }
     entry.batches++
     opened.delete(scope)
     opened.set(scope, entry)
     return entry
   }
 
-  function closeIdle(): boolean {
-    for (const [scope, { store, batches }] of opened) {
-      if (batches > 0) continue
-      opened.delete(scope)
-      void closeQuietly(store)
-      return true
-    }
-    return false
+  function closeIdle(): Promise<void> | undefined {
+    for (const [scope, entry] of opened) if (entry.batches === 0) return drop(scope, entry)
+    return undefined
+  }
+
+  async function drop(scope: string, entry: Opened): Promise<void> {
+    if (opened.get(scope) !== entry) return
+    opened.delete(scope)
+    await entry.store.then((store) => store.close()).catch(() => {})
+    held--
+    waiting.shift()?.()
   }
 
   return {
@@ -66,8 +75,8 @@ export function perScopeStore({
       if (!opened.has(scope) && readsOnly(statements) && !exists(name)) return statements.map(() => [])
       const entry = await take(scope, name)
       try {
-        const store = await entry.store.catch((error: unknown) => {
-          if (opened.get(scope) === entry) opened.delete(scope)
+        const store = await entry.store.catch(async (error: unknown) => {
+          await drop(scope, entry)
           throw openFault(error)
         })
         return await store.batch(scope, statements)
@@ -79,8 +88,7 @@ export function perScopeStore({
     async close() {
       closed = true
       for (const wake of waiting.splice(0)) wake()
-      await Promise.all([...opened.values()].map(({ store }) => closeQuietly(store)))
-      opened.clear()
+      await Promise.all([...opened].map(([scope, entry]) => drop(scope, entry)))
     },
   }
 }
@@ -89,16 +97,13 @@ export function perScopeStore({
 function openFault(error: unknown): StoreFault {
   const { message, cause } = error instanceof Error ? error : new Error(String(error))
   const fault = [error, cause].find((one) => one instanceof StoreFault)
-  const passing = fault === undefined || fault.kind === 'transient' || fault.kind === 'conflict'
-  return new StoreFault(passing ? 'transient' : 'broken', { message, code: fault?.code ?? codeOf(error), cause: error })
+  const code = fault ? fault.code : codeOf(error)
+  const passing = fault ? fault.kind === 'transient' || fault.kind === 'conflict' : code !== undefined
+  return new StoreFault(passing ? 'transient' : 'broken', { message, code, cause: error })
 }
 
-/** Such as EACCES or ENOSPC, of the file system. */
+/** Such as EACCES or ENOSPC, of the file system. A mistake of ours has none. */
 function codeOf(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown }
   return typeof code === 'string' ? code : undefined
-}
-
-async function closeQuietly(store: Promise<Store>): Promise<void> {
-  await store.then((one) => one.close()).catch(() => {})
 }
