@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
 import { type Database, type Databases, findDatabases } from '../databases.ts'
 import { readDatabaseUrl } from '../node-store.ts'
 import { schema } from '../schema.ts'
@@ -65,6 +66,8 @@ export async function eachDatabase(list: readonly Database[], jobs: number, work
         const outcome = await runOne(database, work)
         outcomes.push(outcome)
         progress.step(outcome)
+        // A file answers without leaving this thread: only here is Ctrl-C heard and the bar drawn.
+        await setImmediate()
         if (stopped) return
       }
     }),

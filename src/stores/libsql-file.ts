@@ -6,6 +6,7 @@ import type { Statement } from '../dialects/dialect.ts'
 import { sqlite } from '../dialects/sqlite.ts'
 import { limits } from '../limits.ts'
 import { sqliteFault } from './faults.ts'
+import { releaseClosed } from './garbage.ts'
 import { type BatchOptions, type Cells, readsOnly, type Store, StoreFault } from './store.ts'
 
 /**
@@ -31,7 +32,8 @@ export async function libsqlFileStore(
     } catch (error) {
       const fault = sqliteFault(error)
       // A connection that has met SQLITE_BUSY or a sick disk may acknowledge later writes and lose them: never again.
-      if (fault.kind !== 'aborted' && fault.kind !== 'refused') {
+      // SQLITE_ERROR is only a wrong statement, such as of a table that is not there yet.
+      if (fault.kind !== 'aborted' && fault.kind !== 'refused' && fault.code !== 'SQLITE_ERROR') {
         connection.close()
         connection = undefined
       }
@@ -122,7 +124,9 @@ function openConnection(path: string): Connection {
     },
     close() {
       prepared.clear()
-      if (database.open) database.close()
+      if (!database.open) return
+      database.close()
+      releaseClosed()
     },
   }
 }
