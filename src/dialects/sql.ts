@@ -65,7 +65,7 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
 SELECT ${scope}, j.i$, j.a$, ${client}, j.d$, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
 FROM ${dialect.decodeRows(rowFields, rows)} CROSS JOIN ${base} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
-RETURNING ${resultLine(dialect, table, basePosition(scope, n), returned)}`
+RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? basePosition(scope, n) : undefined, returned)}`
   return {
     table,
     rowFields,
@@ -78,7 +78,7 @@ ${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN (t.updated_a
 updated_at = j.a$, updated_by = ${client}, position = b.base$ + j.o$
 FROM ${dialect.decodeRows(patchFields, rows)} CROSS JOIN ${base}
 WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client})
-RETURNING ${resultLine(dialect, table, basePosition(scope, n), 'all')}`,
+RETURNING ${resultLine(dialect, table, undefined, 'all')}`,
     losers: `SELECT ${resultLine(dialect, table, basePosition(scope, rows), 'all')} FROM ${target} AS t
 WHERE scope = ${scope} AND ${dialect.amongIds(client)} AND +position <= ${basePosition(scope, rows)}`,
     states: `SELECT ${resultLine(dialect, table, 'position', 'none')} FROM ${target} AS t WHERE scope = ${scope} AND ${dialect.amongIds(client)}`,
@@ -97,10 +97,12 @@ const stampKey = (key: string) => key.replace('c', 's')
 /**
  * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two halves; 1 for a
  * tombstone; the id; and the row, of which a brief line leaves out what the client holds already, having written it.
+ * Without a base every row was written here: no subquery then, which Citus does not take in the RETURNING of an INSERT.
  */
-function resultLine(dialect: Dialect, table: Table, base: string, rows: 'all' | 'brief' | 'none'): string {
-  const won = `position > ${base}`
-  const sign = `CASE WHEN ${won} THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END`
+function resultLine(dialect: Dialect, table: Table, base: string | undefined, rows: 'all' | 'brief' | 'none'): string {
+  const won = base === undefined ? 'true' : `position > ${base}`
+  const written = `CASE WHEN created_position = position THEN 'i' ELSE 'u' END`
+  const sign = base === undefined ? written : `CASE WHEN ${won} THEN ${written} ELSE '-' END`
   // Of winners alone nothing is asked but which they are: NULL is the cheapest cell.
   const stamp =
     rows === 'brief' && !dialect.returnsLosers

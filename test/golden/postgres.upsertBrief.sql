@@ -3,4 +3,4 @@ SELECT $1, j.i$, j.a$, $2, j.d$, b.base$ + j.o$, b.base$ + j.o$, j.c0$, j.c1$, j
 FROM json_to_recordset($3::json) AS j(i$ text, o$ bigint, a$ bigint, d$ boolean, c0$ text, c1$ bigint, c2$ double precision, c3$ boolean, c4$ json, c5$ timestamptz, c6$ uuid, c7$ bytea) CROSS JOIN (SELECT position - $4 AS base$ FROM driftline_scopes WHERE scope = $1) AS b WHERE true
 ON CONFLICT (scope, id) DO UPDATE SET updated_at = excluded.updated_at, updated_by = excluded.updated_by, deleted = excluded.deleted, position = excluded.position, "title" = excluded."title", "count" = excluded."count", "price" = excluded."price", "done" = excluded."done", "extra" = excluded."extra", "due" = excluded."due", "ref" = excluded."ref", "icon" = excluded."icon"
 WHERE (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)
-RETURNING CASE WHEN position > (SELECT position - $4 FROM driftline_scopes WHERE scope = $1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, NULL, NULL, NULL, id
+RETURNING CASE WHEN created_position = position THEN 'i' ELSE 'u' END, NULL, NULL, NULL, id

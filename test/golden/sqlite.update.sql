@@ -10,7 +10,7 @@ UPDATE "notes" AS t SET
 updated_at = j.a$, updated_by = ?2, position = b.base$ + j.o$
 FROM (SELECT value ->> '$[0]' AS i$, value ->> '$[1]' AS o$, value ->> '$[2]' AS a$, value ->> '$[3]' AS c0$, value ->> '$[4]' AS s0$, value ->> '$[5]' AS c1$, value ->> '$[6]' AS s1$, CAST(value ->> '$[7]' AS REAL) AS c2$, value ->> '$[8]' AS s2$, value ->> '$[9]' AS c3$, value ->> '$[10]' AS s3$, value ->> '$[11]' AS c4$, value ->> '$[12]' AS s4$, value ->> '$[13]' AS c5$, value ->> '$[14]' AS s5$, value ->> '$[15]' AS c6$, value ->> '$[16]' AS s6$, unhex(value ->> '$[17]') AS c7$, value ->> '$[18]' AS s7$ FROM json_each(?3) LIMIT -1) AS j CROSS JOIN (SELECT position - ?4 AS base$ FROM driftline_scopes WHERE scope = ?1) AS b
 WHERE t.scope = ?1 AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ?2)
-RETURNING concat(CASE WHEN position > (SELECT position - ?4 FROM driftline_scopes WHERE scope = ?1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
+RETURNING concat(CASE WHEN created_position = position THEN 'i' ELSE 'u' END, '
 ', updated_at, '
 ', updated_by, '
 ', CASE WHEN deleted THEN 1 ELSE 0 END, '
