@@ -34,7 +34,7 @@ export async function libsqlFileStore(
       // A connection that has met SQLITE_BUSY or a sick disk may acknowledge later writes and lose them: never again.
       // SQLITE_ERROR is only a wrong statement, such as of a table that is not there yet.
       if (fault.kind !== 'aborted' && fault.kind !== 'refused' && fault.code !== 'SQLITE_ERROR') {
-        connection.close()
+        void connection.close()
         connection = undefined
       }
       throw fault
@@ -57,7 +57,7 @@ export async function libsqlFileStore(
     },
     async close() {
       closed = true
-      connection?.close()
+      await connection?.close()
     },
   }
   await store.batch('', [{ sql: 'SELECT 1', params: [] }])
@@ -71,7 +71,7 @@ export function filePath(url: string): string {
 
 interface Connection {
   run(statements: readonly Statement[]): Cells[][]
-  close(): void
+  close(): Promise<void>
 }
 
 /** How long the engine waits for another process within one call: it blocks this thread, so briefly. */
@@ -122,11 +122,11 @@ function openConnection(path: string): Connection {
         throw error
       }
     },
-    close() {
+    async close() {
       prepared.clear()
       if (!database.open) return
       database.close()
-      releaseClosed()
+      await releaseClosed()
     },
   }
 }

@@ -29,7 +29,7 @@ export interface Identity {
 
 /** Who a database is among the shards; nobody where it never was one. */
 export async function readIdentity(store: Store): Promise<Identity | undefined> {
-  const rows = await readTable(store, 'SELECT shard, directory FROM driftline_shard')
+  const rows = await readTable(store, 'driftline_shard', 'shard, directory')
   const [row] = rows
   return row && { shard: String(row[0]), directory: String(row[1]) }
 }
@@ -45,7 +45,7 @@ export async function giveIdentity(store: Store, shard: string, directory: strin
 
 /** The shards that the directory knows, by their identity, with the names that they had. */
 export async function readShards(directory: Store): Promise<ReadonlyMap<string, string>> {
-  const rows = await readTable(directory, 'SELECT shard, name FROM driftline_shards')
+  const rows = await readTable(directory, 'driftline_shards', 'shard, name')
   return new Map(rows.map(([shard, name]) => [String(shard), String(name)]))
 }
 
@@ -103,12 +103,9 @@ export async function adoptScopes(directory: Store, shard: string, store: Store)
 /** Held to the end of the batch: of two processes that create a table at once Postgres fails one, in spite of IF NOT EXISTS. */
 const alone: Statement = { sql: 'SELECT pg_advisory_xact_lock(7310579622)', params: [] }
 
-/** No rows where the table is not there yet. */
-async function readTable(store: Store, sql: string): Promise<readonly Cells[]> {
-  try {
-    return (await store.batch('', [{ sql, params: [] }]))[0] ?? []
-  } catch (fault) {
-    if (fault instanceof StoreFault && fault.code === '42P01') return []
-    throw fault
-  }
+/** No rows where the table is not there yet; asked first, since an error at every start would fill the database's log. */
+async function readTable(store: Store, table: string, columns: string): Promise<readonly Cells[]> {
+  const [found = []] = await store.batch('', [{ sql: 'SELECT to_regclass($1)::text', params: [table] }])
+  if (found[0]?.[0] === null) return []
+  return (await store.batch('', [{ sql: `SELECT ${columns} FROM ${table}`, params: [] }]))[0] ?? []
 }
