@@ -29,6 +29,12 @@ export const limits = Object.freeze({
   clockDriftMsMax: 5 * 60_000,
   /** How long one round trip to the database may take before it is given up with a 503. */
   databaseMsMax: 10_000,
+  /** The same for one migration, which may rewrite a large table. */
+  migrationMsMax: 60 * 60_000,
+  /** Databases that are held open where each scope has its own. */
+  databasesOpenMax: 200,
+  /** Scopes whose shard is remembered; others are looked up again. */
+  homesMax: 100_000,
   /** Scopes that are read side by side for one request. */
   scopesAtOnceMax: 6,
   /** Tables of a schema, and columns of a table. */

@@ -1,40 +1,63 @@
 import { limits } from './limits.ts'
-import type { Store } from './stores/store.ts'
+import { checkScopeUrl, isScopeUrl } from './stores/scope-url.ts'
+import type { BatchOptions, Store } from './stores/store.ts'
 
 /** Where the data is, unless a setting says otherwise. */
 const defaultUrl = 'file:.driftline/dev.db'
 
 /** `DATABASE_URL`, or the embedded default. Throws a `TypeError` that says what to write. */
 export function readDatabaseUrl(env: Readonly<Record<string, string | undefined>>): string {
-  const url = env.DATABASE_URL || defaultUrl
-  if (!/^(file:|libsql:\/\/|https?:\/\/|postgres(ql)?:\/\/)/.test(url)) {
+  const url = env.DATABASE_URL?.trim() || defaultUrl
+  const shards = splitShards(url)
+  const pattern = shards.length > 1 ? /^postgres(ql)?:\/\// : /^(file:|libsql:\/\/|https?:\/\/|postgres(ql)?:\/\/)/
+  if (!shards.every((shard) => pattern.test(shard))) {
     throw new TypeError(
-      'DATABASE_URL must begin with file:, libsql://, https:// or postgres://, for example file:data/app.db',
+      shards.length > 1
+        ? 'DATABASE_URL may name several databases, with spaces between them, where each begins with postgres://'
+        : 'DATABASE_URL must begin with file:, libsql://, https:// or postgres://, for example file:data/app.db',
     )
+  }
+  if (isScopeUrl(url)) {
+    if (isPostgres(url)) throw new TypeError('{scope} is for file: and libsql://; name several postgres:// instead')
+    checkScopeUrl(url)
   }
   return url
 }
 
+export const isPostgres = (url: string) => /^postgres(ql)?:/.test(url)
+
+/** The URLs of the shards. A path may hold spaces, a Postgres URL none. */
+export function splitShards(url: string): readonly string[] {
+  return isPostgres(url) ? url.split(/\s+/) : [url]
+}
+
+export interface OpenOptions extends BatchOptions {
+  readonly authToken?: string | undefined
+}
+
 /**
- * The store of a URL, in Node: `file:` an embedded libSQL file, `libsql://` or `https://` libSQL over HTTP,
+ * The store of one database, in Node: `file:` an embedded libSQL file, `libsql://` or `https://` libSQL over HTTP,
  * `postgres://` Neon over HTTP where the host is Neon's, else TCP. Loads only the driver that it needs.
  */
-export async function openStore(url: string, authToken?: string): Promise<Store> {
+export async function openStore(
+  url: string,
+  { authToken, batchMsMax = limits.databaseMsMax }: OpenOptions = {},
+): Promise<Store> {
   if (url.startsWith('file:')) {
     const { libsqlFileStore } = await import('./stores/libsql-file.ts')
-    return libsqlFileStore(url)
+    return libsqlFileStore(url, { batchMsMax })
   }
-  if (!url.startsWith('postgres')) {
+  if (!isPostgres(url)) {
     const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([
       import('@libsql/client/http'),
       import('./stores/libsql.ts'),
     ])
-    return libsqlStore(createClient({ url, ...(authToken && { authToken }), fetch: fetchWithin(limits.databaseMsMax) }))
+    return libsqlStore(createClient({ url, ...(authToken && { authToken }), fetch: fetchWithin(batchMsMax) }))
   }
   if (/\.neon\.tech$/.test(new URL(url).hostname)) {
     const { neonStore } = await import('./stores/neon.ts')
-    return neonStore(url)
+    return neonStore(url, { batchMsMax })
   }
   const { postgresStore } = await import('./stores/postgres.ts')
-  return postgresStore(url)
+  return postgresStore(url, { batchMsMax })
 }

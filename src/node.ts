@@ -2,16 +2,17 @@ import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
+import { type Databases, findDatabases } from './databases.ts'
 import { devSecret } from './dev-secret.ts'
 import { printToken } from './dev-token.ts'
 import { logError } from './log.ts'
-import { migrate } from './migrations/apply.ts'
+import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
-import { openStore } from './node-store.ts'
 import { prune } from './prune.ts'
 import { startPruning } from './prune-timer.ts'
 import { schema } from './schema.ts'
+import type { Store } from './stores/store.ts'
 
 /** How long a stopping server waits for the requests that it has begun. */
 const stopMsMax = 10_000
@@ -19,10 +20,10 @@ const stopMsMax = 10_000
 async function start(): Promise<void> {
   const config = readConfig(process.env)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
-  const store = await openStore(config.databaseUrl, config.databaseAuthToken)
-  const applied = await migrate(store, await readMigrations(store.dialect.name))
-  const faults = await check(store, schema)
-  if (faults.length > 0) throw new TypeError(`The database does not fit src/schema.ts:\n${faults.join('\n')}`)
+  const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
+  const migrations = await readMigrations(databases.dialect)
+  const applied = databases.perScope ? [] : await prepareAll(databases, migrations)
+  const store = await databases.open(migrations)
 
   const app = createApp({
     schema,
@@ -44,7 +45,7 @@ async function start(): Promise<void> {
   })
 
   const stopPruning = startPruning(
-    (signal) => prune(store, schema, { retentionMs: config.retentionMs, signal }),
+    (signal) => pruneAll(databases, store, config.retentionMs, signal),
     (error) => logError({ requestId: '', route: 'prune', error }),
   )
 
@@ -61,6 +62,37 @@ async function start(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** Prunes by the server's own store where there is one database, so that the two never wait for each other. */
+async function pruneAll(databases: Databases, store: Store, retentionMs: number, signal: AbortSignal): Promise<void> {
+  const list = await databases.list()
+  if (!databases.perScope && list.length === 1) {
+    await prune(store, schema, { retentionMs, signal })
+    return
+  }
+  for (const { open } of list) {
+    if (signal.aborted) return
+    const one = await open()
+    await prune(one, schema, { retentionMs, signal }).finally(() => one.close())
+  }
+}
+
+/** Migrates and checks each database, and gives the names of what was applied anywhere. */
+async function prepareAll(databases: Databases, migrations: readonly Migration[]): Promise<string[]> {
+  const applied = new Set<string>()
+  for (const { name, open } of await databases.list()) {
+    const store = await open()
+    try {
+      for (const migration of await migrate(store, migrations)) applied.add(migration)
+      const faults = await check(store, schema)
+      if (faults.length > 0)
+        throw new TypeError(`The database ${name} does not fit src/schema.ts:\n${faults.join('\n')}`)
+    } finally {
+      await store.close()
+    }
+  }
+  return [...applied]
 }
 
 async function announce(

@@ -19,6 +19,7 @@ const names = [
   'AUTH_AUDIENCE',
   'CORS_ORIGINS',
   'CLOCK_DRIFT_MS_MAX',
+  'RETENTION',
 ]
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`
@@ -40,6 +41,8 @@ await runCommand(async () => {
     '--env-file',
     variables,
     '--show-interactive-dev-session=false',
+    // Silences the remark that cron triggers do not fire here: GET /__scheduled fires one.
+    '--test-scheduled',
   ]
   const child = spawn(process.execPath, [wrangler, 'dev', ...options, ...process.argv.slice(2)], {
     // Nothing that leaves this machine, no login, no file of logs.
@@ -80,7 +83,7 @@ await runCommand(async () => {
 /** Objects bring themselves up to date; another database is brought here, as `npm start` does. */
 async function migrateDatabase(url: string, authToken: string | undefined): Promise<void> {
   if (url.startsWith('file:')) throw new TypeError('A worker has no files: unset DATABASE_URL, or take npm start')
-  const store = await openStore(url, authToken)
+  const store = await openStore(url, { authToken })
   const applied = await migrate(store, await readMigrations(store.dialect.name)).finally(() => store.close())
   if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
 }

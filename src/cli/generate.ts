@@ -1,15 +1,14 @@
-import { parseArgs } from 'node:util'
 import { bundleMigrations } from '../migrations/bundle.ts'
 import { generate } from '../migrations/generate.ts'
 import { schema } from '../schema.ts'
-import { runCommand } from './run.ts'
+import { readArgs, runCommand } from './run.ts'
 
 /**
  * `npm run generate -- --name add-notes`: the next migration of both dialects from what is new in src/schema.ts.
  * `npm run generate -- --accept`: the migration was written by hand, only record the schema.
  */
 await runCommand(async () => {
-  const { values } = parseArgs({ options: { name: { type: 'string' }, accept: { type: 'boolean' } } })
+  const values = readArgs({ name: { type: 'string' }, accept: { type: 'boolean' } })
   for (const line of await generate(schema, values)) console.log(line)
   await bundleMigrations()
 })

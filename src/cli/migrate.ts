@@ -1,30 +1,41 @@
-import { parseArgs } from 'node:util'
 import { migrate } from '../migrations/apply.ts'
 import { check } from '../migrations/check.ts'
 import { readMigrations } from '../migrations/read.ts'
-import { openStore, readDatabaseUrl } from '../node-store.ts'
 import { schema } from '../schema.ts'
-import { runCommand } from './run.ts'
+import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
+import { readArgs, runCommand } from './run.ts'
 
 /**
- * `npm run migrate`: applies to the database of DATABASE_URL the migrations that it has not recorded.
- * `npm run migrate -- --check`: changes nothing and names what in the database does not fit src/schema.ts.
+ * `npm run migrate`: applies to every database of DATABASE_URL the migrations that it has not recorded, and lets the
+ * shards know of each other. What is recorded is skipped, so that it goes on where it was stopped.
+ * `npm run migrate -- --check`: changes nothing and names what in the databases does not fit src/schema.ts.
+ * `npm run migrate -- --list`: names the databases, and touches none.
  */
 await runCommand(async () => {
-  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
-  const store = await openStore(readDatabaseUrl(process.env), process.env.DATABASE_AUTH_TOKEN)
-  try {
-    if (values.check) {
+  const args = readArgs({
+    check: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    ...databaseOptions,
+  })
+  const { databases, list, jobs } = await readDatabases(args)
+  if (args.list) return console.log(list.map(({ name }) => name).join('\n'))
+  const migrations = await readMigrations(databases.dialect)
+  if (args.check) {
+    await eachDatabase(list, jobs, async (store) => {
       const findings = await check(store, schema)
-      for (const finding of findings) console.log(finding)
-      if (findings.length > 0) process.exitCode = 1
-      else console.log('The database fits src/schema.ts.')
-      return
-    }
-    const applied = await migrate(store, await readMigrations(store.dialect.name))
-    for (const name of applied) console.log(`Applied ${name}`)
-    if (applied.length === 0) console.log('The database is up to date.')
-  } finally {
-    await store.close()
+      return {
+        lines: findings.length > 0 ? findings : ['The database fits src/schema.ts.'],
+        failed: findings.length > 0,
+      }
+    })
+    return
   }
+  const done = await eachDatabase(list, jobs, async (store) => {
+    const applied = await migrate(store, migrations)
+    return {
+      lines: applied.length > 0 ? [`Applied ${applied.join(', ')}`] : ['The database is up to date.'],
+      failed: false,
+    }
+  })
+  if (done) await (await databases.open(migrations)).close()
 })

@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util'
+import { readMigrations } from '../migrations/read.ts'
 import { renewIncarnations } from '../migrations/renew.ts'
-import { openStore, readDatabaseUrl } from '../node-store.ts'
-import { runCommand } from './run.ts'
+import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
+import { readArgs, runCommand } from './run.ts'
 
 /**
  * `npm run restored`: run it after a backup was put back, before the server starts again.
@@ -12,12 +12,12 @@ import { runCommand } from './run.ts'
  * answered with 410 `restored`: the client drops the scope's rows, keeps its outbox, and pulls from the beginning (P16).
  */
 await runCommand(async () => {
-  parseArgs({ options: {} })
-  const store = await openStore(readDatabaseUrl(process.env), process.env.DATABASE_AUTH_TOKEN)
-  try {
+  const { databases, list, jobs } = await readDatabases(readArgs(databaseOptions))
+  const done = await eachDatabase(list, jobs, async (store) => {
     const count = await renewIncarnations(store)
-    console.log(`Renewed ${count} ${count === 1 ? 'scope' : 'scopes'}: clients that hold cursors of them resync.`)
-  } finally {
-    await store.close()
-  }
+    const scopes = count === 1 ? 'scope' : 'scopes'
+    return { lines: [`Renewed ${count} ${scopes}: clients that hold cursors of them resync.`], failed: false }
+  })
+  // A directory of shards that went back in time has forgotten where the scopes since then are at home.
+  if (done) await (await databases.open(await readMigrations(databases.dialect), { restored: true })).close()
 })

@@ -1,3 +1,5 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+
 /** Runs a command: what goes wrong is one sentence on standard error and exit code 1, not a stack. */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   try {
@@ -5,5 +7,18 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1
+  }
+}
+
+/** The options of a command line. What it does not know is a `TypeError` that names those it does. */
+export function readArgs<const Options extends NonNullable<ParseArgsConfig['options']>>(options: Options) {
+  try {
+    return parseArgs({ options }).values
+  } catch (error) {
+    const [what] = String(error instanceof Error ? error.message : error).split('. ')
+    const known = Object.entries(options).map(([name, { type }]) => `--${name}${type === 'string' ? ' …' : ''}`)
+    throw new TypeError(
+      `${what}. ${known.length > 0 ? `The options are ${known.join(', ')}` : 'There are no options'}.`,
+    )
   }
 }

@@ -1,18 +1,15 @@
-import { parseArgs } from 'node:util'
 import { readConfig } from '../config.ts'
 import { devSecret } from '../dev-secret.ts'
 import { signToken } from '../token.ts'
-import { runCommand } from './run.ts'
+import { readArgs, runCommand } from './run.ts'
 
 /** `npm run token -- --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
 await runCommand(async () => {
-  const { values } = parseArgs({
-    options: {
-      sub: { type: 'string' },
-      scopes: { type: 'string', default: '' },
-      read: { type: 'string', default: '' },
-      hours: { type: 'string', default: '24' },
-    },
+  const values = readArgs({
+    sub: { type: 'string' },
+    scopes: { type: 'string', default: '' },
+    read: { type: 'string', default: '' },
+    hours: { type: 'string', default: '24' },
   })
   if (!values.sub) throw new TypeError('Say for whom: npm run token -- --sub alice --scopes team:9 --read news')
   const hours = Number(values.hours)

@@ -67,7 +67,7 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
 SELECT ${scope}, j.i$, j.a$, ${client}, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
 FROM ${dialect.decodeRows(rowFields, rows)} CROSS JOIN ${base} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
-RETURNING ${resultLine(dialect, table, basePosition(scope, n), returned)}`
+RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? basePosition(scope, n) : undefined, returned)}`
   return {
     table,
     rowFields,
@@ -80,7 +80,7 @@ ${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN (t.updated_a
 updated_at = j.a$, updated_by = ${client}, position = b.base$ + j.o$
 FROM ${dialect.decodeRows(patchFields, rows)} CROSS JOIN ${base}
 WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client})
-RETURNING ${resultLine(dialect, table, basePosition(scope, n), 'all')}`,
+RETURNING ${resultLine(dialect, table, undefined, 'all')}`,
     losers: `SELECT ${resultLine(dialect, table, basePosition(scope, rows), 'all')} ${dialect.fromIds(table, scope, client)}
 AND +position <= ${basePosition(scope, rows)}`,
     states: `SELECT ${resultLine(dialect, table, 'position', 'none')} ${dialect.fromIds(table, scope, client)}`,
@@ -99,16 +99,18 @@ const stampKey = (key: string) => key.replace('c', 's')
 /**
  * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two halves; 1 for a
  * tombstone; the id; and the row. A brief line says of a row written here only that it was: the client holds it already.
+ * Without a base every row was written here: no subquery then, which Citus does not take in the RETURNING of an INSERT.
  */
-function resultLine(dialect: Dialect, table: Table, base: string, rows: 'all' | 'brief' | 'none'): string {
+function resultLine(dialect: Dialect, table: Table, base: string | undefined, rows: 'all' | 'brief' | 'none'): string {
+  const written = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
+  const brief = (empty: string) => dialect.line([written, empty, empty, empty, 'id'])
+  // NULL is the cheapest cell.
+  if (rows === 'brief' && base === undefined) return brief('NULL')
   const won = `position > ${base}`
-  const sign = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
-  const brief = (empty: string) => dialect.line([sign, empty, empty, empty, 'id'])
-  // Where losers do not come back, every line is of a row written here. NULL is the cheapest cell.
-  if (rows === 'brief' && !dialect.returnsLosers) return brief('NULL')
+  const sign = base === undefined ? written : `CASE WHEN ${won} THEN ${written} ELSE '-' END`
   const stamp = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
   const row = rows === 'none' ? [] : dialect.row(table)
-  const line = dialect.line([`CASE WHEN ${won} THEN ${sign} ELSE '-' END`, ...stamp, 'id', ...row])
+  const line = dialect.line([sign, ...stamp, 'id', ...row])
   return rows === 'brief' ? `CASE WHEN ${won} THEN ${brief("''")} ELSE ${line} END` : line
 }
 

@@ -2,12 +2,15 @@ import { limits } from '../limits.ts'
 import { StoreFault } from './store.ts'
 
 /** The work's outcome, or a transient fault once a round trip to the database has taken too long. */
-export async function withDeadline<Result>(work: Promise<Result>): Promise<Result> {
+export async function withDeadline<Result>(
+  work: Promise<Result>,
+  msMax: number = limits.databaseMsMax,
+): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => reject(new StoreFault('transient', { message: 'the database did not answer in time' })),
-      limits.databaseMsMax,
+      msMax,
     )
   })
   try {

@@ -6,17 +6,21 @@ import type { Statement } from '../dialects/dialect.ts'
 import { sqlite } from '../dialects/sqlite.ts'
 import { limits } from '../limits.ts'
 import { sqliteFault } from './faults.ts'
-import { type Cells, type Store, StoreFault } from './store.ts'
+import { releaseClosed } from './garbage.ts'
+import { type BatchOptions, type Cells, readsOnly, type Store, StoreFault } from './store.ts'
 
 /**
  * A local libSQL file, for Node: `file:data/app.db`. By the engine itself rather than through `@libsql/client`, which
  * prepares each statement anew and makes an object of each row. It runs in this thread, so the batches of a process
  * never meet; those of another process are waited for, without blocking, up to the deadline.
  */
-export async function libsqlFileStore(url: string): Promise<Store> {
+export async function libsqlFileStore(
+  url: string,
+  { batchMsMax = limits.databaseMsMax }: BatchOptions = {},
+): Promise<Store> {
   if (url.includes(':memory:'))
     throw new TypeError('Give a file: a database in memory is lost with its first busy moment')
-  const path = url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
+  const path = filePath(url)
   mkdirSync(dirname(path), { recursive: true })
   let connection: Connection | undefined
   let closed = false
@@ -28,8 +32,9 @@ export async function libsqlFileStore(url: string): Promise<Store> {
     } catch (error) {
       const fault = sqliteFault(error)
       // A connection that has met SQLITE_BUSY or a sick disk may acknowledge later writes and lose them: never again.
-      if (fault.kind !== 'aborted' && fault.kind !== 'refused') {
-        connection.close()
+      // SQLITE_ERROR is only a wrong statement, such as of a table that is not there yet.
+      if (fault.kind !== 'aborted' && fault.kind !== 'refused' && fault.code !== 'SQLITE_ERROR') {
+        void connection.close()
         connection = undefined
       }
       throw fault
@@ -39,7 +44,7 @@ export async function libsqlFileStore(url: string): Promise<Store> {
   const store: Store = {
     dialect: sqlite,
     async batch(_scope, statements) {
-      for (const until = Date.now() + limits.databaseMsMax; ; ) {
+      for (const until = Date.now() + batchMsMax; ; ) {
         if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
         try {
           return attempt(statements)
@@ -52,16 +57,21 @@ export async function libsqlFileStore(url: string): Promise<Store> {
     },
     async close() {
       closed = true
-      connection?.close()
+      await connection?.close()
     },
   }
   await store.batch('', [{ sql: 'SELECT 1', params: [] }])
   return store
 }
 
+/** The path that a `file:` URL names, relative ones from where the process runs. */
+export function filePath(url: string): string {
+  return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
+}
+
 interface Connection {
   run(statements: readonly Statement[]): Cells[][]
-  close(): void
+  close(): Promise<void>
 }
 
 /** How long the engine waits for another process within one call: it blocks this thread, so briefly. */
@@ -100,7 +110,7 @@ function openConnection(path: string): Connection {
     run(statements) {
       const [only] = statements
       if (statements.length === 1 && only) return [execute(only)]
-      database.exec(statements.every(({ sql }) => sql.startsWith('SELECT')) ? 'BEGIN' : 'BEGIN IMMEDIATE')
+      database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')
       try {
         const results = statements.map(execute)
         database.exec('COMMIT')
@@ -112,9 +122,11 @@ function openConnection(path: string): Connection {
         throw error
       }
     },
-    close() {
+    async close() {
       prepared.clear()
-      if (database.open) database.close()
+      if (!database.open) return
+      database.close()
+      await releaseClosed()
     },
   }
 }

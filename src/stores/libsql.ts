@@ -1,7 +1,7 @@
 import type { Client, InStatement } from '@libsql/client/web'
 import { sqlite } from '../dialects/sqlite.ts'
 import { sqliteFault } from './faults.ts'
-import type { Cells, Store } from './store.ts'
+import { type Cells, readsOnly, type Store } from './store.ts'
 
 /**
  * libSQL over HTTP: Turso, or any sqld. The client comes from `@libsql/client/web`; `batch` is one request. Give it a
@@ -19,10 +19,7 @@ export function libsqlStore(client: Client): Store {
         }),
       )
       try {
-        const results = await client.batch(
-          bound,
-          statements.every(({ sql }) => sql.startsWith('SELECT')) ? 'read' : 'write',
-        )
+        const results = await client.batch(bound, readsOnly(statements) ? 'read' : 'write')
         return results.map(({ rows }) => rows.map((row) => Array.from(row as unknown as Cells)))
       } catch (error) {
         throw sqliteFault(error)

@@ -24,7 +24,7 @@ export function postgresEdgeStore(url: string): Store {
       client.on('error', () => {})
       try {
         await client.connect()
-        return await withDeadline(pipeline(client, statements))
+        return await withDeadline(pipeline(client, statements, limits.databaseMsMax))
       } catch (error) {
         throw postgresFault(error)
       } finally {

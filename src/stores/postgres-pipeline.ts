@@ -4,8 +4,13 @@ import { limits } from '../limits.ts'
 import type { Cells } from './store.ts'
 
 /** Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. */
-export async function pipeline(client: pg.ClientBase, statements: readonly Statement[]): Promise<Cells[][]> {
+export async function pipeline(
+  client: pg.ClientBase,
+  statements: readonly Statement[],
+  batchMsMax: number,
+): Promise<Cells[][]> {
   const transaction = statements.length > 1
+  const opening = openingOf(batchMsMax)
   const results = await new Promise<Cells[][]>((resolve, reject) => {
     client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))
   })
@@ -17,10 +22,12 @@ export async function pipeline(client: pg.ClientBase, statements: readonly State
  * COMMITTED waits and reads. The server gives up a little before the client does, so that what was answered with a 503
  * is not applied later.
  */
-const opening: readonly Statement[] = [
-  { sql: 'BEGIN ISOLATION LEVEL READ COMMITTED', params: [] },
-  { sql: `SET LOCAL statement_timeout = ${limits.databaseMsMax * 0.9}`, params: [] },
-]
+function openingOf(batchMsMax: number): readonly Statement[] {
+  const lines = ['BEGIN ISOLATION LEVEL READ COMMITTED', `SET LOCAL statement_timeout = ${batchMsMax * 0.9}`]
+  // Everybody who wants the table queues up behind an ALTER TABLE that waits.
+  if (batchMsMax > limits.databaseMsMax) lines.push(`SET LOCAL lock_timeout = ${limits.databaseMsMax * 0.9}`)
+  return lines.map((sql) => ({ sql, params: [] }))
+}
 const commit: Statement = { sql: 'COMMIT', params: [] }
 
 /** The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream do). */

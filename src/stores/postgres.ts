@@ -5,15 +5,18 @@ import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { pipeline } from './postgres-pipeline.ts'
-import type { Cells, Store } from './store.ts'
+import type { BatchOptions, Cells, Store } from './store.ts'
 
-export interface PostgresOptions {
+export interface PostgresOptions extends BatchOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
   readonly connectionsMax?: number
 }
 
 /** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
-export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOptions = {}): Store {
+export function postgresStore(
+  url: string,
+  { connectionsMax = 16, batchMsMax = limits.databaseMsMax }: PostgresOptions = {},
+): Store {
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,
@@ -29,7 +32,7 @@ export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOpti
     dialect: postgres,
     async batch(_scope, statements) {
       try {
-        return await runOnce(pool, statements)
+        return await runOnce(pool, statements, batchMsMax)
       } catch (error) {
         throw postgresFault(error)
       }
@@ -38,11 +41,11 @@ export function postgresStore(url: string, { connectionsMax = 16 }: PostgresOpti
   }
 }
 
-async function runOnce(pool: pg.Pool, statements: readonly Statement[]): Promise<Cells[][]> {
+async function runOnce(pool: pg.Pool, statements: readonly Statement[], batchMsMax: number): Promise<Cells[][]> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
-    return await withDeadline(pipeline(client, statements))
+    return await withDeadline(pipeline(client, statements, batchMsMax), batchMsMax)
   } catch (error) {
     broken = await rollBack(client, error, statements.length > 1)
     throw error

@@ -28,6 +28,17 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** What every store takes. */
+export interface BatchOptions {
+  /** How long one batch may take, in milliseconds; where the database is a file, how long it may wait. */
+  readonly batchMsMax?: number
+}
+
+/** True for a batch that writes nothing. driftline writes no data from within a WITH. */
+export function readsOnly(statements: readonly Statement[]): boolean {
+  return statements.every(({ sql }) => /^(SELECT|WITH)\b/.test(sql))
+}
+
 /**
  * `aborted`: a statement raised its marker. `refused`: the database does not take these rows (a constraint of the
  * user's own). `conflict`: it lost against another transaction, the same again may work at once. `transient`: it is

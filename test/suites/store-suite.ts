@@ -23,6 +23,7 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
     afterAll(() => opened.close())
     let scopes = 0
     const someone = () => principal(`user${++scopes}`)
+    /** In the database of that scope: a store may have one for each. */
     const exec = (scope: string, sql: string) => opened.store.batch(scope, [{ sql, params: [] }])
 
     it('takes one round trip for a sync with every kind of change, for a push and for a pull', async () => {

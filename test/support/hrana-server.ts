@@ -22,23 +22,40 @@ export interface HranaServer {
   close(): Promise<void>
 }
 
-export async function startHranaServer(file: string): Promise<HranaServer> {
-  const db = new Database(file, { timeout: 5000 }).defaultSafeIntegers(true)
+/** Serves one file, or as sqld and Turso do the file of the request's host; 404 where it has none. */
+export async function startHranaServer(file: string | ((host: string) => string | undefined)): Promise<HranaServer> {
+  const dbs = new Map<string, Database.Database>()
+  function openFor(host: string): Database.Database | undefined {
+    const path = typeof file === 'string' ? file : file(host)
+    if (path === undefined) return undefined
+    const db = dbs.get(path) ?? new Database(path, { timeout: 5000 }).defaultSafeIntegers(true)
+    dbs.set(path, db)
+    return db
+  }
+  if (typeof file === 'string') openFor('')
   let mode: FailMode = 'none'
   let requests = 0
 
   const server = createServer(async (request, response) => {
-    const isPipeline = request.method === 'POST' && /^\/v[23]\/pipeline$/.test(request.url ?? '')
-    const isProbe = request.method === 'GET' && /^\/v[23]$/.test(request.url ?? '')
+    const { host, pathname } = new URL(request.url ?? '', `http://${request.headers.host}`)
+    const isPipeline = request.method === 'POST' && /^\/v[23]\/pipeline$/.test(pathname)
+    const isProbe = request.method === 'GET' && /^\/v[23]$/.test(pathname)
     if (!isPipeline) return response.writeHead(isProbe ? 200 : 404).end()
     requests += 1
     const body = await json(request).catch(() => undefined)
     if (mode === 'hang') return
     if (mode === 'reset' || body === undefined) return request.socket.destroy()
     if (mode === 'http-500') return response.writeHead(500, { 'content-type': 'text/plain' }).end('made to fail')
+    const db = openFor(host)
+    if (!db) return response.writeHead(404, { 'content-type': 'text/plain' }).end('no such database')
     const results = runPipeline(db, (body as { requests: Request[] }).requests)
     const answer = JSON.stringify({ baton: null, base_url: null, results })
     return response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
+  })
+  // Taken for a proxy it tunnels to itself, so that any name of a host leads here.
+  server.on('connect', (_request, socket) => {
+    socket.write('HTTP/1.1 200 OK\r\n\r\n')
+    server.emit('connection', socket)
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
 
@@ -53,7 +70,7 @@ export async function startHranaServer(file: string): Promise<HranaServer> {
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
-      db.close()
+      for (const db of dbs.values()) db.close()
     },
   }
 }

@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { sqlite } from './dialects/sqlite.ts'
+import { limits } from './limits.ts'
+import { type Migration, migrate } from './migrations/apply.ts'
+import { check } from './migrations/check.ts'
+import type { DialectName } from './migrations/ddl.ts'
+import { isPostgres, openStore, splitShards } from './node-store.ts'
+import { type JoinOptions, joinShards } from './stores/join-shards.ts'
+import { filePath } from './stores/libsql-file.ts'
+import { perScopeStore } from './stores/per-scope.ts'
+import { isScopeUrl, scopeFilePattern, scopeUrl } from './stores/scope-url.ts'
+import { shardedStore } from './stores/sharded.ts'
+import { type Store, StoreFault } from './stores/store.ts'
+import { scopeToName } from './sync/scope-name.ts'
+import type { Schema } from './sync/table.ts'
+
+/** One database behind `DATABASE_URL`. */
+export interface Database {
+  /** For a person: holds no password. */
+  readonly name: string
+  /** A store with the time that a migration may take. */
+  open(): Promise<Store>
+}
+
+/** All that `DATABASE_URL` stands for. */
+export interface Databases {
+  readonly dialect: DialectName
+  /** One for each scope: they come into being while the server runs. */
+  readonly perScope: boolean
+  /** Every database, or those of the scopes that are named. Throws a `TypeError` where they must be named. */
+  list(scopes?: readonly string[]): Promise<readonly Database[]>
+  /** The store of them together, once the listed ones are migrated. */
+  open(migrations: readonly Migration[], options?: JoinOptions): Promise<Store>
+}
+
+export function findDatabases(url: string, schema: Schema, authToken?: string): Databases {
+  const database = (one: string): Database => ({
+    name: nameOf(one),
+    open: () => openStore(one, { authToken, batchMsMax: limits.migrationMsMax }),
+  })
+  if (isPostgres(url)) return shards(splitShards(url), database)
+  if (!isScopeUrl(url)) {
+    return {
+      dialect: 'sqlite',
+      perScope: false,
+      list: listAll([database(url)]),
+      open: () => openStore(url, { authToken }),
+    }
+  }
+  const isFile = url.startsWith('file:')
+  const urlOf = (name: string) => scopeUrl(url, name)
+  return {
+    dialect: 'sqlite',
+    perScope: true,
+    async list(scopes) {
+      const names = scopes ? new Set(await Promise.all(scopes.map(scopeToName))) : await listNames(url)
+      return [...names].map((name) => database(urlOf(name)))
+    },
+    open: async (migrations) =>
+      perScopeStore(
+        isFile
+          ? {
+              dialect: sqlite,
+              exists: (name) => existsSync(filePath(urlOf(name))),
+              open: (name) => openFile(urlOf(name), migrations, schema),
+            }
+          : { dialect: sqlite, open: (name) => openStore(urlOf(name), { authToken }) },
+      ),
+  }
+}
+
+function shards(urls: readonly string[], database: (url: string) => Database): Databases {
+  return {
+    dialect: 'postgres',
+    perScope: false,
+    list: listAll(urls.map(database)),
+    async open(_migrations, options) {
+      const opened = await Promise.all(urls.map(async (url) => ({ name: nameOf(url), store: await openStore(url) })))
+      const [first] = opened as [(typeof opened)[number]]
+      try {
+        const joined = await joinShards(opened, options)
+        return joined ? shardedStore(first.store, joined) : first.store
+      } catch (error) {
+        for (const { store } of opened) await store.close()
+        throw error
+      }
+    },
+  }
+}
+
+function listAll(databases: readonly Database[]): Databases['list'] {
+  return async (scopes) => {
+    if (scopes) throw new TypeError('--scope and --scopes are for a DATABASE_URL with {scope}')
+    return databases
+  }
+}
+
+/** The databases that are there, where that can be known: the files of a folder. */
+async function listNames(url: string): Promise<readonly string[]> {
+  if (!url.startsWith('file:')) {
+    throw new TypeError(
+      'Say whose databases: -- --scopes scopes.txt with a scope in each line, --scopes - for standard input, or --scope alice',
+    )
+  }
+  const files = await readdir(dirname(filePath(url))).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const pattern = scopeFilePattern(url)
+  return files.flatMap((file) => pattern.exec(file)?.[1] ?? []).sort()
+}
+
+/** A scope's first request makes its file; a later version's first request brings it up to date. */
+async function openFile(url: string, migrations: readonly Migration[], schema: Schema): Promise<Store> {
+  const store = await openStore(url)
+  try {
+    await migrate(store, migrations)
+    const [finding] = await check(store, schema)
+    if (finding !== undefined) throw new StoreFault('broken', { message: finding, code: 'SCHEMA_DIFFERS' })
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** The URL without user, password and options. */
+function nameOf(url: string): string {
+  if (url.startsWith('file:')) return url
+  const { host, pathname } = new URL(url)
+  return host + (pathname === '/' ? '' : pathname)
+}

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Statement } from '../src/dialects/dialect.ts'
+import { postgres } from '../src/dialects/postgres.ts'
+import { pruneSql } from '../src/dialects/prune-sql.ts'
+import { scopeSql, tableSql } from '../src/dialects/sql.ts'
+import { schema } from '../src/schema.ts'
+import type { Store } from '../src/stores/store.ts'
+import { defineSchema, text } from '../src/sync/table.ts'
+import { scopeFaults } from './support/one-scope.ts'
+import { del, patch, principal, put, sampleSync } from './support/sample.ts'
+import { openTestStore, type TestStore } from './support/stores.ts'
+
+const small = defineSchema({ notes: { title: text() } })
+const statements = [schema, small].flatMap((one) =>
+  Object.entries({
+    ...scopeSql(postgres, one, 4_194_304),
+    ...Object.fromEntries(
+      Object.entries(tableSql(postgres, one.tables[0]!)).filter(([, sql]) => typeof sql === 'string'),
+    ),
+  }).map(([name, sql]) => [`${name} of ${one.tables.length} tables`, String(sql)] as [string, string]),
+)
+// The pruner's list of scopes and its marks go over many; what it does to one names it.
+const { tombstones, raise, remove, done } = pruneSql(postgres, small)
+const pruning = [...tombstones, raise, ...remove, ...done].map(
+  (sql) => [`pruning by ${sql.slice(0, 50)}`, sql] as [string, string],
+)
+statements.push(...pruning)
+
+describe('P11 every statement on Postgres names one scope, by the reading of its own parser', () => {
+  it.each(statements)('%s', async (_, sql) => {
+    expect(await scopeFaults(sql)).toEqual([])
+  })
+
+  it('knows all of them', () => {
+    expect(statements).toHaveLength(2 * 11 + pruning.length)
+  })
+
+  /** Every way to lose the scope at one place of a statement. */
+  const broken = statements.flatMap(([name, sql]) => {
+    const mutants: [string, string][] = []
+    const change = (pattern: RegExp, by: string) => {
+      for (const found of sql.matchAll(pattern))
+        mutants.push([
+          `${name}: ${found[0]} at ${found.index} as ${by}`,
+          sql.slice(0, found.index) + by + sql.slice(found.index + found[0].length),
+        ])
+    }
+    change(/(\w\.)?scope = \$1/g, 'true')
+    change(/(\w\.)?scope = \$1/g, 'scope = $2')
+    change(/(\w\.)?scope = \$1/g, '(scope = $1 OR true)')
+    change(/SELECT \$1, j\.i\$/g, 'SELECT j.i$, j.i$')
+    change(/VALUES \(\$1/g, 'VALUES ($2')
+    change(/ON CONFLICT \(scope(, id)?\)/g, 'ON CONFLICT (id)')
+    change(/DO UPDATE SET /g, 'DO UPDATE SET scope = excluded.id, ')
+    change(/RETURNING /g, 'RETURNING (SELECT 1 FROM driftline_scopes), ')
+    return mutants
+  })
+
+  it.each(broken)('and the check finds %s', async (_, sql) => {
+    expect(await scopeFaults(sql)).not.toEqual([])
+  })
+
+  it('has broken each statement in some place', () => {
+    for (const [name] of statements)
+      expect(
+        broken.some(([of]) => of.startsWith(`${name}:`)),
+        name,
+      ).toBe(true)
+    expect(broken.length).toBeGreaterThan(100)
+  })
+})
+
+describe('P11 every batch that is sent to Postgres', () => {
+  let opened: TestStore
+  const sent: [scope: string, Statement][] = []
+  let store: Store
+  beforeAll(async () => {
+    opened = await openTestStore('postgres')
+    store = {
+      ...opened.store,
+      batch(scope, batch) {
+        sent.push(...batch.map((one): [string, Statement] => [scope, one]))
+        return opened.store.batch(scope, batch)
+      },
+    }
+  })
+  afterAll(() => opened.close())
+
+  it('names the scope of the batch as its first parameter, and no other', async () => {
+    const sync = sampleSync(store)
+    const who = principal('alice', { bob: 'write', news: 'read' })
+    const changes = [
+      put('a', 0, 'a'),
+      patch('a', 1, { done: true }),
+      del('b', 0),
+      { ...put('a', 0, 'b'), scope: 'bob' },
+    ]
+    const { cursor = null } = await sync.sync(who, { client: 'a', cursor: null, changes })
+    await sync.sync(who, {
+      client: 'b',
+      cursor,
+      changes: [...changes, patch('nothing', 0, { done: true })],
+      return: 'lost',
+    })
+    await sync
+      .push(principal('alice'), { client: 'c', atomic: true, changes: [patch('no', 0, { done: true })] })
+      .catch(() => {})
+    await sync.pull(who, { cursor })
+    expect(sent.length).toBeGreaterThan(20)
+    for (const [scope, { sql, params }] of sent) {
+      expect(params[0]).toBe(scope)
+      expect(await scopeFaults(sql), sql).toEqual([])
+    }
+  })
+})

@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import pg from 'pg'
+import { type Databases, findDatabases } from '../../src/databases.ts'
+import { migrate } from '../../src/migrations/apply.ts'
+import { createTables } from '../../src/migrations/ddl.ts'
+import { schema } from '../../src/schema.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { principal, put, sampleSync } from './sample.ts'
+import { createDatabase, temporaryFolder } from './stores.ts'
+
+/** A store that is more than one database. */
+export interface ManyStore {
+  readonly store: Store
+  readonly url: string
+  roundTrips(): number
+  close(): Promise<void>
+}
+
+const migrations = (dialect: 'postgres' | 'sqlite') => [
+  { name: '0001_test', statements: createTables(schema, dialect) },
+]
+
+export async function openFilePerScope(): Promise<ManyStore & { readonly folder: string }> {
+  const { folder, drop } = await temporaryFolder()
+  const url = `file:${join(folder, '{scope}.db')}`
+  const store = await findDatabases(url, schema).open(migrations('sqlite'))
+  return {
+    store,
+    url,
+    folder,
+    roundTrips: () => Number.NaN,
+    async close() {
+      await store.close()
+      await drop()
+    },
+  }
+}
+
+export async function openShards(count: number): Promise<ManyStore & { readonly urls: readonly string[] }> {
+  const urls = await create(count)
+  const store = await openUrls(urls)
+  return { store, url: urls.join(' '), urls, roundTrips: () => Number.NaN, close: () => store.close() }
+}
+
+/** Shards as `npm start` opens them, with the sample's tables. */
+export async function openUrls(urls: readonly string[]): Promise<Store> {
+  const databases = findDatabases(urls.join(' '), schema)
+  await migrateAll(databases)
+  return databases.open([])
+}
+
+export async function migrateAll(databases: Databases): Promise<void> {
+  for (const { open } of await databases.list()) {
+    const store = await open()
+    await migrate(store, migrations(databases.dialect))
+    await store.close()
+  }
+}
+
+/** Empty databases. */
+export function create(count: number): Promise<string[]> {
+  return Promise.all(Array.from({ length: count }, () => createDatabase()))
+}
+
+export function push(store: Store, scope: string, id = 'a') {
+  return sampleSync(store).push(principal(scope), { client: 'a', changes: [put(id, 0, scope)] })
+}
+
+export async function idsOf(store: Store, scope: string): Promise<string[]> {
+  return (await sampleSync(store).pull(principal(scope))).changes.map(({ id }) => id)
+}
+
+/** Asks one database past driftline. */
+export async function query(url: string, sql: string): Promise<unknown[][]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query({ text: sql, rowMode: 'array' })).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** The scopes that one database holds. */
+export async function scopesIn(url: string): Promise<unknown[]> {
+  return (await query(url, 'SELECT scope FROM driftline_scopes ORDER BY 1')).flat()
+}
