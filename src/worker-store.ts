@@ -1,7 +1,10 @@
 import type { Environment } from './config.ts'
+import { sqlite } from './dialects/sqlite.ts'
 import { limits } from './limits.ts'
 import { durableObjectStore, type ScopeNamespace } from './stores/durable-object.ts'
+import { checkScopeUrl, isScopeUrl, scopeUrl } from './stores/scope-url.ts'
 import type { Store } from './stores/store.ts'
+import { scopeToName } from './sync/scope-name.ts'
 
 /** Settings and secrets by name, and the bindings of wrangler.toml. */
 export type WorkerEnv = Environment & {
@@ -22,7 +25,11 @@ export async function openWorkerStore(env: WorkerEnv): Promise<Store> {
 }
 
 async function openUrl(url: string, authToken: string | undefined): Promise<Store> {
-  if (/^postgres(ql)?:\/\//.test(url)) return openPostgres(url)
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    if (/\s/.test(url.trim()))
+      throw new TypeError('DATABASE_URL may name one database here: shards need the Node server')
+    return openPostgres(url)
+  }
   if (!/^(libsql|https?):\/\//.test(url)) {
     throw new TypeError('DATABASE_URL must begin with libsql://, https:// or postgres:// here: a worker has no files')
   }
@@ -30,14 +37,24 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
     import('@libsql/client/http'),
     import('./stores/libsql.ts'),
   ])
-  const client = createClient({
-    url,
-    ...(authToken && { authToken }),
-    fetch: fetchWithin(limits.databaseMsMax),
-    // The client would let a request wait for another's, and then run it within that one, which may end first.
-    concurrency: Number.MAX_SAFE_INTEGER,
-  })
-  return libsqlStore(client)
+  const open = (one: string) =>
+    libsqlStore(
+      createClient({
+        url: one,
+        ...(authToken && { authToken }),
+        fetch: fetchWithin(limits.databaseMsMax),
+        // The client would let a request wait for another's, and then run it within that one, which may end first.
+        concurrency: Number.MAX_SAFE_INTEGER,
+      }),
+    )
+  if (!isScopeUrl(url)) return open(url)
+  checkScopeUrl(url)
+  // A client for each batch: it holds no connection, so there is nothing to keep.
+  return {
+    dialect: sqlite,
+    batch: async (scope, statements) => open(scopeUrl(url, await scopeToName(scope))).batch(scope, statements),
+    async close() {},
+  }
 }
 
 async function openPostgres(url: string): Promise<Store> {

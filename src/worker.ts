@@ -6,6 +6,7 @@ import { problemResponse } from './http/problem.ts'
 import { logError } from './log.ts'
 import { prune } from './prune.ts'
 import { schema } from './schema.ts'
+import { isScopeUrl } from './stores/scope-url.ts'
 import { openWorkerStore, type WorkerEnv } from './worker-store.ts'
 
 export { ScopeObject } from './scope-object.ts'
@@ -34,12 +35,13 @@ export default {
 
 /**
  * The cron trigger: prunes the database. What a run does not get through, for want of subrequests or time, the next one
- * goes on with. Durable Objects prune themselves.
+ * goes on with. Durable Objects prune themselves; databases for each scope are pruned by `npm run prune -- --scopes`.
  */
 async function pruneStore(env: WorkerEnv): Promise<void> {
   const { retentionMs } = readSettings(env)
   const store = await openWorkerStore(env)
-  if (store.dialect !== sqliteObject) await prune(store, schema, { retentionMs })
+  if (store.dialect === sqliteObject || isScopeUrl(env.DATABASE_URL ?? '')) return
+  await prune(store, schema, { retentionMs })
 }
 
 async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
