@@ -56,7 +56,7 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
     const marks = scopes.filter(({ needsMark }) => needsMark)
     if (marks.length > 0) {
       const values = marks.map(({ scope, position }) => [scope, position, at])
-      await store.batch('', [{ sql: sql.mark, params: [store.dialect.encodeRows(sql.markFields, values)] }])
+      await store.batch('', [{ sql: sql.mark, params: store.dialect.encodeRows(sql.markFields, values) }])
     }
     for (const due of scopes) {
       if (due.to <= due.from || signal?.aborted) continue

@@ -14,9 +14,9 @@ const bytesOf = (value: string) => new TextEncoder().encode(value).length
 describe('parameters that a database does not take', () => {
   it('are cut into parts of so many bytes, and a row that is larger alone stays whole', () => {
     const rows = ['a', 'é', '😀', 'x'.repeat(50), 'b', 'c']
-    const encode = (part: readonly string[]) => JSON.stringify(part)
+    const encode = (part: readonly string[]) => [JSON.stringify(part)]
     for (const bytesMax of [5, 8, 12, 30, 1000, undefined]) {
-      const parts = encodeParts(rows, encode, bytesMax)
+      const parts = encodeParts(rows, encode, bytesMax).map(([part = '']) => part)
       expect(parts.flatMap((part) => JSON.parse(part))).toEqual(rows)
       for (const part of parts)
         if (JSON.parse(part).length > 1) expect(bytesOf(part)).toBeLessThanOrEqual(bytesMax ?? 1000)
@@ -95,6 +95,6 @@ describe.each(dialectStores)('a change set in parts on %s', (name) => {
     expect(answers[1]).toBe(answers[0])
     // The largest row, alone, is above the bound.
     expect(largest).toBeLessThan(500)
-    expect(most).toBeGreaterThan(50)
+    expect(most).toBeGreaterThan(30)
   })
 })

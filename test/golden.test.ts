@@ -38,8 +38,9 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
 
   it('binds one parameter whatever the number of rows', () => {
     const rows = Array.from({ length: 5_000 }, (_, n) => [`id${n}`])
-    const text = dialect.encodeRows([{ name: 'i', type: 'text' }], rows)
-    expect(JSON.parse(text)).toHaveLength(5_000)
+    const [text = '', ...others] = dialect.encodeRows([{ name: 'i', type: 'text' }], rows)
+    expect(others).toEqual([])
+    expect(JSON.parse(text.replace('{', '[').replace('}', ']'))).toHaveLength(5_000)
   })
 })
 

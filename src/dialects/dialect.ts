@@ -9,7 +9,7 @@ export interface Statement {
   readonly params: readonly (string | number | null)[]
 }
 
-/** A named, typed column of a JSON parameter. */
+/** A named, typed column of rows in parameters. */
 export interface Field {
   readonly name: string
   readonly type: ColumnType
@@ -20,10 +20,10 @@ export interface Dialect {
   readonly name: 'postgres' | 'sqlite'
   /** Parameter number 1, 2, 3 … */
   param(place: number): string
-  /** Rows as the text of one JSON parameter, whatever their number. `undefined` and null both become NULL. */
-  encodeRows(fields: readonly Field[], rows: readonly (readonly unknown[])[]): string
-  /** The rows of such a parameter as an item of FROM, named `j`. */
-  decodeRows(fields: readonly Field[], param: string): string
+  /** Rows as the texts of parameters: so many whatever the number of rows. `undefined` and null both become NULL. */
+  encodeRows(fields: readonly Field[], rows: readonly (readonly unknown[])[]): readonly string[]
+  /** The rows of such parameters, the first of which has that number, as an item of FROM, named `j`. */
+  decodeRows(fields: readonly Field[], first: number): string
   /** Ids as the text of one parameter, and the rows of a table that have them, named `t`, as `FROM … WHERE …`. */
   encodeIds(ids: readonly string[]): string
   fromIds(table: Table, scope: string, ids: string): string

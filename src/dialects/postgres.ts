@@ -1,5 +1,4 @@
 import { base64urlToHex } from '../sync/bytes.ts'
-import { textToJson } from '../sync/text.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { type Dialect, quoted } from './dialect.ts'
 import { pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
@@ -19,32 +18,28 @@ export const postgres: Dialect = {
   name: 'postgres',
   param: (place) => `$${place}`,
 
-  // One text that grows: an object for each row, only to be turned into text, costs three times as much.
-  encodeRows(fields, rows) {
-    const keys = fields.map(({ name }) => `"${name}":`)
-    let text = '['
-    for (const row of rows) {
-      text += text === '[' ? '{' : ',{'
-      let separator = ''
-      for (let place = 0; place < keys.length; place++) {
-        const value = row[place]
-        if (value === undefined || value === null) continue
-        text += separator + keys[place]
-        text += encode(value, fields[place]?.type)
-        separator = ','
+  // An array for each column, as the text of a literal: Postgres reads it in half the time of JSON, whose names it would
+  // look up for each row. One text that grows: a text for each value, joined in the end, costs three times as much.
+  encodeRows: (fields, rows) =>
+    fields.map(({ type }, place) => {
+      let text = '{'
+      for (const row of rows) {
+        if (text !== '{') text += ','
+        text += element(row[place], type)
       }
-      text += '}'
-    }
-    return `${text}]`
+      return `${text}}`
+    }),
+  // The arrays stand in subqueries, so that the planner does not know their length: it would read a whole scope where it
+  // has no fresh statistics, instead of looking each row up by its key.
+  decodeRows(fields, first) {
+    const arrays = fields.map(({ type }, place) => `(SELECT $${first + place}::${types[type]}[])`)
+    return `unnest(${arrays.join(', ')}) AS j(${fields.map(({ name }) => name).join(', ')})`
   },
-  // One parameter whatever the number of rows. JSON, not jsonb: a json column keeps its text, and it is cheaper.
-  decodeRows: (fields, param) =>
-    `json_to_recordset(${param}::json) AS j(${fields.map(({ name, type }) => `${name} ${types[type]}`).join(', ')})`,
 
   // OFFSET 0 keeps the planner from joining the two in another way than row by row, by the key. Without fresh statistics
   // it would rather read the whole scope.
-  encodeIds: (ids) => JSON.stringify(ids),
-  fromIds: (table, scope, ids) => `FROM json_array_elements_text(${ids}::json) AS j(i$)
+  encodeIds: (ids) => `{${ids.map((id) => element(id, 'text')).join(',')}}`,
+  fromIds: (table, scope, ids) => `FROM unnest(${ids}::text[]) AS j(i$)
 CROSS JOIN LATERAL (SELECT * FROM ${quoted(table.name)} WHERE scope = ${scope} AND id = j.i$ OFFSET 0) AS t WHERE true`,
 
   // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one they would come
@@ -64,8 +59,11 @@ WHERE (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)`
   raise: (marker, salt) => `('${marker}' || ${salt})::integer`,
 }
 
-function encode(value: unknown, type: ColumnType | undefined): string {
+/** A value as it stands in the literal of an array. */
+function element(value: unknown, type: ColumnType): string {
+  if (value === undefined || value === null) return 'NULL'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (type === 'json') return JSON.stringify(value)
-  return type === 'bytes' ? `"\\\\x${base64urlToHex(value as string)}"` : textToJson(value as string)
+  const text =
+    type === 'json' ? JSON.stringify(value) : type === 'bytes' ? `\\x${base64urlToHex(value as string)}` : String(value)
+  return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`
 }

@@ -31,7 +31,7 @@ export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
 FROM driftline_scopes AS s LEFT JOIN driftline_marks AS m ON m.scope = s.scope WHERE s.scope > ${one}
 GROUP BY s.scope, s.position, s.watermark ORDER BY s.scope LIMIT ${three}`,
     markFields,
-    mark: `INSERT INTO driftline_marks (scope, position, at) SELECT j.s$, j.p$, j.a$ FROM ${dialect.decodeRows(markFields, one)} WHERE true ON CONFLICT (scope, position) DO NOTHING`,
+    mark: `INSERT INTO driftline_marks (scope, position, at) SELECT j.s$, j.p$, j.a$ FROM ${dialect.decodeRows(markFields, 1)} WHERE true ON CONFLICT (scope, position) DO NOTHING`,
     tombstones: schema.tables.map(
       ({ name }) => `SELECT position FROM ${quoted(name)} WHERE ${dead} ORDER BY position LIMIT ${four}`,
     ),

@@ -7,16 +7,16 @@ export interface TableSql {
   /** Fields of the upsert's rows, and of the patches'. */
   readonly rowFields: readonly Field[]
   readonly patchFields: readonly Field[]
-  /** [scope, client, rows, n] → result lines; `brief` leaves the rows of winners out. */
+  /** [scope, client, n, …rows] → result lines; `brief` leaves the rows of winners out. */
   readonly upsert: string
   readonly upsertBrief: string
-  /** [scope, client, patches, n] → result lines of the patches that won. */
+  /** [scope, client, n, …patches] → result lines of the patches that won. */
   readonly update: string
   /** [scope, ids, n] → result lines of the rows that this transaction did not write. The + keeps the index on position out of it. */
   readonly losers: string
   /** [scope, ids] → result lines without rows: the state before the writes. */
   readonly states: string
-  /** [scope, client, steps]: aborts where one of the patches would find no row. */
+  /** [scope, client, …steps]: aborts where one of the patches would find no row. */
   readonly missing: string
 }
 
@@ -43,7 +43,7 @@ export const stepFields: readonly Field[] = [
 ]
 
 export function tableSql(dialect: Dialect, table: Table): TableSql {
-  const [scope, client, rows, n] = [1, 2, 3, 4].map((place) => dialect.param(place)) as [string, string, string, string]
+  const [scope, client, n] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
   const names = table.columns.map(({ name }) => quoted(name))
   const target = quoted(table.name)
   const rowFields: Field[] = [
@@ -65,7 +65,7 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
     returned: 'all' | 'brief',
   ) => `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
 SELECT ${scope}, j.i$, j.a$, ${client}, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
-FROM ${dialect.decodeRows(rowFields, rows)} CROSS JOIN ${base} WHERE true
+FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? basePosition(scope, n) : undefined, returned)}`
   return {
@@ -78,14 +78,14 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? basePosition(scop
     update: `UPDATE ${target} AS t SET
 ${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN (t.updated_at, t.updated_by) < (j.${stampKey(key)}, ${client}) THEN j.${key} ELSE t.${quoted(name)} END`).join(',\n')},
 updated_at = j.a$, updated_by = ${client}, position = b.base$ + j.o$
-FROM ${dialect.decodeRows(patchFields, rows)} CROSS JOIN ${base}
+FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base}
 WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client})
 RETURNING ${resultLine(dialect, table, undefined, 'all')}`,
-    losers: `SELECT ${resultLine(dialect, table, basePosition(scope, rows), 'all')} ${dialect.fromIds(table, scope, client)}
-AND +position <= ${basePosition(scope, rows)}`,
+    losers: `SELECT ${resultLine(dialect, table, basePosition(scope, n), 'all')} ${dialect.fromIds(table, scope, client)}
+AND +position <= ${basePosition(scope, n)}`,
     states: `SELECT ${resultLine(dialect, table, 'position', 'none')} ${dialect.fromIds(table, scope, client)}`,
     // j.p$ and j.q$: the stamp of the put or delete before the patch in the change set, and whether it is a delete.
-    missing: `SELECT ${dialect.raise('driftline_missing', 'j.o$')} FROM ${dialect.decodeRows(stepFields, rows)}
+    missing: `SELECT ${dialect.raise('driftline_missing', 'j.o$')} FROM ${dialect.decodeRows(stepFields, 3)}
 LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
 WHERE CASE WHEN t.id IS NULL THEN j.p$ IS NULL OR j.q$
 ELSE (t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client}) AND (j.p$ IS NULL OR (t.updated_at, t.updated_by) >= (j.p$, ${client})))

@@ -9,26 +9,26 @@ export const sqlite: Dialect = {
   name: 'sqlite',
   param: (place) => `?${place}`,
 
+  // One JSON text. Numbered parameters by the thousand are eight times slower.
   encodeRows(fields, rows) {
     const encoders = fields.map(({ type }) => encoderOf[type])
-    return JSON.stringify(
-      rows.map((row) => {
-        const values: unknown[] = []
-        for (const [place, encode] of encoders.entries()) {
-          const value = row[place]
-          values.push(value === undefined || value === null ? null : encode ? encode(value) : value)
-        }
-        return values
-      }),
-    )
+    const lines = rows.map((row) => {
+      const values: unknown[] = []
+      for (const [place, encode] of encoders.entries()) {
+        const value = row[place]
+        values.push(value === undefined || value === null ? null : encode ? encode(value) : value)
+      }
+      return values
+    })
+    return [JSON.stringify(lines)]
   },
   // A path that is spelled out is a quarter cheaper than a number, of which SQLite makes a path for each value.
   // LIMIT -1 takes all rows, and keeps the planner from flattening this. Without the inner one json_each would write a
   // row's text anew for each of its columns, at twice the cost; without the outer one an UPDATE would go through the
   // whole scope and search the parameter for each of its rows.
-  decodeRows(fields, param) {
+  decodeRows(fields, first) {
     const columns = fields.map(({ name, type }, place) => `${decode(type, `v ->> '$[${place}]'`)} AS ${name}`)
-    return `(SELECT ${columns.join(', ')} FROM (SELECT value AS v FROM json_each(${param}) LIMIT -1) LIMIT -1) AS j`
+    return `(SELECT ${columns.join(', ')} FROM (SELECT value AS v FROM json_each(?${first}) LIMIT -1) LIMIT -1) AS j`
   },
 
   encodeIds: (ids) => JSON.stringify(ids),

@@ -11,13 +11,13 @@ export async function renewIncarnations(store: Store, random: () => string = ran
     { name: 'i$', type: 'text' },
   ] as const
   const select = `SELECT scope FROM driftline_scopes WHERE scope > ${dialect.param(1)} ORDER BY scope LIMIT 1000`
-  const update = `UPDATE driftline_scopes SET incarnation = j.i$ FROM ${dialect.decodeRows(fields, dialect.param(1))} WHERE driftline_scopes.scope = j.s$`
+  const update = `UPDATE driftline_scopes SET incarnation = j.i$ FROM ${dialect.decodeRows(fields, 1)} WHERE driftline_scopes.scope = j.s$`
   let renewed = 0
   for (let last = ''; ; ) {
     const [rows = []] = await store.batch('', [{ sql: select, params: [last] }]).catch(explain)
     if (rows.length === 0) return renewed
     const values = rows.map(([scope]) => [scope, random()])
-    await store.batch('', [{ sql: update, params: [dialect.encodeRows(fields, values)] }])
+    await store.batch('', [{ sql: update, params: dialect.encodeRows(fields, values) }])
     renewed += rows.length
     last = String(rows.at(-1)?.[0])
   }

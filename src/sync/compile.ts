@@ -105,7 +105,7 @@ function compileTable(
   const plan: Planned[] = []
   const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table, pass })
   const idsOf = (of: readonly RowWrite[]) =>
-    encodeParts(of, (part) => dialect.encodeIds(part.map(({ id }) => id)), paramBytesMax)
+    encodeParts(of, (part) => [dialect.encodeIds(part.map(({ id }) => id))], paramBytesMax)
   const rowsOf = (fields: readonly Field[], values: readonly (readonly unknown[])[]) =>
     encodeParts(values, (part) => dialect.encodeRows(fields, part), paramBytesMax)
   const folded = rows.filter(({ alone }) => !alone)
@@ -113,13 +113,13 @@ function compileTable(
   const based = rows.filter(({ base }) => base).sort((a, b) => (a.id < b.id ? -1 : 1))
   const patched = rows.filter(({ patch }) => patch).sort((a, b) => (a.id < b.id ? -1 : 1))
   if (folded.length > 0) {
-    for (const ids of idsOf(folded)) plan.push({ sql: sql.states, params: [scope, ids], role: role('states') })
+    for (const ids of idsOf(folded)) plan.push({ sql: sql.states, params: [scope, ...ids], role: role('states') })
   }
   if (wish.atomic) {
     const steps = rows.flatMap(patchSteps)
     if (steps.length > 0) {
       for (const part of rowsOf(stepFields, steps)) {
-        plan.push({ sql: sql.missing, params: [scope, wish.client, part], role: { kind: 'guard' } })
+        plan.push({ sql: sql.missing, params: [scope, wish.client, ...part], role: { kind: 'guard' } })
       }
     }
   }
@@ -134,7 +134,7 @@ function compileTable(
     const brief = wish.return === 'lost' && folded.length === 0
     for (const part of rowsOf(sql.rowFields, values)) {
       const upsert = brief ? sql.upsertBrief : sql.upsert
-      plan.push({ sql: upsert, params: [scope, wish.client, part, n], role: role('results') })
+      plan.push({ sql: upsert, params: [scope, wish.client, n, ...part], role: role('results') })
     }
   }
   if (patched.length > 0) {
@@ -148,12 +148,12 @@ function compileTable(
       }),
     ])
     for (const part of rowsOf(sql.patchFields, values)) {
-      plan.push({ sql: sql.update, params: [scope, wish.client, part, n], role: role('results') })
+      plan.push({ sql: sql.update, params: [scope, wish.client, n, ...part], role: role('results') })
     }
   }
   const unseen = dialect.returnsLosers ? patched.filter(({ base }) => !base) : rows
   if (unseen.length > 0) {
-    for (const ids of idsOf(unseen)) plan.push({ sql: sql.losers, params: [scope, ids, n], role: role('results') })
+    for (const ids of idsOf(unseen)) plan.push({ sql: sql.losers, params: [scope, ...ids, n], role: role('results') })
   }
   return plan
 }

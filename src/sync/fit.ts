@@ -4,15 +4,16 @@ import type { Sql } from './compile.ts'
 const encoder = new TextEncoder()
 const bytesOf = (text: string) => encoder.encode(text).length
 
-/** Rows as the texts of as many parameters as needed, none above so many bytes but where a single row is. */
+/** Rows as the parameters of as many statements as needed, none above so many bytes but where a single row is. */
 export function encodeParts<Row>(
   rows: readonly Row[],
-  encode: (rows: readonly Row[]) => string,
+  encode: (rows: readonly Row[]) => readonly string[],
   bytesMax = Number.POSITIVE_INFINITY,
-): string[] {
-  const text = encode(rows)
+): (readonly string[])[] {
+  const texts = encode(rows)
+  const fits = (text: string) => text.length * 3 <= bytesMax || bytesOf(text) <= bytesMax
   // Three bytes at the most for each unit of text: ordinary change sets are not measured.
-  if (rows.length === 1 || text.length * 3 <= bytesMax || bytesOf(text) <= bytesMax) return [text]
+  if (rows.length === 1 || texts.every(fits)) return [texts]
   const half = rows.length >> 1
   return [...encodeParts(rows.slice(0, half), encode, bytesMax), ...encodeParts(rows.slice(half), encode, bytesMax)]
 }
