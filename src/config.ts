@@ -14,6 +14,8 @@ export interface Settings {
   }
   readonly corsOrigins: readonly string[]
   readonly clockDriftMsMax: number
+  /** Sockets and event streams of one subject. */
+  readonly liveSocketsMax: number
 }
 
 /** The settings of the Node server, checked. */
@@ -61,6 +63,7 @@ export function readSettings(env: Environment): Settings {
     },
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
+    liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
   }
 }
 

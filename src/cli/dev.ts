@@ -19,6 +19,7 @@ const names = [
   'AUTH_AUDIENCE',
   'CORS_ORIGINS',
   'CLOCK_DRIFT_MS_MAX',
+  'LIVE_SOCKETS_MAX',
 ]
 /** Beside the development secret, out of git. A file, since the arguments of a process are seen by all. */
 const variables = '.driftline/dev.vars'
