@@ -1,11 +1,13 @@
 import type { Environment } from './config.ts'
 import { limits } from './limits.ts'
+import type { LiveNamespace } from './live/object-live.ts'
 import { durableObjectStore, type ScopeNamespace } from './stores/durable-object.ts'
 import type { Store } from './stores/store.ts'
 
 /** Settings and secrets by name, and the bindings of wrangler.toml. */
 export type WorkerEnv = Environment & {
   readonly SCOPES?: ScopeNamespace
+  readonly LIVE?: LiveNamespace
   readonly HYPERDRIVE?: { readonly connectionString: string }
 }
 

@@ -33,7 +33,11 @@ export function openEvents(hub: Hub, listener: Listener): Response {
         session = {
           listener,
           send: (poke) => write(`data: ${poke}\n\n`),
-          ping: () => write(':\n\n'),
+          ping() {
+            // Not every runtime tells that the reader is gone; but what nobody reads stays where it is.
+            if ((controller.desiredSize ?? 0) < 0) end(() => controller.error(new Error('the client does not read')))
+            else write(':\n\n')
+          },
           close: (closing) =>
             end(() => {
               controller.enqueue(encoder.encode(`event: close\ndata: ${JSON.stringify(closing)}\n\n`))

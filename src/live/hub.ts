@@ -17,6 +17,8 @@ export interface Hub {
   poke(scope: string, position: number): void
   /** Whether anybody here listens to a scope. */
   has(scope: string): boolean
+  /** How many sessions a subject has. */
+  count(listener: Listener): number
   /** Counts one more of a subject's sessions. Throws the `Problem` too_many_sockets. */
   admit(listener: Listener): void
   /** Takes an `admit` back that came to no session. */
@@ -49,13 +51,15 @@ export function createHub(socketsMax: number = limits.liveSocketsMax): Hub {
     }
   }
 
-  function dismiss({ subject }: Listener): void {
-    const count = (countBySubject.get(subject) ?? 0) - 1
-    if (count > 0) countBySubject.set(subject, count)
-    else countBySubject.delete(subject)
+  const count = ({ subject }: Listener) => countBySubject.get(subject) ?? 0
+
+  function dismiss(listener: Listener): void {
+    if (count(listener) > 1) countBySubject.set(listener.subject, count(listener) - 1)
+    else countBySubject.delete(listener.subject)
   }
 
   return {
+    count,
     poke: throttle(limits.livePokeMs, (scope, position) => {
       const poke = formatPoke(scope, position)
       const now = Date.now()
@@ -64,10 +68,9 @@ export function createHub(socketsMax: number = limits.liveSocketsMax): Hub {
       }
     }),
     has: (scope) => sessionsByScope.has(scope),
-    admit({ subject }) {
-      const count = countBySubject.get(subject) ?? 0
-      if (count >= socketsMax) throw tooManySockets(socketsMax)
-      countBySubject.set(subject, count + 1)
+    admit(listener) {
+      if (count(listener) >= socketsMax) throw tooManySockets(socketsMax)
+      countBySubject.set(listener.subject, count(listener) + 1)
     },
     dismiss,
     join(session) {

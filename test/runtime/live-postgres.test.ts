@@ -1,17 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listenByEvents, listenBySocket, quiet } from '../support/live.ts'
+import { listenByEvents, listenBySocket, put, quiet } from '../support/live.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { type ServerProcess, startServer } from '../support/server.ts'
-
-const put = (id: string, scope?: string) => ({
-  table: 'todos',
-  op: 'put',
-  id,
-  at: Date.now() * 1000,
-  row: { title: id },
-  ...(scope && { scope }),
-})
 
 describe('pokes between two processes on one Postgres', () => {
   let postgres: Postgres
@@ -35,7 +26,7 @@ describe('pokes between two processes on one Postgres', () => {
     const near = await listenBySocket(servers[0].url, { sub, scopes: [odd] })
     const far = await listenByEvents(servers[1].url, { sub, scopes: [odd] })
     const foreign = await listenBySocket(servers[1].url, { sub: 'bob' })
-    await push(servers[0], [put('1'), put('1', odd), put('2', odd)], sub, [odd])
+    await push(servers[0], [put('1'), put('1', { scope: odd }), put('2', { scope: odd })], sub, [odd])
     for (const listener of [near, far]) {
       await listener.reached(sub, 1)
       await listener.reached(odd, 2)

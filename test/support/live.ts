@@ -93,3 +93,12 @@ export function listening(received: string[], closed: Listening['closed'], close
 
 /** Longer than a burst of pokes is held together, and a way over the network. */
 export const quiet = () => new Promise((resolve) => setTimeout(resolve, 250))
+
+export const put = (id: string, more: object = {}) => ({
+  table: 'todos',
+  op: 'put',
+  id,
+  at: Date.now() * 1000,
+  row: { title: id },
+  ...more,
+})

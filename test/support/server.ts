@@ -60,7 +60,8 @@ export async function startServer(env: Record<string, string>, cwd = process.cwd
   }
 }
 
-async function request(
+/** One request to a server at a URL, with a token of its own. */
+export async function request(
   url: string,
   method: string,
   path: string,
