@@ -4,15 +4,19 @@ import { Hono } from 'hono/tiny'
 import { Problem } from './errors.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import type { Env } from './http/env.ts'
+import { liveHandler } from './http/live.ts'
 import { problemResponse } from './http/problem.ts'
 import { pullHandler } from './http/pull.ts'
 import { syncHandler } from './http/sync.ts'
+import type { Live } from './live/live.ts'
 import { createRun, type SyncOptions } from './run.ts'
 
 export interface AppOptions extends SyncOptions {
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example`. None by default. */
   readonly corsOrigins?: readonly string[]
+  /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
+  readonly live?: Live
   /** Told of every request that ended in an error of the server's own. Gets no value, SQL or token. */
   readonly onError?: (event: { requestId: string; route: string; error: unknown }) => void
 }
@@ -20,7 +24,14 @@ export interface AppOptions extends SyncOptions {
 /** The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime. */
 export function createApp(options: AppOptions): Hono<Env> {
   const authenticate = createAuthenticate(options.auth)
-  const run = createRun(options)
+  const { live } = options
+  const run = createRun({
+    ...options,
+    onCommit(scope, position) {
+      live?.poke(scope, position)
+      options.onCommit?.(scope, position)
+    },
+  })
   const app = new Hono<Env>()
 
   app.use(async (context, next) => {
@@ -47,6 +58,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.post('/v1/sync', syncHandler('sync', authenticate, run))
   app.post('/v1/push', syncHandler('push', authenticate, run))
   app.get('/v1/pull', pullHandler(authenticate, run))
+  if (live) app.all('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
   app.get('/health', async (context) => {
     await options.store.batch('health', [{ sql: 'SELECT 1', params: [] }])
     return context.json({ status: 'ok' })
@@ -63,7 +75,7 @@ export function createApp(options: AppOptions): Hono<Env> {
     })
   }
   app.notFound((context) =>
-    fail(new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull and /health.'), context),
+    fail(new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull, /v1/live and /health.'), context),
   )
   app.onError(fail)
 

@@ -17,6 +17,8 @@ export interface Settings {
   readonly clockDriftMsMax: number
   /** How long tombstones are kept. */
   readonly retentionMs: number
+  /** Sockets and event streams of one subject. */
+  readonly liveSocketsMax: number
 }
 
 /** The settings of the Node server, checked. */
@@ -65,6 +67,7 @@ export function readSettings(env: Environment): Settings {
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
+    liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
   }
 }
 

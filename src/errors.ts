@@ -4,6 +4,7 @@ export const problems = {
   invalid_cursor: { status: 400, title: 'The cursor cannot be read', retryable: false },
   unauthorized: { status: 401, title: 'The request needs a valid token', retryable: false },
   no_scope: { status: 403, title: 'The token grants no scope', retryable: false },
+  forbidden_origin: { status: 403, title: 'Pages of this origin may not connect', retryable: false },
   not_found: { status: 404, title: 'There is nothing here', retryable: false },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
   resync: { status: 410, title: 'The cursor is from another history', retryable: false },
@@ -12,6 +13,8 @@ export const problems = {
   unsupported_media_type: { status: 415, title: 'The body must be JSON', retryable: false },
   atomic_scopes: { status: 422, title: 'An atomic change set must be of one scope', retryable: false },
   atomic_rejected: { status: 422, title: 'A change of an atomic change set was rejected', retryable: false },
+  upgrade_required: { status: 426, title: 'This is for sockets and event streams', retryable: false },
+  too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
   unavailable: { status: 503, title: 'The database does not answer', retryable: true },
 } as const

@@ -37,6 +37,18 @@ export const limits = Object.freeze({
   homesMax: 100_000,
   /** Scopes that are read side by side for one request. */
   scopesAtOnceMax: 6,
+  /** Sockets and event streams of one subject, in a process or Durable Object. Beyond: 429. A setting: `LIVE_SOCKETS_MAX`. */
+  liveSocketsMax: 100,
+  /** Scopes that one socket is told of. A token that grants more names some with `?scope=`. Beyond: 400. */
+  liveScopesMax: 100,
+  /** A scope's pokes within this time become one. */
+  livePokeMs: 50,
+  /** How often a socket is pinged. Whoever has not answered by the next one is gone. */
+  livePingMs: 30_000,
+  /** Bytes of a message to the server, which reads none. Beyond: the socket is closed with 1009. */
+  liveMessageBytesMax: 1024,
+  /** Bytes that wait for a client which does not read. Beyond: it is dropped. */
+  liveBufferedBytesMax: 64 * 1024,
   /** Tables of a schema, and columns of a table. */
   tablesMax: 100,
   columnsMax: 200,

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
@@ -5,6 +6,8 @@ import { readConfig } from './config.ts'
 import { type Databases, findDatabases } from './databases.ts'
 import { devSecret } from './dev-secret.ts'
 import { printToken } from './dev-token.ts'
+import { openNodeLive } from './live/node-live.ts'
+import { socketServerOptions } from './live/sockets.ts'
 import { logError } from './log.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
@@ -25,20 +28,28 @@ async function start(): Promise<void> {
   const applied = databases.perScope ? [] : await prepareAll(databases, migrations)
   const store = await databases.open(migrations)
 
+  const live = await openNodeLive(config.databaseUrl, config.liveSocketsMax)
   const app = createApp({
     schema,
     store,
     auth,
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
+    live,
     onError: logError,
   })
   const server = serve(
-    { fetch: app.fetch, hostname: config.host, port: config.port, serverOptions: { maxHeaderSize: 64 * 1024 } },
+    {
+      fetch: app.fetch,
+      hostname: config.host,
+      port: config.port,
+      serverOptions: { maxHeaderSize: 64 * 1024, ...socketServerOptions },
+    },
     (address) => {
       void announce(address, applied, config.development ? auth.secret : undefined)
     },
   )
+  live.attach(server as Server, app.fetch)
   server.on('error', (error: Error) => {
     console.error(`driftline cannot listen: ${error.message}`)
     process.exit(1)
@@ -57,6 +68,7 @@ async function start(): Promise<void> {
     // Requests that have begun are answered; then the store is closed, so that the file holds everything by itself.
     const finish = () => void store.close().finally(() => process.exit(0))
     server.close(finish)
+    live.close()
     if ('closeIdleConnections' in server) server.closeIdleConnections()
     setTimeout(finish, stopMsMax).unref()
   }

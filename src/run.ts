@@ -20,6 +20,8 @@ export interface SyncOptions {
   readonly clockDriftMsMax?: number
   /** A new incarnation: 1 to 32 of a-z and 0-9. */
   readonly incarnation?: () => string
+  /** Told of each scope in which rows were applied, and of the position that it moved on to, before the answer. */
+  readonly onCommit?: (scope: string, position: number) => void
 }
 
 /** The answer to a sync, a push (no page) or a pull (no verdicts); rows are JSON text as the database wrote them. */
@@ -44,6 +46,7 @@ export type RunSync = (principal: Principal, request: SyncRequest, bodyBytes?: n
 export function createRun(options: SyncOptions): RunSync {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
   const { incarnation = randomIncarnation } = options
+  const committed = tellSafely(options.onCommit)
   const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
 
@@ -89,7 +92,7 @@ export function createRun(options: SyncOptions): RunSync {
     throwResync(cursor, heads)
 
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
-    const write = createWriter(sql, pagesOf, batch, request, incarnation)
+    const write = createWriter(sql, pagesOf, batch, request, incarnation, committed)
     if (request.atomic) await rejectAtomic(verdicts, changesByScope, write)
     await inTurns([...changesByScope], async ([scope, changes]) => {
       const page = await write.apply(scope, changes, verdicts)
@@ -123,6 +126,15 @@ async function inTurns<Item>(items: readonly Item[], run: (item: Item) => Promis
   for (let from = 0; from < items.length; from += limits.scopesAtOnceMax) {
     const done = await Promise.allSettled(items.slice(from, from + limits.scopesAtOnceMax).map(run))
     for (const one of done) if (one.status === 'rejected') throw one.reason
+  }
+}
+
+/** What is committed is answered, whatever becomes of a poke: losing one loses nothing (P15). */
+function tellSafely(onCommit: SyncOptions['onCommit'] = () => {}): (scope: string, position: number) => void {
+  return (scope, position) => {
+    try {
+      onCommit(scope, position)
+    } catch {}
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Environment } from './config.ts'
 import { sqlite } from './dialects/sqlite.ts'
 import { limits } from './limits.ts'
+import type { LiveNamespace } from './live/object-live.ts'
 import { durableObjectStore, type ScopeNamespace } from './stores/durable-object.ts'
 import { checkScopeUrl, isScopeUrl, scopeUrl } from './stores/scope-url.ts'
 import type { Store } from './stores/store.ts'
@@ -9,6 +10,7 @@ import { scopeToName } from './sync/scope-name.ts'
 /** Settings and secrets by name, and the bindings of wrangler.toml. */
 export type WorkerEnv = Environment & {
   readonly SCOPES?: ScopeNamespace
+  readonly LIVE?: LiveNamespace
   readonly HYPERDRIVE?: { readonly connectionString: string }
 }
 

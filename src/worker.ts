@@ -3,12 +3,14 @@ import { hasKey, readSettings } from './config.ts'
 import { sqliteObject } from './dialects/sqlite-object.ts'
 import { Problem } from './errors.ts'
 import { problemResponse } from './http/problem.ts'
+import { objectLive } from './live/object-live.ts'
 import { logError } from './log.ts'
 import { prune } from './prune.ts'
 import { schema } from './schema.ts'
 import { isScopeUrl } from './stores/scope-url.ts'
 import { openWorkerStore, type WorkerEnv } from './worker-store.ts'
 
+export { LiveObject } from './live/live-object.ts'
 export { ScopeObject } from './scope-object.ts'
 
 /** One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate. */
@@ -51,7 +53,13 @@ async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
       'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
     )
   }
-  return createApp({ schema, store: await openWorkerStore(env), ...settings, onError: logError })
+  return createApp({
+    schema,
+    store: await openWorkerStore(env),
+    ...settings,
+    ...(env.LIVE && { live: objectLive(env.LIVE, settings.liveSocketsMax) }),
+    onError: logError,
+  })
 }
 
 /** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */

@@ -6,7 +6,7 @@ import type { Change } from './sync/change.ts'
 import { coalesce } from './sync/coalesce.ts'
 import { compilePush, type Sql } from './sync/compile.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
-import type { ScopePage } from './sync/page.ts'
+import { parseHead, type ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import { rowMissing } from './sync/stamp.ts'
@@ -25,6 +25,7 @@ export function createWriter(
   batch: Store['batch'],
   request: SyncRequest,
   incarnation: () => string,
+  committed: (scope: string, position: number) => void,
 ): Writer {
   const { client, cursor, atomic } = request
   const wishOf = (scope: string) => ({
@@ -44,6 +45,9 @@ export function createWriter(
       try {
         const results = await batch(scope, plan)
         reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
+        const head = parseHead(results[0] ?? [])
+        const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
+        if (head && accepted.some(isApplied)) committed(scope, head.position)
         return page && pages.read(scope, results.at(-1))
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault

@@ -20,6 +20,7 @@ const names = [
   'CORS_ORIGINS',
   'CLOCK_DRIFT_MS_MAX',
   'RETENTION',
+  'LIVE_SOCKETS_MAX',
 ]
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`

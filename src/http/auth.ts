@@ -17,7 +17,13 @@ export interface AuthOptions {
   readonly scopesOf?: (claims: JWTPayload) => Iterable<readonly [scope: string, access: Access]>
 }
 
-export type Authenticate = (authorization: string | undefined) => Promise<Principal>
+/** A principal by a token, which ends. */
+export interface TokenPrincipal extends Principal {
+  /** The token's own end, without any leeway, in milliseconds since 1970. */
+  readonly expiresAt: number
+}
+
+export type Authenticate = (authorization: string | undefined) => Promise<TokenPrincipal>
 
 /** The tolerated difference of clocks, in seconds. */
 const leewaySeconds = 30
@@ -58,7 +64,7 @@ export function createAuthenticate({
     for (const [scope, access] of scopesOf(claims)) {
       if (isName(scope, limits.scopeLengthMax) && scopes.get(scope) !== 'write') scopes.set(scope, access)
     }
-    return { subject: claims.sub, scopes }
+    return { subject: claims.sub, scopes, expiresAt: (claims.exp ?? 0) * 1000 }
   }
 }
 
@@ -130,7 +136,8 @@ function defaultScopes({ sub, scopes = [] }: JWTPayload): (readonly [string, Acc
   return [[sub ?? '', 'write'], ...granted]
 }
 
-function unauthorized(detail: string, sent: boolean): Problem {
+/** @param sent whether there was a token at all */
+export function unauthorized(detail: string, sent: boolean): Problem {
   const challenge = sent ? 'Bearer realm="driftline", error="invalid_token"' : 'Bearer realm="driftline"'
   return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': challenge } })
 }

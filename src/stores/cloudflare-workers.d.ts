@@ -5,4 +5,7 @@ declare module 'cloudflare:workers' {
   export abstract class DurableObject {
     constructor(state: DurableObjectState, env: unknown)
   }
+
+  /** Keeps the request that runs just now alive until the promise has settled, after its answer. */
+  export function waitUntil(promise: Promise<unknown>): void
 }

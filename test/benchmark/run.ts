@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { libsqlFigures } from './libsql.ts'
+import { liveFigures } from './live.ts'
 import { type Figure, isMet, median } from './measure.ts'
 import { memoryFigures } from './memory.ts'
 import { postgresFigures } from './postgres.ts'
@@ -31,6 +32,7 @@ for (const [name, figures] of Object.entries({
   libsql: libsqlFigures,
   postgres: postgresFigures,
   memory: memoryFigures,
+  live: liveFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }

@@ -1,0 +1,56 @@
+import { limits } from '../limits.ts'
+import type { Hub, Session } from './hub.ts'
+import type { Listener } from './live.ts'
+
+const encoder = new TextEncoder()
+const headers = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-store',
+  // nginx would keep pokes back until they fill a buffer.
+  'X-Accel-Buffering': 'no',
+}
+
+/**
+ * Server-Sent Events, for those who cannot open a WebSocket: a poke is a `message`, a comment keeps proxies from closing
+ * an idle stream, and the last event is `close` with a code and a reason.
+ */
+export function openEvents(hub: Hub, listener: Listener): Response {
+  hub.admit(listener)
+  let session: Session
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const write = (text: string) => {
+          const bytes = encoder.encode(text)
+          if ((controller.desiredSize ?? 0) + limits.liveBufferedBytesMax >= bytes.length) controller.enqueue(bytes)
+          else end(() => controller.error(new Error('the client does not read')))
+        }
+        // Whatever comes after the end, such as a ping on its way, finds no session any more.
+        const end = (how: () => void) => {
+          hub.leave(session)
+          how()
+        }
+        session = {
+          listener,
+          send: (poke) => write(`data: ${poke}\n\n`),
+          ping() {
+            // Not every runtime tells that the reader is gone; but what nobody reads stays where it is.
+            if ((controller.desiredSize ?? 0) < 0) end(() => controller.error(new Error('the client does not read')))
+            else write(':\n\n')
+          },
+          close: (closing) =>
+            end(() => {
+              controller.enqueue(encoder.encode(`event: close\ndata: ${JSON.stringify(closing)}\n\n`))
+              controller.close()
+            }),
+        }
+        hub.join(session)
+        // So that the client sees at once that it is connected.
+        write(':\n\n')
+      },
+      cancel: () => hub.leave(session),
+    },
+    { highWaterMark: 0, size: ({ length }) => length },
+  )
+  return new Response(body, { headers })
+}

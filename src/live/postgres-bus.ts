@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { limits } from '../limits.ts'
+
+/** Carries pokes between the processes of one Postgres. Losing one loses nothing (P15), so nothing here ever fails. */
+export interface Bus {
+  /** Tells the other processes, at once or a moment later. */
+  send(scope: string, position: number): void
+  /** The first attempt to listen is over, whatever came of it. */
+  readonly ready: Promise<void>
+  close(): void
+}
+
+const channel = 'driftline_poke'
+/** Scopes that wait while the database is away. Of more than these the pokes are lost. */
+const waitingMax = 10_000
+/** How often an idle connection is asked for an answer: nothing else would tell that the other end is gone. */
+const checkMs = 30_000
+const reconnectMs = { least: 100, most: 5_000 }
+
+/**
+ * LISTEN and NOTIFY on one connection of its own, which no push ever waits for: NOTIFY takes a lock of the whole
+ * database at the commit, and would line all pushes up within theirs. One statement carries the pokes of all scopes.
+ *
+ * A pooler in transaction mode takes LISTEN and never delivers: the URL must lead to Postgres itself.
+ */
+export function postgresBus(url: string, receive: (scope: string, position: number) => void): Bus {
+  const self = crypto.randomUUID()
+  const waiting = new Map<string, number>()
+  const stopped = new AbortController()
+  let client: pg.Client | undefined
+  let sending = false
+  let firstDone: () => void = () => {}
+  const ready = new Promise<void>((resolve) => {
+    firstDone = resolve
+  })
+
+  async function listen(): Promise<void> {
+    let wait = reconnectMs.least
+    while (!stopped.signal.aborted) {
+      const began = Date.now()
+      await holdConnection().catch(() => {})
+      firstDone()
+      wait = Date.now() - began > reconnectMs.most ? reconnectMs.least : Math.min(wait * 2, reconnectMs.most)
+      await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal: stopped.signal }).catch(() => {})
+    }
+  }
+
+  /** Listens until the connection is lost. */
+  async function holdConnection(): Promise<void> {
+    const next = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: limits.databaseMsMax / 2,
+      query_timeout: limits.databaseMsMax,
+      keepAlive: true,
+      application_name: 'driftline live',
+    })
+    const ended = new Promise((resolve) => {
+      next.once('end', resolve)
+      next.once('error', resolve)
+    })
+    next.on('error', () => {})
+    next.on('notification', ({ payload = '' }) => {
+      const poke = parsePoke(payload)
+      if (poke && poke.from !== self) receive(poke.scope, poke.position)
+    })
+    const stop = () => void next.end().catch(() => {})
+    stopped.signal.addEventListener('abort', stop)
+    let checker: ReturnType<typeof setInterval> | undefined
+    try {
+      await next.connect()
+      await next.query(`LISTEN ${channel}`)
+      client = next
+      firstDone()
+      checker = setInterval(() => next.query('SELECT 1').catch(stop), checkMs).unref()
+      void flush()
+      await ended
+    } finally {
+      client = undefined
+      clearInterval(checker)
+      stopped.signal.removeEventListener('abort', stop)
+      stop()
+    }
+  }
+
+  async function flush(): Promise<void> {
+    if (sending || !client || waiting.size === 0) return
+    sending = true
+    const pokes = [...waiting]
+    waiting.clear()
+    // A scope has 128 characters at the most, so no payload comes near the 8,000 bytes of a notification.
+    const payloads = pokes.map(([scope, position]) => JSON.stringify({ from: self, scope, position }))
+    try {
+      await client.query(`SELECT pg_notify('${channel}', payload) FROM json_array_elements_text($1) AS payload`, [
+        JSON.stringify(payloads),
+      ])
+    } catch {
+      for (const [scope, position] of pokes) keep(scope, position)
+    }
+    await sleep(limits.livePokeMs, undefined, { ref: false })
+    sending = false
+    void flush()
+  }
+
+  function keep(scope: string, position: number): void {
+    if (waiting.size < waitingMax || waiting.has(scope)) {
+      waiting.set(scope, Math.max(position, waiting.get(scope) ?? 0))
+    }
+  }
+
+  void listen()
+  return {
+    send(scope, position) {
+      keep(scope, position)
+      void flush()
+    },
+    ready,
+    close: () => stopped.abort(),
+  }
+}
+
+/** What others than driftline send on the channel is none. */
+function parsePoke(payload: string): { from: string; scope: string; position: number } | undefined {
+  try {
+    const { from, scope, position } = JSON.parse(payload)
+    return typeof scope === 'string' && Number.isSafeInteger(position) ? { from, scope, position } : undefined
+  } catch {
+    return undefined
+  }
+}
