@@ -1,4 +1,3 @@
-import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { Hono } from 'hono/tiny'
 import { Problem } from './errors.ts'
@@ -6,15 +5,14 @@ import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import type { Env } from './http/env.ts'
 import { problemResponse } from './http/problem.ts'
 import { pullHandler } from './http/pull.ts'
+import { type Listeners, recordRequests } from './http/record.ts'
 import { syncHandler } from './http/sync.ts'
 import { createRun, type SyncOptions } from './run.ts'
 
-export interface AppOptions extends SyncOptions {
+export interface AppOptions extends SyncOptions, Listeners {
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example`. None by default. */
   readonly corsOrigins?: readonly string[]
-  /** Told of every request that ended in an error of the server's own. Gets no value, SQL or token. */
-  readonly onError?: (event: { requestId: string; route: string; error: unknown }) => void
 }
 
 /** The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime. */
@@ -23,17 +21,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   const run = createRun(options)
   const app = new Hono<Env>()
 
-  app.use(async (context, next) => {
-    const began = performance.now()
-    context.set('requestId', crypto.randomUUID())
-    await next()
-    const timing = [`total;dur=${(performance.now() - began).toFixed(1)}`]
-    const databaseMs = context.get('databaseMs')
-    if (databaseMs !== undefined) timing.push(`db;dur=${databaseMs.toFixed(1)}`)
-    // On the answer's own headers: through the context the whole answer would be wrapped anew, its text made a stream.
-    context.res.headers.set('Server-Timing', timing.join(', '))
-    context.res.headers.set('X-Request-Id', context.get('requestId'))
-  })
+  app.use(recordRequests(options))
   const crossOrigin = cors({
     origin: (origin) => (options.corsOrigins?.includes(origin) ? origin : null),
     allowMethods: ['GET', 'POST'],
@@ -62,16 +50,9 @@ export function createApp(options: AppOptions): Hono<Env> {
       throw new Problem('method_not_allowed', `Use ${allow} here.`, { headers: { Allow: allow } })
     })
   }
-  app.notFound((context) =>
-    fail(new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull and /health.'), context),
-  )
-  app.onError(fail)
-
-  function fail(error: unknown, context: Context<Env>): Response {
-    const requestId = context.get('requestId')
-    const response = problemResponse(error, requestId)
-    if (response.status >= 500) options.onError?.({ requestId, route: context.req.path, error })
-    return response
-  }
+  app.notFound(() => {
+    throw new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull and /health.')
+  })
+  app.onError((error, context) => problemResponse(error, context.get('requestId')))
   return app
 }

@@ -1,4 +1,5 @@
 import { limits } from './limits.ts'
+import { type LogMode, logModes } from './log.ts'
 import { readDatabaseUrl } from './node-store.ts'
 import { parseRetention, retentionMsDefault } from './retention.ts'
 
@@ -17,6 +18,7 @@ export interface Settings {
   readonly clockDriftMsMax: number
   /** How long tombstones are kept. */
   readonly retentionMs: number
+  readonly log: LogMode
 }
 
 /** The settings of the Node server, checked. */
@@ -46,6 +48,8 @@ export function readConfig(env: Environment): Config {
     databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
     development,
     ...settings,
+    // Whoever tries it out has the answers before them, and wants to see the token and the curl lines.
+    log: env.LOG || !development ? settings.log : 'errors',
   }
 }
 
@@ -65,6 +69,7 @@ export function readSettings(env: Environment): Settings {
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
+    log: readLog(env.LOG || 'json'),
   }
 }
 
@@ -92,6 +97,12 @@ function readInteger(env: Environment, name: string, fallback: number, least: nu
   const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= least && value <= most)) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
   return value
+}
+
+function readLog(text: string): LogMode {
+  const mode = logModes.find((one) => one === text)
+  if (!mode) throw new TypeError(`LOG must be one of ${logModes.join(', ')}`)
+  return mode
 }
 
 function readOrigins(text = ''): string[] {

@@ -5,7 +5,7 @@ import { readConfig } from './config.ts'
 import { type Databases, findDatabases } from './databases.ts'
 import { devSecret } from './dev-secret.ts'
 import { printToken } from './dev-token.ts'
-import { logError } from './log.ts'
+import { logError, requestLog } from './log.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
@@ -25,16 +25,32 @@ async function start(): Promise<void> {
   const applied = databases.perScope ? [] : await prepareAll(databases, migrations)
   const store = await databases.open(migrations)
 
+  const onRequest = requestLog(config.log)
   const app = createApp({
     schema,
     store,
     auth,
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
-    onError: logError,
+    ...(onRequest && { onRequest }),
   })
+  // What goes on after an answer, such as its log line.
+  const afterwards = new Set<Promise<unknown>>()
+  const context = {
+    waitUntil(work: Promise<unknown>) {
+      afterwards.add(work)
+      void work.finally(() => afterwards.delete(work))
+    },
+    passThroughOnException() {},
+    props: {},
+  }
   const server = serve(
-    { fetch: app.fetch, hostname: config.host, port: config.port, serverOptions: { maxHeaderSize: 64 * 1024 } },
+    {
+      fetch: (request, env) => app.fetch(request, env, context),
+      hostname: config.host,
+      port: config.port,
+      serverOptions: { maxHeaderSize: 64 * 1024 },
+    },
     (address) => {
       void announce(address, applied, config.development ? auth.secret : undefined)
     },
@@ -46,7 +62,7 @@ async function start(): Promise<void> {
 
   const stopPruning = startPruning(
     (signal) => pruneAll(databases, store, config.retentionMs, signal),
-    (error) => logError({ requestId: '', route: 'prune', error }),
+    (error) => logError('prune', error),
   )
 
   let stopping = false
@@ -55,10 +71,10 @@ async function start(): Promise<void> {
     stopping = true
     stopPruning()
     // Requests that have begun are answered; then the store is closed, so that the file holds everything by itself.
-    const finish = () => void store.close().finally(() => process.exit(0))
-    server.close(finish)
+    const close = () => void store.close().finally(() => process.exit(0))
+    server.close(() => void Promise.allSettled(afterwards).then(close))
     if ('closeIdleConnections' in server) server.closeIdleConnections()
-    setTimeout(finish, stopMsMax).unref()
+    setTimeout(close, stopMsMax).unref()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

@@ -1,9 +1,10 @@
+import type { ExecutionContext } from '@cloudflare/workers-types'
 import { createApp } from './app.ts'
 import { hasKey, readSettings } from './config.ts'
 import { sqliteObject } from './dialects/sqlite-object.ts'
 import { Problem } from './errors.ts'
 import { problemResponse } from './http/problem.ts'
-import { logError } from './log.ts'
+import { logError, requestLog } from './log.ts'
 import { prune } from './prune.ts'
 import { schema } from './schema.ts'
 import { isScopeUrl } from './stores/scope-url.ts'
@@ -15,19 +16,19 @@ export { ScopeObject } from './scope-object.ts'
 let app: ReturnType<typeof createApp> | undefined
 
 export default {
-  async fetch(request: Request, env: WorkerEnv): Promise<Response> {
+  async fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Promise<Response> {
     try {
       // Not a promise that requests share: what one waits for must not depend on another, which may end first.
       app ??= await open(env)
     } catch (error) {
       return refuse(error)
     }
-    return app.fetch(request)
+    return app.fetch(request, env, context)
   },
 
   async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
     await pruneStore(env).catch((error: unknown) => {
-      logError({ requestId: '', route: 'prune', error })
+      logError('prune', error)
       throw error
     })
   },
@@ -51,14 +52,15 @@ async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
       'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
     )
   }
-  return createApp({ schema, store: await openWorkerStore(env), ...settings, onError: logError })
+  const onRequest = requestLog(settings.log)
+  return createApp({ schema, store: await openWorkerStore(env), ...settings, ...(onRequest && { onRequest }) })
 }
 
 /** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */
 function refuse(error: unknown): Response {
   const requestId = crypto.randomUUID()
   if (!(error instanceof TypeError)) {
-    logError({ requestId, route: 'start', error })
+    logError('start', error, requestId)
     return problemResponse(error, requestId)
   }
   console.error(error.message)
