@@ -2,6 +2,7 @@ import { cors } from 'hono/cors'
 import { Hono } from 'hono/tiny'
 import { Problem } from './errors.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
+import { documentHandler, type ReadDocument } from './http/documents.ts'
 import type { Env } from './http/env.ts'
 import { problemResponse } from './http/problem.ts'
 import { pullHandler } from './http/pull.ts'
@@ -13,6 +14,8 @@ export interface AppOptions extends SyncOptions, Listeners {
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example`. None by default. */
   readonly corsOrigins?: readonly string[]
+  /** The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it they are not there. */
+  readonly documents?: ReadDocument
 }
 
 /** The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime. */
@@ -40,18 +43,23 @@ export function createApp(options: AppOptions): Hono<Env> {
     return context.json({ status: 'ok' })
   })
 
-  for (const [path, allow] of [
-    ['/v1/sync', 'POST'],
-    ['/v1/push', 'POST'],
-    ['/v1/pull', 'GET, HEAD'],
-    ['/health', 'GET, HEAD'],
-  ] as const) {
+  if (options.documents) {
+    app.get('/openapi.json', documentHandler(options.documents, 'openapi.json'))
+    app.get('/docs', documentHandler(options.documents, 'docs.html'))
+  }
+
+  const declared = Object.groupBy(
+    app.routes.filter(({ method }) => method !== 'ALL'),
+    ({ path }) => path,
+  )
+  for (const [path, routes = []] of Object.entries(declared)) {
+    const allow = routes.flatMap(({ method }) => (method === 'GET' ? [method, 'HEAD'] : method)).join(', ')
     app.all(path, () => {
       throw new Problem('method_not_allowed', `Use ${allow} here.`, { headers: { Allow: allow } })
     })
   }
   app.notFound(() => {
-    throw new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull and /health.')
+    throw new Problem('not_found', `The routes are ${Object.keys(declared).join(', ')}.`)
   })
   app.onError((error, context) => problemResponse(error, context.get('requestId')))
   return app

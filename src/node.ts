@@ -9,6 +9,7 @@ import { logError, requestLog } from './log.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
+import { documentsOf } from './openapi/documents.ts'
 import { prune } from './prune.ts'
 import { startPruning } from './prune-timer.ts'
 import { schema } from './schema.ts'
@@ -33,6 +34,7 @@ async function start(): Promise<void> {
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
     ...(onRequest && { onRequest }),
+    documents: documentsOf(schema),
   })
   // What goes on after an answer, such as its log line.
   const afterwards = new Set<Promise<unknown>>()

@@ -10,6 +10,12 @@ import { scopeToName } from './sync/scope-name.ts'
 export type WorkerEnv = Environment & {
   readonly SCOPES?: ScopeNamespace
   readonly HYPERDRIVE?: { readonly connectionString: string }
+  readonly ASSETS?: Assets
+}
+
+/** What the worker needs of the binding of its static files. */
+export interface Assets {
+  fetch(url: string): Promise<{ readonly ok: boolean; text(): Promise<string> }>
 }
 
 /**

@@ -8,7 +8,7 @@ import { logError, requestLog } from './log.ts'
 import { prune } from './prune.ts'
 import { schema } from './schema.ts'
 import { isScopeUrl } from './stores/scope-url.ts'
-import { openWorkerStore, type WorkerEnv } from './worker-store.ts'
+import { type Assets, openWorkerStore, type WorkerEnv } from './worker-store.ts'
 
 export { ScopeObject } from './scope-object.ts'
 
@@ -53,7 +53,21 @@ async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
     )
   }
   const onRequest = requestLog(settings.log)
-  return createApp({ schema, store: await openWorkerStore(env), ...settings, ...(onRequest && { onRequest }) })
+  const { ASSETS } = env
+  return createApp({
+    schema,
+    store: await openWorkerStore(env),
+    ...settings,
+    ...(onRequest && { onRequest }),
+    ...(ASSETS && { documents: (name) => readAsset(ASSETS, name) }),
+  })
+}
+
+/** The host is of no meaning to a binding. */
+async function readAsset(assets: Assets, name: string): Promise<string> {
+  const answer = await assets.fetch(`https://assets.local/${name}`)
+  if (!answer.ok) throw new Error(`public/${name} is missing: npm run openapi`)
+  return answer.text()
 }
 
 /** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */
