@@ -205,47 +205,4 @@ describe('the log of the server', () => {
       client.close()
     }
   })
-
-  it('is written for the last request as well, when the server is told to stop', async () => {
-    const own = await startServer({ DATABASE_URL: `file:${folder}/b.db` })
-    const changes = Array.from({ length: 5_000 }, (_, n) => put(`t${n}`))
-    const answer = own.request('POST', '/v1/push', { body: { client: 'a', changes, return: 'lost' } })
-    await new Promise((resolve) => setTimeout(resolve, 150))
-    const stopped = own.stop()
-    expect((await answer).status).toBe(200)
-    await stopped
-    expect(own.output()).toContain('"applied":5000')
-  })
-
-  it('is a setting: off, or only what the server itself failed, which is the default in development', async () => {
-    for (const [env, failed] of [
-      [{ LOG: 'off' }, 0],
-      [{ LOG: 'errors' }, 1],
-      [{ AUTH_SECRET: '' }, 1],
-    ] as const) {
-      const { folder: own, drop: dropOwn } = await temporaryFolder()
-      const quiet = await startServer({ DATABASE_URL: 'file:a.db', ...env }, own)
-      await quiet.request('GET', '/nothing')
-      const { createClient } = await import('@libsql/client/sqlite3')
-      const client = createClient({ url: `file:${own}/a.db` })
-      const token = 'AUTH_SECRET' in env ? /^eyJ\S+$/m.exec(await printed(quiet))?.[0] : undefined
-      await client.execute('DROP TABLE lists')
-      client.close()
-      const { status } = await quiet.request(
-        'GET',
-        '/v1/pull',
-        token ? { headers: { Authorization: `Bearer ${token}` } } : {},
-      )
-      expect(status).toBe(500)
-      await quiet.stop()
-      expect(quiet.output().match(/^\{.*"status":500.*$/gm) ?? []).toHaveLength(failed)
-      expect(quiet.output()).not.toContain('"status":404')
-      await dropOwn()
-    }
-  })
 })
-
-async function printed(server: ServerProcess): Promise<string> {
-  while (!/^eyJ\S+$/m.test(server.output())) await new Promise((resolve) => setTimeout(resolve, 5))
-  return server.output()
-}
