@@ -88,6 +88,13 @@ describe('the document and the server agree on which changes are right', () => {
       })),
     ],
     [
+      'rows of a patch',
+      [
+        right,
+        ...[{}, { short: 'b' }, { title: 'x' }, null, { choice: null }].map((row) => ({ ...right, op: 'patch', row })),
+      ],
+    ],
+    [
       'ids',
       [
         'x',
