@@ -1,24 +1,25 @@
-import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { Hono } from 'hono/tiny'
 import { Problem } from './errors.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
+import { documentHandler, type ReadDocument } from './http/documents.ts'
 import type { Env } from './http/env.ts'
 import { liveHandler } from './http/live.ts'
 import { problemResponse } from './http/problem.ts'
 import { pullHandler } from './http/pull.ts'
+import { type Listeners, recordRequests } from './http/record.ts'
 import { syncHandler } from './http/sync.ts'
 import type { Live } from './live/live.ts'
 import { createRun, type SyncOptions } from './run.ts'
 
-export interface AppOptions extends SyncOptions {
+export interface AppOptions extends SyncOptions, Listeners {
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example`. None by default. */
   readonly corsOrigins?: readonly string[]
   /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
   readonly live?: Live
-  /** Told of every request that ended in an error of the server's own. Gets no value, SQL or token. */
-  readonly onError?: (event: { requestId: string; route: string; error: unknown }) => void
+  /** The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it they are not there. */
+  readonly documents?: ReadDocument
 }
 
 /** The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime. */
@@ -34,17 +35,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   })
   const app = new Hono<Env>()
 
-  app.use(async (context, next) => {
-    const began = performance.now()
-    context.set('requestId', crypto.randomUUID())
-    await next()
-    const timing = [`total;dur=${(performance.now() - began).toFixed(1)}`]
-    const databaseMs = context.get('databaseMs')
-    if (databaseMs !== undefined) timing.push(`db;dur=${databaseMs.toFixed(1)}`)
-    // On the answer's own headers: through the context the whole answer would be wrapped anew, its text made a stream.
-    context.res.headers.set('Server-Timing', timing.join(', '))
-    context.res.headers.set('X-Request-Id', context.get('requestId'))
-  })
+  app.use(recordRequests(options))
   const crossOrigin = cors({
     origin: (origin) => (options.corsOrigins?.includes(origin) ? origin : null),
     allowMethods: ['GET', 'POST'],
@@ -58,32 +49,32 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.post('/v1/sync', syncHandler('sync', authenticate, run))
   app.post('/v1/push', syncHandler('push', authenticate, run))
   app.get('/v1/pull', pullHandler(authenticate, run))
-  if (live) app.all('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
+  if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
   app.get('/health', async (context) => {
     await options.store.batch('health', [{ sql: 'SELECT 1', params: [] }])
     return context.json({ status: 'ok' })
   })
 
-  for (const [path, allow] of [
-    ['/v1/sync', 'POST'],
-    ['/v1/push', 'POST'],
-    ['/v1/pull', 'GET, HEAD'],
-    ['/health', 'GET, HEAD'],
-  ] as const) {
+  if (options.documents) {
+    app.get('/openapi.json', documentHandler(options.documents, 'openapi.json'))
+    app.get('/docs', documentHandler(options.documents, 'docs.html'))
+  }
+
+  const declared = Object.groupBy(
+    app.routes.filter(({ method }) => method !== 'ALL'),
+    ({ path }) => path,
+  )
+  for (const [path, routes = []] of Object.entries(declared)) {
+    // A stream has no head to ask for.
+    const hasHead = path !== '/v1/live'
+    const allow = routes.flatMap(({ method }) => (method === 'GET' && hasHead ? [method, 'HEAD'] : method)).join(', ')
     app.all(path, () => {
       throw new Problem('method_not_allowed', `Use ${allow} here.`, { headers: { Allow: allow } })
     })
   }
-  app.notFound((context) =>
-    fail(new Problem('not_found', 'The routes are /v1/sync, /v1/push, /v1/pull, /v1/live and /health.'), context),
-  )
-  app.onError(fail)
-
-  function fail(error: unknown, context: Context<Env>): Response {
-    const requestId = context.get('requestId')
-    const response = problemResponse(error, requestId)
-    if (response.status >= 500) options.onError?.({ requestId, route: context.req.path, error })
-    return response
-  }
+  app.notFound(() => {
+    throw new Problem('not_found', `The routes are ${Object.keys(declared).join(', ')}.`)
+  })
+  app.onError((error, context) => problemResponse(error, context.get('requestId')))
   return app
 }

@@ -1,4 +1,5 @@
 import { limits } from './limits.ts'
+import { type LogMode, logModes } from './log.ts'
 import { readDatabaseUrl } from './node-store.ts'
 import { parseRetention, retentionMsDefault } from './retention.ts'
 
@@ -19,6 +20,7 @@ export interface Settings {
   readonly retentionMs: number
   /** Sockets and event streams of one subject. */
   readonly liveSocketsMax: number
+  readonly log: LogMode
 }
 
 /** The settings of the Node server, checked. */
@@ -48,6 +50,8 @@ export function readConfig(env: Environment): Config {
     databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
     development,
     ...settings,
+    // Whoever tries it out has the answers before them, and wants to see the token and the curl lines.
+    log: env.LOG || !development ? settings.log : 'errors',
   }
 }
 
@@ -68,6 +72,7 @@ export function readSettings(env: Environment): Settings {
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
     liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
+    log: readLog(env.LOG || 'json'),
   }
 }
 
@@ -95,6 +100,12 @@ function readInteger(env: Environment, name: string, fallback: number, least: nu
   const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= least && value <= most)) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
   return value
+}
+
+function readLog(text: string): LogMode {
+  const mode = logModes.find((one) => one === text)
+  if (!mode) throw new TypeError(`LOG must be one of ${logModes.join(', ')}`)
+  return mode
 }
 
 function readOrigins(text = ''): string[] {

@@ -1,9 +1,12 @@
 import { answerToJson } from './answer.ts'
 import type { Rejection } from './errors.ts'
-import { createRun, type SyncAnswer, type SyncOptions } from './run.ts'
+import { noteCaller, type Operation, startFacts } from './facts.ts'
+import { failureOf } from './failure.ts'
+import { guardHook, toEvent } from './observe.ts'
+import { createRun, type SyncOptions } from './run.ts'
 import type { Principal } from './sync/authorize.ts'
 import { parseCursor } from './sync/cursor.ts'
-import { decodeLimit, decodeRequest } from './sync/request.ts'
+import { decodeLimit, decodeRequest, type SyncRequest } from './sync/request.ts'
 import type { Action } from './sync/stamp.ts'
 import type { PatchRow, PutRow, Row, Schema, TableName } from './sync/table.ts'
 
@@ -77,23 +80,38 @@ export interface Sync<S extends Schema> {
 
 export function createSync<S extends Schema>(options: SyncOptions & { readonly schema: S }): Sync<S> {
   const run = createRun(options)
-  const parse = (answer: SyncAnswer, part: 'sync' | 'push' | 'pull') => JSON.parse(answerToJson(answer, part))
+  const onSync = guardHook('onSync', options.onSync)
+
+  /** Runs a request, gives its answer as the wire has it, and tells `onSync` of it however it ended. */
+  async function call(operation: Operation, principal: Principal, decode: () => SyncRequest) {
+    const facts = startFacts(operation)
+    const began = performance.now()
+    noteCaller(facts, principal)
+    let error: unknown
+    try {
+      return JSON.parse(answerToJson(await run(principal, decode(), facts), operation))
+    } catch (thrown) {
+      error = thrown
+      throw thrown
+    } finally {
+      const problem = error === undefined ? undefined : failureOf(error)
+      const [requestId, durationMs] = [crypto.randomUUID(), performance.now() - began]
+      const event = onSync && toEvent(facts, { requestId, durationMs, aborted: false, error, problem })
+      void event?.then((told) => onSync?.({ ...told, operation }))
+    }
+  }
+
   return {
-    push: async (principal, request) => parse(await run(principal, decodeRequest(request, 'push')), 'push'),
-    sync: async (principal, request) => parse(await run(principal, decodeRequest(request, 'sync')), 'sync'),
-    pull: async (principal, { cursor = null, limit } = {}) => {
-      const from = cursor === null ? null : parseCursor(cursor)
-      return parse(
-        await run(principal, {
-          client: '',
-          changes: [],
-          atomic: false,
-          return: 'all',
-          cursor: from,
-          limit: decodeLimit(limit),
-        }),
-        'pull',
-      )
-    },
+    push: (principal, request) => call('push', principal, () => decodeRequest(request, 'push')),
+    sync: (principal, request) => call('sync', principal, () => decodeRequest(request, 'sync')),
+    pull: (principal, { cursor = null, limit } = {}) =>
+      call('pull', principal, () => ({
+        client: '',
+        changes: [],
+        atomic: false,
+        return: 'all',
+        cursor: cursor === null ? null : parseCursor(cursor),
+        limit: decodeLimit(limit),
+      })),
   }
 }

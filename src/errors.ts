@@ -42,20 +42,23 @@ export class Problem extends Error {
 }
 
 /** Why one change was rejected. */
-export type RejectionCode =
-  | 'invalid_change'
-  | 'unknown_table'
-  | 'unknown_op'
-  | 'unknown_column'
-  | 'missing_column'
-  | 'invalid_id'
-  | 'invalid_value'
-  | 'invalid_stamp'
-  | 'clock_ahead'
-  | 'forbidden_scope'
-  | 'row_missing'
-  | 'constraint'
-  | 'too_large'
+export const rejectionCodes = [
+  'invalid_change',
+  'unknown_table',
+  'unknown_op',
+  'unknown_column',
+  'missing_column',
+  'invalid_id',
+  'invalid_value',
+  'invalid_stamp',
+  'clock_ahead',
+  'forbidden_scope',
+  'row_missing',
+  'constraint',
+  'too_large',
+] as const
+
+export type RejectionCode = (typeof rejectionCodes)[number]
 
 /** The error of one rejected change, as it goes over the wire. The same change again would be rejected again. */
 export interface Rejection {

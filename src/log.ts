@@ -1,10 +1,57 @@
-import { StoreFault } from './stores/store.ts'
+import type { RequestEvent } from './facts.ts'
+import { faultOf } from './failure.ts'
 
-/** One line of JSON: which request failed and how, with a code, never a message that could hold SQL or a value. */
-export function logError({ requestId, route, error }: { requestId: string; route: string; error: unknown }): void {
-  const fault =
-    error instanceof StoreFault
-      ? { fault: error.kind, code: error.code }
-      : { fault: error instanceof Error ? error.name : 'unknown' }
-  console.error(JSON.stringify({ time: new Date().toISOString(), request_id: requestId, route, ...fault }))
+/** Which requests have a line: all, those that the server itself failed, none. */
+export const logModes = ['json', 'errors', 'off'] as const
+export type LogMode = (typeof logModes)[number]
+
+/** What `onRequest` is to be for a mode. */
+export function requestLog(mode: LogMode): ((event: RequestEvent) => void) | undefined {
+  if (mode === 'off') return undefined
+  return (event) => {
+    if (mode === 'json' || isError(event)) console.log(requestLine(event, new Date()))
+  }
+}
+
+/** One line of JSON. Every member is a number, a hash, an id of driftline's own, or a word out of a list. */
+export function requestLine(event: RequestEvent, time: Date): string {
+  const { operation, requestId, method, route, status, code, fault, faultCode, aborted, durationMs } = event
+  return JSON.stringify({
+    time,
+    level: isError(event) ? 'error' : 'info',
+    request_id: requestId,
+    method,
+    route,
+    status,
+    code,
+    fault,
+    fault_code: faultCode,
+    aborted: aborted || undefined,
+    duration_ms: toTenths(durationMs),
+    ...(operation && {
+      database_ms: toTenths(event.databaseMs),
+      changes: event.changes,
+      verdicts: event.verdicts,
+      rejected: event.rejected,
+      rows: event.rows,
+      bytes: event.bytes,
+      scopes: event.scopes,
+      scope_hash: event.scopeHash,
+    }),
+  })
+}
+
+/** An error of the server's own outside of any request, with a code, never a message that could hold SQL or a value. */
+export function logError(where: string, error: unknown, requestId?: string): void {
+  const { fault, faultCode } = faultOf(error)
+  const line = { time: new Date(), level: 'error', request_id: requestId, where, fault, fault_code: faultCode }
+  console.error(JSON.stringify(line))
+}
+
+function isError({ status, fault }: RequestEvent): boolean {
+  return status >= 500 || fault !== undefined
+}
+
+function toTenths(ms: number): number {
+  return Math.round(ms * 10) / 10
 }

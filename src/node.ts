@@ -8,10 +8,11 @@ import { devSecret } from './dev-secret.ts'
 import { printToken } from './dev-token.ts'
 import { openNodeLive } from './live/node-live.ts'
 import { socketServerOptions } from './live/sockets.ts'
-import { logError } from './log.ts'
+import { logError, requestLog } from './log.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
+import { documentsOf } from './openapi/documents.ts'
 import { prune } from './prune.ts'
 import { startPruning } from './prune-timer.ts'
 import { schema } from './schema.ts'
@@ -29,6 +30,7 @@ async function start(): Promise<void> {
   const store = await databases.open(migrations)
 
   const live = await openNodeLive(config.databaseUrl, config.liveSocketsMax)
+  const onRequest = requestLog(config.log)
   const app = createApp({
     schema,
     store,
@@ -36,11 +38,22 @@ async function start(): Promise<void> {
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
     live,
-    onError: logError,
+    ...(onRequest && { onRequest }),
+    documents: documentsOf(schema),
   })
+  // What goes on after an answer, such as its log line.
+  const afterwards = new Set<Promise<unknown>>()
+  const context = {
+    waitUntil(work: Promise<unknown>) {
+      afterwards.add(work)
+      void work.finally(() => afterwards.delete(work))
+    },
+    passThroughOnException() {},
+    props: {},
+  }
   const server = serve(
     {
-      fetch: app.fetch,
+      fetch: (request, env) => app.fetch(request, env, context),
       hostname: config.host,
       port: config.port,
       serverOptions: { maxHeaderSize: 64 * 1024, ...socketServerOptions },
@@ -49,7 +62,7 @@ async function start(): Promise<void> {
       void announce(address, applied, config.development ? auth.secret : undefined)
     },
   )
-  live.attach(server as Server, app.fetch)
+  live.attach(server as Server, (request) => app.fetch(request, undefined, context))
   server.on('error', (error: Error) => {
     console.error(`driftline cannot listen: ${error.message}`)
     process.exit(1)
@@ -57,7 +70,7 @@ async function start(): Promise<void> {
 
   const stopPruning = startPruning(
     (signal) => pruneAll(databases, store, config.retentionMs, signal),
-    (error) => logError({ requestId: '', route: 'prune', error }),
+    (error) => logError('prune', error),
   )
 
   let stopping = false
@@ -66,11 +79,11 @@ async function start(): Promise<void> {
     stopping = true
     stopPruning()
     // Requests that have begun are answered; then the store is closed, so that the file holds everything by itself.
-    const finish = () => void store.close().finally(() => process.exit(0))
-    server.close(finish)
+    const close = () => void store.close().finally(() => process.exit(0))
+    server.close(() => void Promise.allSettled(afterwards).then(close))
     live.close()
     if ('closeIdleConnections' in server) server.closeIdleConnections()
-    setTimeout(finish, stopMsMax).unref()
+    setTimeout(close, stopMsMax).unref()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

@@ -1,4 +1,5 @@
 import { Problem } from './errors.ts'
+import { countVerdicts, type Facts, type SyncEvent, startFacts } from './facts.ts'
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
@@ -22,6 +23,11 @@ export interface SyncOptions {
   readonly incarnation?: () => string
   /** Told of each scope in which rows were applied, and of the position that it moved on to, before the answer. */
   readonly onCommit?: (scope: string, position: number) => void
+  /**
+   * Told of each push, pull and sync once it is answered, failed ones included: for metrics. `createApp` and
+   * `createSync` call it. What it throws harms nothing, and is logged the first time.
+   */
+  readonly onSync?: (event: SyncEvent) => unknown
 }
 
 /** The answer to a sync, a push (no page) or a pull (no verdicts); rows are JSON text as the database wrote them. */
@@ -32,12 +38,15 @@ export interface SyncAnswer {
   readonly page: Page | undefined
   /** Scopes of the cursor that the principal no longer has. */
   readonly removedScopes: readonly string[]
-  /** What the database took, in milliseconds. */
-  readonly databaseMs: number
 }
 
 /** Runs requests that are decoded, with changes that are not. Throws a `Problem`, or a `StoreFault` of the store. */
-export type RunSync = (principal: Principal, request: SyncRequest, bodyBytes?: number) => Promise<SyncAnswer>
+export type RunSync = (
+  principal: Principal,
+  request: SyncRequest,
+  facts?: Facts,
+  bodyBytes?: number,
+) => Promise<SyncAnswer>
 
 /**
  * The way of a change set: decode, authorize, coalesce, compile, one batch per scope, reconcile, answer. Everything
@@ -50,16 +59,18 @@ export function createRun(options: SyncOptions): RunSync {
   const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
 
-  return async function run(principal, request, bodyBytes = Number.POSITIVE_INFINITY) {
+  return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request
+    facts.changes = request.changes.length
     if (principal.scopes.size === 0) throw new Problem('no_scope', 'The token grants no scope to read or write.')
     const receivedAt = now() * 1000
-    let databaseMs = 0
     const batch: Store['batch'] = async (scope, statements) => {
       const began = performance.now()
-      const results = await retryConflicts(() => store.batch(scope, statements))
-      databaseMs += performance.now() - began
-      return results
+      try {
+        return await retryConflicts(() => store.batch(scope, statements))
+      } finally {
+        facts.databaseMs += performance.now() - began
+      }
     }
 
     // 1 Decode each change, 2 authorize it: what is wrong with one is its own rejection and harms no other (P12).
@@ -105,12 +116,14 @@ export function createRun(options: SyncOptions): RunSync {
       entry: cursor?.get(scope),
       page: pages.get(scope),
     }))
+    const page = cursor === undefined ? undefined : joinPages(scopes, limit)
+    countVerdicts(facts, verdicts as Verdict[])
+    facts.rows += page?.count ?? 0
     return {
       now: receivedAt,
       verdicts: verdicts as Verdict[],
-      page: cursor === undefined ? undefined : joinPages(scopes, limit),
+      page,
       removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),
-      databaseMs,
     }
   }
 }

@@ -12,6 +12,12 @@ export type WorkerEnv = Environment & {
   readonly SCOPES?: ScopeNamespace
   readonly LIVE?: LiveNamespace
   readonly HYPERDRIVE?: { readonly connectionString: string }
+  readonly ASSETS?: Assets
+}
+
+/** What the worker needs of the binding of its static files. */
+export interface Assets {
+  fetch(url: string): Promise<{ readonly ok: boolean; text(): Promise<string> }>
 }
 
 /**

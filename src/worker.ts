@@ -1,14 +1,15 @@
+import type { ExecutionContext } from '@cloudflare/workers-types'
 import { createApp } from './app.ts'
 import { hasKey, readSettings } from './config.ts'
 import { sqliteObject } from './dialects/sqlite-object.ts'
 import { Problem } from './errors.ts'
 import { problemResponse } from './http/problem.ts'
 import { objectLive } from './live/object-live.ts'
-import { logError } from './log.ts'
+import { logError, requestLog } from './log.ts'
 import { prune } from './prune.ts'
 import { schema } from './schema.ts'
 import { isScopeUrl } from './stores/scope-url.ts'
-import { openWorkerStore, type WorkerEnv } from './worker-store.ts'
+import { type Assets, openWorkerStore, type WorkerEnv } from './worker-store.ts'
 
 export { LiveObject } from './live/live-object.ts'
 export { ScopeObject } from './scope-object.ts'
@@ -17,19 +18,19 @@ export { ScopeObject } from './scope-object.ts'
 let app: ReturnType<typeof createApp> | undefined
 
 export default {
-  async fetch(request: Request, env: WorkerEnv): Promise<Response> {
+  async fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Promise<Response> {
     try {
       // Not a promise that requests share: what one waits for must not depend on another, which may end first.
       app ??= await open(env)
     } catch (error) {
       return refuse(error)
     }
-    return app.fetch(request)
+    return app.fetch(request, env, context)
   },
 
   async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
     await pruneStore(env).catch((error: unknown) => {
-      logError({ requestId: '', route: 'prune', error })
+      logError('prune', error)
       throw error
     })
   },
@@ -53,20 +54,30 @@ async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
       'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
     )
   }
+  const onRequest = requestLog(settings.log)
+  const { ASSETS } = env
   return createApp({
     schema,
     store: await openWorkerStore(env),
     ...settings,
+    ...(onRequest && { onRequest }),
     ...(env.LIVE && { live: objectLive(env.LIVE, settings.liveSocketsMax) }),
-    onError: logError,
+    ...(ASSETS && { documents: (name) => readAsset(ASSETS, name) }),
   })
+}
+
+/** The host is of no meaning to a binding. */
+async function readAsset(assets: Assets, name: string): Promise<string> {
+  const answer = await assets.fetch(`https://assets.local/${name}`)
+  if (!answer.ok) throw new Error(`public/${name} is missing: npm run openapi`)
+  return answer.text()
 }
 
 /** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */
 function refuse(error: unknown): Response {
   const requestId = crypto.randomUUID()
   if (!(error instanceof TypeError)) {
-    logError({ requestId, route: 'start', error })
+    logError('start', error, requestId)
     return problemResponse(error, requestId)
   }
   console.error(error.message)

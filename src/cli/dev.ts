@@ -21,17 +21,18 @@ const names = [
   'CLOCK_DRIFT_MS_MAX',
   'RETENTION',
   'LIVE_SOCKETS_MAX',
+  'LOG',
 ]
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`
 
 /** `npm run dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
 await runCommand(async () => {
-  const { host, port, auth, development, databaseAuthToken } = readConfig(process.env)
+  const { host, port, auth, development, databaseAuthToken, log } = readConfig(process.env)
   const secret = development ? devSecret() : undefined
   const { DATABASE_URL: databaseUrl } = process.env
   if (databaseUrl) await migrateDatabase(databaseUrl, databaseAuthToken)
-  writeVariables({ ...process.env, AUTH_SECRET: secret ?? auth.secret })
+  writeVariables({ ...process.env, AUTH_SECRET: secret ?? auth.secret, LOG: log })
 
   const wrangler = fileURLToPath(new URL('bin/wrangler.js', import.meta.resolve('wrangler/package.json')))
   const options = [

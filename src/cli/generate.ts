@@ -1,5 +1,6 @@
 import { bundleMigrations } from '../migrations/bundle.ts'
 import { generate } from '../migrations/generate.ts'
+import { writeDocuments } from '../openapi/write.ts'
 import { schema } from '../schema.ts'
 import { readArgs, runCommand } from './run.ts'
 
@@ -11,4 +12,5 @@ await runCommand(async () => {
   const values = readArgs({ name: { type: 'string' }, accept: { type: 'boolean' } })
   for (const line of await generate(schema, values)) console.log(line)
   await bundleMigrations()
+  await writeDocuments(schema)
 })

@@ -1,27 +1,31 @@
 import type { Context } from 'hono'
 import { answerToJson, pageEnd } from '../answer.ts'
+import { type Facts, noteCaller, type StreamEnd } from '../facts.ts'
 import type { RunSync, SyncAnswer } from '../run.ts'
 import { quote } from '../sync/change.ts'
 import { type Cursor, parseCursor } from '../sync/cursor.ts'
 import { decodeLimit, malformed } from '../sync/request.ts'
 import type { Authenticate } from './auth.ts'
-import { addDatabaseTime, type Env } from './env.ts'
+import type { Env } from './env.ts'
 
 /** `GET /v1/pull?cursor=…&limit=…`: one page, or with `Accept: application/x-ndjson` all of them as a stream. */
 export function pullHandler(authenticate: Authenticate, run: RunSync) {
   return async (context: Context<Env>): Promise<Response> => {
+    const facts = context.get('facts')
+    facts.operation = 'pull'
     const principal = await authenticate(context.req.header('authorization'))
+    noteCaller(facts, principal)
     const { cursor, limit } = decodeQuery(context.req.queries())
     const pull = (from: Cursor | null) =>
-      run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit })
+      run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit }, facts)
     const first = await pull(cursor)
-    addDatabaseTime(context, first.databaseMs)
     if (!acceptsLines(context.req.header('accept'))) {
       return new Response(answerToJson(first, 'pull'), {
         headers: { 'Content-Type': 'application/json', Vary: 'Accept' },
       })
     }
-    return new Response(streamPages(first, pull), {
+    // A HEAD has no body, which nobody would ever read to its end.
+    return new Response(context.req.method === 'HEAD' ? null : streamPages(first, pull, facts), {
       headers: { 'Content-Type': 'application/x-ndjson', Vary: 'Accept' },
     })
   }
@@ -49,21 +53,40 @@ function acceptsLines(accept = ''): boolean {
  * One change a line, and after each page a line with the cursor that goes on from there. A page is read when the client
  * has taken the one before, so memory stays flat. A fault in the middle cuts the stream: the last cursor line still holds.
  */
-function streamPages(first: SyncAnswer, pull: (cursor: Cursor) => Promise<SyncAnswer>): ReadableStream<Uint8Array> {
+function streamPages(
+  first: SyncAnswer,
+  pull: (cursor: Cursor) => Promise<SyncAnswer>,
+  facts: Facts,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
+  const ended = Promise.withResolvers<StreamEnd>()
+  facts.ended = ended.promise
+  facts.bytes = 0
   let next: SyncAnswer | undefined = first
+  const end = (controller: ReadableStreamDefaultController) => {
+    controller.close()
+    ended.resolve({ aborted: false })
+  }
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const page = next?.page
-        if (!page) return controller.close()
+        if (!page) return end(controller)
         const removed =
           next && next.removedScopes.length > 0 ? `,"removed_scopes":${JSON.stringify(next.removedScopes)}` : ''
         const lines = page.rows === '' ? '' : `${splitRows(page.rows)}\n`
-        controller.enqueue(encoder.encode(`${lines}{${pageEnd(page)}${removed}}\n`))
-        if (page.more) next = await pull(page.cursor)
-        else controller.close()
+        const bytes = encoder.encode(`${lines}{${pageEnd(page)}${removed}}\n`)
+        facts.bytes = (facts.bytes ?? 0) + bytes.length
+        controller.enqueue(bytes)
+        if (!page.more) return end(controller)
+        try {
+          next = await pull(page.cursor)
+        } catch (error) {
+          ended.resolve({ aborted: true, error })
+          throw error
+        }
       },
+      cancel: () => ended.resolve({ aborted: true }),
     },
     { highWaterMark: 0 },
   )

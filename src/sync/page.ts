@@ -27,6 +27,7 @@ export function parseHead([row]: readonly Cells[]): ScopeHead | undefined {
 
 /** A page over all scopes of a request. */
 export interface Page {
+  readonly count: number
   /** Each scope's changes in position order, JSON text between commas. */
   readonly rows: string
   readonly cursor: ReadonlyMap<string, CursorEntry>
@@ -57,7 +58,7 @@ export function joinPages(
     more ||= part.more
     cursor.set(scope, advance(entry, part))
   }
-  return { rows: rows.join(','), cursor, more }
+  return { count: limit - left, rows: rows.join(','), cursor, more }
 }
 
 /** Past the last row, or past everything, this request's own rows included, where nothing was left behind. */

@@ -91,6 +91,7 @@ export interface TableColumn {
   readonly type: ColumnType
   readonly nullable: boolean
   readonly default: unknown
+  readonly rules: ValueRules
   readonly key: string
   readonly check: ValueCheck
 }
@@ -173,6 +174,7 @@ function defineTable(name: string, declared: TableColumns): Table {
       type,
       nullable,
       default: column.default,
+      rules,
       key: `c${place}$`,
       check: valueCheck(type, rules),
     }

@@ -14,6 +14,13 @@ export interface Runtime {
   close(): Promise<void>
 }
 
+/** What wrangler.toml gives the worker beside a database. */
+const likeOurs = {
+  durable_objects: { bindings: [{ name: 'LIVE', class_name: 'LiveObject' }] },
+  migrations: [{ tag: 'v1', new_sqlite_classes: ['LiveObject'] }],
+  assets: { directory: 'public', binding: 'ASSETS', run_worker_first: true, html_handling: 'none' },
+}
+
 /** Everywhere it runs, each with the stores that it has there. */
 export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
   'Node with libSQL in a file': async () => {
@@ -43,7 +50,7 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
     const atNeon = new URL(url)
     atNeon.hostname = 'ep-test.neon.tech'
     const vars = { AUTH_SECRET: testSecret, DATABASE_URL: atNeon.href, NEON_ENDPOINT: gateway.fetchEndpoint }
-    const worker = await startTestWorker('neon', vars)
+    const worker = await startTestWorker('neon', vars, likeOurs)
     return { url: worker.url.origin, close: () => worker.close().then(gateway.close) }
   },
   'workerd with Postgres behind Hyperdrive': async () => {
@@ -54,7 +61,7 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
     const worker = await startTestWorker(
       'hyperdrive',
       { AUTH_SECRET: testSecret },
-      { hyperdrive: [{ binding: 'HYPERDRIVE', id: 'local', localConnectionString }] },
+      { ...likeOurs, hyperdrive: [{ binding: 'HYPERDRIVE', id: 'local', localConnectionString }] },
     )
     return { url: worker.url.origin, close: () => worker.close() }
   },

@@ -1,11 +1,18 @@
+import type { ExecutionContext } from '@cloudflare/workers-types'
 import { neonConfig } from '@neondatabase/serverless'
 import worker from '../../src/worker.ts'
 import type { WorkerEnv } from '../../src/worker-store.ts'
 
+export { LiveObject } from '../../src/worker.ts'
+
 /** The worker itself, with Neon's endpoint on this machine. */
 export default {
-  fetch(request: Request, env: WorkerEnv & { readonly NEON_ENDPOINT: string }): Promise<Response> {
+  fetch(
+    request: Request,
+    env: WorkerEnv & { readonly NEON_ENDPOINT: string },
+    context: ExecutionContext,
+  ): Promise<Response> {
     neonConfig.fetchEndpoint = () => env.NEON_ENDPOINT
-    return worker.fetch(request, env)
+    return worker.fetch(request, env, context)
   },
 }

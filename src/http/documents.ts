@@ -1,0 +1,23 @@
+import type { Context } from 'hono'
+
+export const documentNames = ['openapi.json', 'docs.html'] as const
+export type DocumentName = (typeof documentNames)[number]
+export type ReadDocument = (name: DocumentName) => Promise<string>
+
+const headers: Readonly<Record<DocumentName, Readonly<Record<string, string>>>> = {
+  'openapi.json': { 'Content-Type': 'application/json' },
+  'docs.html': {
+    'Content-Type': 'text/html; charset=utf-8',
+    // The page brings its style with it, and needs nothing else.
+    'Content-Security-Policy':
+      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  },
+}
+
+/** `GET /openapi.json` and `GET /docs`: the same for everyone, and new with a deploy. */
+export function documentHandler(read: ReadDocument, name: DocumentName) {
+  return async (_: Context): Promise<Response> =>
+    new Response(await read(name), {
+      headers: { ...headers[name], 'Cache-Control': 'public, max-age=300', 'X-Content-Type-Options': 'nosniff' },
+    })
+}

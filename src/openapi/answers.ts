@@ -1,0 +1,129 @@
+import { type ProblemCode, problems, rejectionCodes } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { closed, type Json, oneOf, ref } from './schema.ts'
+import { pageRows, valueSchemas } from './values.ts'
+
+const [client, scope, cursor, now] = ['client', 'scope', 'cursor', 'now'].map(ref)
+
+const verdicts = {
+  type: 'array',
+  maxItems: limits.changesMax,
+  items: ref('verdict'),
+  description: 'verdicts[i] answers changes[i].',
+}
+const changes = {
+  type: 'array',
+  maxItems: limits.pageRowsMax,
+  items: ref('stored'),
+  description: 'In the order of their commits; without what this request wrote.',
+}
+const more = { type: 'boolean', description: 'True: ask again now.' }
+const removedScopes = {
+  type: 'array',
+  minItems: 1,
+  items: scope,
+  description: 'Scopes of the cursor that the token no longer grants: drop their rows.',
+}
+const page = { changes, cursor, more, removed_scopes: removedScopes }
+
+const pushed = {
+  client,
+  changes: { type: 'array', maxItems: limits.changesMax, default: [], items: ref('change') },
+  atomic: { type: 'boolean', default: false, description: 'All or nothing, of one scope.' },
+  return: {
+    type: 'string',
+    enum: ['all', 'lost'],
+    default: 'all',
+    description: 'lost: leave out the rows that the client holds already.',
+  },
+  cursor: {
+    ...valueSchemas.cursor,
+    type: ['string', 'null'],
+    description: 'null: from the beginning. Absent: no changes are asked for.',
+  },
+}
+
+/** The bodies of requests and answers, and their parts. */
+export const answerSchemas: Json = {
+  ...valueSchemas,
+  'sync.request': closed({ ...pushed, limit: pageRows }, ['client']),
+  'push.request': closed(
+    { ...pushed, cursor: { ...pushed.cursor, description: 'Only checked: one that must resync applies nothing.' } },
+    ['client'],
+  ),
+  'sync.answer': closed({ now, verdicts, ...page }, ['now', 'verdicts'], {
+    dependentRequired: {
+      changes: ['cursor', 'more'],
+      cursor: ['changes', 'more'],
+      more: ['changes', 'cursor'],
+      removed_scopes: ['changes', 'cursor', 'more'],
+    },
+  }),
+  'push.answer': closed({ now, verdicts }),
+  'pull.answer': closed({ now, ...page }, ['now', 'changes', 'cursor', 'more']),
+  'stream.line': {
+    description: 'One line of a stream: a change, or after each page the cursor that goes on from there.',
+    oneOf: [ref('stored'), ref('stream.cursor')],
+  },
+  'stream.cursor': closed({ cursor, more, removed_scopes: removedScopes }, ['cursor', 'more']),
+  verdict: oneOf(
+    'verdict',
+    Object.fromEntries(['applied', 'duplicate', 'stale', 'rejected'].map((name) => [name, `verdict.${name}`])),
+  ),
+  'verdict.applied': verdict(
+    'applied',
+    { action: { type: 'string', enum: ['inserted', 'updated', 'deleted'] }, current: ref('stored') },
+    ['action'],
+  ),
+  'verdict.duplicate': {
+    ...verdict('duplicate', { current: ref('stored') }, []),
+    description: 'This very stamp is stored already.',
+  },
+  'verdict.stale': {
+    ...verdict('stale', { current: ref('stored') }, ['current']),
+    description: 'A greater stamp won: current.',
+  },
+  'verdict.rejected': {
+    ...verdict('rejected', { error: ref('rejection') }, ['error']),
+    description: 'The same change again would be rejected again.',
+  },
+  rejection: closed({
+    code: { type: 'string', enum: rejectionCodes },
+    detail: { type: 'string' },
+    retryable: { type: 'boolean', const: false },
+  }),
+  health: closed({ status: { type: 'string', const: 'ok' } }),
+  ...Object.fromEntries(Object.keys(problems).map((code) => [`problem.${code}`, problemSchema(code as ProblemCode)])),
+}
+
+function verdict(name: string, members: Json, required: readonly string[]): Json {
+  return closed({ verdict: { type: 'string', const: name }, ...members }, ['verdict', ...required])
+}
+
+/** What the answer to a failed request says beside the members of RFC 9457. */
+function problemMembers(code: ProblemCode): Json {
+  if (code === 'atomic_rejected') {
+    const index = { type: 'integer', minimum: 0, description: 'Of the first change that was rejected.' }
+    return { index, error: ref('rejection') }
+  }
+  if (code !== 'resync') return {}
+  return {
+    reason: { type: 'string', enum: ['pruned', 'restored'] },
+    scopes: { type: 'array', minItems: 1, items: scope, description: 'Drop their rows, keep the outbox.' },
+    cursor: { ...cursor, description: 'The cursor without them: go on from here.' },
+  }
+}
+
+function problemSchema(code: ProblemCode): Json {
+  const { status, title, retryable } = problems[code]
+  return closed({
+    type: { type: 'string', const: `urn:driftline:problem:${code}` },
+    title: { type: 'string', const: title },
+    status: { type: 'integer', const: status },
+    code: { type: 'string', const: code },
+    detail: { type: 'string' },
+    retryable: { type: 'boolean', const: retryable },
+    request_id: { type: 'string', format: 'uuid' },
+    ...problemMembers(code),
+  })
+}

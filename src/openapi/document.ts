@@ -1,0 +1,54 @@
+import type { Schema } from '../sync/table.ts'
+import { answerSchemas } from './answers.ts'
+import { changeSchemas } from './changes.ts'
+import { otherResponses, routes } from './routes.ts'
+import type { Json } from './schema.ts'
+
+/** The OpenAPI 3.1 document of a server with these tables. */
+export function describeApi(schema: Schema): Json {
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'driftline',
+      version: '1',
+      summary: 'Sync for offline-first apps: last writer wins, a verdict for every change.',
+      description:
+        'Every edit has a stamp, when the writer says it happened. The greater stamp wins, and whoever lost is told which row did. Sending the same request again is always safe. Another method on a route is answered 405, another path 404: see the responses MethodNotAllowed and NotFound.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ token: [] }],
+    paths: routes(schema),
+    components: {
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description:
+            'Needs exp and sub. Grants the scope sub, and those of the claim scopes: texts, or { "id", "access": "read" }.',
+        },
+      },
+      headers: {
+        RequestId: must({ type: 'string', format: 'uuid' }, 'Names the request in the log of the server.'),
+        ServerTiming: must(
+          { type: 'string', pattern: '^total;dur=\\d+\\.\\d(, db;dur=\\d+\\.\\d)?$' },
+          'What it took, and what of that the database took, in milliseconds.',
+        ),
+        Challenge: must({ type: 'string', pattern: '^Bearer ' }, 'RFC 6750.'),
+        Allow: must({ type: 'string', pattern: '^[A-Z]+(, [A-Z]+)*$' }, 'The methods of the route.'),
+        AccelBuffering: must({ type: 'string', const: 'no' }, 'Keeps proxies from holding events back.'),
+        Upgrade: must({ type: 'string', const: 'websocket' }, 'What to upgrade to.'),
+        RetryAfter: must({ type: 'integer', minimum: 1 }, 'Seconds after which the same request may be sent again.'),
+        Vary: must({ type: 'string', pattern: 'Accept' }, 'The answer depends on this header of the request.'),
+        CacheControl: must({ type: 'string' }, 'How long the answer may be kept.'),
+      },
+      responses: otherResponses,
+      schemas: { ...answerSchemas, ...changeSchemas(schema) },
+    },
+  }
+}
+
+function must(schema: Json, description: string): Json {
+  return { description, required: true, schema }
+}

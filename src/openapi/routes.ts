@@ -1,0 +1,172 @@
+import { type ProblemCode, problems } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Schema } from '../sync/table.ts'
+import { exampleChange } from './changes.ts'
+import { type Json, oneOf, ref } from './schema.ts'
+import { pageRows } from './values.ts'
+
+const header = (name: string): Json => ({ $ref: `#/components/headers/${name}` })
+const everyAnswer = { 'X-Request-Id': header('RequestId'), 'Server-Timing': header('ServerTiming') }
+const headersByStatus: Readonly<Record<number, Json>> = {
+  401: { 'WWW-Authenticate': header('Challenge') },
+  405: { Allow: header('Allow') },
+  426: { Upgrade: header('Upgrade') },
+  429: { 'Retry-After': header('RetryAfter') },
+  503: { 'Retry-After': header('RetryAfter') },
+}
+
+/** One route for each entry, by path and method. */
+export function routes({ tables: [first] }: Schema): Json {
+  const example = { client: 'phone-7f3a', changes: first ? [exampleChange(first)] : [] }
+  const written = (half: string, also: Json) => ({
+    required: true,
+    description: `JSON in UTF-8, at most ${limits.bodyBytesMax} bytes.`,
+    content: { 'application/json': { schema: ref(`${half}.request`), example: { ...example, ...also } } },
+  })
+  const json = (name: string) => ({ 'application/json': { schema: ref(name) } })
+  const writing = [
+    ...['malformed', 'invalid_cursor', 'unauthorized', 'no_scope', 'resync', 'body_too_large', 'too_many_changes'],
+    ...['unsupported_media_type', 'atomic_scopes', 'atomic_rejected', 'internal', 'unavailable'],
+  ] as ProblemCode[]
+  const reading: ProblemCode[] = [
+    'malformed',
+    'invalid_cursor',
+    'unauthorized',
+    'no_scope',
+    'resync',
+    'internal',
+    'unavailable',
+  ]
+  return {
+    '/v1/sync': {
+      post: {
+        operationId: 'sync',
+        summary: 'Push changes and pull those of others, in one request',
+        description: 'A bad change never fails the request: it is rejected alone, and the others are applied.',
+        requestBody: written('sync', { cursor: null, limit: 500 }),
+        responses: {
+          200: answer(
+            'A verdict for every change, and where a cursor came in the changes since it.',
+            json('sync.answer'),
+          ),
+          ...failures(writing),
+        },
+      },
+    },
+    '/v1/push': {
+      post: {
+        operationId: 'push',
+        summary: 'Push changes',
+        requestBody: written('push', { return: 'lost' }),
+        responses: { 200: answer('A verdict for every change.', json('push.answer')), ...failures(writing) },
+      },
+    },
+    '/v1/pull': {
+      get: {
+        operationId: 'pull',
+        summary: 'Pull the changes since a cursor',
+        description:
+          'With Accept: application/x-ndjson all pages are streamed, a JSON text a line, and after each page a line with a cursor, from which a cut stream goes on.',
+        parameters: [
+          { name: 'cursor', in: 'query', schema: ref('cursor'), description: 'Absent: from the beginning.' },
+          { name: 'limit', in: 'query', schema: pageRows },
+        ],
+        responses: {
+          200: answer(
+            'A page, or the stream of all of them.',
+            { ...json('pull.answer'), 'application/x-ndjson': { schema: ref('stream.line') } },
+            { Vary: header('Vary') },
+          ),
+          ...failures(reading),
+        },
+      },
+    },
+    '/v1/live': {
+      get: {
+        operationId: 'live',
+        summary: 'Be told of every commit, by a WebSocket or Server-Sent Events',
+        description:
+          'A poke is { "scope", "position" } and no row: whoever gets one pulls. A browser puts its token into the subprotocol bearer.<token> beside driftline.',
+        parameters: [
+          {
+            name: 'scope',
+            in: 'query',
+            schema: { type: 'array', maxItems: limits.liveScopesMax, items: ref('scope') },
+            description: 'Of these scopes only. Absent: of every scope that the token may read.',
+          },
+        ],
+        responses: {
+          101: { description: 'A WebSocket. Code 4401 closes it when the token expires.', headers: {}, content: {} },
+          200: answer(
+            'Server-Sent Events, with Accept: text/event-stream. The last one is close, with a code.',
+            { 'text/event-stream': { schema: { type: 'string' } } },
+            { 'Cache-Control': header('CacheControl'), 'X-Accel-Buffering': header('AccelBuffering') },
+          ),
+          ...failures([
+            ...(['malformed', 'unauthorized', 'no_scope', 'forbidden_origin', 'upgrade_required'] as const),
+            ...(['too_many_sockets', 'internal', 'unavailable'] as const),
+          ]),
+        },
+      },
+    },
+    '/health': {
+      get: {
+        operationId: 'health',
+        summary: 'Whether the server and its database answer',
+        security: [],
+        responses: { 200: answer('They do.', json('health')), ...failures(['internal', 'unavailable']) },
+      },
+    },
+    '/openapi.json': {
+      get: {
+        operationId: 'openapi',
+        summary: 'This document',
+        security: [],
+        responses: {
+          200: answer(
+            'OpenAPI 3.1.',
+            { 'application/json': { schema: { type: 'object' } } },
+            { 'Cache-Control': header('CacheControl') },
+          ),
+          ...failures(['internal']),
+        },
+      },
+    },
+    '/docs': {
+      get: {
+        operationId: 'docs',
+        summary: 'This document as a page to read',
+        security: [],
+        responses: {
+          200: answer(
+            'HTML without scripts.',
+            { 'text/html': { schema: { type: 'string' } } },
+            { 'Cache-Control': header('CacheControl') },
+          ),
+          ...failures(['internal']),
+        },
+      },
+    },
+  }
+}
+
+/** The answers to what no route takes: any route's may be `MethodNotAllowed`. */
+export const otherResponses: Json = {
+  NotFound: failures(['not_found'])[404],
+  MethodNotAllowed: failures(['method_not_allowed'])[405],
+}
+
+function answer(description: string, content: Json, headers: Json = {}): Json {
+  return { description, headers: { ...everyAnswer, ...headers }, content }
+}
+
+/** The answers of these problems, by status. */
+function failures(codes: readonly ProblemCode[]): Readonly<Record<number, Json>> {
+  const byStatus = Object.groupBy(codes, (code) => problems[code].status)
+  const entries = Object.entries(byStatus).map(([status, some = []]) => {
+    const schema = oneOf('code', Object.fromEntries(some.map((code) => [code, `problem.${code}`])))
+    const description = some.map((code) => problems[code].title).join(', or: ')
+    return [status, answer(description, { 'application/problem+json': { schema } }, headersByStatus[Number(status)])]
+  })
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,119 @@
+import { limits } from '../limits.ts'
+import type { TableColumn } from '../sync/table.ts'
+import type { ColumnType, ValueRules } from '../sync/value.ts'
+import type { Json } from './schema.ts'
+
+const name = { type: 'string', minLength: 1, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' }
+
+/** Components of their own: what the members of changes hold. */
+export const valueSchemas = {
+  id: { ...name, maxLength: limits.idLengthMax, description: 'Text without control characters.' },
+  scope: {
+    ...name,
+    maxLength: limits.scopeLengthMax,
+    description: 'The rows that sync together: a user, a team. Text without control characters.',
+  },
+  client: {
+    type: 'string',
+    pattern: `^[A-Za-z0-9_-]{1,${limits.clientLengthMax}}$`,
+    description: 'Who writes: a device.',
+  },
+  at: {
+    type: 'integer',
+    format: 'int64',
+    minimum: limits.stampMin,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: `When the writer says it happened, in microseconds since 1970. At most ${limits.clockDriftMsMax / 60_000} minutes ahead of the server, unless it is set otherwise.`,
+  },
+  position: {
+    type: 'integer',
+    format: 'int64',
+    minimum: 1,
+    description: 'Orders the rows of a scope as they were committed.',
+  },
+  cursor: { type: 'string', minLength: 1, description: 'Opaque. Send it as it was handed out.' },
+  now: { type: 'integer', format: 'int64', description: "The server's time in microseconds since 1970." },
+} as const satisfies Json
+
+export const pageRows: Json = {
+  type: 'integer',
+  minimum: 1,
+  maximum: limits.pageRowsMax,
+  default: limits.pageRowsDefault,
+  description: 'Rows over all scopes and tables.',
+}
+
+/** What a column holds on the wire, as `valueCheck` in sync/value.ts has it. */
+export function columnSchema({ type, rules, nullable, default: value }: TableColumn): Json {
+  const schema = { ...typeSchema(type, rules), ...(value !== undefined && { default: value }) }
+  if (!nullable) return schema
+  const types = [schema.type].flat()
+  return { ...schema, type: [...types, 'null'], ...(schema.enum && { enum: [...schema.enum, null] }) }
+}
+
+/** A value that a column takes, for examples. */
+export function exampleOf({ type, rules, default: value }: TableColumn): unknown {
+  if (value !== undefined) return value
+  if (type === 'text')
+    return rules.oneOf?.[0] ?? [...'Buy milk'].slice(0, rules.maxLength ?? limits.idLengthMax).join('')
+  return examples[type]
+}
+
+const examples: Readonly<Record<Exclude<ColumnType, 'text'>, unknown>> = {
+  integer: 1,
+  real: 0.5,
+  boolean: true,
+  json: { any: ['value'] },
+  timestamp: '2026-01-31T08:30:00.000Z',
+  uuid: '01935f0c-7a30-7c4e-9d1e-3f2b6a5c8d10',
+  bytes: 'aGVsbG8',
+}
+
+type TypeSchema = Json & { readonly type: string | readonly string[]; readonly enum?: readonly unknown[] }
+
+function typeSchema(type: ColumnType, { maxLength, oneOf }: ValueRules): TypeSchema {
+  switch (type) {
+    case 'text':
+      if (oneOf) return { type: 'string', enum: oneOf }
+      return {
+        type: 'string',
+        ...(maxLength !== undefined && { maxLength }),
+        pattern: '^[^\\u0000]*$',
+        description: 'Text without NUL and lone surrogates.',
+      }
+    case 'integer': {
+      const bound = Number.MAX_SAFE_INTEGER
+      return { type: 'integer', format: 'int64', minimum: -bound, maximum: bound }
+    }
+    case 'real':
+      return { type: 'number', format: 'double' }
+    case 'boolean':
+      return { type: 'boolean' }
+    case 'json':
+      return {
+        type: ['object', 'array', 'string', 'number', 'boolean'],
+        description: `Any JSON but a bare null, at most ${limits.jsonDepthMax} levels deep, integers below 2^53.`,
+      }
+    case 'timestamp':
+      return {
+        type: 'string',
+        format: 'date-time',
+        pattern: '^(?!0000)\\d{4}-\\d\\d-\\d\\dT([01]\\d|2[0-3])(:[0-5]\\d){2}\\.\\d{3}Z$',
+        description: 'UTC with milliseconds, exactly in this form.',
+      }
+    case 'uuid':
+      return {
+        type: 'string',
+        format: 'uuid',
+        pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
+        description: 'In lower case.',
+      }
+    case 'bytes':
+      return {
+        type: 'string',
+        contentEncoding: 'base64url',
+        pattern: '^([\\w-]{4})*([\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?$',
+        description: 'Without padding.',
+      }
+  }
+}

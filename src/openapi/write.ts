@@ -1,0 +1,18 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { documentNames } from '../http/documents.ts'
+import type { Schema } from '../sync/table.ts'
+import { documentsOf } from './documents.ts'
+
+export const publicDirectory = new URL('../../public/', import.meta.url)
+
+/** public/: what a worker answers to GET /openapi.json and GET /docs. */
+export async function writeDocuments(schema: Schema, directory = publicDirectory): Promise<void> {
+  const read = documentsOf(schema)
+  await mkdir(directory, { recursive: true })
+  for (const name of documentNames) {
+    const file = new URL(name, directory)
+    const text = await read(name)
+    // Left alone where it is as it should be: a build may be reading it.
+    if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFile(file, text)
+  }
+}

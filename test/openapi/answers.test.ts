@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createApp } from '../../src/app.ts'
+import { problems, rejectionCodes } from '../../src/errors.ts'
+import { describeApi } from '../../src/openapi/document.ts'
+import { schema } from '../../src/schema.ts'
+import { StoreFault } from '../../src/stores/store.ts'
+import { signToken } from '../../src/token.ts'
+import { createContract } from '../support/contract.ts'
+import { type Answer, type ServerProcess, startServer, testSecret } from '../support/server.ts'
+import { openTestStore, temporaryFolder } from '../support/stores.ts'
+import { put, type Request, requests } from './requests.ts'
+
+const halves: Readonly<Record<string, string>> = { '/v1/sync': 'sync', '/v1/push': 'push' }
+
+describe('every answer is as GET /openapi.json describes it', () => {
+  let server: ServerProcess
+  let contract: ReturnType<typeof createContract>
+  let database: string
+  let drop = async () => {}
+  const seen = { codes: new Set<string>(), verdicts: new Set<string>(), rejections: new Set<string>() }
+  const served: Set<string> = new Set()
+
+  beforeAll(async () => {
+    const { folder, drop: dropFolder } = await temporaryFolder()
+    drop = dropFolder
+    database = `file:${folder}/a.db`
+    server = await startServer({ DATABASE_URL: database, LOG: 'off', LIVE_SOCKETS_MAX: '1' })
+    // What a caller gets is what answers are held against.
+    contract = createContract((await server.request('GET', '/openapi.json')).json)
+    await alter('CREATE UNIQUE INDEX once ON lists (scope, name)')
+  })
+  afterAll(async () => {
+    await server.stop()
+    await drop()
+  })
+  async function alter(sql: string): Promise<void> {
+    const { createClient } = await import('@libsql/client/sqlite3')
+    const client = createClient({ url: database })
+    await client.execute(sql)
+    client.close()
+  }
+
+  async function ask(...[, method, path, options = {}]: Request): Promise<Answer> {
+    const answer = await server.request(method, path, options)
+    contract.checkAnswer({ method, path, ...answer })
+    served.add(`${method} ${path.split('?')[0]} ${answer.status}`)
+    if (answer.json?.code) seen.codes.add(answer.json.code)
+    for (const { verdict, error } of answer.json?.verdicts ?? []) {
+      seen.verdicts.add(verdict)
+      if (error) seen.rejections.add(error.code)
+    }
+    if (halves[path] && typeof options.body === 'object') checkRequest(halves[path], options.body, answer)
+    return answer
+  }
+
+  /** What is accepted is valid by the document, and what is not valid by it is refused: a change by its own verdict. */
+  function checkRequest(half: string, body: object | null, answer: Answer): void {
+    const { changes = [], ...rest } = { ...body } as { changes?: unknown[] }
+    const fits = contract.isValid(`${half}.request`, Array.isArray(body) ? body : rest) && Array.isArray(changes)
+    if (answer.status === 200) expect(fits).toBe(true)
+    if (!fits) expect([400, 401]).toContain(answer.status)
+    for (const [index, { verdict }] of (answer.json?.verdicts ?? []).entries()) {
+      const valid = contract.isValid('change', changes[index])
+      if (verdict !== 'rejected') expect(valid, JSON.stringify(changes[index])).toBe(true)
+    }
+  }
+
+  it.each(requests)('%s', async (...request) => {
+    await ask(...request)
+  })
+
+  it('a live connection, and one more than there may be', async () => {
+    const headers = {
+      Authorization: `Bearer ${await signToken(testSecret, { sub: 'alice' })}`,
+      Accept: 'text/event-stream',
+    }
+    const leaving = new AbortController()
+    const answer = await fetch(`${server.url}/v1/live`, { headers, signal: leaving.signal })
+    contract.checkAnswer({ method: 'GET', path: '/v1/live', status: answer.status, headers: answer.headers, text: '' })
+    served.add(`GET /v1/live ${answer.status}`)
+    expect((await ask('', 'GET', '/v1/live', { headers })).status).toBe(429)
+    leaving.abort()
+    expect((await ask('', 'GET', '/v1/live')).status).toBe(426)
+    for (const wrong of [{ path: '?token=x' }, { path: '?scope=foreign' }, { Origin: 'https://evil.example' }]) {
+      const { path = '', ...more } = wrong as { path?: string }
+      expect([400, 403]).toContain(
+        (await ask('', 'GET', `/v1/live${path}`, { headers: { ...headers, ...more } })).status,
+      )
+    }
+    expect((await ask('', 'GET', '/v1/live', { headers: { ...headers, Authorization: 'Bearer x' } })).status).toBe(401)
+    expect((await ask('', 'POST', '/v1/live')).status).toBe(405)
+  })
+
+  it('a token without a scope, a database that is broken, one that is away', async () => {
+    await ask('', 'GET', '/v1/pull', {
+      headers: { Authorization: `Bearer ${await signToken(testSecret, { sub: 'x'.repeat(200) })}` },
+    })
+    await alter('ALTER TABLE lists RENAME TO lists_away')
+    expect((await ask('', 'GET', '/v1/pull')).status).toBe(500)
+    expect(
+      (
+        await ask('', 'POST', '/v1/push', {
+          body: { client: 'a', changes: [{ ...put('9'), table: 'lists', row: { name: 'x' } }] },
+        })
+      ).status,
+    ).toBe(500)
+    await alter('ALTER TABLE lists_away RENAME TO lists')
+
+    const opened = await openTestStore('libsql file')
+    const batch = () => Promise.reject(new StoreFault('transient', { message: 'away' }))
+    const app = createApp({ schema, store: { ...opened.store, batch }, auth: { secret: testSecret } })
+    for (const path of ['/v1/pull', '/health']) {
+      const headers = { Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}` }
+      const answer = await app.request(path, { headers })
+      const text = await answer.text()
+      contract.checkAnswer({ method: 'GET', path, status: answer.status, headers: answer.headers, text })
+      seen.codes.add(JSON.parse(text).code)
+    }
+    await opened.close()
+  })
+
+  it('and of every kind there was one: each problem, verdict, rejection, and route', () => {
+    expect([...seen.codes].sort()).toEqual(Object.keys(problems).sort())
+    expect([...seen.verdicts].sort()).toEqual(['applied', 'duplicate', 'rejected', 'stale'])
+    expect([...seen.rejections].sort()).toEqual([...rejectionCodes].sort())
+    // biome-ignore lint/suspicious/noExplicitAny: an OpenAPI document
+    for (const [path, methods] of Object.entries<object>((describeApi(schema) as any).paths)) {
+      for (const method of Object.keys(methods)) expect([...served]).toContain(`${method.toUpperCase()} ${path} 200`)
+    }
+  })
+})

@@ -1,0 +1,19 @@
+import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../../src/sync/table.ts'
+
+/** A table with a column of every type, and every way to declare one. */
+export const wideSchema = defineSchema({
+  wide: {
+    short: text({ maxLength: 3, nullable: true }),
+    choice: text({ oneOf: ['a', 'b'], default: 'a' }),
+    maybe: text({ oneOf: ['a', 'b'], nullable: true }),
+    integer_: integer({ nullable: true }),
+    real_: real({ default: 1.5 }),
+    boolean_: boolean({ nullable: true }),
+    json_: json({ nullable: true }),
+    needed_json: json({ default: {} }),
+    timestamp_: timestamp({ nullable: true }),
+    uuid_: uuid({ nullable: true }),
+    bytes_: bytes({ nullable: true }),
+  },
+  needed: { title: text() },
+})
