@@ -95,7 +95,7 @@ export function postgresBus(url: string, receive: (scope: string, position: numb
         JSON.stringify(payloads),
       ])
     } catch {
-      for (const [scope, position] of pokes) keep(scope, position)
+      // Lost. Kept, one that Postgres can never take would hold back all that come with it.
     }
     await sleep(limits.livePokeMs, undefined, { ref: false })
     sending = false

@@ -60,6 +60,18 @@ export function describeLive(runtime: string, start: (settings: Record<string, s
         listener.close()
       })
 
+      it('P11 is told what its own token grants, not what another of the same subject does', async () => {
+        const [mallory, board] = [user('mallory'), user('board')]
+        const granted = await listen(server.url, { sub: mallory, scopes: [board] })
+        const not = await listen(server.url, { sub: mallory })
+        await push([put('1', { scope: board })], { sub: mallory, scopes: [board] })
+        await granted.reached(board, 1)
+        await push([put('1')], { sub: mallory })
+        await not.reached(mallory, 1)
+        expect(not.pokes).toEqual([{ scope: mallory, position: 1 }])
+        for (const listener of [granted, not]) listener.close()
+      })
+
       it('is told nothing of changes that were duplicate, stale or rejected', async () => {
         const erin = user('erin')
         const change = put('1')
