@@ -72,8 +72,10 @@ export function createApp(options: AppOptions): Hono<Env> {
       throw new Problem('method_not_allowed', `Use ${allow} here.`, { headers: { Allow: allow } })
     })
   }
+  // The same wherever it runs, with documents or without.
+  const main = Object.keys(declared).filter((path) => path.startsWith('/v1/'))
   app.notFound(() => {
-    throw new Problem('not_found', `The routes are ${Object.keys(declared).join(', ')}.`)
+    throw new Problem('not_found', `The routes are ${main.join(', ')}.`)
   })
   app.onError((error, context) => problemResponse(error, context.get('requestId')))
   return app

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { request } from '../support/server.ts'
 import { openTestStore } from '../support/stores.ts'
 import { startWorker } from '../support/worker.ts'
@@ -36,7 +36,8 @@ describe('the worker', () => {
     const away = await ask('GET', '/v1/pull')
     expect([away.status, away.json.code, away.json.retryable]).toEqual([503, 'unavailable', true])
     expect(Number(away.headers.get('retry-after'))).toBeGreaterThan(0)
-    expect(logs()).toMatch(/"route":"\/v1\/pull","fault":"transient"/)
+    const line = /"route":"\/v1\/pull","status":503,"code":"unavailable","fault":"transient"/
+    await vi.waitFor(() => expect(logs()).toMatch(line))
     expect(away.text + logs()).not.toMatch(/secret-password|127\.0\.0\.1:1\b|SELECT/)
   })
 
