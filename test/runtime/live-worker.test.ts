@@ -18,7 +18,7 @@ describeLive('workerd', async (settings) => {
 describe('the live objects', () => {
   let worker: Awaited<ReturnType<typeof startWorker>>
   beforeAll(async () => {
-    worker = await startWorker()
+    worker = await startWorker({ LOG: 'errors' })
   })
   afterAll(() => worker.close())
   const push = (changes: object[], sub: string, scopes: string[] = []) =>
