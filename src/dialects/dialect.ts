@@ -27,6 +27,8 @@ export interface Dialect {
   /** Ids as the text of one parameter, and the rows of a table that have them, named `t`, as `FROM … WHERE …`. */
   encodeIds(ids: readonly string[]): string
   fromIds(table: Table, scope: string, ids: string): string
+  /** A condition for `fromIds`: this transaction, which took `n` positions, has not written the row. */
+  unwritten(table: Table, scope: string, n: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `t`. */
   onConflict(columns: readonly string[]): string
   /** Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them. */

@@ -12,7 +12,7 @@ export interface TableSql {
   readonly upsertBrief: string
   /** [scope, client, n, …patches] → result lines of the patches that won. */
   readonly update: string
-  /** [scope, ids, n] → result lines of the rows that this transaction did not write. The + keeps the index on position out of it. */
+  /** [scope, ids, n] → result lines of the rows that this transaction did not write. */
   readonly losers: string
   /** [scope, ids] → result lines without rows: the state before the writes. */
   readonly states: string
@@ -67,7 +67,7 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
 SELECT ${scope}, j.i$, j.a$, ${client}, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
 FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
-RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? basePosition(scope, n) : undefined, returned)}`
+RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
   return {
     table,
     rowFields,
@@ -80,10 +80,10 @@ ${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN (t.updated_a
 updated_at = j.a$, updated_by = ${client}, position = b.base$ + j.o$
 FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base}
 WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client})
-RETURNING ${resultLine(dialect, table, undefined, 'all')}`,
-    losers: `SELECT ${resultLine(dialect, table, basePosition(scope, n), 'all')} ${dialect.fromIds(table, scope, client)}
-AND +position <= ${basePosition(scope, n)}`,
-    states: `SELECT ${resultLine(dialect, table, 'position', 'none')} ${dialect.fromIds(table, scope, client)}`,
+RETURNING ${resultLine(dialect, table, 'all', 'all')}`,
+    losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client)}
+AND ${dialect.unwritten(table, scope, n)}`,
+    states: `SELECT ${resultLine(dialect, table, 'none', 'none')} ${dialect.fromIds(table, scope, client)}`,
     // j.p$ and j.q$: the stamp of the put or delete before the patch in the change set, and whether it is a delete.
     missing: `SELECT ${dialect.raise('driftline_missing', 'j.o$')} FROM ${dialect.decodeRows(stepFields, 3)}
 LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
@@ -99,19 +99,26 @@ const stampKey = (key: string) => key.replace('c', 's')
 /**
  * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two halves; 1 for a
  * tombstone; the id; and the row. A brief line says of a row written here only that it was: the client holds it already.
- * Without a base every row was written here: no subquery then, which Citus does not take in the RETURNING of an INSERT.
+ * Written here were all, none, or those beyond a position; that takes a subquery, which Citus does not take in the
+ * RETURNING of an INSERT.
  */
-function resultLine(dialect: Dialect, table: Table, base: string | undefined, rows: 'all' | 'brief' | 'none'): string {
-  const written = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
-  const brief = (empty: string) => dialect.line([written, empty, empty, empty, 'id'])
+function resultLine(
+  dialect: Dialect,
+  table: Table,
+  written: 'all' | 'none' | { readonly beyond: string },
+  rows: 'all' | 'brief' | 'none',
+): string {
+  const winner = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
+  const brief = (empty: string) => dialect.line([winner, empty, empty, empty, 'id'])
   // NULL is the cheapest cell.
-  if (rows === 'brief' && base === undefined) return brief('NULL')
-  const won = `position > ${base}`
-  const sign = base === undefined ? written : `CASE WHEN ${won} THEN ${written} ELSE '-' END`
+  if (rows === 'brief' && written === 'all') return brief('NULL')
+  const isWinner = typeof written === 'object' ? `position > ${written.beyond}` : ''
+  const sign =
+    written === 'all' ? winner : written === 'none' ? "'-'" : `CASE WHEN ${isWinner} THEN ${winner} ELSE '-' END`
   const stamp = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
   const row = rows === 'none' ? [] : dialect.row(table)
   const line = dialect.line([sign, ...stamp, 'id', ...row])
-  return rows === 'brief' ? `CASE WHEN ${won} THEN ${brief("''")} ELSE ${line} END` : line
+  return rows === 'brief' ? `CASE WHEN ${isWinner} THEN ${brief("''")} ELSE ${line} END` : line
 }
 
 /** The cells of a result line before the row. */

@@ -1,2 +1,2 @@
-SELECT CASE WHEN position > position THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id FROM unnest($2::text[]) AS j(i$)
+SELECT '-', updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id FROM unnest($2::text[]) AS j(i$)
 CROSS JOIN LATERAL (SELECT * FROM "notes" WHERE scope = $1 AND id = j.i$ OFFSET 0) AS t WHERE true

@@ -1,4 +1,4 @@
-SELECT concat(CASE WHEN position > (SELECT position - ?3 FROM driftline_scopes WHERE scope = ?1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
+SELECT concat('-', '
 ', updated_at, '
 ', updated_by, '
 ', CASE WHEN deleted THEN 1 ELSE 0 END, '

@@ -1,4 +1,4 @@
-SELECT concat(CASE WHEN position > position THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
+SELECT concat('-', '
 ', updated_at, '
 ', updated_by, '
 ', CASE WHEN deleted THEN 1 ELSE 0 END, '
