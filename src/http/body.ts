@@ -2,25 +2,34 @@ import { Problem } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { malformed } from '../sync/request.ts'
 
-/** A parsed body, and the bytes it had. */
-export interface JsonBody {
-  readonly value: unknown
+/** A body as text, and the bytes it had. */
+export interface TextBody {
+  readonly text: string
   readonly bytes: number
 }
 
 /** Reads a JSON body: its type and encoding, its size while it arrives, its UTF-8, its syntax. Throws a `Problem`. */
-export async function readJson(request: Request): Promise<JsonBody> {
+export async function readJson(request: Request): Promise<{ readonly value: unknown; readonly bytes: number }> {
+  const { text, bytes } = await readText(request)
+  return { value: parseJson(text), bytes }
+}
+
+/** The same up to the syntax. A byte order mark stays: what was signed is the body as it came. */
+export async function readText(request: Request): Promise<TextBody> {
   checkHeaders(request.headers)
   const chunks = await readChunks(request)
   const body = chunks.length === 1 && chunks[0] ? chunks[0] : join(chunks)
-  let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body), bytes: body.length }
   } catch {
     throw malformed('The body must be UTF-8.')
   }
+}
+
+/** A byte order mark is passed over. */
+export function parseJson(text: string): unknown {
   try {
-    return { value: JSON.parse(text), bytes: body.length }
+    return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text)
   } catch (error) {
     // The engine's message repeats a piece of the body: only its place goes on.
     const place = /at position (\d+)/.exec(String(error))?.[1]
