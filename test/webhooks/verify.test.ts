@@ -1,6 +1,9 @@
+import fc from 'fast-check'
+import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Problem } from '../../src/errors.ts'
 import { readWebhookSecrets } from '../../src/webhooks/secrets.ts'
+import { createSigner } from '../../src/webhooks/signer.ts'
 import { createVerifyWebhook } from '../../src/webhooks/verify.ts'
 import { otherSecret, signedHeaders, webhookSecret } from '../support/webhook.ts'
 
@@ -32,6 +35,21 @@ describe('the signature of a webhook', () => {
     expect(specified('crm', headersOf(names('svix')), body)).toBe(vector.id)
     for (const wrong of ['{"test":2432232314}', `${body} `, '', `\ufeff${body}`])
       expect(() => specified('crm', headersOf(names('webhook')), wrong)).toThrow(Problem)
+  })
+
+  it('is signed by the platform as the library signs', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.integer({ min: 0, max: 4e12 }),
+        fc.uint8Array({ minLength: 24, maxLength: 80 }),
+        (text, ms, key) => {
+          const secret = `whsec_${Buffer.from(key).toString('base64')}`
+          const expected = new Webhook(secret).sign('msg_1', new Date(ms), text)
+          expect(createSigner(secret).sign('msg_1', new Date(ms), text)).toBe(expected)
+        },
+      ),
+    )
   })
 
   it('may be one of several, by any of the secrets of the source', () => {
