@@ -4,7 +4,8 @@ import { checkOptions, type ExactRow, type JsonObject, readId, readObject, readT
 
 /**
  * Where the rows of one table of Postgres go. The functions get the record as the webhook has it; annotate the
- * parameter with the type of your table, such as Supabase generates it. Methods, so that TypeScript lets you.
+ * parameter with the type of your table, such as Supabase generates it: a `type`, since an `interface` is no JSON to
+ * TypeScript. They are methods, so that it lets you.
  */
 export type SupabaseTable<S extends Schema, Given> = {
   readonly [Name in TableName<S>]: {
