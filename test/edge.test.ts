@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
 
@@ -17,6 +17,16 @@ describe('what a worker has instead of parts of its libraries', () => {
         expect(ours.toUint8Array(form)).toEqual(bytes)
         expect(ours.toUint8Array(form)).toEqual(new Uint8Array(theirs.toUint8Array(form)))
       }
+    }
+  })
+
+  it('fast-sha256: gives the same HMAC for keys and data of every length', () => {
+    const theirs = require('fast-sha256')
+    const ours = require('../src/edge/fast-sha256.cjs')
+    for (const length of lengths) {
+      const [key, data] = [new Uint8Array(randomBytes(length)), new Uint8Array(randomBytes(1000 - (length % 1000)))]
+      expect(ours.hmac(key, data)).toEqual(theirs.hmac(key, data))
+      expect(ours.hmac(key, data)).toEqual(new Uint8Array(createHmac('sha256', key).update(data).digest()))
     }
   })
 })
