@@ -1,0 +1,2 @@
+// In a worker instead of files that it never calls: libSQL's protocol 3 in protobuf (its client speaks 2, in JSON).
+module.exports = {}
