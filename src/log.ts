@@ -48,6 +48,11 @@ export function logError(where: string, error: unknown, requestId?: string): voi
   console.error(JSON.stringify(line))
 }
 
+/** The end of what `logError` told of, beside it: something is back that was away. */
+export function logReturn(where: string, awayMs: number): void {
+  console.error(JSON.stringify({ time: new Date(), level: 'info', where, away_ms: awayMs }))
+}
+
 function isError({ status, fault }: RequestEvent): boolean {
   return status >= 500 || fault !== undefined
 }

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bus, postgresBus } from '../src/live/postgres-bus.ts'
+import { postgresFault } from '../src/stores/faults.ts'
 import { createDatabase } from './support/stores.ts'
 
 describe('the bus over Postgres', () => {
@@ -10,6 +11,8 @@ describe('the bus over Postgres', () => {
   let a: Bus
   let b: Bus
   let pidOfA: number
+  /** Losses by their code, returns by how long it was away. */
+  const noted: (string | number)[] = []
   /** The connections that listen. */
   const pids = async () =>
     (
@@ -29,7 +32,10 @@ describe('the bus over Postgres', () => {
     url = await createDatabase()
     admin = new pg.Client({ connectionString: url })
     await admin.connect()
-    a = postgresBus(url, (scope, position) => told.a.push(`${scope} ${position}`))
+    a = postgresBus(url, (scope, position) => told.a.push(`${scope} ${position}`), {
+      lost: (error) => noted.push(postgresFault(error).code ?? ''),
+      back: (awayMs) => noted.push(awayMs),
+    })
     await a.ready
     pidOfA = (await pids())[0] as number
     b = postgresBus(url, (scope, position) => told.b.push(`${scope} ${position}`))
@@ -60,11 +66,24 @@ describe('the bus over Postgres', () => {
     await until(() => told.a.includes('back 2'))
   })
 
-  it('does not fail, nor wait, where there is no Postgres', async () => {
-    const none = postgresBus('postgres://postgres@127.0.0.1:1/none', () => {})
+  it('tells of a loss once, and once when it is back', async () => {
+    await until(() => noted.length === 2)
+    expect(noted).toEqual(['57P01', expect.any(Number)])
+    expect(noted[1]).toBeGreaterThanOrEqual(50)
+  })
+
+  it('does not fail, nor wait, where there is no Postgres, and tells of it once', async () => {
+    const lost: unknown[] = []
+    const none = postgresBus('postgres://postgres@127.0.0.1:1/none', () => {}, {
+      lost: (error) => lost.push(postgresFault(error).code),
+      back: () => lost.push('back'),
+    })
     none.send('lost', 1)
     await none.ready
+    // Tried again several times meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
     none.close()
+    expect(lost).toEqual(['ECONNREFUSED'])
   })
 
   it('lets its connection go when it is closed', async () => {
@@ -73,5 +92,6 @@ describe('the bus over Postgres', () => {
     await until(async () => (await pids()).length === 0)
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect(await pids()).toEqual([])
+    expect(noted).toHaveLength(2)
   })
 })

@@ -12,13 +12,23 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
 
 /** The options of a command line. What it does not know is a `TypeError` that names those it does. */
 export function readArgs<const Options extends NonNullable<ParseArgsConfig['options']>>(options: Options) {
+  return readWords(options, []).values
+}
+
+/** The same of a command that also takes words beside its options, as many as have a name here. */
+export function readWords<const Options extends NonNullable<ParseArgsConfig['options']>>(
+  options: Options,
+  names: readonly string[],
+) {
   try {
-    return parseArgs({ options }).values
+    const { values, positionals } = parseArgs({ options, allowPositionals: names.length > 0 })
+    if (positionals.length > names.length) throw new TypeError('Too many arguments')
+    return { values, words: positionals }
   } catch (error) {
     const [what] = String(error instanceof Error ? error.message : error).split('. ')
     const known = Object.entries(options).map(([name, { type }]) => `--${name}${type === 'string' ? ' …' : ''}`)
     throw new TypeError(
-      `${what}. ${known.length > 0 ? `The options are ${known.join(', ')}` : 'There are no options'}.`,
+      `${what}. ${known.length > 0 ? `The options are ${known.join(', ')}` : 'There are no options'}${names.length > 0 ? `, then ${names.join(', ')}` : ''}.`,
     )
   }
 }

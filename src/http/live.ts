@@ -20,7 +20,10 @@ export function liveHandler(authenticate: Authenticate, live: Live, origins: rea
     // The leeway of other requests is not for a socket, which lives as long as its token.
     if (principal.expiresAt <= Date.now()) throw unauthorized('The token has expired. Get a new one.', true)
     const { subject, expiresAt } = principal
-    return live.connect(raw, { subject, expiresAt, scopes: chooseScopes(asked, principal) }, transport)
+    const listener = { subject, expiresAt, scopes: chooseScopes(asked, principal) }
+    return live.connect(raw, listener, transport, (ended) => {
+      context.get('facts').ended = ended
+    })
   }
 }
 

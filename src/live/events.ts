@@ -1,3 +1,4 @@
+import type { StreamEnd } from '../facts.ts'
 import { limits } from '../limits.ts'
 import type { Hub, Session } from './hub.ts'
 import type { Listener } from './live.ts'
@@ -12,9 +13,9 @@ const headers = {
 
 /**
  * Server-Sent Events, for those who cannot open a WebSocket: a poke is a `message`, a comment keeps proxies from closing
- * an idle stream, and the last event is `close` with a code and a reason.
+ * an idle stream, and the last event is `close` with a code and a reason. A stream without it was cut.
  */
-export function openEvents(hub: Hub, listener: Listener): Response {
+export function openEvents(hub: Hub, listener: Listener, onEnd?: (end: StreamEnd) => void): Response {
   hub.admit(listener)
   let session: Session
   const body = new ReadableStream<Uint8Array>(
@@ -26,9 +27,10 @@ export function openEvents(hub: Hub, listener: Listener): Response {
           else end(() => controller.error(new Error('the client does not read')))
         }
         // Whatever comes after the end, such as a ping on its way, finds no session any more.
-        const end = (how: () => void) => {
+        const end = (how: () => void, aborted = true) => {
           hub.leave(session)
           how()
+          onEnd?.({ aborted })
         }
         session = {
           listener,
@@ -42,13 +44,16 @@ export function openEvents(hub: Hub, listener: Listener): Response {
             end(() => {
               controller.enqueue(encoder.encode(`event: close\ndata: ${JSON.stringify(closing)}\n\n`))
               controller.close()
-            }),
+            }, false),
         }
         hub.join(session)
         // So that the client sees at once that it is connected.
         write(':\n\n')
       },
-      cancel: () => hub.leave(session),
+      cancel() {
+        hub.leave(session)
+        onEnd?.({ aborted: true })
+      },
     },
     { highWaterMark: 0, size: ({ length }) => length },
   )

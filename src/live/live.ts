@@ -1,3 +1,5 @@
+import type { StreamEnd } from '../facts.ts'
+
 /** Who is told: what a token grants, and until when. */
 export interface Listener {
   readonly subject: string
@@ -14,8 +16,16 @@ export type Transport = 'socket' | 'events'
 export interface Live {
   /** Pokes everybody who listens to the scope. Returns at once and never throws. */
   poke(scope: string, position: number): void
-  /** The answer that opens a socket or a stream. Throws the `Problem` too_many_sockets. */
-  connect(request: Request, listener: Listener, transport: Transport): Response | Promise<Response>
+  /**
+   * The answer that opens a socket or a stream. Throws the `Problem` too_many_sockets. Where this side knows how a stream
+   * ends, `noteEnd` is given it.
+   */
+  connect(
+    request: Request,
+    listener: Listener,
+    transport: Transport,
+    noteEnd?: (ended: Promise<StreamEnd>) => void,
+  ): Response | Promise<Response>
 }
 
 /** The subprotocol that the server selects. The token stands in another one, `bearer.<token>`, which is never sent back. */

@@ -1,4 +1,6 @@
+import { logError, logReturn } from '../log.ts'
 import { isPostgres, splitShards } from '../node-store.ts'
+import { postgresFault } from '../stores/faults.ts'
 import { createHub } from './hub.ts'
 import { type SocketLive, socketLive } from './sockets.ts'
 
@@ -31,7 +33,10 @@ export async function openNodeLive(databaseUrl: string, socketsMax: number): Pro
 /** The driver is loaded only where it is needed. */
 async function openBus(url: string, receive: (scope: string, position: number) => void) {
   const { postgresBus } = await import('./postgres-bus.ts')
-  const bus = postgresBus(url, receive)
+  const bus = postgresBus(url, receive, {
+    lost: (error) => logError('live', postgresFault(error)),
+    back: (awayMs) => logReturn('live', awayMs),
+  })
   await bus.ready
   return bus
 }

@@ -24,7 +24,8 @@ export const arrivalHeader = 'driftline-arrival'
 
 /**
  * Live connections on Workers: a connection is held by the object of its first scope, which is told by the objects of
- * the others. A poke is one call of the scope's object, after the answer, whatever the store.
+ * the others. A poke is one call of the scope's object, after the answer, whatever the store. How a stream ends is not
+ * known here: it goes past the worker, which to see it would have to be at work as long as it lasts.
  */
 export function objectLive(namespace: LiveNamespace, socketsMax: number): Live {
   return {

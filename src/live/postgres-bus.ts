@@ -11,6 +11,12 @@ export interface Bus {
   close(): void
 }
 
+/** Told once when the connection is lost, or cannot be had, and once when it is back, however often it was tried. */
+export interface BusListener {
+  lost(error: unknown): void
+  back(awayMs: number): void
+}
+
 const channel = 'driftline_poke'
 /** Scopes that wait while the database is away. Of more than these the pokes are lost. */
 const waitingMax = 10_000
@@ -24,12 +30,17 @@ const reconnectMs = { least: 100, most: 5_000 }
  *
  * A pooler in transaction mode takes LISTEN and never delivers: the URL must lead to Postgres itself.
  */
-export function postgresBus(url: string, receive: (scope: string, position: number) => void): Bus {
+export function postgresBus(
+  url: string,
+  receive: (scope: string, position: number) => void,
+  listener?: BusListener,
+): Bus {
   const self = crypto.randomUUID()
   const waiting = new Map<string, number>()
   const stopped = new AbortController()
   let client: pg.Client | undefined
   let sending = false
+  let lostAt: number | undefined
   let firstDone: () => void = () => {}
   const ready = new Promise<void>((resolve) => {
     firstDone = resolve
@@ -39,15 +50,26 @@ export function postgresBus(url: string, receive: (scope: string, position: numb
     let wait = reconnectMs.least
     while (!stopped.signal.aborted) {
       const began = Date.now()
-      await holdConnection().catch(() => {})
+      await holdConnection().catch(noteLoss)
       firstDone()
       wait = Date.now() - began > reconnectMs.most ? reconnectMs.least : Math.min(wait * 2, reconnectMs.most)
       await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal: stopped.signal }).catch(() => {})
     }
   }
 
-  /** Listens until the connection is lost. */
-  async function holdConnection(): Promise<void> {
+  function noteLoss(error: unknown): void {
+    if (stopped.signal.aborted || lostAt !== undefined) return
+    lostAt = Date.now()
+    listener?.lost(error)
+  }
+
+  function noteReturn(): void {
+    if (lostAt !== undefined) listener?.back(Date.now() - lostAt)
+    lostAt = undefined
+  }
+
+  /** Listens until the connection is lost, and fails with what it was lost by. */
+  async function holdConnection(): Promise<never> {
     const next = new pg.Client({
       connectionString: url,
       connectionTimeoutMillis: limits.databaseMsMax / 2,
@@ -55,11 +77,10 @@ export function postgresBus(url: string, receive: (scope: string, position: numb
       keepAlive: true,
       application_name: 'driftline live',
     })
-    const ended = new Promise((resolve) => {
-      next.once('end', resolve)
-      next.once('error', resolve)
+    const ended = new Promise<unknown>((resolve) => {
+      next.once('end', () => resolve(new Error('The connection ended')))
+      next.on('error', resolve)
     })
-    next.on('error', () => {})
     next.on('notification', ({ payload = '' }) => {
       const poke = parsePoke(payload)
       if (poke && poke.from !== self) receive(poke.scope, poke.position)
@@ -71,10 +92,11 @@ export function postgresBus(url: string, receive: (scope: string, position: numb
       await next.connect()
       await next.query(`LISTEN ${channel}`)
       client = next
+      noteReturn()
       firstDone()
       checker = setInterval(() => next.query('SELECT 1').catch(stop), checkMs).unref()
       void flush()
-      await ended
+      throw await ended
     } finally {
       client = undefined
       clearInterval(checker)

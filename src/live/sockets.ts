@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Problem } from '../errors.ts'
+import type { StreamEnd } from '../facts.ts'
 import { limits } from '../limits.ts'
 import { openEvents } from './events.ts'
 import type { Hub, Session } from './hub.ts'
@@ -80,9 +81,11 @@ export function socketLive(hub: Hub): SocketLive {
 
   return {
     poke: hub.poke,
-    connect(request, listener, transport) {
+    connect(request, listener, transport, noteEnd) {
       if (transport === 'events') {
-        const response = openEvents(hub, listener)
+        const ended = Promise.withResolvers<StreamEnd>()
+        const response = openEvents(hub, listener, ended.resolve)
+        noteEnd?.(ended.promise)
         // Kept alive after the stream's end, the connection would hold up a server that stops.
         response.headers.set('Connection', 'close')
         return response

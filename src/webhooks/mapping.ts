@@ -2,17 +2,15 @@ import type { ChangeInput } from '../create-sync.ts'
 import type { Schema } from '../sync/table.ts'
 
 /**
- * A change out of a webhook. Without `at` the server stamps it so that it wins over whatever is stored: a system of
- * record sends no stamps. Without `scope` it goes where the webhook says for all.
+ * A change as a webhook brings it. With `at`, microseconds since 1970, it is plain last writer wins. Without, the
+ * server stamps it so that it wins over what is stored: a system of record knows no clock of driftline's.
  */
-export type WebhookChange<S extends Schema> =
-  ChangeInput<S> extends infer Change
-    ? Change extends unknown
-      ? Omit<Change, 'at'> & { readonly at?: number }
-      : never
-    : never
+export type WebhookChange<S extends Schema> = Unstamped<ChangeInput<S>>
 
-/** Turns the payload of a verified webhook into changes, none to ignore it. What it throws is answered with 422. */
+/** Turns the payload of a verified webhook into changes; `[]` ignores it. What it throws is answered with 422. */
 export type MapWebhook<S extends Schema> = (
   payload: unknown,
 ) => readonly WebhookChange<S>[] | Promise<readonly WebhookChange<S>[]>
+
+// Conditional, so that each kind of change keeps its own row.
+type Unstamped<Change> = Change extends { readonly at: number } ? Omit<Change, 'at'> & { readonly at?: number } : never

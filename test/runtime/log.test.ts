@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { signToken } from '../../src/token.ts'
+import { listenByEvents } from '../support/live.ts'
 import { type ServerProcess, startServer, testSecret } from '../support/server.ts'
 import { temporaryFolder } from '../support/stores.ts'
 
@@ -131,6 +132,23 @@ describe('the log of the server', () => {
     const cutLine = await lineOf(cut)
     expect(cutLine).toMatchObject({ level: 'info', status: 200, aborted: true })
     expect(cutLine.rows).toBeLessThan(5_000)
+  })
+
+  it('has the line of an event stream at its end: cut where the client leaves, whole where the server closes it', async () => {
+    const open = (seconds: number) => listenByEvents(server.url, { sub: 'events', seconds })
+    const live = () => logged().filter(({ route }) => route === '/v1/live')
+    const left = await open(60)
+    const closed = await open(1)
+    await sync({ client: 'a', changes: [put('e1')] }, { sub: 'events' })
+    await left.reached('events', 1)
+    expect(live()).toEqual([])
+    left.close()
+    await vi.waitFor(() => expect(live()).toHaveLength(1))
+    expect(live()[0]).toMatchObject({ level: 'info', method: 'GET', status: 200, aborted: true })
+    expect((await closed.closed).code).toBe(4401)
+    await vi.waitFor(() => expect(live()).toHaveLength(2))
+    expect(live()[1]).not.toHaveProperty('aborted')
+    expect(live()[1]?.duration_ms).toBeGreaterThan(500)
   })
 
   it('P11 never repeats what a caller sent, however hostile, and stays one line of JSON a request', async () => {

@@ -1,4 +1,8 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { startPostgres } from '../support/postgres.ts'
 import { request } from '../support/server.ts'
 import { openTestStore } from '../support/stores.ts'
 import { startWorker } from '../support/worker.ts'
@@ -39,6 +43,29 @@ describe('the worker', () => {
     const line = /"route":"\/v1\/pull","status":503,"code":"unavailable","fault":"transient"/
     await vi.waitFor(() => expect(logs()).toMatch(line))
     expect(away.text + logs()).not.toMatch(/secret-password|127\.0\.0\.1:1\b|SELECT/)
+  })
+
+  it('gives Postgres its password by SCRAM', async () => {
+    const postgres = await startPostgres()
+    const client = new pg.Client({ connectionString: postgres.url })
+    await client.connect()
+    await client.query("CREATE ROLE scrammed SUPERUSER LOGIN PASSWORD 'pass word:€'")
+    await writeFile(join(postgres.dataDir, 'pg_hba.conf'), 'host all scrammed 127.0.0.1/32 scram-sha-256\n')
+    await client.query('SELECT pg_reload_conf()')
+    await client.end()
+    const url = new URL(postgres.url)
+    for (const [password, status] of [
+      ['pass word:€', 200],
+      ['wrong', 500],
+    ] as const) {
+      url.username = 'scrammed'
+      url.password = encodeURIComponent(password)
+      worker = await startWorker({ DATABASE_URL: url.href })
+      expect((await ask('GET', '/health')).status, logs()).toBe(status)
+      await worker.close()
+    }
+    worker = undefined
+    await postgres.stop()
   })
 
   it('P9 prunes a database when the cron trigger fires', async () => {

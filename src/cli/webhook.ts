@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { Webhook } from 'standardwebhooks'
+import { readWords, runCommand } from './run.ts'
+
+/**
+ * `WEBHOOK_SECRETS='{"crm":"whsec_…"}' npm run webhook -- --source crm '{"scope":"alice","changes":[…]}'`: signs a payload
+ * by Standard Webhooks and sends it, as the system behind `crm` would. The payload is JSON, a file, or `-`.
+ */
+await runCommand(async () => {
+  const { values, words } = readWords(
+    {
+      source: { type: 'string' },
+      url: { type: 'string', default: 'http://127.0.0.1:8787' },
+      id: { type: 'string', default: `msg_${randomBytes(16).toString('hex')}` },
+      secret: { type: 'string' },
+      print: { type: 'boolean', default: false },
+    },
+    ['the payload: JSON, a file or -'],
+  )
+  const { source, id } = values
+  if (!source || words[0] === undefined) {
+    throw new TypeError(`Say from where and what: npm run webhook -- --source crm '{"scope":"alice","changes":[]}'`)
+  }
+  const body = await readPayload(words[0])
+  const sign = signer(values.secret ?? secretOf(source, process.env.WEBHOOK_SECRETS))
+  const url = new URL(`/v1/webhooks/${encodeURIComponent(source)}`, values.url).href
+  const now = new Date()
+  const headers = {
+    'Content-Type': 'application/json',
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+    'webhook-signature': sign(id, now, body),
+  }
+  if (values.print) return console.log(toCurl(url, headers, body))
+  const answer = await fetch(url, { method: 'POST', headers, body }).catch(() => {
+    // What fetch says is no more than that it failed.
+    throw new Error(`Nothing answers at ${values.url}. Is the server running? Say where: --url …`)
+  })
+  console.log(`${answer.status} ${answer.statusText}\n${await answer.text()}`)
+  if (!answer.ok) process.exitCode = 1
+})
+
+/** The text to send, byte for byte: it is what was signed. That it is JSON is for the server to say. */
+async function readPayload(word: string): Promise<string> {
+  if (word === '-') return text(process.stdin)
+  if (/^\s*[[{]/.test(word)) return word
+  return readFile(word, 'utf8')
+}
+
+/** The secret of a source in `WEBHOOK_SECRETS`; of several the first, which the sender uses. */
+function secretOf(source: string, setting: string | undefined): string {
+  let secrets: unknown
+  try {
+    secrets = JSON.parse(setting || '{}')
+  } catch {
+    // The message of JSON.parse quotes what it read.
+    throw new TypeError('WEBHOOK_SECRETS must be JSON such as {"crm":"whsec_…"}')
+  }
+  const isMap = typeof secrets === 'object' && secrets !== null && Object.hasOwn(secrets, source)
+  const [secret] = isMap ? [(secrets as Record<string, unknown>)[source]].flat() : []
+  if (typeof secret !== 'string')
+    throw new TypeError(`Set WEBHOOK_SECRETS='{"${source}":"whsec_…"}', or say --secret whsec_…`)
+  return secret
+}
+
+function signer(secret: string): Webhook['sign'] {
+  try {
+    const webhook = new Webhook(secret)
+    return webhook.sign.bind(webhook)
+  } catch {
+    throw new TypeError('The secret must be whsec_ and then base64')
+  }
+}
+
+/** The request as a command to paste. Five minutes later its signature is too old. */
+function toCurl(url: string, headers: Readonly<Record<string, string>>, body: string): string {
+  const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+  const lines = Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`)
+  return [`curl -i ${quote(url)}`, ...lines, `--data-binary ${quote(body)}`].join(' \\\n  ')
+}
