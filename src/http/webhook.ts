@@ -7,6 +7,7 @@ import type { RunSync } from '../run.ts'
 import { decodeWebhook, type SyncRequest } from '../sync/request.ts'
 import type { Schema } from '../sync/table.ts'
 import type { MapWebhook } from '../webhooks/mapping.ts'
+import { PayloadFault } from '../webhooks/payload.ts'
 import { matchScope, type WebhookSources } from '../webhooks/sources.ts'
 import type { VerifyWebhook } from '../webhooks/verify.ts'
 import { parseJson, readText } from './body.ts'
@@ -39,7 +40,7 @@ export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources:
   }
 }
 
-/** What a mapping throws or gives wrong is the server's to mend. Logged with the source; its message may hold values. */
+/** What a mapping throws or gives wrong is a 422, and logged with the source; only a fault of its own words is shown. */
 async function mapPayload<S extends Schema>(
   map: MapWebhook<S>,
   payload: unknown,
@@ -50,9 +51,10 @@ async function mapPayload<S extends Schema>(
     return decodeWebhook({ changes: await map(payload) }, source, entry)
   } catch (error) {
     logError(`webhook ${source}`, error instanceof Problem ? new TypeError(error.message) : error)
+    const why = error instanceof PayloadFault ? error.message : 'it failed.'
     throw new Problem(
       'mapping_failed',
-      `The mapping of the source ${source} does not take this payload. Nothing was stored.`,
+      `The mapping of the source ${source} does not take this payload: ${why} Nothing was stored.`,
     )
   }
 }

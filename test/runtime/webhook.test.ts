@@ -5,6 +5,7 @@ import { limits } from '../../src/limits.ts'
 import { prune } from '../../src/prune.ts'
 import { schema } from '../../src/schema.ts'
 import { StoreFault } from '../../src/stores/store.ts'
+import { PayloadFault } from '../../src/webhooks/payload.ts'
 import { matchScope, type WebhookSources } from '../../src/webhooks/sources.ts'
 import { putNow, until } from '../support/pushing.ts'
 import { type ServerProcess, startServer, testSecret } from '../support/server.ts'
@@ -311,6 +312,7 @@ describe('webhooks', () => {
           const { kind, id } = payload as { kind: string; id: string }
           if (kind === 'broken') throw new Error(`a secret value ${id}`)
           if (kind === 'wrong') return 5 as never
+          if (kind === 'lacking') throw new PayloadFault('record.id is missing.')
           if (kind === 'ignored') return []
           return [{ scope: 'alice', table: 'todos', op: 'put', id, row: { title: kind } }]
         },
@@ -333,14 +335,18 @@ describe('webhooks', () => {
       expect(body.detail).toContain('crm')
       expect(JSON.stringify(body)).not.toMatch(/canary|secret/)
     }
-    expect(logged).toHaveLength(2)
+    const lacking = await sendWebhook(app.request, { kind: 'lacking' })
+    expect(lacking.body.detail).toBe(
+      'The mapping of the source crm does not take this payload: record.id is missing. Nothing was stored.',
+    )
+    expect(logged).toHaveLength(3)
     for (const line of logged) {
       expect(JSON.parse(line)).toMatchObject({ level: 'error', where: 'webhook crm' })
       expect(line).not.toMatch(/canary|secret/)
     }
-    await until(() => events.length === 4)
+    await until(() => events.length === 5)
     expect(events.map(({ operation, route, status }) => [operation, route, status])).toEqual([
-      ...[200, 200, 422, 422].map((status) => ['webhook', '/v1/webhooks/:source', status]),
+      ...[200, 200, 422, 422, 422].map((status) => ['webhook', '/v1/webhooks/:source', status]),
     ])
     expect(events[0]?.verdicts.applied).toBe(1)
   })
