@@ -5,7 +5,7 @@ import { createClient } from '@libsql/client/sqlite3'
 import { libsqlFileStore } from '../../src/stores/libsql-file.ts'
 import { libsqlByHand } from './by-hand.ts'
 import { type Figure, faster, inPairs, median, wallMs, within } from './measure.ts'
-import { createTablesIn, driftline, pulls, pushes } from './subject.ts'
+import { type App, createTablesIn, driftline, pulls, pushes, webhooks } from './subject.ts'
 
 /** On a libSQL file: what a phone's push and pull cost, against the handler that people write by hand. */
 export async function libsqlFigures(report: (figure: Figure) => void): Promise<void> {
@@ -37,6 +37,7 @@ export async function libsqlFigures(report: (figure: Figure) => void): Promise<v
       report(faster('libSQL: a page of 1,000 rows', page, 4))
     }
   }
+  report(await webhookFigure('libSQL', driftline((await open('webhook.db')).store)))
   const { store } = await open('flat.db')
   const app = driftline(store)
   const flat = await inPairs(15, wallMs, pushes(app, 5000, 'lost'), pushes(app, 1000, 'lost'))
@@ -55,6 +56,12 @@ export async function libsqlFigures(report: (figure: Figure) => void): Promise<v
     }),
   )
   await rm(folder, { recursive: true, force: true })
+}
+
+/** A webhook of changes against the same changes as a phone pushes them, with its default of `return`. */
+export async function webhookFigure(name: string, app: App): Promise<Figure> {
+  const costs = await inPairs(31, wallMs, webhooks(app, 1000), pushes(app, 1000, 'all'))
+  return within(`${name}: a signed webhook of 1,000 changes against a push of them`, costs, 1.15)
 }
 
 /** The cost of the same push where ten thousand and where a million rows are stored in the scope. */

@@ -5,7 +5,7 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { postgresStore } from '../../src/stores/postgres.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { postgresByHand } from './by-hand.ts'
-import { stored } from './libsql.ts'
+import { stored, webhookFigure } from './libsql.ts'
 import { type Figure, faster, inPairs, wallMs, within } from './measure.ts'
 import { createTablesIn, driftline, id, pulls, pushes, row } from './subject.ts'
 
@@ -66,6 +66,7 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
   const d = await filled(10_000)
   const page = await inPairs(41, wallMs, pulls(driftline(d.store)), pulls(postgresByHand(d.pool)))
   report(faster('Postgres: a page of 1,000 rows', page, 1.2))
+  report(await webhookFigure('Postgres', driftline((await opened()).store)))
   const flat = await inPairs(15, wallMs, pushes(ours, 5000, 'lost'), pushes(ours, 1000, 'lost'))
   report(
     within(
