@@ -39,3 +39,18 @@ end $$;
 
 -- What a trigger calls needs no right to execute, and nobody else should have it.
 revoke execute on function public.driftline_webhook() from public;
+
+-- For a mapping with `at`: the time of each change, told apart from every other of its row. now() is when the transaction
+-- began: of two changes in one the second would be a duplicate, and one that waited for another would seem older than it.
+--
+--   create trigger driftline_touch before insert or update on public.todos for each row
+--     execute function public.driftline_touch();
+
+create or replace function public.driftline_touch() returns trigger language plpgsql set search_path = '' as $$
+begin
+  new.updated_at := clock_timestamp();
+  if tg_op = 'UPDATE' and new.updated_at <= old.updated_at then
+    new.updated_at := old.updated_at + interval '1 microsecond';
+  end if;
+  return new;
+end $$;

@@ -15,7 +15,10 @@ export type SupabaseTable<S extends Schema, Given> = {
     /** The row's id, `record.id` where this is left out. */
     id?(record: JsonObject): string
     row(record: JsonObject): ExactRow<S, Name, Given>
-    /** When the record was written, in microseconds since 1970. Without it what arrives last wins. */
+    /**
+     * When the record was written, in microseconds since 1970. Without it what arrives last wins. It must rise with each
+     * change of the row, which `now()` does not within a transaction: see `driftline_touch` in supabase.sql.
+     */
     at?(record: JsonObject): number | null | undefined
   }
 }[TableName<S>]
