@@ -17,7 +17,9 @@ declare
   body jsonb := jsonb_build_object(
     'type', tg_op, 'schema', tg_table_schema, 'table', tg_table_name,
     'record', case when tg_op <> 'DELETE' then to_jsonb(new) end,
-    'old_record', case when tg_op <> 'INSERT' then to_jsonb(old) end);
+    'old_record', case when tg_op <> 'INSERT' then to_jsonb(old) end,
+    -- Supabase's own have no such member. No row tells when it was deleted.
+    'changed_at', clock_timestamp());
   secret text := (select decrypted_secret from vault.decrypted_secrets where name = 'driftline_webhook');
 begin
   if secret is null then
