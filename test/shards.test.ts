@@ -196,4 +196,31 @@ describe('shards of Postgres', () => {
     stores.push(restored)
     expect(await query(urls[0]!, 'SELECT scope, shard FROM driftline_homes ORDER BY 1')).toEqual(homes)
   })
+
+  it('P2 after the first database was lost an empty one takes its place, and finds where the other scopes are', async () => {
+    const [lost, other, fresh] = (await create(3)) as [string, string, string]
+    const store = await open(lost, other)
+    const scopes = scopesOf(24)
+    for (const scope of scopes) await push(store, scope)
+    const kept = await scopesIn(other)
+    const gone = scopes.find((scope) => !kept.includes(scope)) as string
+    const { cursor } = await sampleSync(store).pull(principal(gone))
+    await expect(open(fresh, other)).rejects.toThrow('lacks the database that keeps the directory of its shards')
+    const [[directory] = []] = await query(other, 'SELECT directory FROM driftline_shard')
+    await query(
+      fresh,
+      `CREATE TABLE driftline_shard (one boolean PRIMARY KEY DEFAULT true CHECK (one), shard text NOT NULL, directory text NOT NULL);
+       INSERT INTO driftline_shard (shard, directory) VALUES ('${directory}', '${directory}')`,
+    )
+    const repaired = await open(fresh, other)
+    expect(kept.length).toBeGreaterThan(0)
+    const resync = { code: 'resync', members: { reason: 'restored', scopes: [gone] } }
+    await expect(sampleSync(repaired).pull(principal(gone), { cursor })).rejects.toMatchObject(resync)
+    for (const scope of scopes) {
+      expect(await idsOf(repaired, scope)).toEqual(kept.includes(scope) ? ['a'] : [])
+      await push(repaired, scope, 'b')
+    }
+    expect((await Promise.all([fresh, other].map(scopesIn))).flat().toSorted()).toEqual(scopes.toSorted())
+    expect(await query(fresh, 'SELECT count(*)::int FROM driftline_shards WHERE open')).toEqual([[2]])
+  })
 })

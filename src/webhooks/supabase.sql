@@ -17,7 +17,9 @@ declare
   body jsonb := jsonb_build_object(
     'type', tg_op, 'schema', tg_table_schema, 'table', tg_table_name,
     'record', case when tg_op <> 'DELETE' then to_jsonb(new) end,
-    'old_record', case when tg_op <> 'INSERT' then to_jsonb(old) end);
+    'old_record', case when tg_op <> 'INSERT' then to_jsonb(old) end,
+    -- Supabase's own have no such member. No row tells when it was deleted.
+    'changed_at', clock_timestamp());
   secret text := (select decrypted_secret from vault.decrypted_secrets where name = 'driftline_webhook');
 begin
   if secret is null then
@@ -39,3 +41,18 @@ end $$;
 
 -- What a trigger calls needs no right to execute, and nobody else should have it.
 revoke execute on function public.driftline_webhook() from public;
+
+-- For a mapping with `at`: the time of each change, told apart from every other of its row. now() is when the transaction
+-- began: of two changes in one the second would be a duplicate, and one that waited for another would seem older than it.
+--
+--   create trigger driftline_touch before insert or update on public.todos for each row
+--     execute function public.driftline_touch();
+
+create or replace function public.driftline_touch() returns trigger language plpgsql set search_path = '' as $$
+begin
+  new.updated_at := clock_timestamp();
+  if tg_op = 'UPDATE' and new.updated_at <= old.updated_at then
+    new.updated_at := old.updated_at + interval '1 microsecond';
+  end if;
+  return new;
+end $$;

@@ -1,6 +1,7 @@
 import type { Schema, TableName } from '../sync/table.ts'
 import type { WebhookChange } from './mapping.ts'
 import { checkOptions, type ExactRow, type JsonObject, PayloadFault, readId, readObject, readText } from './payload.ts'
+import { timestamptzToMicroseconds } from './timestamptz.ts'
 
 /**
  * Where the rows of one table of Postgres go. The functions get the record as the webhook has it; annotate the
@@ -15,7 +16,10 @@ export type SupabaseTable<S extends Schema, Given> = {
     /** The row's id, `record.id` where this is left out. */
     id?(record: JsonObject): string
     row(record: JsonObject): ExactRow<S, Name, Given>
-    /** When the record was written, in microseconds since 1970. Without it what arrives last wins. */
+    /**
+     * When the record was written, in microseconds since 1970. Without it what arrives last wins. It must rise with each
+     * change of the row, which `now()` does not within a transaction: see `driftline_touch` in supabase.sql.
+     */
     at?(record: JsonObject): number | null | undefined
   }
 }[TableName<S>]
@@ -26,8 +30,9 @@ export type SupabaseTable<S extends Schema, Given> = {
  * `public`; others are ignored. An update that moves a row to another id or scope also deletes it where it was, which
  * needs all columns that `scope` and `id` read in `old_record`.
  *
- * A delete is stamped by the server even where there is an `at`: the record tells when it was last written, not when it
- * was deleted, and that very stamp would be a duplicate.
+ * A record tells when it was last written, not when it was deleted, and that very stamp would be a duplicate. So where
+ * there is an `at`, a delete has the time `changed_at` of the payload, which the trigger of supabase.sql sends; without
+ * it the server stamps the delete, and a row that is inserted again within the moment of its delivery is lost with it.
  */
 export function supabaseWebhook<S extends Schema, Rows extends Record<string, object>>(
   schema: S,
@@ -65,7 +70,7 @@ function toChanges(source: Source, event: JsonObject): object[] {
   const old = type === 'INSERT' ? undefined : readObject(event.old_record, 'old_record', wholeRow)
   const is = record && placeOf(source, record, 'record')
   const was = old && placeOf(source, old, 'old_record')
-  const at = record && stampOf(source, record)
+  const at = record ? stampOf(source, record) : old && deletionOf(source, old, event)
   const changes: object[] = []
   if (was && !(is && is.scope === was.scope && is.id === was.id)) {
     changes.push({ ...was, table: source.table, op: 'delete', ...at })
@@ -93,4 +98,12 @@ function stampOf(source: Source, record: JsonObject): { at?: number } {
   if (at === null || at === undefined) return {}
   if (!Number.isSafeInteger(at)) throw new PayloadFault('at of record must be an integer of microseconds since 1970.')
   return { at: at as number }
+}
+
+/** Later than what was deleted, whatever the clock says, and before what is inserted in its place. */
+function deletionOf(source: Source, old: JsonObject, event: JsonObject): { at?: number } {
+  if (!('changed_at' in event)) return {}
+  const { at } = stampOf(source, old)
+  if (at === undefined) return {}
+  return { at: Math.max(timestamptzToMicroseconds(event.changed_at), at + 1) }
 }

@@ -93,5 +93,13 @@ describe('pokes between two processes on one Postgres', () => {
     const { json } = await servers[1].request('GET', '/v1/pull', { sub })
     expect(far.pokes.at(-1)?.position).toBe(json.changes.at(-1).position)
     far.close()
+    // Of each loss a line, and of each return, however often it was tried in between.
+    const lines = servers[1].output().match(/^.*"where":"live".*$/gm) ?? []
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'error', fault: 'transient', fault_code: '57P01' },
+      { level: 'info', away_ms: expect.any(Number) },
+      { level: 'error', fault: 'transient' },
+      { level: 'info', away_ms: expect.any(Number) },
+    ])
   })
 })

@@ -77,7 +77,7 @@ describe('supabaseWebhook', () => {
     expect(stamped(insert)).toHaveLength(1)
   })
 
-  it('stamps with the record’s own time, a move too, but never a delete', () => {
+  it('stamps with the record’s own time, a move too, but not a delete', () => {
     const later = '2026-11-21T02:00:00.000009+00:00'
     expect(stamped(insert)).toEqual([{ ...put, at: noon + 1 }])
     expect(stamped(update({ owner: 'bob', updated_at: later }))).toEqual([
@@ -85,6 +85,13 @@ describe('supabaseWebhook', () => {
       { ...put, scope: 'bob', at: noon + 9 },
     ])
     expect(stamped(remove)).toEqual([{ ...place, op: 'delete' }])
+  })
+
+  it('stamps a delete with the time of the change where the payload has it, and later than the row in any case', () => {
+    const changed = (time: string) => stamped({ ...remove, changed_at: `2026-11-21T${time}+00:00` })
+    expect(changed('02:00:00.00005')).toEqual([{ ...place, op: 'delete', at: noon + 50 }])
+    expect(changed('01:00:00')).toEqual([{ ...place, op: 'delete', at: noon + 2 }])
+    expect(map({ ...remove, changed_at: '2026-11-21T01:00:00Z' })).toEqual([{ ...place, op: 'delete' }])
   })
 
   it.each([
