@@ -9,13 +9,22 @@ import { problemResponse } from './http/problem.ts'
 import { pullHandler } from './http/pull.ts'
 import { type Listeners, recordRequests } from './http/record.ts'
 import { syncHandler } from './http/sync.ts'
+import { webhookHandler } from './http/webhook.ts'
 import type { Live } from './live/live.ts'
 import { createRun, type SyncOptions } from './run.ts'
+import type { Schema } from './sync/table.ts'
+import type { WebhookSources } from './webhooks/sources.ts'
+import { createVerifyWebhook, type WebhookSecrets } from './webhooks/verify.ts'
 
-export interface AppOptions extends SyncOptions, Listeners {
+export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners {
+  readonly schema: S
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example`. None by default. */
   readonly corsOrigins?: readonly string[]
+  /** Who may send webhooks, by name. Without any they are all refused. */
+  readonly webhookSecrets?: WebhookSecrets
+  /** How their payloads become changes. Without a mapping the body is a change set. */
+  readonly webhooks?: WebhookSources<S>
   /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
   readonly live?: Live
   /** The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it they are not there. */
@@ -23,9 +32,10 @@ export interface AppOptions extends SyncOptions, Listeners {
 }
 
 /** The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime. */
-export function createApp(options: AppOptions): Hono<Env> {
+export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const authenticate = createAuthenticate(options.auth)
-  const { live } = options
+  const { live, webhooks = {}, webhookSecrets = {} } = options
+  const verify = createVerifyWebhook(webhookSecrets)
   const run = createRun({
     ...options,
     onCommit(scope, position) {
@@ -49,6 +59,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.post('/v1/sync', syncHandler('sync', authenticate, run))
   app.post('/v1/push', syncHandler('push', authenticate, run))
   app.get('/v1/pull', pullHandler(authenticate, run))
+  app.post('/v1/webhooks/:source', webhookHandler(verify, webhooks, run))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
   app.get('/health', async (context) => {
     await options.store.batch('health', [{ sql: 'SELECT 1', params: [] }])

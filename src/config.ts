@@ -2,6 +2,8 @@ import { limits } from './limits.ts'
 import { type LogMode, logModes } from './log.ts'
 import { readDatabaseUrl } from './node-store.ts'
 import { parseRetention, retentionMsDefault } from './retention.ts'
+import { readWebhookSecrets } from './webhooks/secrets.ts'
+import type { WebhookSecrets } from './webhooks/verify.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -14,6 +16,7 @@ export interface Settings {
     readonly issuer?: string
     readonly audience?: string
   }
+  readonly webhookSecrets: WebhookSecrets
   readonly corsOrigins: readonly string[]
   readonly clockDriftMsMax: number
   /** How long tombstones are kept. */
@@ -68,6 +71,7 @@ export function readSettings(env: Environment): Settings {
       ...(issuer && { issuer }),
       ...(audience && { audience }),
     },
+    webhookSecrets: readWebhookSecrets(env.WEBHOOK_SECRETS),
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,

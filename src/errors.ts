@@ -13,6 +13,7 @@ export const problems = {
   unsupported_media_type: { status: 415, title: 'The body must be JSON', retryable: false },
   atomic_scopes: { status: 422, title: 'An atomic change set must be of one scope', retryable: false },
   atomic_rejected: { status: 422, title: 'A change of an atomic change set was rejected', retryable: false },
+  mapping_failed: { status: 422, title: 'The webhook cannot be mapped to changes', retryable: false },
   upgrade_required: { status: 426, title: 'This is for sockets and event streams', retryable: false },
   too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },

@@ -2,7 +2,7 @@ import type { ProblemCode, RejectionCode } from './errors.ts'
 import type { Principal } from './sync/authorize.ts'
 import type { Verdict } from './sync/reconcile.ts'
 
-export type Operation = 'sync' | 'push' | 'pull'
+export type Operation = 'sync' | 'push' | 'pull' | 'webhook'
 
 /** What a push, pull or sync came to: counts, times and codes, never a row, an id or a token. */
 export interface SyncEvent {

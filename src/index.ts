@@ -26,3 +26,6 @@ export {
   uuid,
 } from './sync/table.ts'
 export { signToken } from './token.ts'
+export type { MapWebhook, WebhookChange } from './webhooks/mapping.ts'
+export { PayloadFault } from './webhooks/payload.ts'
+export type { WebhookSource, WebhookSources } from './webhooks/sources.ts'

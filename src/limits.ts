@@ -37,6 +37,8 @@ export const limits = Object.freeze({
   homesMax: 100_000,
   /** Scopes that are read side by side for one request. */
   scopesAtOnceMax: 6,
+  /** For how long the ids of webhooks are kept: longer than a sender tries again. */
+  inboxMs: 14 * 24 * 3_600_000,
   /** Sockets and event streams of one subject, in a process or Durable Object. Beyond: 429. A setting: `LIVE_SOCKETS_MAX`. */
   liveSocketsMax: 100,
   /** Scopes that one socket is told of. A token that grants more names some with `?scope=`. Beyond: 400. */

@@ -16,6 +16,7 @@ import { documentsOf } from './openapi/documents.ts'
 import { prune } from './prune.ts'
 import { startPruning } from './prune-timer.ts'
 import { schema } from './schema.ts'
+import { sources } from './sources.ts'
 import type { Store } from './stores/store.ts'
 
 /** How long a stopping server waits for the requests that it has begun. */
@@ -35,6 +36,8 @@ async function start(): Promise<void> {
     schema,
     store,
     auth,
+    webhooks: sources,
+    webhookSecrets: config.webhookSecrets,
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
     live,

@@ -1,4 +1,5 @@
 import { type PruneSql, pruneSql } from './dialects/prune-sql.ts'
+import { limits } from './limits.ts'
 import type { Cells, Store } from './stores/store.ts'
 import type { Schema } from './sync/table.ts'
 
@@ -66,7 +67,19 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
     }
     last = rows.length < scopesMax ? undefined : scopes.at(-1)?.scope
   }
+  await pruneInbox(store, sql, (now() - limits.inboxMs) * 1000, signal)
   return pruned
+}
+
+/** Forgets webhooks that no sender sends again: each statement that writes names its scope. */
+async function pruneInbox(store: Store, sql: PruneSql, before: number, signal: AbortSignal | undefined): Promise<void> {
+  while (!signal?.aborted) {
+    const [rows = []] = await store.batch('', [{ sql: sql.received, params: [before, scopesMax] }])
+    for (const scope of new Set(rows.map(([one]) => String(one)))) {
+      await store.batch(scope, [{ sql: sql.forget, params: [scope, before] }])
+    }
+    if (rows.length < scopesMax) return
+  }
 }
 
 function readDue(row: Cells, at: number, retentionMs: number): Due {

@@ -3,7 +3,7 @@ import { countVerdicts, type Facts, type SyncEvent, startFacts } from './facts.t
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
-import { authorizeChange, type Principal } from './sync/authorize.ts'
+import { authorizeChange, authorizeWebhook, type Principal } from './sync/authorize.ts'
 import { type Change, decodeChange } from './sync/change.ts'
 import { compileSchema } from './sync/compile.ts'
 import { joinPages, type Page, type ScopePage } from './sync/page.ts'
@@ -62,7 +62,9 @@ export function createRun(options: SyncOptions): RunSync {
   return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request
     facts.changes = request.changes.length
-    if (principal.scopes.size === 0) throw new Problem('no_scope', 'The token grants no scope to read or write.')
+    const { webhook } = request
+    if (principal.scopes.size === 0 && !webhook)
+      throw new Problem('no_scope', 'The token grants no scope to read or write.')
     const receivedAt = now() * 1000
     const batch: Store['batch'] = async (scope, statements) => {
       const began = performance.now()
@@ -74,12 +76,20 @@ export function createRun(options: SyncOptions): RunSync {
     }
 
     // 1 Decode each change, 2 authorize it: what is wrong with one is its own rejection and harms no other (P12).
-    const context = { schema, now: receivedAt, clockDriftMsMax, measure: bodyBytes > limits.changeBytesMax }
+    const context = {
+      schema,
+      now: receivedAt,
+      clockDriftMsMax,
+      measure: bodyBytes > limits.changeBytesMax,
+      stampless: webhook !== undefined,
+    }
+    const authorize = (change: Change) =>
+      webhook ? authorizeWebhook(change, webhook.scope, webhook.isAllowed) : authorizeChange(change, principal)
     const verdicts: (Verdict | undefined)[] = []
     const changesByScope = new Map<string, Change[]>()
     for (const [index, input] of request.changes.entries()) {
       const decoded = decodeChange(input, index, context)
-      const authorized = decoded.change ? authorizeChange(decoded.change, principal) : decoded
+      const authorized = decoded.change ? authorize(decoded.change) : decoded
       if (authorized.error) verdicts[index] = { verdict: 'rejected', error: authorized.error }
       else if (decoded.change) push(changesByScope, authorized.scope, decoded.change)
     }
@@ -103,7 +113,7 @@ export function createRun(options: SyncOptions): RunSync {
     throwResync(cursor, heads)
 
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
-    const write = createWriter(sql, pagesOf, batch, request, incarnation, committed)
+    const write = createWriter(sql, pagesOf, batch, request, receivedAt, incarnation, committed)
     if (request.atomic) await rejectAtomic(verdicts, changesByScope, write)
     await inTurns([...changesByScope], async ([scope, changes]) => {
       const page = await write.apply(scope, changes, verdicts)
@@ -117,11 +127,13 @@ export function createRun(options: SyncOptions): RunSync {
       page: pages.get(scope),
     }))
     const page = cursor === undefined ? undefined : joinPages(scopes, limit)
-    countVerdicts(facts, verdicts as Verdict[])
+    // A webhook that was sent again with other changes keeps the verdicts of those that took effect.
+    const given = (webhook ? verdicts.filter((verdict) => verdict !== undefined) : verdicts) as Verdict[]
+    countVerdicts(facts, given)
     facts.rows += page?.count ?? 0
     return {
       now: receivedAt,
-      verdicts: verdicts as Verdict[],
+      verdicts: given,
       page,
       removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),
     }

@@ -82,9 +82,10 @@ export class ScopeObject extends DurableObject {
   }
 }
 
-/** The scope, where rows were stored beyond what is pruned. */
+/** The scope, where rows were stored beyond what is pruned, or webhooks are kept. */
 const unpruned = `SELECT s.scope FROM driftline_scopes AS s
-WHERE s.position > coalesce((SELECT max(m.position) FROM driftline_marks AS m WHERE m.at = 0), 0)`
+WHERE s.position > coalesce((SELECT max(m.position) FROM driftline_marks AS m WHERE m.at = 0), 0)
+OR EXISTS (SELECT 1 FROM driftline_inbox)`
 
 /** The object's own storage as a store of which every call is at once. */
 function storageStore({ storage }: DurableObjectState): Store {

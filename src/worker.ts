@@ -8,6 +8,7 @@ import { objectLive } from './live/object-live.ts'
 import { logError, requestLog } from './log.ts'
 import { prune } from './prune.ts'
 import { schema } from './schema.ts'
+import { sources } from './sources.ts'
 import { isScopeUrl } from './stores/scope-url.ts'
 import { type Assets, openWorkerStore, type WorkerEnv } from './worker-store.ts'
 
@@ -60,6 +61,7 @@ async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
     schema,
     store: await openWorkerStore(env),
     ...settings,
+    webhooks: sources,
     ...(onRequest && { onRequest }),
     ...(env.LIVE && { live: objectLive(env.LIVE, settings.liveSocketsMax) }),
     ...(ASSETS && { documents: (name) => readAsset(ASSETS, name) }),

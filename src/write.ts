@@ -1,11 +1,12 @@
 import { Problem, type Rejection, rejection } from './errors.ts'
 import type { Pages } from './pages.ts'
 import { sift } from './sift.ts'
-import { type Store, StoreFault } from './stores/store.ts'
+import { type Cells, type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
 import { coalesce } from './sync/coalesce.ts'
-import { compilePush, type Sql } from './sync/compile.ts'
+import { compilePush, type Planned, type Sql } from './sync/compile.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
+import { type InboxDetails, letterToOutcome } from './sync/inbox.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
@@ -24,14 +25,16 @@ export function createWriter(
   pages: Pages,
   batch: Store['batch'],
   request: SyncRequest,
+  receivedAt: number,
   incarnation: () => string,
   committed: (scope: string, position: number) => void,
 ): Writer {
-  const { client, cursor, atomic } = request
+  const { client, cursor, atomic, webhook } = request
   const wishOf = (scope: string) => ({
     client,
     return: request.return,
     atomic,
+    receivedAt,
     incarnation: incarnation(),
     entry: cursor?.get(scope),
   })
@@ -41,16 +44,22 @@ export function createWriter(
     for (let tries = 1; ; tries++) {
       const passes = coalesce(accepted)
       const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
-      const plan = compilePush(sql, scope, passes, { ...wishOf(scope), probe: false }, page)
+      const inbox = webhook && { id: webhook.id, errors: rejectionsOf(verdicts) }
+      const plan = compilePush(sql, scope, passes, { ...wishOf(scope), inbox, probe: false }, page)
       try {
         const results = await batch(scope, plan)
-        reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
+        if (webhook) readClaim(plan, results, verdicts)
+        else reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
         const head = parseHead(results[0] ?? [])
         const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
         if (head && accepted.some(isApplied)) committed(scope, head.position)
         return page && pages.read(scope, results.at(-1))
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
+        if (webhook && fault.marker === 'driftline_repeated') {
+          const [recalled] = await batch(scope, [{ sql: sql.scope.recall, params: [scope, client, webhook.id] }])
+          return readRecalled(recalled, verdicts)
+        }
         if (fault.marker === 'driftline_resync')
           throwResync(cursor, new Map([[scope, (await pages.fetch(batch, scope, pages.wish(scope, null, 1))).head]]))
         else if (fault.kind !== 'refused' && fault.marker !== 'driftline_missing') throw fault
@@ -89,6 +98,40 @@ const refusal = rejection(
   'constraint',
   'The database does not take this change: it breaks a constraint or trigger of the table.',
 )
+
+/** Rejections so far, by their places: of changes that the database has not seen, or does not take. */
+function rejectionsOf(verdicts: readonly (Verdict | undefined)[]): Record<number, Rejection> {
+  const errors: Record<number, Rejection> = {}
+  for (const [index, verdict] of verdicts.entries()) if (verdict?.verdict === 'rejected') errors[index] = verdict.error
+  return errors
+}
+
+/** The verdicts as they were kept. */
+function readClaim(
+  plan: readonly Planned[],
+  results: readonly (readonly Cells[])[],
+  verdicts: (Verdict | undefined)[],
+): void {
+  const last = plan.findLastIndex(({ role }) => role.kind === 'claim')
+  const claimed = results[last]?.[0]
+  if (claimed) readLetters(String(claimed[0]), String(plan[last]?.params[4]), verdicts)
+}
+
+/** The outcome of a webhook that took effect before. None where it was pruned just now. */
+function readRecalled(rows: readonly Cells[] = [], verdicts: (Verdict | undefined)[]): undefined {
+  const [row] = rows
+  if (!row) throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
+  readLetters(String(row[0]), String(row[1]), verdicts)
+}
+
+function readLetters(letters: string, text: string, verdicts: (Verdict | undefined)[]): void {
+  const details: Partial<InboxDetails> = text === '' ? {} : JSON.parse(text)
+  // Another scope of the same webhook may have taken it since.
+  for (const [index, error] of Object.entries(details.errors ?? {}))
+    verdicts[Number(index)] ??= { verdict: 'rejected', error }
+  for (const [place, letter] of [...letters].entries())
+    verdicts[details.places?.[place] ?? place] = letterToOutcome(letter)
+}
 
 /**
  * All or nothing: where a change was rejected already, nothing is written. The answer names the first that is, which

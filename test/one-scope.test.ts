@@ -20,8 +20,8 @@ const statements = [schema, small].flatMap((one) =>
   }).map(([name, sql]) => [`${name} of ${one.tables.length} tables`, String(sql)] as [string, string]),
 )
 // The pruner's list of scopes and its marks go over many; what it does to one names it.
-const { tombstones, raise, remove, done } = pruneSql(postgres, small)
-const pruning = [...tombstones, raise, ...remove, ...done].map(
+const { tombstones, raise, remove, done, forget } = pruneSql(postgres, small)
+const pruning = [...tombstones, raise, ...remove, ...done, forget].map(
   (sql) => [`pruning by ${sql.slice(0, 50)}`, sql] as [string, string],
 )
 statements.push(...pruning)
@@ -32,7 +32,7 @@ describe('P11 every statement on Postgres names one scope, by the reading of its
   })
 
   it('knows all of them', () => {
-    expect(statements).toHaveLength(2 * 11 + pruning.length)
+    expect(statements).toHaveLength(2 * 16 + pruning.length)
   })
 
   /** Every way to lose the scope at one place of a statement. */

@@ -47,7 +47,7 @@ export interface Dialect {
 }
 
 /** Why a batch undid itself: what a statement raised on purpose. */
-export const markers = ['driftline_resync', 'driftline_missing', 'driftline_probe'] as const
+export const markers = ['driftline_resync', 'driftline_missing', 'driftline_probe', 'driftline_repeated'] as const
 export type Marker = (typeof markers)[number]
 
 /** Identifiers are checked where the schema is defined; quoting keeps reserved words usable. */

@@ -16,6 +16,10 @@ export interface PruneSql {
   readonly remove: readonly string[]
   /** [scope, position]: puts one mark at 0 in the place of all up to there. */
   readonly done: readonly string[]
+  /** [time, n] → the scopes of the n webhooks that were received first, before that time. */
+  readonly received: string
+  /** [scope, time]: removes webhooks that were received before. */
+  readonly forget: string
 }
 
 export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
@@ -41,5 +45,7 @@ GROUP BY s.scope, s.position, s.watermark ORDER BY s.scope LIMIT ${three}`,
       `DELETE FROM driftline_marks WHERE scope = ${one} AND position <= ${two}`,
       `INSERT INTO driftline_marks (scope, position, at) VALUES (${one}, ${two}, 0) ON CONFLICT (scope, position) DO UPDATE SET at = 0`,
     ],
+    received: `SELECT scope FROM driftline_inbox WHERE received_at < ${one} ORDER BY received_at LIMIT ${two}`,
+    forget: `DELETE FROM driftline_inbox WHERE scope = ${one} AND received_at < ${two}`,
   }
 }

@@ -10,14 +10,19 @@ export interface TableSql {
   /** [scope, client, n, …rows] → result lines; `brief` leaves the rows of winners out. */
   readonly upsert: string
   readonly upsertBrief: string
+  /** The same with stamps that are raised above what is stored: these changes win. */
+  readonly upsertNewest: string
   /** [scope, client, n, …patches] → result lines of the patches that won. */
   readonly update: string
+  readonly updateNewest: string
   /** [scope, ids, n] → result lines of the rows that this transaction did not write. */
   readonly losers: string
   /** [scope, ids] → result lines without rows: the state before the writes. */
   readonly states: string
   /** [scope, client, …steps]: aborts where one of the patches would find no row. */
   readonly missing: string
+  /** [scope, source, id, received at, details, …forecasts] → the letters of all changes so far: claims a webhook's id. */
+  readonly claim: string
 }
 
 export interface ScopeSql {
@@ -25,6 +30,10 @@ export interface ScopeSql {
   readonly lock: string
   /** [scope, incarnation, floor, n]: aborts where the cursor must resync. */
   readonly gate: string
+  /** [scope, source, id]: aborts where this webhook has taken effect already. */
+  readonly repeated: string
+  /** [scope, source, id] → letters and details of a webhook. */
+  readonly recall: string
   /** [scope]: aborts in any case. */
   readonly probe: string
   /** [scope, position, start, n, limit] → the head and one page. */
@@ -40,6 +49,13 @@ export const stepFields: readonly Field[] = [
   { name: 'a$', type: 'integer' },
   { name: 'p$', type: 'integer' },
   { name: 'q$', type: 'boolean' },
+]
+export const forecastFields: readonly Field[] = [
+  { name: 'i$', type: 'text' },
+  { name: 'o$', type: 'integer' },
+  { name: 'a$', type: 'integer' },
+  { name: 'b$', type: 'integer' },
+  { name: 'v$', type: 'text' },
 ]
 
 export function tableSql(dialect: Dialect, table: Table): TableSql {
@@ -63,24 +79,44 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
   const base = `(SELECT position - ${n} AS base$ FROM driftline_scopes WHERE scope = ${scope}) AS b`
   const upsert = (
     returned: 'all' | 'brief',
+    stamp = 'j.a$',
+    stored = '',
   ) => `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, j.i$, j.a$, ${client}, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
-FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base} WHERE true
+SELECT ${scope}, j.i$, ${stamp}, ${client}, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
+FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${stored} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
+  const update = (
+    returned: 'all' | 'brief',
+    isSet: (stamp: string) => string,
+    stamp: string,
+    guard: string,
+  ) => `UPDATE ${target} AS t SET
+${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN ${isSet(`j.${stampKey(key)}`)} THEN j.${key} ELSE t.${quoted(name)} END`).join(',\n')},
+updated_at = ${stamp}, updated_by = ${client}, position = b.base$ + j.o$
+FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base}
+WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted${guard}
+RETURNING ${resultLine(dialect, table, 'all', returned)}`
   return {
     table,
     rowFields,
     patchFields,
     upsert: upsert('all'),
     upsertBrief: upsert('brief'),
+    // Nobody else of driftline's writes the row meanwhile: the scope is locked.
+    upsertNewest: upsert(
+      'brief',
+      raised('o.updated_at'),
+      ` LEFT JOIN ${target} AS o ON o.scope = ${scope} AND o.id = j.i$`,
+    ),
     // Each column by itself: a function of the column alone, so that another merge rule would have one place to go.
-    update: `UPDATE ${target} AS t SET
-${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN (t.updated_at, t.updated_by) < (j.${stampKey(key)}, ${client}) THEN j.${key} ELSE t.${quoted(name)} END`).join(',\n')},
-updated_at = j.a$, updated_by = ${client}, position = b.base$ + j.o$
-FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base}
-WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client})
-RETURNING ${resultLine(dialect, table, 'all', 'all')}`,
+    update: update(
+      'all',
+      (stamp) => `(t.updated_at, t.updated_by) < (${stamp}, ${client})`,
+      'j.a$',
+      ` AND (t.updated_at, t.updated_by) < (j.a$, ${client})`,
+    ),
+    updateNewest: update('brief', (stamp) => `${stamp} IS NOT NULL`, raised('t.updated_at'), ''),
     losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client)}
 AND ${dialect.unwritten(table, scope, n)}`,
     states: `SELECT ${resultLine(dialect, table, 'none', 'none')} ${dialect.fromIds(table, scope, client)}`,
@@ -90,8 +126,20 @@ LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
 WHERE CASE WHEN t.id IS NULL THEN j.p$ IS NULL OR j.q$
 ELSE (t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client}) AND (j.p$ IS NULL OR (t.updated_at, t.updated_by) >= (j.p$, ${client})))
 OR (j.q$ AND (t.updated_at, t.updated_by) < (j.p$, ${client})) END`,
+    claim: `INSERT INTO driftline_inbox AS w (scope, source, id, received_at, details, outcome)
+SELECT ${[1, 2, 3, 4, 5].map((place) => dialect.param(place)).join(', ')}, string_agg(CASE
+WHEN t.id IS NULL THEN substr(j.v$, 2, 1)
+WHEN (t.updated_at, t.updated_by) > (j.a$, ${client}) THEN 's'
+WHEN (t.updated_at, t.updated_by) = (j.a$, ${client}) THEN CASE WHEN t.deleted THEN substr(j.v$, 5, 1) ELSE '=' END
+WHEN (t.updated_at, t.updated_by) < (j.b$, ${client}) THEN substr(j.v$, 1, 1)
+WHEN t.deleted THEN substr(j.v$, 3, 1) ELSE substr(j.v$, 4, 1) END, '' ORDER BY j.o$)
+FROM ${dialect.decodeRows(forecastFields, 6)} LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$ WHERE true
+ON CONFLICT (scope, source, id) DO UPDATE SET outcome = w.outcome || excluded.outcome RETURNING outcome`,
   }
 }
+
+/** A stamp that is later than what is stored, and the server's clock where that is later still. */
+const raised = (stored: string) => `CASE WHEN ${stored} >= j.a$ THEN ${stored} + 1 ELSE j.a$ END`
 
 /** Name of the field with the stamp of a column's patch, beside the field with its value. */
 const stampKey = (key: string) => key.replace('c', 's')
@@ -133,6 +181,8 @@ ON CONFLICT (scope) DO UPDATE SET position = s.position + excluded.position,
 row_bytes = CASE WHEN s.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE s.row_bytes END RETURNING incarnation, position, watermark`,
     gate: `SELECT ${dialect.raise('driftline_resync', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}
 AND NOT (s.incarnation = coalesce(${second}, s.incarnation) AND s.watermark <= ${third} AND s.position - ${fourth} >= ${third})`,
+    repeated: `SELECT ${dialect.raise('driftline_repeated', 'w.received_at')} FROM driftline_inbox AS w WHERE w.scope = ${scope} AND w.source = ${second} AND w.id = ${third}`,
+    recall: `SELECT outcome, details FROM driftline_inbox WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,
     probe: `SELECT ${dialect.raise('driftline_probe', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}`,
     page: dialect.page(schema, { bytesMax, sized: false }),
     sizedPage: dialect.page(schema, { bytesMax, sized: true }),

@@ -2,35 +2,68 @@ import { Problem } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { malformed } from '../sync/request.ts'
 
-/** A parsed body, and the bytes it had. */
-export interface JsonBody {
-  readonly value: unknown
+/** A body as text, and the bytes it had. */
+export interface TextBody {
+  readonly text: string
   readonly bytes: number
 }
 
 /** Reads a JSON body: its type and encoding, its size while it arrives, its UTF-8, its syntax. Throws a `Problem`. */
-export async function readJson(request: Request): Promise<JsonBody> {
+export async function readJson(request: Request): Promise<{ readonly value: unknown; readonly bytes: number }> {
+  const { text, bytes } = await readText(request)
+  return { value: parseJson(text), bytes }
+}
+
+/** The same up to the syntax. A byte order mark stays: what was signed is the body as it came. */
+export async function readText(request: Request): Promise<TextBody> {
   checkHeaders(request.headers)
   const chunks = await readChunks(request)
   const body = chunks.length === 1 && chunks[0] ? chunks[0] : join(chunks)
-  let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body), bytes: body.length }
   } catch {
     throw malformed('The body must be UTF-8.')
   }
+}
+
+/** A byte order mark is passed over. */
+export function parseJson(text: string): unknown {
+  const json = text.startsWith('\ufeff') ? text.slice(1) : text
   try {
-    return { value: JSON.parse(text), bytes: body.length }
+    return JSON.parse(json)
+  } catch {
+    throw malformed(`The body must be JSON: ${json === '' ? 'it is empty' : sayWhere(json)}.`)
+  }
+}
+
+/** Above this a search would cost more than it tells. */
+const searchedLengthMax = 256 * 1024
+
+/**
+ * Where a text ceases to be JSON. The engine's message repeats a piece of the body, which must not go on, and seldom
+ * has the place. A text that could still become JSON fails at its very end: the longest beginning of that kind, found by
+ * halving, ends where the fault is.
+ */
+function sayWhere(json: string): string {
+  if (canGoOn(json)) return `it ends too early, after ${json.length} characters`
+  if (json.length > searchedLengthMax) return 'it holds a stray character'
+  let [good, bad] = [0, json.length]
+  while (bad - good > 1) {
+    const half = (good + bad) >> 1
+    if (canGoOn(json.slice(0, half))) good = half
+    else bad = half
+  }
+  return `the error is at character ${good}`
+}
+
+/** Whether more text could make it JSON. */
+function canGoOn(json: string): boolean {
+  try {
+    JSON.parse(json)
+    return true
   } catch (error) {
-    // The engine's message repeats a piece of the body: only its place goes on.
     const place = /at position (\d+)/.exec(String(error))?.[1]
-    const where =
-      text === ''
-        ? 'it is empty'
-        : place
-          ? `the error is at character ${place}`
-          : 'it ends too early or holds a stray character'
-    throw malformed(`The body must be JSON: ${where}.`)
+    return place === undefined ? /Unexpected end/.test(String(error)) : Number(place) === json.length
   }
 }
 

@@ -6,6 +6,7 @@ import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'
 import {
   createPositionIndex,
   type DialectName,
+  inboxColumns,
   markColumns,
   rowColumns,
   type SystemColumn,
@@ -41,6 +42,7 @@ export async function check(store: Store, schema: Schema): Promise<string[]> {
 const system = {
   driftline_scopes: { columns: scopeColumns, key: ['scope'] },
   driftline_marks: { columns: markColumns, key: ['scope', 'position'] },
+  driftline_inbox: { columns: inboxColumns, key: ['scope', 'source', 'id'] },
 }
 
 function checkTable(table: Table, found: FoundTable, dialect: DialectName): string[] {

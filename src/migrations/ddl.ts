@@ -40,6 +40,16 @@ export const markColumns: readonly SystemColumn[] = [
   { name: 'at', type: 'integer' },
 ]
 
+/** The columns of driftline_inbox: the webhooks that took effect, and what came of each change (P14). */
+export const inboxColumns: readonly SystemColumn[] = [
+  { name: 'scope', type: 'text', ordered: true },
+  { name: 'source', type: 'text', ordered: true },
+  { name: 'id', type: 'text', ordered: true },
+  { name: 'received_at', type: 'integer' },
+  { name: 'outcome', type: 'text' },
+  { name: 'details', type: 'text' },
+]
+
 /** What each column type is in a database. */
 export const sqlTypes: { readonly [name in DialectName]: { readonly [type in ColumnType]: string } } = {
   postgres: {
@@ -76,10 +86,13 @@ export function createTables(schema: Schema, dialect: DialectName): string[] {
 export function createSystem(dialect: DialectName): string[] {
   const [scope, ...rest] = scopeColumns.map((column) => systemColumn(column, dialect))
   const required = (column: string) => `${column} NOT NULL`
-  const marks = markColumns.map((column) => required(systemColumn(column, dialect)))
+  const columnsOf = (columns: readonly SystemColumn[]) =>
+    columns.map((column) => required(systemColumn(column, dialect)))
   return [
     createStatement('driftline_scopes', [`${scope} PRIMARY KEY`, ...rest.map(required)], dialect),
-    createStatement('driftline_marks', [...marks, 'PRIMARY KEY (scope, position)'], dialect),
+    createStatement('driftline_marks', [...columnsOf(markColumns), 'PRIMARY KEY (scope, position)'], dialect),
+    createStatement('driftline_inbox', [...columnsOf(inboxColumns), 'PRIMARY KEY (scope, source, id)'], dialect),
+    'CREATE INDEX driftline_inbox_received ON driftline_inbox (received_at)',
   ]
 }
 

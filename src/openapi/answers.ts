@@ -51,6 +51,24 @@ export const answerSchemas: Json = {
     { ...pushed, cursor: { ...pushed.cursor, description: 'Only checked: one that must resync applies nothing.' } },
     ['client'],
   ),
+  'webhook.request': closed(
+    {
+      scope: { ...scope, description: 'Where changes go that name no scope of their own.' },
+      changes: { ...pushed.changes, items: ref('webhook.change') },
+      atomic: pushed.atomic,
+    },
+    ['changes'],
+  ),
+  'webhook.answer': closed({ now, verdicts: { ...verdicts, items: ref('webhook.verdict') } }),
+  'webhook.verdict': closed(
+    {
+      verdict: { type: 'string', enum: ['applied', 'duplicate', 'stale', 'rejected'] },
+      action: { type: 'string', enum: ['inserted', 'updated', 'deleted'] },
+      error: ref('rejection'),
+    },
+    ['verdict'],
+    { description: 'Without the row: it is kept for a retry.' },
+  ),
   'sync.answer': closed({ now, verdicts, ...page }, ['now', 'verdicts'], {
     dependentRequired: {
       changes: ['cursor', 'more'],

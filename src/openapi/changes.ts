@@ -9,6 +9,9 @@ export function changeSchemas({ tables }: Schema): Json {
   const byTable = (suffix: string) => Object.fromEntries(tables.map(({ name }) => [name, `${name}.${suffix}`]))
   return {
     change: oneOf('table', byTable('change'), { description: 'One edit of one row.' }),
+    'webhook.change': oneOf('table', byTable('webhook'), {
+      description: 'Without at the server stamps it, later than what is stored.',
+    }),
     stored: oneOf('table', byTable('stored'), {
       description: 'A row as it is stored, in the form that it would be pushed in.',
     }),
@@ -24,26 +27,36 @@ function tableSchemas({ name, columns }: Table): Json {
   const needed = columns.filter(({ nullable, default: value }) => !nullable && value === undefined)
   const table = { type: 'string', const: name }
   const op = (value: string) => ({ type: 'string', const: value })
-  const pushed = (value: string, row: Json) =>
-    closed({ table, op: op(value), id, at, scope, ...row }, ['table', 'op', 'id', 'at', ...Object.keys(row)])
+  const required = needed.map((column) => column.name)
+  /** The three kinds of a change as they come from phones, or from webhooks, whose changes need no stamp. */
+  const pushed = (prefix: string, always: readonly string[]): Json => {
+    const one = (value: string, more: Json, description?: string) => ({
+      ...closed({ table, op: op(value), id, at, scope, ...more }, [...always, ...Object.keys(more)]),
+      ...(description && { description }),
+    })
+    return {
+      [`${prefix}.put`]: one(
+        'put',
+        { row: closed(all, required) },
+        'Writes the whole row: a column that is left out takes its default, or null.',
+      ),
+      [`${prefix}.patch`]: one(
+        'patch',
+        { row: closed(withoutDefaults, [], { minProperties: 1 }) },
+        'Writes some columns of a row that is there.',
+      ),
+      [`${prefix}.delete`]: one('delete', {}),
+    }
+  }
+  const kinds = (prefix: string) =>
+    oneOf('op', { put: `${prefix}.put`, patch: `${prefix}.patch`, delete: `${prefix}.delete` })
   const stored = (value: string, row: Json) => closed({ scope, table, op: op(value), id, at, by, position, ...row })
   return {
     [`${name}.row`]: closed(withoutDefaults),
-    [`${name}.change`]: oneOf('op', { put: `${name}.put`, patch: `${name}.patch`, delete: `${name}.delete` }),
-    [`${name}.put`]: {
-      ...pushed('put', {
-        row: closed(
-          all,
-          needed.map((column) => column.name),
-        ),
-      }),
-      description: 'Writes the whole row: a column that is left out takes its default, or null.',
-    },
-    [`${name}.patch`]: {
-      ...pushed('patch', { row: closed(withoutDefaults, [], { minProperties: 1 }) }),
-      description: 'Writes some columns of a row that is there.',
-    },
-    [`${name}.delete`]: pushed('delete', {}),
+    [`${name}.change`]: kinds(name),
+    ...pushed(name, ['table', 'op', 'id', 'at']),
+    [`${name}.webhook`]: kinds(`${name}.webhook`),
+    ...pushed(`${name}.webhook`, ['table', 'op', 'id']),
     [`${name}.stored`]: oneOf('op', { put: `${name}.stored.put`, delete: `${name}.stored.delete` }),
     [`${name}.stored.put`]: stored('put', { row: ref(`${name}.row`) }),
     [`${name}.stored.delete`]: { ...stored('delete', {}), description: 'A tombstone.' },

@@ -35,7 +35,7 @@ export function describeApi(schema: Schema): Json {
           { type: 'string', pattern: '^total;dur=\\d+\\.\\d(, db;dur=\\d+\\.\\d)?$' },
           'What it took, and what of that the database took, in milliseconds.',
         ),
-        Challenge: must({ type: 'string', pattern: '^Bearer ' }, 'RFC 6750.'),
+        Challenge: must({ type: 'string', pattern: '^(Bearer|Signature) ' }, 'RFC 6750.'),
         Allow: must({ type: 'string', pattern: '^[A-Z]+(, [A-Z]+)*$' }, 'The methods of the route.'),
         AccelBuffering: must({ type: 'string', const: 'no' }, 'Keeps proxies from holding events back.'),
         Upgrade: must({ type: 'string', const: 'websocket' }, 'What to upgrade to.'),

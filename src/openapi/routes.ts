@@ -15,6 +15,16 @@ const headersByStatus: Readonly<Record<number, Json>> = {
   503: { 'Retry-After': header('RetryAfter') },
 }
 
+/** The headers of a webhook. Svix sends the same as svix-id, svix-timestamp and svix-signature. */
+const signatures = [
+  ['webhook-id', 'Of this webhook, the same when it is sent again.'],
+  ['webhook-timestamp', 'Seconds since 1970, at most five minutes from now.'],
+  [
+    'webhook-signature',
+    'v1, and the base64 of the HMAC-SHA256 over id, timestamp and body; several with spaces between.',
+  ],
+] as const
+
 /** One route for each entry, by path and method. */
 export function routes({ tables: [first] }: Schema): Json {
   const example = { client: 'phone-7f3a', changes: first ? [exampleChange(first)] : [] }
@@ -78,6 +88,42 @@ export function routes({ tables: [first] }: Schema): Json {
             { Vary: header('Vary') },
           ),
           ...failures(reading),
+        },
+      },
+    },
+    '/v1/webhooks/{source}': {
+      post: {
+        operationId: 'webhook',
+        summary: 'Push changes as a system of record, signed by the Standard Webhooks specification',
+        description:
+          'An id takes effect once: sent again it is answered as it was and changes nothing. A source with a mapping of its own sends payloads of its own form, and of those that the mapping does not take none is stored.',
+        security: [],
+        parameters: [
+          { name: 'source', in: 'path', required: true, schema: ref('client'), description: 'Who sends.' },
+          ...signatures.map(([name, description]) => ({
+            name,
+            in: 'header',
+            required: true,
+            schema: { type: 'string' },
+            description,
+          })),
+        ],
+        requestBody: {
+          required: true,
+          description: `JSON in UTF-8, at most ${limits.bodyBytesMax} bytes: for a source without a mapping a change set.`,
+          content: {
+            'application/json': {
+              schema: { anyOf: [ref('webhook.request'), {}] },
+              example: { scope: 'alice', changes: first ? [exampleChange(first)] : [] },
+            },
+          },
+        },
+        responses: {
+          200: answer('A verdict for every change.', json('webhook.answer')),
+          ...failures([
+            ...(['malformed', 'unauthorized', 'body_too_large', 'too_many_changes', 'unsupported_media_type'] as const),
+            ...(['atomic_scopes', 'atomic_rejected', 'mapping_failed', 'internal', 'unavailable'] as const),
+          ]),
         },
       },
     },

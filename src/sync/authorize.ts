@@ -1,5 +1,7 @@
 import { type Rejection, rejection } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Change } from './change.ts'
+import { isName } from './text.ts'
 
 export type Access = 'read' | 'write'
 
@@ -18,6 +20,25 @@ export function authorizeChange(change: Change, principal: Principal): Authorize
   const scope = change.scope ?? firstScope(principal)
   return scope !== undefined && principal.scopes.get(scope) === 'write' ? { scope } : { error: forbidden }
 }
+
+/** The scope that a webhook's change goes to: any that the source may write, but it must be named. */
+export function authorizeWebhook(
+  { scope: named }: Pick<Change, 'scope'>,
+  fallback: string | undefined,
+  isAllowed: (scope: string) => boolean,
+): Authorized {
+  const scope = named ?? fallback
+  if (scope === undefined) return { error: scopeMissing }
+  if (!isName(scope, limits.scopeLengthMax)) return { error: scopeInvalid }
+  return isAllowed(scope) ? { scope } : { error: sourceForbidden }
+}
+
+const scopeMissing = rejection('invalid_change', 'A change needs "scope", or the webhook one for all beside "changes".')
+const scopeInvalid = rejection(
+  'invalid_change',
+  `"scope" must be text of 1 to ${limits.scopeLengthMax} characters without control characters.`,
+)
+const sourceForbidden = rejection('forbidden_scope', 'This source may not write this scope.')
 
 function firstScope({ scopes }: Principal): string | undefined {
   for (const scope of scopes.keys()) return scope

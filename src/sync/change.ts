@@ -13,7 +13,7 @@ export interface Change {
   readonly table: Table
   readonly op: Op
   readonly id: string
-  /** Microseconds since 1970. */
+  /** Microseconds since 1970. Without a stamp, where that is allowed, one above all stamps, in the order of the list. */
   readonly at: number
   /** A value for each column of the table. `undefined`: a patch leaves the column as it is. All `null` in a delete. */
   readonly values: readonly unknown[]
@@ -26,7 +26,14 @@ export interface DecodeContext {
   readonly clockDriftMsMax: number
   /** Whether a change can be beyond its limit at all: a small body spares the measuring. */
   readonly measure: boolean
+  /** Whether a change may come without a stamp: a webhook's, which is then the newest. */
+  readonly stampless?: boolean
 }
+
+/** Above every stamp that a client may send, and still a safe integer with the index of a change added. */
+const newestAt = Number.MAX_SAFE_INTEGER - limits.changesMax
+
+export const isNewest = ({ at }: Pick<Change, 'at'>): boolean => at >= newestAt
 
 export type Decoded =
   | { readonly change: Change; readonly error?: never }
@@ -56,7 +63,8 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   const table = typeof input.table === 'string' ? context.schema.tablesByName.get(input.table) : undefined
   if (!table)
     return reject('unknown_table', `"table" must be one of ${[...context.schema.tablesByName.keys()].join(', ')}.`)
-  const { op, id, at, scope } = input
+  const { op, id, scope } = input
+  const at = context.stampless && input.at === undefined ? newestAt + index : input.at
   if (op !== 'put' && op !== 'patch' && op !== 'delete')
     return reject('unknown_op', '"op" must be put, patch or delete.')
   if (!isName(id, limits.idLengthMax)) {
@@ -65,7 +73,7 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
       `"id" must be text of 1 to ${limits.idLengthMax} characters without control characters.`,
     )
   }
-  const stampFault = checkStamp(at, context)
+  const stampFault = at === input.at ? checkStamp(at, context) : undefined
   if (stampFault) return stampFault
   if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')
   const values = decodeRow(table, op, input)

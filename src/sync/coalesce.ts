@@ -1,4 +1,4 @@
-import type { Change } from './change.ts'
+import { type Change, isNewest } from './change.ts'
 import type { Table } from './table.ts'
 
 /** The changes of one row that one pass over the database can apply together. */
@@ -11,6 +11,8 @@ export interface RowWrite {
   readonly alone: boolean
   /** In stamp order; of equal stamps the first in the list is first. */
   readonly changes: readonly Change[]
+  /** They came without a stamp, and win over whatever is stored. The base then holds the patches after it as well. */
+  readonly newest: boolean
   /** The last put or delete. Whatever came before it is gone, if it wins. */
   readonly base: Change | undefined
   /** The patches after it, folded into one. */
@@ -60,13 +62,14 @@ export function coalesce(changes: readonly Change[]): RowWrite[][] {
  * A patch and, after it in the list, a put or delete with the very same stamp: where the patch finds a row it wins and
  * the other is its duplicate; where it finds none it is rejected and the other applies. Which of them it is, only the
  * database knows, so what begins with the other goes into a second pass of the same transaction. Clients that stamp
- * each change anew never see this.
+ * each change anew never see this. Changes without a stamp have a pass of their own as well, after all others of the row.
  */
 function splitPasses(row: readonly Change[]): Change[][] {
   const parts: Change[][] = [[]]
   for (const [place, change] of row.entries()) {
     const before = row[place - 1]
-    if (before && before.at === change.at && before.op === 'patch' && change.op !== 'patch') parts.push([])
+    const isBehindPatch = before?.at === change.at && before.op === 'patch' && change.op !== 'patch'
+    if (isBehindPatch || (before && isNewest(change) && !isNewest(before))) parts.push([])
     parts.at(-1)?.push(change)
   }
   return parts
@@ -87,7 +90,20 @@ function foldRow(changes: readonly Change[], ordinal: number, alone: boolean): R
       patches = []
     }
   }
-  return { table: first.table, id: first.id, ordinal, alone, changes, base, patch: foldPatches(patches) }
+  const patch = foldPatches(patches)
+  const row = { table: first.table, id: first.id, ordinal, alone, changes, newest: isNewest(first) }
+  // All of them apply, so they are one. Behind a delete no patch finds a row.
+  if (row.newest && base && patch) return { ...row, base: overlay(base, patch), patch: undefined }
+  return { ...row, base, patch }
+}
+
+function overlay(base: Change, patch: FoldedPatch): Change {
+  if (base.op === 'delete') return base
+  const { columns } = patch
+  return {
+    ...base,
+    values: base.values.map((value, place) => (columns.has(place) ? columns.get(place)?.value : value)),
+  }
 }
 
 function foldPatches(patches: readonly Change[]): FoldedPatch | undefined {

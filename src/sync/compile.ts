@@ -1,11 +1,12 @@
 import type { Dialect, Field, Statement } from '../dialects/dialect.ts'
-import { type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
+import { forecastFields, type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
 import { limits } from '../limits.ts'
 import type { StoreLimits } from '../stores/store.ts'
 import type { Change } from './change.ts'
 import type { RowWrite } from './coalesce.ts'
 import { type CursorEntry, cursorFloor } from './cursor.ts'
 import { checkFit, encodeParts } from './fit.ts'
+import { forecast, type InboxDetails, type InboxEntry } from './inbox.ts'
 import type { Return } from './request.ts'
 import type { Schema, Table } from './table.ts'
 
@@ -33,7 +34,7 @@ export function compileSchema(schema: Schema, dialect: Dialect, storeLimits?: St
 
 /** What the rows of a statement are to `reconcile`. */
 export type Role =
-  | { readonly kind: 'head' | 'page' | 'guard' }
+  | { readonly kind: 'head' | 'page' | 'guard' | 'claim' }
   | { readonly kind: 'states' | 'results'; readonly table: Table; readonly pass: number }
 
 export type Planned = Statement & { readonly role: Role }
@@ -54,6 +55,10 @@ export interface PushWish {
   readonly incarnation: string
   /** The scope's part of the request's cursor, which gates the write. */
   readonly entry: CursorEntry | undefined
+  /** The server's time in microseconds, the stamp of changes that have none. */
+  readonly receivedAt: number
+  /** The write is a webhook's, whose source is the client. */
+  readonly inbox?: InboxEntry | undefined
   /** Undo everything at the end: the batch only finds out whether the database would take it. */
   readonly probe: boolean
 }
@@ -82,6 +87,7 @@ export function compilePush(
       role: { kind: 'guard' },
     })
   }
+  if (wish.inbox) plan.push(...compileClaim(sql, scope, passes, wish, wish.inbox))
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
       const written = rows.filter((row) => row.table === table.table)
@@ -91,6 +97,37 @@ export function compilePush(
   if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
   else if (page) plan.push(compilePage(sql, scope, page, n))
   return plan
+}
+
+/** Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before anything is written. */
+function compileClaim(
+  { dialect, paramBytesMax, scope: { repeated }, tables }: Sql,
+  scope: string,
+  passes: readonly (readonly RowWrite[])[],
+  { client, receivedAt }: PushWish,
+  { id, errors }: InboxEntry,
+): Planned[] {
+  const forecasts = forecast(passes)
+  const byTable = tables.flatMap(({ table, claim }) => {
+    const list = forecasts.get(table)
+    return list ? [{ claim, list }] : []
+  })
+  const places = byTable.flatMap(({ list }) => list.map(({ index }) => index))
+  const isPlain = places.every((index, place) => index === place) && Object.keys(errors).length === 0
+  const details = isPlain ? '' : JSON.stringify({ places, errors } satisfies InboxDetails)
+  return [
+    { sql: repeated, params: [scope, client, id], role: { kind: 'guard' } },
+    ...byTable.flatMap(({ claim, list }) => {
+      const values = list.map((one) => [one.id, one.index, one.at, one.baseAt, one.letters])
+      return encodeParts(values, (part) => dialect.encodeRows(forecastFields, part), paramBytesMax).map(
+        (part): Planned => ({
+          sql: claim,
+          params: [scope, client, id, receivedAt, details, ...part],
+          role: { kind: 'claim' },
+        }),
+      )
+    }),
+  ]
 }
 
 function compileTable(
@@ -112,7 +149,7 @@ function compileTable(
   // Ids in one order everywhere: without it, writers beside driftline could deadlock with this statement.
   const based = rows.filter(({ base }) => base).sort((a, b) => (a.id < b.id ? -1 : 1))
   const patched = rows.filter(({ patch }) => patch).sort((a, b) => (a.id < b.id ? -1 : 1))
-  if (folded.length > 0) {
+  if (folded.length > 0 && !wish.inbox) {
     for (const ids of idsOf(folded)) plan.push({ sql: sql.states, params: [scope, ...ids], role: role('states') })
   }
   if (wish.atomic) {
@@ -123,39 +160,53 @@ function compileTable(
       }
     }
   }
-  if (based.length > 0) {
-    const values = based.map(({ id, ordinal, base }) => [
-      id,
-      ordinal,
-      base?.at,
-      base?.op === 'delete' || null,
-      ...(base?.values ?? []),
+  // A change without a stamp takes the server's time, or what is later than the stored stamp.
+  const stampOf = ({ newest }: RowWrite, at: number | undefined) => (newest ? wish.receivedAt : at)
+  for (const [newest, some] of byNewest(based)) {
+    const values = some.map((row) => [
+      row.id,
+      row.ordinal,
+      stampOf(row, row.base?.at),
+      row.base?.op === 'delete' || null,
+      ...(row.base?.values ?? []),
     ])
-    const brief = wish.return === 'lost' && folded.length === 0
+    const brief = wish.inbox || (wish.return === 'lost' && folded.length === 0)
+    const upsert = newest ? sql.upsertNewest : brief ? sql.upsertBrief : sql.upsert
     for (const part of rowsOf(sql.rowFields, values)) {
-      const upsert = brief ? sql.upsertBrief : sql.upsert
       plan.push({ sql: upsert, params: [scope, wish.client, n, ...part], role: role('results') })
     }
   }
-  if (patched.length > 0) {
-    const values = patched.map(({ id, ordinal, table, patch }) => [
-      id,
-      ordinal,
-      patch?.at,
-      ...table.columns.flatMap((_, place) => {
-        const set = patch?.columns.get(place)
+  for (const [newest, some] of byNewest(patched)) {
+    const values = some.map((row) => [
+      row.id,
+      row.ordinal,
+      stampOf(row, row.patch?.at),
+      ...row.table.columns.flatMap((_, place) => {
+        const set = row.patch?.columns.get(place)
         return set ? [set.value, set.at] : [null, null]
       }),
     ])
     for (const part of rowsOf(sql.patchFields, values)) {
-      plan.push({ sql: sql.update, params: [scope, wish.client, n, ...part], role: role('results') })
+      plan.push({
+        sql: newest ? sql.updateNewest : sql.update,
+        params: [scope, wish.client, n, ...part],
+        role: role('results'),
+      })
     }
   }
+  // What became of a webhook's changes is known by its claim.
+  if (wish.inbox) return plan
   const unseen = dialect.returnsLosers ? patched.filter(({ base }) => !base) : rows
   if (unseen.length > 0) {
     for (const ids of idsOf(unseen)) plan.push({ sql: sql.losers, params: [scope, ...ids, n], role: role('results') })
   }
   return plan
+}
+
+/** Rows with stamps, and rows without. */
+function byNewest(rows: readonly RowWrite[]): (readonly [newest: boolean, rows: readonly RowWrite[]])[] {
+  const parts = [false, true].map((newest) => [newest, rows.filter((row) => row.newest === newest)] as const)
+  return parts.filter(([, some]) => some.length > 0)
 }
 
 /** The patches of a row that could find no row, each with the put or delete before it in the change set. */

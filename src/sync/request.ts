@@ -15,6 +15,18 @@ export interface SyncRequest {
   /** Absent: no changes are asked for. Null: from the beginning. */
   readonly cursor?: Cursor | null
   readonly limit: number
+  /** The changes are a webhook's, whose source is the client. */
+  readonly webhook?: WebhookRequest
+}
+
+/** What a webhook has beside its changes. */
+export interface WebhookRequest {
+  /** Its id, which takes effect once. */
+  readonly id: string
+  /** Where changes go that name no scope. */
+  readonly scope: string | undefined
+  /** Whether the source may write a scope. */
+  readonly isAllowed: (scope: string) => boolean
 }
 
 const pushMembers = ['client', 'changes', 'atomic', 'return', 'cursor']
@@ -45,6 +57,25 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
   if (cursor === undefined) return request
   if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
   return { ...request, cursor: cursor === null ? null : parseCursor(cursor) }
+}
+
+const webhookMembers = ['scope', 'changes', 'atomic']
+
+/** Decodes the body of a webhook, or what its mapping made of it. Throws a `Problem` that names the member. */
+export function decodeWebhook(
+  body: unknown,
+  source: string,
+  { id, isAllowed = () => true }: { readonly id: string; readonly isAllowed?: WebhookRequest['isAllowed'] },
+): SyncRequest {
+  if (!isObject(body)) throw malformed('The body must be a JSON object.')
+  for (const member of Object.keys(body)) {
+    if (!webhookMembers.includes(member))
+      throw malformed(`A webhook has no member ${quote(member)}. It has ${webhookMembers.join(', ')}.`)
+  }
+  const { scope, ...push } = body
+  if (scope !== undefined && typeof scope !== 'string') throw malformed('"scope" must be text.')
+  if (push.changes === undefined) throw malformed('A webhook needs "changes", an array.')
+  return { ...decodeRequest({ ...push, client: source }, 'push'), webhook: { id, scope, isAllowed } }
 }
 
 /** The rows of a page: a whole number within the limits, the default where none is given. */

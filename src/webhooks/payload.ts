@@ -5,6 +5,12 @@ import type { PutRow, Schema, TableName } from '../sync/table.ts'
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
+ * A payload that a mapping does not take. Its message is shown to the sender, so it names what is missing or wrong and
+ * holds no value of the payload. What a mapping throws otherwise is not shown.
+ */
+export class PayloadFault extends TypeError {}
+
+/**
  * What a mapping's `row` gives: the row of a put and no column more. Without the last part a function may return
  * an object with columns that the table does not have, and TypeScript would say nothing.
  */
@@ -12,31 +18,31 @@ export type ExactRow<S extends Schema, Name extends TableName<S>, Given> = Given
   PutRow<S, Name> & { readonly [C in Exclude<keyof Given, keyof PutRow<S, Name>>]: never }
 
 /**
- * The object at `where` of a payload. Reading a member that it lacks throws a `TypeError` that names it, so that a
+ * The object at `where` of a payload. Reading a member that it lacks throws a `PayloadFault` that names it, so that a
  * payload in another form never becomes a row with holes. A member that may be absent is asked for by `in` first.
  */
 export function readObject(value: unknown, where: string, advice = ''): JsonObject {
-  if (!isObject(value)) throw new TypeError(`${where} must be an object.${advice}`)
+  if (!isObject(value)) throw new PayloadFault(`${where} must be an object.${advice}`)
   return new Proxy(value, {
     get(members, name) {
       if (typeof name === 'symbol' || name === 'toJSON' || Object.hasOwn(members, name))
         return Reflect.get(members, name)
-      throw new TypeError(`${where}.${name} is missing.${advice}`)
+      throw new PayloadFault(`${where}.${name} is missing.${advice}`)
     },
   })
 }
 
 /** The text at `where`. */
 export function readText(value: unknown, where: string): string {
-  if (typeof value !== 'string') throw new TypeError(`${where} must be text.`)
+  if (typeof value !== 'string') throw new PayloadFault(`${where} must be text.`)
   return value
 }
 
 /** The row's id at `where`. Databases also count: an integer is taken as its digits. */
 export function readId(value: unknown, where: string): string {
   if (Number.isSafeInteger(value)) return String(value)
-  if (typeof value === 'number') throw new TypeError(`${where} must be an integer below 2^53. Send it as text.`)
-  if (typeof value !== 'string') throw new TypeError(`${where} must be text or an integer.`)
+  if (typeof value === 'number') throw new PayloadFault(`${where} must be an integer below 2^53. Send it as text.`)
+  if (typeof value !== 'string') throw new PayloadFault(`${where} must be text or an integer.`)
   return value
 }
 

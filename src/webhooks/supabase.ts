@@ -1,6 +1,6 @@
 import type { Schema, TableName } from '../sync/table.ts'
 import type { WebhookChange } from './mapping.ts'
-import { checkOptions, type ExactRow, type JsonObject, readId, readObject, readText } from './payload.ts'
+import { checkOptions, type ExactRow, type JsonObject, PayloadFault, readId, readObject, readText } from './payload.ts'
 import { timestamptzToMicroseconds } from './timestamptz.ts'
 
 /**
@@ -64,7 +64,7 @@ interface Source {
 function toChanges(source: Source, event: JsonObject): object[] {
   const type = readText(event.type, 'type')
   if (type !== 'INSERT' && type !== 'UPDATE' && type !== 'DELETE') {
-    throw new TypeError('type must be INSERT, UPDATE or DELETE.')
+    throw new PayloadFault('type must be INSERT, UPDATE or DELETE.')
   }
   const record = type === 'DELETE' ? undefined : readObject(event.record, 'record')
   const old = type === 'INSERT' ? undefined : readObject(event.old_record, 'old_record', wholeRow)
@@ -96,7 +96,7 @@ function placeOf(source: Source, record: JsonObject, where: string): { scope: st
 function stampOf(source: Source, record: JsonObject): { at?: number } {
   const at = source.at?.(record)
   if (at === null || at === undefined) return {}
-  if (!Number.isSafeInteger(at)) throw new TypeError('at of record must be an integer of microseconds since 1970.')
+  if (!Number.isSafeInteger(at)) throw new PayloadFault('at of record must be an integer of microseconds since 1970.')
   return { at: at as number }
 }
 

@@ -1,3 +1,5 @@
+import { PayloadFault } from './payload.ts'
+
 const form = /^(\d{4,}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d(?::\d\d)?)?$/
 
 /**
@@ -10,6 +12,6 @@ export function timestamptzToMicroseconds(text: unknown): number {
     seconds === undefined
       ? Number.NaN
       : Date.parse(`${seconds.replace(' ', 'T')}${zone.length === 3 ? `${zone}:00` : zone}`)
-  if (Number.isNaN(ms)) throw new TypeError('A timestamp of Postgres looks like 2026-11-21T09:00:00.123456+00:00.')
+  if (Number.isNaN(ms)) throw new PayloadFault('A timestamp of Postgres looks like 2026-11-21T09:00:00.123456+00:00.')
   return ms * 1000 + Number(fraction.padEnd(6, '0'))
 }

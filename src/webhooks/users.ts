@@ -1,6 +1,6 @@
 import type { Schema, TableName } from '../sync/table.ts'
 import type { WebhookChange } from './mapping.ts'
-import { checkOptions, type ExactRow, type JsonObject, readId, readObject, readText } from './payload.ts'
+import { checkOptions, type ExactRow, type JsonObject, PayloadFault, readId, readObject, readText } from './payload.ts'
 
 /** A user as Clerk's events have it: what most rows need of it, and the rest as it comes. */
 export interface User {
@@ -65,13 +65,13 @@ export function userEvents<S extends Schema, Given extends object>(
 
 /** The user's primary address, for `row`. */
 export function primaryEmail({ email_addresses, primary_email_address_id }: User): string | null {
-  if (!Array.isArray(email_addresses)) throw new TypeError('data.email_addresses must be a list.')
+  if (!Array.isArray(email_addresses)) throw new PayloadFault('data.email_addresses must be a list.')
   return email_addresses.find(({ id }) => id === primary_email_address_id)?.email_address ?? null
 }
 
 /** Clerk counts milliseconds. Of one and the same, an update comes after the creation and before the deletion. */
 function writtenAt(data: JsonObject, type: 'user.created' | 'user.updated'): number {
-  if (!isMilliseconds(data.updated_at)) throw new TypeError('data.updated_at must be milliseconds since 1970.')
+  if (!isMilliseconds(data.updated_at)) throw new PayloadFault('data.updated_at must be milliseconds since 1970.')
   return data.updated_at * 1000 + (type === 'user.created' ? 0 : 1)
 }
 

@@ -1,3 +1,4 @@
+import { Webhook } from 'standardwebhooks'
 import { createApp } from '../../src/app.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
@@ -19,7 +20,27 @@ export async function createTablesIn(store: Store): Promise<void> {
 }
 
 export function driftline(store: Store): App {
-  return createApp({ schema, store, auth: { secret: benchSecret } })
+  return createApp({ schema, store, auth: { secret: benchSecret }, webhookSecrets: { crm: [webhookSecret] } })
+}
+
+const webhookSecret = `whsec_${btoa(benchSecret)}`
+
+/** A side that sends the change set of a push as a webhook, which its sender has signed. */
+export function webhooks(app: App, count: number): Side<{ body: string; headers: Record<string, string> }> {
+  return {
+    prepare: () => {
+      const { changes } = JSON.parse(changeSet(count, 'lost', true, false))
+      const body = JSON.stringify({ scope: 'alice', changes })
+      const id = `msg_${++round}`
+      const at = new Date()
+      const signature = new Webhook(webhookSecret).sign(id, at, body)
+      const stamp = String(Math.floor(at.getTime() / 1000))
+      const signed = { 'webhook-id': id, 'webhook-timestamp': stamp, 'webhook-signature': signature }
+      return { body, headers: { 'Content-Type': 'application/json', ...signed } }
+    },
+    run: async ({ body, headers: signed }) =>
+      answer(await app.request('/v1/webhooks/crm', { method: 'POST', headers: signed, body })),
+  }
 }
 
 async function post(app: App, body: string): Promise<string> {

@@ -40,6 +40,7 @@ const both: readonly Case[] = [
   ],
   ['the scopes', ['DROP TABLE driftline_scopes'], ['The table driftline_scopes is missing: run npm run migrate.']],
   ['the marks', ['DROP TABLE driftline_marks'], ['The table driftline_marks is missing: run npm run migrate.']],
+  ['the inbox', ['DROP TABLE driftline_inbox'], ['The table driftline_inbox is missing: run npm run migrate.']],
   ['a column', ['ALTER TABLE todos DROP COLUMN due'], [addDue]],
   ['an index', ['DROP INDEX todos_position'], [noIndex]],
   [
@@ -249,6 +250,7 @@ for (const storeName of storeNames) {
       expect(await check(counting, schema)).toEqual([
         'The table driftline_scopes is missing: run npm run migrate.',
         'The table driftline_marks is missing: run npm run migrate.',
+        'The table driftline_inbox is missing: run npm run migrate.',
         'The table lists is missing: run npm run migrate.',
         'The table todos is missing: run npm run migrate.',
       ])
@@ -280,7 +282,7 @@ it("looks where the connection's search_path looks", async () => {
   const inPublic = await openStore(url)
   await create(inApp)
   expect(await check(inApp, schema)).toEqual([])
-  expect(await check(inPublic, schema)).toHaveLength(4)
+  expect(await check(inPublic, schema)).toHaveLength(5)
   await inApp.close()
   await inPublic.close()
   await close()

@@ -16,6 +16,7 @@ import {
   timestamp,
   uuid,
 } from '../../src/sync/table.ts'
+import { migrationNames } from '../support/migrations.ts'
 import { dialectStores } from '../support/stores.ts'
 import { openEmpty } from './databases.ts'
 
@@ -140,7 +141,7 @@ describe('the SQL of all eight types', () => {
 it('the first migrations are the SQL of the sample schema', async () => {
   for (const dialect of ['postgres', 'sqlite'] as const) {
     const texts = await Promise.all(
-      ['0001_init', '0002_marks'].map((name) =>
+      migrationNames.map((name) =>
         readFile(new URL(`../../migrations/${dialect}/${name}.sql`, import.meta.url), 'utf8'),
       ),
     )

@@ -5,11 +5,13 @@ import { describeApi } from '../../src/openapi/document.ts'
 import { schema } from '../../src/schema.ts'
 import { StoreFault } from '../../src/stores/store.ts'
 import { signToken } from '../../src/token.ts'
-import { createContract } from '../support/contract.ts'
+import { createContract, templateOf } from '../support/contract.ts'
 import { type Answer, type ServerProcess, startServer, testSecret } from '../support/server.ts'
 import { openTestStore, temporaryFolder } from '../support/stores.ts'
+import { signedHeaders, webhookSecret } from '../support/webhook.ts'
 import { put, type Request, requests } from './requests.ts'
 
+const WEBHOOK_SECRETS = JSON.stringify({ crm: webhookSecret })
 const halves: Readonly<Record<string, string>> = { '/v1/sync': 'sync', '/v1/push': 'push' }
 
 describe('every answer is as GET /openapi.json describes it', () => {
@@ -24,7 +26,7 @@ describe('every answer is as GET /openapi.json describes it', () => {
     const { folder, drop: dropFolder } = await temporaryFolder()
     drop = dropFolder
     database = `file:${folder}/a.db`
-    server = await startServer({ DATABASE_URL: database, LOG: 'off', LIVE_SOCKETS_MAX: '1' })
+    server = await startServer({ DATABASE_URL: database, LOG: 'off', LIVE_SOCKETS_MAX: '1', WEBHOOK_SECRETS })
     // What a caller gets is what answers are held against.
     contract = createContract((await server.request('GET', '/openapi.json')).json)
     await alter('CREATE UNIQUE INDEX once ON lists (scope, name)')
@@ -43,7 +45,7 @@ describe('every answer is as GET /openapi.json describes it', () => {
   async function ask(...[, method, path, options = {}]: Request): Promise<Answer> {
     const answer = await server.request(method, path, options)
     contract.checkAnswer({ method, path, ...answer })
-    served.add(`${method} ${path.split('?')[0]} ${answer.status}`)
+    served.add(`${method} ${templateOf(path)} ${answer.status}`)
     if (answer.json?.code) seen.codes.add(answer.json.code)
     for (const { verdict, error } of answer.json?.verdicts ?? []) {
       seen.verdicts.add(verdict)
@@ -89,6 +91,55 @@ describe('every answer is as GET /openapi.json describes it', () => {
     }
     expect((await ask('', 'GET', '/v1/live', { headers: { ...headers, Authorization: 'Bearer x' } })).status).toBe(401)
     expect((await ask('', 'POST', '/v1/live')).status).toBe(405)
+  })
+
+  it('webhooks: taken, of every verdict, and refused', async () => {
+    const send = async (payload: unknown, headers: Record<string, string> = {}) => {
+      const body = JSON.stringify(payload)
+      return ask('', 'POST', '/v1/webhooks/crm', {
+        body,
+        headers: { ...signedHeaders(body), Authorization: '', ...headers },
+      })
+    }
+    const { at: _, ...unstamped } = put('hook')
+    const changes = [
+      unstamped,
+      put('hook', { title: 'x' }, 1.6e15),
+      { ...unstamped, id: '' },
+      { ...unstamped, op: 'x' },
+    ]
+    const payload = { scope: 'alice', changes }
+    expect(contract.isValid('webhook.request', { ...payload, changes: [unstamped, put('hook')] })).toBe(true)
+    expect((await send(payload)).json.verdicts.map((one: { verdict: string }) => one.verdict)).toEqual([
+      'applied',
+      'applied',
+      'rejected',
+      'rejected',
+    ])
+    expect((await send(payload, { 'webhook-signature': 'v1,AAAA' })).status).toBe(401)
+    expect((await send({ changes: 5 })).status).toBe(400)
+    expect((await send({ changes: [unstamped], atomic: true })).status).toBe(422)
+    expect((await send(payload, { 'Content-Type': 'text/plain' })).status).toBe(415)
+
+    const opened = await openTestStore('libsql file')
+    const map = () => {
+      throw new Error('secret')
+    }
+    const app = createApp({
+      ...{ schema, store: opened.store, auth: { secret: testSecret } },
+      ...{ webhookSecrets: { crm: [webhookSecret] }, webhooks: { crm: { map } } },
+    })
+    const answer = await app.request('/v1/webhooks/crm', { method: 'POST', headers: signedHeaders('{}'), body: '{}' })
+    const text = await answer.text()
+    contract.checkAnswer({
+      method: 'POST',
+      path: '/v1/webhooks/crm',
+      status: answer.status,
+      headers: answer.headers,
+      text,
+    })
+    seen.codes.add(JSON.parse(text).code)
+    await opened.close()
   })
 
   it('a token without a scope, a database that is broken, one that is away', async () => {

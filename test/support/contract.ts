@@ -18,6 +18,10 @@ type Any = any
 const common =
   /^(content-type|content-length|transfer-encoding|date|connection|keep-alive|access-control-.*|vary|content-security-policy|x-content-type-options)$/
 
+/** A path as the document has it. */
+export const templateOf = (path: string): string =>
+  (path.split('?')[0] ?? '').replace(/^\/v1\/webhooks\/[^/]+$/, '/v1/webhooks/{source}')
+
 /** Holds requests and answers against an OpenAPI 3.1 document, which JSON Schema 2020-12 is a part of. */
 export function createContract(document: Any) {
   const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, strictRequired: false })
@@ -50,7 +54,7 @@ export function createContract(document: Any) {
 
   /** The response object that documents an answer. A HEAD is answered as a GET, without its body. */
   function responseOf({ method, path, status }: Exchange): Any {
-    const route = document.paths[path.split('?')[0] ?? '']
+    const route = document.paths[templateOf(path)]
     if (!route) return status === 404 ? document.components.responses.NotFound : undefined
     const operation = route[method === 'HEAD' ? 'get' : method.toLowerCase()]
     if (!operation) return status === 405 ? document.components.responses.MethodNotAllowed : undefined

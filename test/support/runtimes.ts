@@ -6,6 +6,7 @@ import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
 import { startServer, testSecret } from './server.ts'
 import { createDatabase, temporaryFolder } from './stores.ts'
+import { webhookSecret } from './webhook.ts'
 import { startTestWorker, startWorker } from './worker.ts'
 
 /** driftline somewhere, over a fresh database. */
@@ -21,26 +22,28 @@ const likeOurs = {
   assets: { directory: 'public', binding: 'ASSETS', run_worker_first: true, html_handling: 'none' },
 }
 
+const WEBHOOK_SECRETS = JSON.stringify({ crm: webhookSecret })
+
 /** Everywhere it runs, each with the stores that it has there. */
 export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
   'Node with libSQL in a file': async () => {
     const { folder, drop } = await temporaryFolder()
-    const server = await startServer({ DATABASE_URL: `file:${folder}/a.db` })
+    const server = await startServer({ DATABASE_URL: `file:${folder}/a.db`, WEBHOOK_SECRETS })
     return { url: server.url, close: () => server.stop().then(drop) }
   },
   'Node with Postgres': async () => {
-    const server = await startServer({ DATABASE_URL: await createDatabase() })
+    const server = await startServer({ DATABASE_URL: await createDatabase(), WEBHOOK_SECRETS })
     return { url: server.url, close: () => server.stop().then(() => {}) }
   },
   'workerd with Durable Objects': async () => {
-    const worker = await startWorker()
+    const worker = await startWorker({ WEBHOOK_SECRETS })
     return { url: worker.url.origin, close: () => worker.close() }
   },
   'workerd with libSQL over HTTP': async () => {
     const { folder, drop } = await temporaryFolder()
     const database = await startHranaServer(`${folder}/a.db`)
     await migrateAt(database.url)
-    const worker = await startWorker({ DATABASE_URL: database.url })
+    const worker = await startWorker({ DATABASE_URL: database.url, WEBHOOK_SECRETS })
     return { url: worker.url.origin, close: () => worker.close().then(database.close).then(drop) }
   },
   'workerd with Neon': async () => {
@@ -49,7 +52,8 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
     const gateway = await startNeonGateway(inject('postgresUrl'))
     const atNeon = new URL(url)
     atNeon.hostname = 'ep-test.neon.tech'
-    const vars = { AUTH_SECRET: testSecret, DATABASE_URL: atNeon.href, NEON_ENDPOINT: gateway.fetchEndpoint }
+    const settings = { DATABASE_URL: atNeon.href, NEON_ENDPOINT: gateway.fetchEndpoint, WEBHOOK_SECRETS }
+    const vars = { AUTH_SECRET: testSecret, ...settings }
     const worker = await startTestWorker('neon', vars, likeOurs)
     return { url: worker.url.origin, close: () => worker.close().then(gateway.close) }
   },
@@ -60,7 +64,7 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
     const localConnectionString = url.replace('postgres@', 'postgres:any@')
     const worker = await startTestWorker(
       'hyperdrive',
-      { AUTH_SECRET: testSecret },
+      { AUTH_SECRET: testSecret, WEBHOOK_SECRETS },
       { ...likeOurs, hyperdrive: [{ binding: 'HYPERDRIVE', id: 'local', localConnectionString }] },
     )
     return { url: worker.url.origin, close: () => worker.close() }

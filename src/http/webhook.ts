@@ -1,0 +1,60 @@
+import type { Context } from 'hono'
+import { answerToJson } from '../answer.ts'
+import { Problem } from '../errors.ts'
+import { noteCaller } from '../facts.ts'
+import { logError } from '../log.ts'
+import type { RunSync } from '../run.ts'
+import { decodeWebhook, type SyncRequest } from '../sync/request.ts'
+import type { Schema } from '../sync/table.ts'
+import type { MapWebhook } from '../webhooks/mapping.ts'
+import { PayloadFault } from '../webhooks/payload.ts'
+import { matchScope, type WebhookSources } from '../webhooks/sources.ts'
+import type { VerifyWebhook } from '../webhooks/verify.ts'
+import { parseJson, readText } from './body.ts'
+import type { Env } from './env.ts'
+
+/** `POST /v1/webhooks/{source}`: a signed change set, or what the source's mapping makes one of, takes effect once. */
+export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources: WebhookSources<S>, run: RunSync) {
+  const allowed = new Map(
+    Object.entries(sources).map(([name, { scopes }]) => [name, scopes ? matchScope(scopes) : () => true]),
+  )
+  return async (context: Context<Env>): Promise<Response> => {
+    const facts = context.get('facts')
+    facts.operation = 'webhook'
+    const source = context.req.param('source') ?? ''
+    // 1 The body as it was signed, and who signed it.
+    const body = await readText(context.req.raw)
+    const id = verify(source, context.req.raw.headers, body.text)
+    // 2 JSON, and the change set in it.
+    const payload = parseJson(body.text)
+    const entry = { id, isAllowed: allowed.get(source) ?? (() => true) }
+    const map = Object.hasOwn(sources, source) ? sources[source]?.map : undefined
+    const request = map ? await mapPayload(map, payload, source, entry) : decodeWebhook(payload, source, entry)
+    // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of the rows.
+    const scopes = new Map(request.webhook?.scope === undefined ? [] : [[request.webhook.scope, 'write' as const]])
+    const principal = { subject: source, scopes }
+    noteCaller(facts, principal)
+    const answer = await run(principal, request, facts, body.bytes)
+    // 4 The verdicts, without rows: they are kept for a retry as they are.
+    return new Response(answerToJson(answer, 'push'), { headers: { 'Content-Type': 'application/json' } })
+  }
+}
+
+/** What a mapping throws or gives wrong is a 422, and logged with the source; only a fault of its own words is shown. */
+async function mapPayload<S extends Schema>(
+  map: MapWebhook<S>,
+  payload: unknown,
+  source: string,
+  entry: Parameters<typeof decodeWebhook>[2],
+): Promise<SyncRequest> {
+  try {
+    return decodeWebhook({ changes: await map(payload) }, source, entry)
+  } catch (error) {
+    logError(`webhook ${source}`, error instanceof Problem ? new TypeError(error.message) : error)
+    const why = error instanceof PayloadFault ? error.message : 'it failed.'
+    throw new Problem(
+      'mapping_failed',
+      `The mapping of the source ${source} does not take this payload: ${why} Nothing was stored.`,
+    )
+  }
+}

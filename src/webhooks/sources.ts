@@ -1,0 +1,22 @@
+import type { Schema } from '../sync/table.ts'
+import type { MapWebhook } from './mapping.ts'
+
+/** What is known of a source of webhooks beside its secrets. */
+export interface WebhookSource<S extends Schema> {
+  /** For payloads in the sender's own form. Without it the body is a change set. */
+  readonly map?: MapWebhook<S>
+  /** The scopes that it may write, where `*` stands for any text: `team:*`. All by default. */
+  readonly scopes?: readonly string[]
+}
+
+/** By the source's name in the path. */
+export type WebhookSources<S extends Schema> = Readonly<Record<string, WebhookSource<S>>>
+
+/** Whether a scope is among patterns, in which `*` stands for any text. */
+export function matchScope(patterns: readonly string[]): (scope: string) => boolean {
+  const parts = patterns.map((pattern) =>
+    pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')),
+  )
+  const expressions = parts.map((some) => new RegExp(`^${some.join('.*')}$`, 'su'))
+  return (scope) => expressions.some((expression) => expression.test(scope))
+}
