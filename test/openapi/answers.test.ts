@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { problems, rejectionCodes } from '../../src/errors.ts'
 import { describeApi } from '../../src/openapi/document.ts'
@@ -129,6 +129,7 @@ describe('every answer is as GET /openapi.json describes it', () => {
       ...{ schema, store: opened.store, auth: { secret: testSecret } },
       ...{ webhookSecrets: { crm: [webhookSecret] }, webhooks: { crm: { map } } },
     })
+    const quiet = vi.spyOn(console, 'error').mockReturnValue()
     const answer = await app.request('/v1/webhooks/crm', { method: 'POST', headers: signedHeaders('{}'), body: '{}' })
     const text = await answer.text()
     contract.checkAnswer({
@@ -139,6 +140,8 @@ describe('every answer is as GET /openapi.json describes it', () => {
       text,
     })
     seen.codes.add(JSON.parse(text).code)
+    expect(quiet).toHaveBeenCalledTimes(1)
+    quiet.mockRestore()
     await opened.close()
   })
 
