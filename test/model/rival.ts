@@ -2,7 +2,7 @@ import pg from 'pg'
 
 /** Another session of a Postgres, which holds a row and writes nothing: whoever wants the row stops half way. */
 export interface Rival {
-  hold(table: string, scope: string, id: string): Promise<void>
+  hold(row: { readonly table: string; readonly scope: string; readonly id: string }): Promise<void>
   /** Until some session waits for a lock, the work is done, or nothing has happened for a little. */
   untilBlocked(work: Promise<unknown>): Promise<void>
   release(): Promise<void>
@@ -23,7 +23,7 @@ export async function connectRival(url: string): Promise<Rival> {
     return rows[0].n as number
   }
   return {
-    async hold(table, scope, id) {
+    async hold({ table, scope, id }) {
       blockedBefore = 0
       await client.query('BEGIN')
       await client.query(

@@ -8,6 +8,13 @@ import { createChecker } from './check.ts'
 import { type ModelStoreName, modelStores } from './stores.ts'
 import { newCounts } from './world.ts'
 
+// wrangler asks Cloudflare nothing.
+Object.assign(process.env, {
+  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+  WRANGLER_SEND_METRICS: 'false',
+  WRANGLER_WRITE_LOGS: 'false',
+})
+
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },

@@ -216,24 +216,26 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
     if (fate.kind !== 'answer lost') answer(sent, exchange)
   }
 
-  /** Several clients at the same time. A rival may hold a row meanwhile, so that the first stops half way. */
-  async function together(calls: readonly Call[], hold: Extract<Step, { kind: 'together' }>['hold']): Promise<void> {
+  /** Several clients at the same time. A rival may hold a row meanwhile: whoever writes it goes first and stops half way. */
+  async function together(calls: readonly Call[], hold: number | null): Promise<void> {
     const all = calls.map(prepare)
     counts.atOnce += all.length
-    const held = rival && hold
-    if (held) await rival.hold(held.table, scopeOf(devices[hold.client] as Device, hold.scope), hold.id)
+    const wanted = all.flatMap((sent) => sent.request.changes.map((change) => ({ sent, change })))
+    const held = rival && hold !== null ? wanted[hold % (wanted.length || 1)] : undefined
+    const inOrder = held ? [held.sent, ...all.filter((sent) => sent !== held.sent)] : all
+    if (held) await rival?.hold(held.change)
     const going: Promise<Exchange>[] = []
     try {
-      for (const sent of all) {
+      for (const sent of inOrder) {
         going.push(send(sent))
-        if (held) await rival.untilBlocked(Promise.allSettled(going))
+        if (held) await rival?.untilBlocked(Promise.allSettled(going))
       }
     } finally {
-      if (held) await rival.release()
+      if (held) await rival?.release()
     }
     const exchanges = await Promise.all(going)
     scopes = explain(scopes, exchanges)
-    for (const [place, sent] of all.entries()) answer(sent, exchanges[place] as Exchange)
+    for (const [place, sent] of inOrder.entries()) answer(sent, exchanges[place] as Exchange)
   }
 
   async function pruneAll(): Promise<void> {

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the sources' own templates are searched and replaced
 /** Bugs that a sync server can have and driftline must not: each is a change of its text that the tests must catch. */
 import type { ModelStoreName } from '../model/stores.ts'
 
@@ -38,9 +39,10 @@ const takingPositionsFirst = (rewrite: string) =>
     `const [first, ...rest] = statements
         if (rest.length === 0 || !first.sql.startsWith('INSERT INTO driftline_scopes'))
           return await runOnce(pool, statements, batchMsMax)
-        const [head] = await runOnce(pool, [first], batchMsMax)
-        const taken = String(head[0][1])
-        return [head, ...(await runOnce(pool, rest.map((one) => ({ ...one, sql: ${rewrite} })), batchMsMax))]`,
+        const gates = rest[0].sql.includes('driftline_resync') ? [rest.shift()] : []
+        const begun = await runOnce(pool, [first, ...gates], batchMsMax)
+        const taken = String(begun[0][0][1])
+        return [...begun, ...(await runOnce(pool, rest.map((one) => ({ ...one, sql: ${rewrite} })), batchMsMax))]`,
   )
 
 export const mutants: readonly Mutant[] = [
@@ -104,13 +106,13 @@ export const mutants: readonly Mutant[] = [
         file: 'src/dialects/sql.ts',
         search: ') => `INSERT INTO ${target} AS t (scope, id,',
         replace:
-          ") => `${dialect.returnsLosers || returned === 'brief' ? '' : 'WITH w AS ('}INSERT INTO ${target} AS t (scope, id,",
+          ") => `${dialect.returnsLosers || returned === 'brief' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}INSERT INTO ${target} AS t (scope, id,",
       },
       {
         file: 'src/dialects/sql.ts',
         search: "{ beyond: basePosition(scope, n) } : 'all', returned)}`",
         replace:
-          "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'brief' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT id FROM w)`}`",
+          "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'brief' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`",
       },
       {
         file: 'src/sync/compile.ts',
@@ -151,20 +153,27 @@ export const mutants: readonly Mutant[] = [
     ),
   },
   {
-    name: 'acknowledged before the commit',
+    name: 'acknowledged before the commit, which a restart then forgets',
     store: 'libsql file',
     edits: [
       {
         file: 'src/stores/libsql-file.ts',
         search: "const results = statements.map(execute)\n        database.exec('COMMIT')",
-        replace:
-          "const results = statements.map(execute)\n        setTimeout(() => database.open && database.inTransaction && database.exec('COMMIT'), 100).unref()",
+        replace: `const results = statements.map(execute)
+        if (statements[0].sql.startsWith('INSERT INTO driftline_scopes'))
+          setTimeout(() => database.open && database.inTransaction && database.exec('COMMIT'), 100).unref()
+        else database.exec('COMMIT')`,
       },
       {
         file: 'src/stores/libsql-file.ts',
         search: "database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')",
         replace:
           "if (database.inTransaction) database.exec('COMMIT')\n      database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')",
+      },
+      {
+        file: 'src/stores/libsql-file.ts',
+        search: 'if (!database.open) return\n',
+        replace: "if (!database.open) return\n      if (database.inTransaction) database.exec('ROLLBACK')\n",
       },
     ],
   },
