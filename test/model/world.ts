@@ -2,21 +2,21 @@
  * Clients, a network that loses, repeats and delays, a server that restarts, and a database that fails: runs the steps,
  * and holds every answer against the reference at once, so that a fault is found where it happens.
  */
-import { isDeepStrictEqual } from 'node:util'
 import { createApp } from '../../src/app.ts'
 import { prune } from '../../src/prune.ts'
 import { schema } from '../../src/schema.ts'
-import { postgresFault, sqliteFault } from '../../src/stores/faults.ts'
-import { readsOnly, type Store } from '../../src/stores/store.ts'
-import { signToken } from '../../src/token.ts'
+import type { Store } from '../../src/stores/store.ts'
 import { noon } from '../support/sample.ts'
 import { testSecret } from '../support/server.ts'
-import { type Body, type ClientRequest, type ClientState, compose, edit, newClient, receive } from './client.ts'
+import { type ClientState, compose, edit, newClient, receive } from './client.ts'
+import { liveRows, mustBeSame, rowLines, storedLines } from './compare.ts'
 import { Broken, type Exchange, explain, type Scopes } from './explain.ts'
-import { type Access, emptyScope, pruneScope, type SentChange, type StoredChange } from './reference.ts'
+import { type Letter, request } from './network.ts'
+import { type Access, pruneScope, type SentChange } from './reference.ts'
 import type { Rival } from './rival.ts'
 import { type Call, clientNames, type Step, shared, subjects } from './steps.ts'
 import type { ModelStore } from './stores.ts'
+import { newTrouble, type Trouble, troubledStore } from './trouble.ts'
 
 /** What happened so far, over all runs. */
 export interface Counts {
@@ -41,19 +41,8 @@ interface Device {
 }
 
 /** A request as it left a client. */
-interface Sent {
+interface Sent extends Letter {
   readonly device: Device
-  readonly request: ClientRequest
-  readonly access: ReadonlyMap<string, Access>
-}
-
-/** What the database does to one request, from its batch of that number on. */
-interface Trouble {
-  readonly kind: 'outage' | 'fault before' | 'fault after'
-  readonly batch: number
-  batches: number
-  fired: boolean
-  readonly written: Set<string>
 }
 
 export interface World {
@@ -73,68 +62,18 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
   function newApp() {
     return createApp({ schema, store: troubled, auth: { secret: testSecret }, now: () => nowMs })
   }
-  const troubled: Store = {
-    get dialect() {
-      return store.dialect
-    },
-    get limits() {
-      return store.limits as NonNullable<Store['limits']>
-    },
-    async batch(scope, statements) {
-      const now = trouble
-      const place = now ? now.batches++ : 0
-      const isHit = now && (now.kind === 'outage' ? place >= now.batch : place === now.batch)
-      if (now && isHit && now.kind !== 'fault after') throw fail(now)
-      const results = await store.batch(scope, statements)
-      if (!readsOnly(statements)) now?.written.add(scope)
-      if (now && isHit) throw fail(now)
-      return results
-    },
-    close: () => store.close(),
-  }
+  const troubled = troubledStore(
+    () => store,
+    () => trouble,
+  )
   let app = newApp()
 
-  /** As the drivers tell of it, so that what driftline makes of an error is under test as well. */
-  function fail(now: Trouble): Error {
-    now.fired = true
-    const codes = store.dialect.name === 'postgres' ? ['57P01', '53300', undefined] : ['SQLITE_BUSY', 'SQLITE_IOERR']
-    const error = { message: 'in trouble', code: codes[now.batch % codes.length] }
-    return store.dialect.name === 'postgres' ? postgresFault(error) : sqliteFault(error)
-  }
-
-  async function send({ device, request, access }: Sent): Promise<Exchange> {
-    const { half, changes, cursor, limit } = request
-    const [first, ...more] = access
-    const token = await tokenOf(
-      first?.[0] ?? '',
-      more.map(([id, may]) => ({ id, access: may })),
-    )
-    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
-    const now = nowMs * 1000
-    const query = new URLSearchParams({ ...(cursor != null && { cursor }), limit: String(limit) })
-    const body = {
-      client: device.name,
-      changes: changes.map(({ scope, ...change }) => (scope === first?.[0] ? change : { ...change, scope })),
-      ...(cursor !== undefined && { cursor }),
-      ...(half === 'sync' && { limit }),
-      return: request.return,
-    }
-    const response =
-      half === 'pull'
-        ? await app.request(`/v1/pull?${query}`, { headers })
-        : await app.request(`/v1/${half}`, { method: 'POST', headers, body: JSON.stringify(body) })
+  async function send(sent: Sent): Promise<Exchange> {
+    const exchange = await request(app, sent, nowMs * 1000, trouble)
     counts.requests++
-    counts.changes += changes.length
-    if (response.status === 410) counts.resyncs++
-    return {
-      client: device.name,
-      request,
-      access,
-      now,
-      status: response.status,
-      body: (await response.json()) as Body,
-      fault: trouble?.fired ? { written: trouble.written } : undefined,
-    }
+    counts.changes += sent.request.changes.length
+    if (exchange.status === 410) counts.resyncs++
+    return exchange
   }
 
   async function sendAndExplain(sent: Sent): Promise<Exchange> {
@@ -153,7 +92,7 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
     const request = compose(device.state, half, { limit, return: returned, scopes: [...device.access.keys()] })
     const broken: SentChange = { table: 'todos', op: 'delete', id: 'x', at: null, scope: device.subject }
     const changes = isBroken && half !== 'pull' ? [broken, ...request.changes] : request.changes
-    return { device, request: { ...request, changes }, access: new Map(device.access) }
+    return { device, client: device.name, request: { ...request, changes }, access: new Map(device.access) }
   }
 
   function answer({ device, request }: Sent, exchange: Exchange): void {
@@ -210,7 +149,7 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
       delayed.push(sent)
       return
     }
-    if ('batch' in fate) trouble = { kind: fate.kind, batch: fate.batch, batches: 0, fired: false, written: new Set() }
+    if ('batch' in fate) trouble = newTrouble(fate.kind, fate.batch)
     if (fate.kind === 'repeated') await sendAndExplain(sent)
     const exchange = await sendAndExplain(sent)
     if (fate.kind !== 'answer lost') answer(sent, exchange)
@@ -280,12 +219,13 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
   /** P1 P2: all clients, a fresh one, the database's own rows and the reference are equal. */
   async function checkAll(): Promise<void> {
     for (const device of devices) {
-      const expected = [...device.access.keys()].flatMap((scope) => liveRows(scope))
+      const expected = [...device.access.keys()].flatMap((scope) => liveRows(scope, scopes.get(scope)))
       mustBeSame(`P1 the rows of ${device.name}`, expected, [...device.state.rows.values()])
       const fresh: Device = { ...device, state: newClient, saved: newClient }
       for (let more = true; more; ) {
         const sent: Sent = {
           device: fresh,
+          client: fresh.name,
           request: compose(fresh.state, 'pull', { limit: 2, return: 'all', scopes: [...device.access.keys()] }),
           access: new Map(device.access),
         }
@@ -295,20 +235,8 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
       }
       mustBeSame(`P1 a bootstrap of ${device.name}`, expected, [...fresh.state.rows.values()])
     }
-    for (const [scope, state] of scopes) {
-      const stored = await readScope(store, scope)
-      const expected = [...state.rows.values()].map(({ table, id, op, at, by, position, row }) =>
-        [table, id, op, at, by, position, row?.title ?? row?.name ?? null].join('|'),
-      )
-      mustBeSame(`P2 the rows of ${scope} in the database`, expected, stored)
-    }
-  }
-
-  function liveRows(scope: string): object[] {
-    const { rows } = scopes.get(scope) ?? emptyScope
-    return [...rows.values()]
-      .filter(({ op }) => op === 'put')
-      .map(({ table, id, at, by, row }: StoredChange) => ({ scope, table, id, at, by, row }))
+    for (const [scope, state] of scopes)
+      mustBeSame(`P2 the rows of ${scope} in the database`, rowLines(state), await storedLines(store, scope))
   }
 
   return {
@@ -333,33 +261,4 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
     },
     close: () => store.close(),
   }
-}
-
-const tokens = new Map<string, Promise<string>>()
-
-/** Signed once: a signature costs more than most of the rest. */
-function tokenOf(sub: string, scopes: readonly { id: string; access: Access }[]): Promise<string> {
-  const key = JSON.stringify([sub, scopes])
-  const token = tokens.get(key) ?? signToken(testSecret, { sub, scopes })
-  if (tokens.size > 1_000) tokens.clear()
-  tokens.set(key, token)
-  return token
-}
-
-async function readScope(store: Store, scope: string): Promise<string[]> {
-  const read = (table: string, column: string) =>
-    `SELECT '${table}', id, CASE WHEN deleted THEN 'delete' ELSE 'put' END, updated_at, updated_by, position, ${column} FROM ${table} WHERE scope = ${store.dialect.param(1)}`
-  const rows = await store.batch(scope, [
-    { sql: read('lists', 'name'), params: [scope] },
-    { sql: read('todos', 'title'), params: [scope] },
-  ])
-  return rows.flat().map((row) => row.join('|'))
-}
-
-function mustBeSame(what: string, expected: readonly unknown[], got: readonly unknown[]): void {
-  const sorted = (some: readonly unknown[]) => some.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
-  if (!isDeepStrictEqual(sorted(expected), sorted(got)))
-    throw new Broken(
-      `${what}\n  expected ${JSON.stringify(sorted(expected))}\n  got      ${JSON.stringify(sorted(got))}`,
-    )
 }
