@@ -1,5 +1,5 @@
 import { Problem } from './errors.ts'
-import { countVerdicts, type Facts, type SyncEvent, startFacts } from './facts.ts'
+import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } from './facts.ts'
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
@@ -93,6 +93,7 @@ export function createRun(options: SyncOptions): RunSync {
       if (authorized.error) verdicts[index] = { verdict: 'rejected', error: authorized.error }
       else if (decoded.change) push(changesByScope, authorized.scope, decoded.change)
     }
+    if (webhook) noteScopes(facts, [...changesByScope.keys()])
     if (request.atomic && changesByScope.size > 1) {
       throw new Problem('atomic_scopes', 'Send one atomic change set for each scope.')
     }
