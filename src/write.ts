@@ -1,12 +1,12 @@
 import { Problem, type Rejection, rejection } from './errors.ts'
 import type { Pages } from './pages.ts'
 import { sift } from './sift.ts'
-import { type Cells, type Store, StoreFault } from './stores/store.ts'
+import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
+import { readClaim, readRecalled } from './sync/claim.ts'
 import { coalesce } from './sync/coalesce.ts'
-import { compilePush, type Planned, type Sql } from './sync/compile.ts'
+import { compilePush, type Sql } from './sync/compile.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
-import { type InboxDetails, letterToOutcome } from './sync/inbox.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
@@ -58,7 +58,8 @@ export function createWriter(
         if (!(fault instanceof StoreFault)) throw fault
         if (webhook && fault.marker === 'driftline_repeated') {
           const [recalled] = await batch(scope, [{ sql: sql.scope.recall, params: [scope, client, webhook.id] }])
-          return readRecalled(recalled, verdicts)
+          if (readRecalled(recalled, verdicts)) return undefined
+          throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
         }
         if (fault.marker === 'driftline_resync')
           throwResync(cursor, new Map([[scope, (await pages.fetch(batch, scope, pages.wish(scope, null, 1))).head]]))
@@ -104,33 +105,6 @@ function rejectionsOf(verdicts: readonly (Verdict | undefined)[]): Record<number
   const errors: Record<number, Rejection> = {}
   for (const [index, verdict] of verdicts.entries()) if (verdict?.verdict === 'rejected') errors[index] = verdict.error
   return errors
-}
-
-/** The verdicts as they were kept. */
-function readClaim(
-  plan: readonly Planned[],
-  results: readonly (readonly Cells[])[],
-  verdicts: (Verdict | undefined)[],
-): void {
-  const last = plan.findLastIndex(({ role }) => role.kind === 'claim')
-  const claimed = results[last]?.[0]
-  if (claimed) readLetters(String(claimed[0]), String(plan[last]?.params[4]), verdicts)
-}
-
-/** The outcome of a webhook that took effect before. None where it was pruned just now. */
-function readRecalled(rows: readonly Cells[] = [], verdicts: (Verdict | undefined)[]): undefined {
-  const [row] = rows
-  if (!row) throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
-  readLetters(String(row[0]), String(row[1]), verdicts)
-}
-
-function readLetters(letters: string, text: string, verdicts: (Verdict | undefined)[]): void {
-  const details: Partial<InboxDetails> = text === '' ? {} : JSON.parse(text)
-  // Another scope of the same webhook may have taken it since.
-  for (const [index, error] of Object.entries(details.errors ?? {}))
-    verdicts[Number(index)] ??= { verdict: 'rejected', error }
-  for (const [place, letter] of [...letters].entries())
-    verdicts[details.places?.[place] ?? place] = letterToOutcome(letter)
 }
 
 /**
