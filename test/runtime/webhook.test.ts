@@ -97,6 +97,17 @@ describe('webhooks', () => {
     ])
   })
 
+  it('P14 a retry gets what was rejected, though the clock would let it in by now', async () => {
+    const { store } = await open()
+    let now = Date.now()
+    const app = createApp({ schema, store, auth, webhookSecrets, now: () => now })
+    const payload = { scope: 'alice', changes: [todo('a'), todo('b', { at: (now + 301_000) * 1000 })] }
+    const first = await sendWebhook(app.request, payload, { id: 'm' })
+    expect(first.body.verdicts[1]).toMatchObject({ verdict: 'rejected', error: { code: 'clock_ahead' } })
+    now += 3_600_000
+    expect((await sendWebhook(app.request, payload, { id: 'm' })).body.verdicts).toEqual(first.body.verdicts)
+  })
+
   it.each(['libsql file', 'postgres'] as const)(
     'P14 P13 %s: an answer that was lost, and a database that was away, are made good by a retry',
     async (name) => {
