@@ -1,3 +1,4 @@
+import type { Recorder } from './deliveries/record.ts'
 import { Problem, type Rejection, rejection } from './errors.ts'
 import type { Pages } from './pages.ts'
 import { sift } from './sift.ts'
@@ -26,6 +27,7 @@ export function createWriter(
   request: SyncRequest,
   incarnation: () => string,
   committed: (scope: string, position: number) => void,
+  record: (scope: string) => ReturnType<Recorder>,
 ): Writer {
   const { client, cursor, atomic } = request
   const wishOf = (scope: string) => ({
@@ -41,7 +43,8 @@ export function createWriter(
     for (let tries = 1; ; tries++) {
       const passes = coalesce(accepted)
       const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
-      const plan = compilePush(sql, scope, passes, { ...wishOf(scope), probe: false }, page)
+      const wish = { ...wishOf(scope), probe: false, recordings: record(scope) }
+      const plan = compilePush(sql, scope, passes, wish, page)
       try {
         const results = await batch(scope, plan)
         reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)

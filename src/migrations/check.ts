@@ -6,6 +6,8 @@ import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'
 import {
   createPositionIndex,
   type DialectName,
+  deliveryColumns,
+  endpointColumns,
   markColumns,
   rowColumns,
   type SystemColumn,
@@ -41,6 +43,8 @@ export async function check(store: Store, schema: Schema): Promise<string[]> {
 const system = {
   driftline_scopes: { columns: scopeColumns, key: ['scope'] },
   driftline_marks: { columns: markColumns, key: ['scope', 'position'] },
+  driftline_deliveries: { columns: deliveryColumns, key: ['scope', 'endpoint', 'position'] },
+  driftline_endpoints: { columns: endpointColumns, key: ['name'] },
 }
 
 function checkTable(table: Table, found: FoundTable, dialect: DialectName): string[] {

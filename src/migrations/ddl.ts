@@ -40,6 +40,26 @@ export const markColumns: readonly SystemColumn[] = [
   { name: 'at', type: 'integer' },
 ]
 
+/** The columns of driftline_deliveries: what outgoing webhooks have yet to tell, and when. `next_at` is in microseconds. */
+export const deliveryColumns: readonly SystemColumn[] = [
+  { name: 'scope', type: 'text', ordered: true },
+  { name: 'endpoint', type: 'text', ordered: true },
+  { name: 'position', type: 'integer' },
+  { name: 'from_position', type: 'integer' },
+  { name: 'id', type: 'text' },
+  { name: 'created_at', type: 'integer' },
+  { name: 'next_at', type: 'integer' },
+  { name: 'attempts', type: 'integer' },
+  { name: 'last_error', type: 'text' },
+]
+
+/** The columns of driftline_endpoints: those that are disabled, since when and why. */
+export const endpointColumns: readonly SystemColumn[] = [
+  { name: 'name', type: 'text', ordered: true },
+  { name: 'disabled_at', type: 'integer' },
+  { name: 'reason', type: 'text' },
+]
+
 /** What each column type is in a database. */
 export const sqlTypes: { readonly [name in DialectName]: { readonly [type in ColumnType]: string } } = {
   postgres: {
@@ -76,10 +96,19 @@ export function createTables(schema: Schema, dialect: DialectName): string[] {
 export function createSystem(dialect: DialectName): string[] {
   const [scope, ...rest] = scopeColumns.map((column) => systemColumn(column, dialect))
   const required = (column: string) => `${column} NOT NULL`
-  const marks = markColumns.map((column) => required(systemColumn(column, dialect)))
+  const columnsOf = (columns: readonly SystemColumn[]) =>
+    columns.map((column) => required(systemColumn(column, dialect)))
+  const marks = columnsOf(markColumns)
   return [
     createStatement('driftline_scopes', [`${scope} PRIMARY KEY`, ...rest.map(required)], dialect),
     createStatement('driftline_marks', [...marks, 'PRIMARY KEY (scope, position)'], dialect),
+    createStatement(
+      'driftline_deliveries',
+      [...columnsOf(deliveryColumns), 'PRIMARY KEY (scope, endpoint, position)'],
+      dialect,
+    ),
+    'CREATE INDEX driftline_deliveries_due ON driftline_deliveries (endpoint, next_at)',
+    createStatement('driftline_endpoints', [...columnsOf(endpointColumns), 'PRIMARY KEY (name)'], dialect),
   ]
 }
 
