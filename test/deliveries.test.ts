@@ -11,8 +11,10 @@ import { type Receiver, startReceiver } from './support/receiver.ts'
 import { del, noon, patch, principal, put } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 
-const post = nodePost({ allowPrivate: true, msMax: 300 })
+const post = nodePost({ allowPrivate: true })
+const impatient = nodePost({ allowPrivate: true, msMax: 800 })
 const second = 1_000
+const log = vi.spyOn(console, 'error').mockImplementation(() => {})
 const hour = 3_600 * second
 
 describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
@@ -21,18 +23,14 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
   /** Milliseconds since the tests' noon. */
   let clock = 0
   const now = () => noon / 1000 + clock
-  const log = vi.spyOn(console, 'error').mockImplementation(() => {})
   beforeAll(async () => {
     opened = await openTestStore(name)
   })
-  afterAll(async () => {
-    await opened.close()
-    log.mockRestore()
-  })
+  afterAll(() => opened.close())
   let scopes = 0
   let scope = ''
   beforeEach(async () => {
-    receiver = await startReceiver()
+    receiver = await startReceiver(now)
     scope = `s${++scopes}`
     clock = 0
     log.mockClear()
@@ -126,14 +124,14 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     const endpoint = mine({ rows: true })
     const sync = syncTo([endpoint])
     await pushTo(sync, ...Array.from({ length: 1_001 }, (_, n) => put(`${n}`, 1, 'x')))
-    await senderTo([endpoint], { post: nodePost({ allowPrivate: true }) }).sendScope(scope)
+    await senderTo([endpoint]).sendScope(scope)
     const { changes, more } = receiver.received[0]?.payload.data ?? {}
     expect([changes.length, changes.at(-1).position, more]).toEqual([1_000, 1_000, true])
   })
 
   it('P3 the order of a scope is kept under failures: a later one waits for the earlier, which keeps its id', async () => {
     const sync = syncTo([mine()])
-    const sender = senderTo([mine()])
+    const sender = senderTo([mine()], { post: impatient })
     const answers = [500, 'cut', 'stall', 302, 204] as const
     receiver.answers(({ from }) => (from === 0 ? (answers[receiver.received.length - 1] ?? 204) : 204))
     await pushTo(sync, put('1', 1, 'a'))
@@ -308,7 +306,7 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
       await new Promise((resolve) => setTimeout(resolve, 20))
       return of === `${scope}-0` ? 'stall' : 204
     })
-    await senderTo([endpoint]).sendDue(endpoint)
+    await senderTo([endpoint], { post: impatient }).sendDue(endpoint)
     expect(receiver.most).toBeGreaterThan(1)
     expect(receiver.most).toBeLessThanOrEqual(4)
     for (let n = 1; n < 12; n++) {

@@ -1,4 +1,4 @@
-import { type LookupAddress, lookup } from 'node:dns'
+import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
@@ -15,18 +15,27 @@ export function isPublicAddress(text: string): boolean {
   return address.range() === 'unicast' && (address.parts[0] ?? 0) >> 13 === 1
 }
 
+/** `lookup` of `node:dns`, for all addresses of a host. */
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
+) => void
+
 /**
  * A lookup that fails where any address of the host is not public. The connection is made to the addresses that it
  * gives: no second lookup could bring others (DNS rebinding).
  */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, found: LookupAddress[] = []) => {
-    if (error) return callback(error, [])
-    const [first] = found
-    if (!first || !found.every(({ address }) => isPublicAddress(address))) return callback(privateAddress(), [])
-    if (options.all) callback(null, found)
-    else callback(null, first.address, first.family)
-  })
+export function publicLookup(resolve: Resolve = lookup): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, found) => {
+      if (error) return callback(error, [])
+      const [first] = found
+      if (!first || !found.every(({ address }) => isPublicAddress(address))) return callback(privateAddress(), [])
+      if (options.all) callback(null, found)
+      else callback(null, first.address, first.family)
+    })
+  }
 }
 
 export function privateAddress(): Error {

@@ -40,6 +40,14 @@ const both: readonly Case[] = [
   ],
   ['the scopes', ['DROP TABLE driftline_scopes'], ['The table driftline_scopes is missing: run npm run migrate.']],
   ['the marks', ['DROP TABLE driftline_marks'], ['The table driftline_marks is missing: run npm run migrate.']],
+  [
+    'the deliveries',
+    ['DROP TABLE driftline_deliveries', 'DROP TABLE driftline_endpoints'],
+    [
+      'The table driftline_deliveries is missing: run npm run migrate.',
+      'The table driftline_endpoints is missing: run npm run migrate.',
+    ],
+  ],
   ['a column', ['ALTER TABLE todos DROP COLUMN due'], [addDue]],
   ['an index', ['DROP INDEX todos_position'], [noIndex]],
   [
@@ -249,6 +257,8 @@ for (const storeName of storeNames) {
       expect(await check(counting, schema)).toEqual([
         'The table driftline_scopes is missing: run npm run migrate.',
         'The table driftline_marks is missing: run npm run migrate.',
+        'The table driftline_deliveries is missing: run npm run migrate.',
+        'The table driftline_endpoints is missing: run npm run migrate.',
         'The table lists is missing: run npm run migrate.',
         'The table todos is missing: run npm run migrate.',
       ])
@@ -280,7 +290,7 @@ it("looks where the connection's search_path looks", async () => {
   const inPublic = await openStore(url)
   await create(inApp)
   expect(await check(inApp, schema)).toEqual([])
-  expect(await check(inPublic, schema)).toHaveLength(4)
+  expect(await check(inPublic, schema)).toHaveLength(6)
   await inApp.close()
   await inPublic.close()
   await close()

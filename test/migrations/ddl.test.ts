@@ -140,7 +140,7 @@ describe('the SQL of all eight types', () => {
 it('the first migrations are the SQL of the sample schema', async () => {
   for (const dialect of ['postgres', 'sqlite'] as const) {
     const texts = await Promise.all(
-      ['0001_init', '0002_marks'].map((name) =>
+      ['0001_init', '0002_marks', '0004_deliveries'].map((name) =>
         readFile(new URL(`../../migrations/${dialect}/${name}.sql`, import.meta.url), 'utf8'),
       ),
     )

@@ -87,7 +87,7 @@ describe('npm start', () => {
     expect([migrated.code, migrated.out]).toEqual([
       1,
       expect.stringMatching(
-        /^alice-acme\.example: Applied 0001_init, 0002_marks\n1 of 2 databases done, 1 failed\.\n$/,
+        /^alice-acme\.example: Applied 0001_init, 0002_marks, 0004_deliveries\n1 of 2 databases done, 1 failed\.\n$/,
       ),
     ])
     expect(migrated.err).toMatch(/^bob-acme\.example: /)
@@ -106,7 +106,7 @@ describe('npm start', () => {
     const urls = await Promise.all([createDatabase(), createDatabase(), createDatabase()])
     const subs = Array.from({ length: 12 }, (_, n) => `s${n}`)
     const two = await serve({ DATABASE_URL: urls.slice(0, 2).join(' ') })
-    expect(two.output()).toMatch(/^Migrated: 0001_init, 0002_marks\n/)
+    expect(two.output()).toMatch(/^Migrated: 0001_init, 0002_marks, 0004_deliveries\n/)
     for (const sub of subs) expect((await push(two, sub)).json.verdicts).toMatchObject([{ verdict: 'applied' }])
     expect(await two.stop()).toBe(0)
     const three = await serve({ DATABASE_URL: urls.join(' ') })

@@ -32,7 +32,11 @@ describe('npm run migrate', () => {
 
   it('says for one database what it did, as ever', async () => {
     const one = { DATABASE_URL: `file:${join(folder, 'a.db')}` }
-    expect(await runCli('migrate', [], one)).toEqual({ code: 0, out: 'Applied 0001_init, 0002_marks\n', err: '' })
+    expect(await runCli('migrate', [], one)).toEqual({
+      code: 0,
+      out: 'Applied 0001_init, 0002_marks, 0004_deliveries\n',
+      err: '',
+    })
     expect(await runCli('migrate', [], one)).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' })
     expect(await runCli('migrate', ['--check'], one)).toMatchObject({
       code: 0,
@@ -49,7 +53,7 @@ describe('npm run migrate', () => {
     await writeFile(join(folder, 'data', 'notes.txt'), 'not ours')
     const { code, out, err } = await runCli('migrate', ['--jobs', '3'], env())
     expect([code, err]).toEqual([0, ''])
-    expect(out.match(/^file:.*\/s\d+\.db: Applied 0001_init, 0002_marks$/gm)).toHaveLength(12)
+    expect(out.match(/^file:.*\/s\d+\.db: Applied 0001_init, 0002_marks, 0004_deliveries$/gm)).toHaveLength(12)
     expect(out).toMatch(/\n12 of 12 databases done, 0 failed\.\n$/)
     for (let n = 0; n < 12; n++) expect(await recorded(`s${n}`)).toBe(2)
     const again = await runCli('migrate', [], env())
