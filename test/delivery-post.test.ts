@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fetchPost } from '../src/deliveries/fetch-post.ts'
 import { nodePost } from '../src/deliveries/node-post.ts'
 import { errorCode, type Post } from '../src/deliveries/post.ts'
 import { isPrivateHost } from '../src/deliveries/private-host.ts'
@@ -95,28 +96,68 @@ describe('which hosts are private', () => {
   it.each(privateHosts)('nothing is sent to the address %s', (host) => {
     expect(isPublicAddress(addressOf(host))).toBe(false)
   })
-  it.each([...publicHosts, '[64:ff9b::101:101]'])(
-    '%s may be sent to',
-    (host) => {
-      expect(isPublicAddress(addressOf(host))).toBe(true)
-    },
-  )
+  it.each([...publicHosts, '[64:ff9b::101:101]'])('%s may be sent to', (host) => {
+    expect(isPublicAddress(addressOf(host))).toBe(true)
+  })
   it('what is no address is none', () => {
     for (const text of ['', 'localhost', '1.1.1.1.1', 'fe80::1%lo']) expect(isPublicAddress(text), text).toBe(false)
   })
 })
 
-describe('a delivery from Node', () => {
+const body = JSON.stringify({ type: 'sync.committed', data: { scope: 's', from: 0, to: 1 } })
+const send = async (post: Post, url: string) =>
+  post(url, await signedHeaders(receiverSecret, 'msg_1', Math.floor(Date.now() / 1000), body), body)
+const codeOf = (sent: Promise<unknown>) => sent.then(() => 'sent', errorCode)
+
+describe.each([
+  ['Node', nodePost],
+  ['a worker', ({ msMax }: { msMax?: number }) => fetchPost(msMax)],
+])('a delivery from %s', (_, makePost) => {
+  let receiver: Receiver
+  beforeAll(async () => {
+    receiver = await startReceiver()
+  })
+  afterAll(() => receiver.close())
+
+  it('follows no redirect, asks no proxy, and takes the answer by its head', async () => {
+    const post = makePost({ allowPrivate: true })
+    const { length } = receiver.received
+    for (const status of [301, 302, 303, 307, 308]) {
+      receiver.answers(() => ({ status, headers: { Location: `${receiver.url}/elsewhere` } }))
+      expect(await send(post, receiver.url)).toMatchObject({ status })
+    }
+    expect(receiver.received.slice(length).map(({ path }) => path)).toEqual(Array(5).fill('/hook'))
+    receiver.answers(() => ({ status: 429, headers: { 'Retry-After': '7' } }))
+    expect(await send(post, receiver.url)).toEqual({ status: 429, retryAfter: '7' })
+    receiver.answers(() => ({ status: 200, headers: { 'Content-Length': '1000000' } }))
+    expect(await send(post, receiver.url)).toMatchObject({ status: 200 })
+    process.env.HTTP_PROXY = process.env.http_proxy = process.env.NODE_USE_ENV_PROXY = 'http://127.0.0.1:1'
+    receiver.answers(() => 204)
+    expect(await send(post, receiver.url)).toMatchObject({ status: 204 })
+    for (const name of ['HTTP_PROXY', 'http_proxy', 'NODE_USE_ENV_PROXY']) delete process.env[name]
+  })
+
+  it('gives up in time, and says of a receiver that is away or dies why', async () => {
+    const post = makePost({ allowPrivate: true, msMax: 200 })
+    receiver.answers(() => 'stall')
+    expect(await codeOf(send(post, receiver.url))).toBe('timeout')
+    receiver.answers(() => 'cut')
+    expect(await codeOf(send(post, receiver.url))).toMatch(/^(econnreset|und_err_socket)$/)
+    await receiver.close()
+    expect(await codeOf(send(post, receiver.url))).toBe('econnrefused')
+    await receiver.open()
+    receiver.answers(() => 204)
+    expect(await send(post, receiver.url)).toMatchObject({ status: 204 })
+  })
+})
+
+describe('where a delivery from Node goes', () => {
   let receiver: Receiver
   beforeAll(async () => {
     receiver = await startReceiver()
   })
   afterAll(() => receiver.close())
   const port = () => new URL(receiver.url).port
-  const body = JSON.stringify({ type: 'sync.committed', data: { scope: 's', from: 0, to: 1 } })
-  const send = async (post: Post, url: string) =>
-    post(url, await signedHeaders(receiverSecret, 'msg_1', Math.floor(Date.now() / 1000), body), body)
-  const codeOf = (sent: Promise<unknown>) => sent.then(() => 'sent', errorCode)
   const spelled = [
     '127.0.0.1',
     '127.1',
@@ -175,36 +216,5 @@ describe('a delivery from Node', () => {
     )
     const found = await new Promise((done) => lookup('rebind.example', { all: true }, (_error, all) => done(all)))
     expect([found, times]).toEqual([[{ address: '93.184.215.14', family: 4 }], 1])
-  })
-
-  it('follows no redirect, asks no proxy, and takes the answer by its head', async () => {
-    const post = nodePost({ allowPrivate: true })
-    const { length } = receiver.received
-    for (const status of [301, 302, 303, 307, 308]) {
-      receiver.answers(() => ({ status, headers: { Location: `${receiver.url}/elsewhere` } }))
-      expect(await send(post, receiver.url)).toMatchObject({ status })
-    }
-    expect(receiver.received.slice(length).map(({ path }) => path)).toEqual(Array(5).fill('/hook'))
-    receiver.answers(() => ({ status: 429, headers: { 'Retry-After': '7' } }))
-    expect(await send(post, receiver.url)).toEqual({ status: 429, retryAfter: '7' })
-    receiver.answers(() => ({ status: 200, headers: { 'Content-Length': '1000000' } }))
-    expect(await send(post, receiver.url)).toMatchObject({ status: 200 })
-    process.env.HTTP_PROXY = process.env.http_proxy = process.env.NODE_USE_ENV_PROXY = 'http://127.0.0.1:1'
-    receiver.answers(() => 204)
-    expect(await send(post, receiver.url)).toMatchObject({ status: 204 })
-    for (const name of ['HTTP_PROXY', 'http_proxy', 'NODE_USE_ENV_PROXY']) delete process.env[name]
-  })
-
-  it('gives up in time, and says of a receiver that is away or dies why', async () => {
-    const post = nodePost({ allowPrivate: true, msMax: 200 })
-    receiver.answers(() => 'stall')
-    expect(await codeOf(send(post, receiver.url))).toBe('timeout')
-    receiver.answers(() => 'cut')
-    expect(await codeOf(send(post, receiver.url))).toBe('econnreset')
-    await receiver.close()
-    expect(await codeOf(send(post, receiver.url))).toBe('econnrefused')
-    await receiver.open()
-    receiver.answers(() => 204)
-    expect(await send(post, receiver.url)).toMatchObject({ status: 204 })
   })
 })

@@ -1,4 +1,4 @@
-import { keptDeliveriesSql } from '../dialects/delivery-sql.ts'
+import { keptDeliveriesSql, pruneDeliveriesSql } from '../dialects/delivery-sql.ts'
 import type { Store } from '../stores/store.ts'
 
 /** How long a delivery is kept that nobody takes. */
@@ -6,7 +6,7 @@ export const keptMsMax = 30 * 24 * 3_600_000
 
 /** Drops what was recorded too long ago, in one database. What waited behind it is due then. `now` is in milliseconds. */
 export async function pruneDeliveries(store: Store, now: number): Promise<void> {
-  const [remove, mend] = keptDeliveriesSql(store.dialect).prune
+  const [remove, mend] = pruneDeliveriesSql(store.dialect)
   await store.batch('', [
     { sql: remove, params: [(now - keptMsMax) * 1000] },
     { sql: mend, params: [now * 1000] },

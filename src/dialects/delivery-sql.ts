@@ -81,11 +81,20 @@ export function deliverySql({ param }: Dialect): DeliverySql {
   }
 }
 
-/** The statements of looking after what is kept, over all scopes of a database. */
+const isFirst =
+  'NOT EXISTS (SELECT 1 FROM driftline_deliveries AS e WHERE e.scope = d.scope AND e.endpoint = d.endpoint AND e.position < d.position)'
+
+/** [at] and [now], over all scopes: drops what was recorded before, and makes the next of each line due. */
+export function pruneDeliveriesSql({ param }: Dialect): readonly [remove: string, mend: string] {
+  return [
+    `DELETE FROM driftline_deliveries WHERE created_at < ${param(1)}`,
+    `UPDATE driftline_deliveries AS d SET next_at = ${param(1)} WHERE d.next_at = ${waiting} AND ${isFirst}`,
+  ]
+}
+
+/** For `npm run deliveries`, over all scopes of a database. */
 export interface KeptDeliveriesSql {
-  /** [at] and [now]: drops what was recorded before, and makes the next of each line due. */
-  readonly prune: readonly [remove: string, mend: string]
-  /** → endpoint, waiting, oldest, attempts and error of the line that fails most; and → name, since, reason. */
+  /** → endpoint, waiting, oldest, the most attempts and an error; and → name, since, reason. */
   readonly list: readonly [waiting: string, disabled: string]
   /** [endpoint] and [endpoint, now]: enables it and makes the first of each line due. */
   readonly resend: readonly [enable: string, due: string]
@@ -93,15 +102,9 @@ export interface KeptDeliveriesSql {
 
 export function keptDeliveriesSql({ param }: Dialect): KeptDeliveriesSql {
   const [one, two] = [1, 2].map(param)
-  const isFirst =
-    'NOT EXISTS (SELECT 1 FROM driftline_deliveries AS e WHERE e.scope = d.scope AND e.endpoint = d.endpoint AND e.position < d.position)'
   return {
-    prune: [
-      `DELETE FROM driftline_deliveries WHERE created_at < ${one}`,
-      `UPDATE driftline_deliveries AS d SET next_at = ${one} WHERE d.next_at = ${waiting} AND ${isFirst}`,
-    ],
     list: [
-      `SELECT endpoint, count(*), min(created_at), max(attempts), max(last_error) FROM driftline_deliveries GROUP BY endpoint ORDER BY endpoint`,
+      'SELECT endpoint, count(*), min(created_at), max(attempts), max(last_error) FROM driftline_deliveries GROUP BY endpoint ORDER BY endpoint',
       'SELECT name, disabled_at, reason FROM driftline_endpoints ORDER BY name',
     ],
     resend: [
