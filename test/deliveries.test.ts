@@ -256,6 +256,41 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     ])
   })
 
+  it('the next of a line belongs to who sent the one before it, and not to a slow sender whose claim has ended', async () => {
+    const sync = syncTo([mine()])
+    for (const at of [1, 2, 3]) await pushTo(sync, put('1', at, 'x'))
+    const gates: (() => void)[] = []
+    const gated = () =>
+      senderTo([mine()], {
+        post: async (...call: Parameters<typeof post>) => {
+          const answer = await post(...call)
+          await new Promise<void>((open) => gates.push(open))
+          return answer
+        },
+      })
+    const slow = gated().sendScope(scope)
+    await vi.waitFor(() => expect(gates).toHaveLength(1))
+    clock += leaseMs
+    const other = gated().sendScope(scope)
+    await vi.waitFor(() => expect(gates).toHaveLength(2))
+    gates[1]?.()
+    // The other has delivered the first and is at the second, which is nobody else's now.
+    await vi.waitFor(() => expect(gates).toHaveLength(3))
+    gates[0]?.()
+    expect(await slow).toBe(now() + leaseMs)
+    expect(await senderTo([mine()]).sendScope(scope)).toBe(now() + leaseMs)
+    expect(told()).toEqual([
+      [0, 1],
+      [0, 1],
+      [1, 2],
+    ])
+    gates[2]?.()
+    await vi.waitFor(() => expect(gates).toHaveLength(4))
+    gates[3]?.()
+    expect(await other).toBeUndefined()
+    expect(told().slice(3)).toEqual([[2, 3]])
+  })
+
   it('P2 loses and swaps none of many pushes that are sent while others are recorded', async () => {
     const sync = syncTo([mine()])
     const sender = senderTo([mine()])
