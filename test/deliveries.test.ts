@@ -193,20 +193,27 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(1)
     expect(receiver.received.filter(({ path }) => path === '/hook/other').map(({ to }) => to)).toEqual([1, 2])
     expect(await disabled()).toContainEqual([gone.name, 'http_410'])
+    // Disabled again later than the setting's time, it stays so.
+    const again = { ...gone, resend: new Date(now()).toISOString() }
+    clock += hour
+    expect(await senderTo([again]).sendScope(scope)).toBeUndefined()
+    expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(2)
+    expect(await senderTo([again]).sendScope(scope)).toBeUndefined()
+    expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(2)
     if (name === 'durable-object') return
     const kept = (await listDeliveries(opened.store)).find(({ endpoint }) => endpoint === gone.name)
     expect(kept).toEqual({
       endpoint: gone.name,
       waiting: 2,
       oldest: noon / 1000,
-      attempts: 1,
+      attempts: 2,
       lastError: 'http_410',
-      disabled: { since: noon / 1000, reason: 'http_410' },
+      disabled: { since: now(), reason: 'http_410' },
     })
     receiver.answers(() => 204)
     await resendDeliveries(opened.store, gone.name, now())
     expect(await sender.sendScope(scope)).toBeUndefined()
-    expect(receiver.received.filter(({ path }) => path === '/hook').map(({ to }) => to)).toEqual([1, 1, 2])
+    expect(receiver.received.filter(({ path }) => path === '/hook').map(({ to }) => to)).toEqual([1, 1, 1, 2])
   })
 
   it('disables an endpoint after the tenth try, three days later, and loses nothing', async () => {

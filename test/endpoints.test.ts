@@ -13,7 +13,8 @@ describe('WEBHOOK_ENDPOINTS', () => {
   it('is a list of endpoints, empty where it is not set', () => {
     expect(readEndpoints(undefined, false)).toEqual([])
     expect(readEndpoints('', false)).toEqual([])
-    const full = { ...good, scopes: ['team:*', 'alice'], tables: ['todos'], rows: true }
+    const full = { ...good, scopes: ['team:*', 'alice'], tables: ['todos'], rows: true, resend: '2026-11-21T12:00:00Z' }
+    expect(read(Array.from({ length: 20 }, (_, n) => ({ ...good, name: `n${n}` })))).toHaveLength(20)
     expect(read([full, { ...good, name: 'other' }])).toEqual([full, { ...good, name: 'other' }])
     expect(readConfig({ WEBHOOK_ENDPOINTS: JSON.stringify([good]) })).toMatchObject({
       deliveries: [good],
@@ -22,7 +23,7 @@ describe('WEBHOOK_ENDPOINTS', () => {
   })
 
   it.each([
-    ['{', /must be a JSON array, such as/],
+    ['{', /must be a JSON array of 20 objects at the most, such as/],
     ['{}', /must be a JSON array/],
     ['[1]', /write \{"name".*in the object at 0$/],
     ['[null]', /write \{"name"/],
@@ -43,6 +44,8 @@ describe('WEBHOOK_ENDPOINTS', () => {
     [[{ ...good, scopes: [] }], /scopes must be patterns/],
     [[{ ...good, scopes: 'team:*' }], /scopes must be patterns/],
     [[{ ...good, tables: [1] }], /tables must be names/],
+    [[{ ...good, resend: 'now' }], /resend must be a time such as/],
+    [Array.from({ length: 21 }, (_, n) => ({ ...good, name: `n${n}` })), /array of 20 objects at the most/],
     [[{ ...good, rows: 'yes' }], /rows must be true or false/],
   ])('that is wrong is refused by what to write, without a secret or a URL: %j', (value, sentence) => {
     const text = typeof value === 'string' ? value : JSON.stringify(value)

@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts'
 import { isPrivateHost } from './private-host.ts'
 
 /** Who is told of what was applied: one object of the setting `WEBHOOK_ENDPOINTS`. */
@@ -13,9 +14,11 @@ export interface Endpoint {
   readonly tables?: readonly string[]
   /** Send the rows too, not only where they are. */
   readonly rows?: boolean
+  /** Enables it where it was disabled before this time, RFC 3339: for Durable Objects, which no command reaches. */
+  readonly resend?: string
 }
 
-const members = ['name', 'url', 'secret', 'scopes', 'tables', 'rows']
+const members = ['name', 'url', 'secret', 'scopes', 'tables', 'rows', 'resend']
 
 /**
  * The endpoints of `WEBHOOK_ENDPOINTS`; none where it is empty. Throws a `TypeError` that says what to write and shows
@@ -27,9 +30,9 @@ export function readEndpoints(text: string | undefined, allowPrivate: boolean): 
   try {
     list = JSON.parse(text)
   } catch {}
-  if (!Array.isArray(list)) {
+  if (!Array.isArray(list) || list.length > limits.endpointsMax) {
     throw new TypeError(
-      'WEBHOOK_ENDPOINTS must be a JSON array, such as [{"name":"crm","url":"https://crm.example/hook","secret":"whsec_…"}]',
+      `WEBHOOK_ENDPOINTS must be a JSON array of ${limits.endpointsMax} objects at the most, such as [{"name":"crm","url":"https://crm.example/hook","secret":"whsec_…"}]`,
     )
   }
   for (const [place, one] of list.entries()) {
@@ -37,7 +40,7 @@ export function readEndpoints(text: string | undefined, allowPrivate: boolean): 
       if (!holds) throw new TypeError(`WEBHOOK_ENDPOINTS: ${what} in the object at ${place}`)
     }
     must(typeof one === 'object' && one !== null && !Array.isArray(one), 'write {"name":…,"url":…,"secret":…}')
-    const { name, url, secret, scopes, tables, rows } = one
+    const { name, url, secret, scopes, tables, rows, resend } = one
     const unknown = Object.keys(one).find((key) => !members.includes(key))
     must(unknown === undefined, `the members are ${members.join(', ')}, so take out ${JSON.stringify(unknown)}`)
     must(/^[\w-]{1,64}$/.test(textOf(name)), 'name must be 1 to 64 of A-Z a-z 0-9 _ -')
@@ -50,6 +53,7 @@ export function readEndpoints(text: string | undefined, allowPrivate: boolean): 
     must(scopes === undefined || isTexts(scopes), 'scopes must be patterns such as ["team:*"]')
     must(tables === undefined || isTexts(tables), 'tables must be names such as ["todos"]')
     must(rows === undefined || typeof rows === 'boolean', 'rows must be true or false')
+    must(resend === undefined || Date.parse(textOf(resend)) > 0, 'resend must be a time such as 2026-11-21T12:00:00Z')
   }
   return list
 }

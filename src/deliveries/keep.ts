@@ -1,14 +1,12 @@
 import { keptDeliveriesSql, pruneDeliveriesSql } from '../dialects/delivery-sql.ts'
+import { limits } from '../limits.ts'
 import type { Store } from '../stores/store.ts'
-
-/** How long a delivery is kept that nobody takes. */
-export const keptMsMax = 30 * 24 * 3_600_000
 
 /** Drops what was recorded too long ago, in one database. What waited behind it is due then. `now` is in milliseconds. */
 export async function pruneDeliveries(store: Store, now: number): Promise<void> {
   const [remove, mend] = pruneDeliveriesSql(store.dialect)
   await store.batch('', [
-    { sql: remove, params: [(now - keptMsMax) * 1000] },
+    { sql: remove, params: [(now - limits.deliveryKeptMsMax) * 1000] },
     { sql: mend, params: [now * 1000] },
   ])
 }

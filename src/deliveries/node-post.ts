@@ -1,6 +1,7 @@
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { type Post, postMsMax } from './post.ts'
+import { limits } from '../limits.ts'
+import type { Post } from './post.ts'
 import { isPublicAddress, privateAddress, publicLookup, type Resolve } from './public-lookup.ts'
 
 export interface NodePostOptions {
@@ -14,7 +15,7 @@ export interface NodePostOptions {
 const bodyBytesMax = 4_096
 
 /** For Node. No proxy of the environment is asked, no redirect is followed, and no connection stays open. */
-export function nodePost({ allowPrivate = false, msMax = postMsMax, resolve }: NodePostOptions = {}): Post {
+export function nodePost({ allowPrivate = false, msMax = limits.deliveryMsMax, resolve }: NodePostOptions = {}): Post {
   const lookup = publicLookup(resolve)
   return (url, headers, body) =>
     new Promise((done, reject) => {

@@ -1,12 +1,9 @@
+import { limits } from '../limits.ts'
 import type { Store } from '../stores/store.ts'
 import type { Schema } from '../sync/table.ts'
 import type { Endpoint } from './endpoints.ts'
 import { tablesOf } from './record.ts'
 import type { Due } from './send.ts'
-
-/** Rows that one delivery may carry, and about so many bytes of text in them. */
-export const deliveredRowsMax = 1_000
-export const deliveredBytesMax = 1024 * 1024
 
 /** The body of a delivery. Positions go from `from`, which is told already, up to `to`. */
 export type MakePayload = (due: Due) => Promise<string>
@@ -17,11 +14,11 @@ export type MakePayload = (due: Due) => Promise<string>
  */
 export function createPayload(store: Store, schema: Schema, endpoint: Endpoint): MakePayload {
   const tables = { ...schema, tables: tablesOf(schema, endpoint) }
-  const page = endpoint.rows && store.dialect.page(tables, { bytesMax: deliveredBytesMax, sized: true })
+  const page = endpoint.rows && store.dialect.page(tables, { bytesMax: limits.deliveryBytesMax, sized: true })
 
   async function readChanges({ scope, from, position: to }: Due) {
     if (!page) return {}
-    const [rows = []] = await store.batch(scope, [{ sql: page, params: [scope, from, 0, 0, deliveredRowsMax] }])
+    const [rows = []] = await store.batch(scope, [{ sql: page, params: [scope, from, 0, 0, limits.deliveryRowsMax] }])
     const found = store.dialect.readPage(tables, scope, rows)
     const all = JSON.parse(`[${found.rows}]`) as { readonly position: number }[]
     // A page goes on to the end of the scope; what lies beyond is another delivery's.

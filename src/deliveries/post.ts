@@ -10,9 +10,6 @@ export interface PostAnswer {
  */
 export type Post = (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<PostAnswer>
 
-/** How long one delivery may take in all, from the name of the host to the head of the answer. */
-export const postMsMax = 10_000
-
 /** Why a request had no answer, in a word that holds no part of it. */
 export function errorCode(error: unknown): string {
   const { name, code, cause } = error as { name?: unknown; code?: unknown; cause?: { code?: unknown } }

@@ -142,9 +142,8 @@ export function createSender(options: SenderOptions): Sender {
       { sql: sql.disabled, params: [] },
       ...endpoints.map(({ name }) => ({ sql: sql.head, params: [scope, name] })),
     ])
-    const disabled = namesOf(names)
     return endpoints.flatMap((endpoint, place) =>
-      disabled.has(endpoint.name) ? [] : (found[place] ?? []).map((row) => [endpoint, readDue(row)] as const),
+      isDisabled(endpoint, names) ? [] : (found[place] ?? []).map((row) => [endpoint, readDue(row)] as const),
     )
   }
 
@@ -166,7 +165,7 @@ export function createSender(options: SenderOptions): Sender {
         { sql: sql.due, params: [endpoint.name, micros(), pageMax] },
       ]
       const [names = [], rows = []] = await batch('', statements, part)
-      if (namesOf(names).has(endpoint.name)) return
+      if (isDisabled(endpoint, names)) return
       const sent = await sendLines(rows.map((row) => [endpoint, readDue(row)] as const))
       more = sent && rows.length === pageMax
     }
@@ -193,7 +192,10 @@ interface Failure {
   readonly retryAfterMs: number
 }
 
-const namesOf = (rows: readonly Cells[]) => new Set(rows.map(([name]) => String(name)))
+function isDisabled({ name, resend = '' }: Endpoint, rows: readonly Cells[]): boolean {
+  const since = rows.find(([disabled]) => disabled === name)?.[1]
+  return since !== undefined && !(Number(since) < Date.parse(resend) * 1000)
+}
 
 function readDue([scope, position, from, id, createdAt, nextAt, attempts]: Cells): Due {
   return {

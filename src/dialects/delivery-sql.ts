@@ -41,7 +41,7 @@ function anyOf(conditions: readonly string[]): string {
 
 /** The statements of sending. A delivery is claimed by moving its time, so that whoever dies gives it back by itself. */
 export interface DeliverySql {
-  /** → the names of the endpoints that are disabled. */
+  /** → the names of the endpoints that are disabled, and since when. */
   readonly disabled: string
   /** [endpoint, at, n] → the first n that are due, of all scopes. */
   readonly due: string
@@ -64,7 +64,7 @@ export function deliverySql({ param }: Dialect): DeliverySql {
   const line = `scope = ${one} AND endpoint = ${two}`
   const first = `(SELECT min(position) FROM driftline_deliveries WHERE ${line})`
   return {
-    disabled: 'SELECT name FROM driftline_endpoints',
+    disabled: 'SELECT name, disabled_at FROM driftline_endpoints',
     due: `SELECT ${columns} FROM driftline_deliveries WHERE endpoint = ${one} AND next_at <= ${two} ORDER BY next_at LIMIT ${three}`,
     head: `SELECT ${columns} FROM driftline_deliveries WHERE ${line} ORDER BY position LIMIT 1`,
     claim: `UPDATE driftline_deliveries SET next_at = ${five} WHERE ${line} AND position = ${three} AND next_at = ${four} AND position = ${first} RETURNING position`,
@@ -76,7 +76,7 @@ export function deliverySql({ param }: Dialect): DeliverySql {
       `UPDATE driftline_deliveries SET next_at = ${three} WHERE ${line} AND position = ${first} AND next_at = ${waiting} RETURNING ${columns}`,
     ],
     fail: `UPDATE driftline_deliveries SET next_at = ${five}, attempts = attempts + 1, last_error = ${six} WHERE ${line} AND position = ${three} AND next_at = ${four}`,
-    disable: `INSERT INTO driftline_endpoints (name, disabled_at, reason) VALUES (${one}, ${two}, ${three}) ON CONFLICT (name) DO NOTHING`,
+    disable: `INSERT INTO driftline_endpoints (name, disabled_at, reason) VALUES (${one}, ${two}, ${three}) ON CONFLICT (name) DO UPDATE SET disabled_at = excluded.disabled_at, reason = excluded.reason`,
     scopes: 'SELECT DISTINCT scope FROM driftline_deliveries',
   }
 }
