@@ -4,7 +4,7 @@ import bundled from '../migrations/sqlite.json' with { type: 'json' }
 import { readEndpoints } from './deliveries/endpoints.ts'
 import { fetchPost } from './deliveries/fetch-post.ts'
 import { createSender } from './deliveries/send.ts'
-import { deliverySql, isRecording } from './dialects/delivery-sql.ts'
+import { deliverySql, isRecording, waiting } from './dialects/delivery-sql.ts'
 import type { Statement } from './dialects/dialect.ts'
 import { sqliteObject } from './dialects/sqlite-object.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
@@ -73,7 +73,13 @@ export class ScopeObject extends DurableObject {
   async #send(): Promise<number> {
     const endpoints = readEndpoints(this.#env.WEBHOOK_ENDPOINTS, this.#env.WEBHOOK_ALLOW_PRIVATE === 'true')
     if (endpoints.length === 0) return Number.POSITIVE_INFINITY
-    const sender = createSender({ store: this.#store, schema, endpoints, post: fetchPost() })
+    const began = Date.now()
+    const signal = {
+      get aborted() {
+        return Date.now() - began > sendMsMax
+      },
+    }
+    const sender = createSender({ store: this.#store, schema, endpoints, post: fetchPost(), signal })
     const [scopes = []] = await this.#store.batch('', [{ sql: deliverySql(sqliteObject).scopes, params: [] }])
     const times = await Promise.all(scopes.map(([scope]) => sender.sendScope(String(scope))))
     return Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
@@ -113,6 +119,9 @@ export class ScopeObject extends DurableObject {
   }
 }
 
+/** An alarm may take 15 minutes, and one that fails six times is forgotten: what is left then is the next one's. */
+const sendMsMax = 60_000
+
 /** The scope, where rows were stored beyond what is pruned. */
 const unpruned = `SELECT s.scope FROM driftline_scopes AS s
 WHERE s.position > coalesce((SELECT max(m.position) FROM driftline_marks AS m WHERE m.at = 0), 0)`
@@ -134,7 +143,9 @@ function storageStore({ storage }: DurableObjectState): Store {
       const run = () => statements.map((statement) => execute(storage.sql, statement))
       try {
         const results = statements.length === 1 ? run() : storage.transactionSync(run)
-        if (statements.some(({ sql }, place) => isRecording(sql) && results[place]?.length)) {
+        // What waits behind another has that one's alarm.
+        const isDue = (rows: readonly Cells[] = []) => rows.some(([at]) => Number(at) < waiting)
+        if (statements.some(({ sql }, place) => isRecording(sql) && isDue(results[place]))) {
           void storage.setAlarm(Date.now())
         }
         return results

@@ -7,9 +7,15 @@ import type { Post } from './post.ts'
  */
 export function fetchPost(msMax: number = limits.deliveryMsMax): Post {
   return async (url, headers, body) => {
-    const signal = AbortSignal.timeout(msMax)
-    const answer = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal })
-    await answer.body?.cancel().catch(() => {})
-    return { status: answer.status, retryAfter: answer.headers.get('retry-after') }
+    const giveUp = new AbortController()
+    // A timer that is cleared: one that is left would keep a Durable Object from sleeping.
+    const timer = setTimeout(() => giveUp.abort(), msMax)
+    try {
+      const answer = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: giveUp.signal })
+      await answer.body?.cancel().catch(() => {})
+      return { status: answer.status, retryAfter: answer.headers.get('retry-after') }
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }

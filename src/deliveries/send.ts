@@ -19,7 +19,7 @@ export interface SenderOptions {
   /** From 0 to below 1, for the jitter. */
   readonly random?: () => number
   /** Once it is aborted nothing more is begun. */
-  readonly signal?: AbortSignal
+  readonly signal?: Pick<AbortSignal, 'aborted'>
 }
 
 /**
