@@ -49,3 +49,28 @@ it('P2 a delivery that is recorded while the one before it is sent is sent right
     await opened.close()
   }
 })
+
+it('a push is recorded without reading the scope, however large it is and whatever Postgres knows of it', async () => {
+  const opened = await openTestStore('postgres')
+  const client = new pg.Client({ connectionString: opened.url })
+  await client.connect()
+  try {
+    await client.query("INSERT INTO driftline_scopes VALUES ('alice', 'i', 50000, 0, 64)")
+    const row = "'alice', g::text, 1, 'x', false, g, g, 't', false, 0"
+    await client.query(`INSERT INTO todos SELECT ${row} FROM generate_series(1, 50000) AS g`)
+    // Those of another endpoint, which has been disabled for long.
+    await client.query(`INSERT INTO driftline_deliveries
+SELECT 'alice', 'b', g, g - 1, 'm', 0, 0, 0, '' FROM generate_series(1, 50000) AS g`)
+    await client.query(`PREPARE record AS ${recordSql(postgres, schema.tables)}`)
+    for (const known of [false, true]) {
+      if (known) await client.query('ANALYZE')
+      const { rows } = await client.query("EXPLAIN EXECUTE record ('alice', 50, 'crm', 'm', 1)")
+      const plan = rows.map((line) => line['QUERY PLAN']).join('\n')
+      expect(plan).toMatch(/Index Only Scan Backward using todos_position/)
+      expect(plan).not.toMatch(/Seq Scan on (todos|driftline_deliveries)/)
+    }
+  } finally {
+    await client.end()
+    await opened.close()
+  }
+})

@@ -17,12 +17,13 @@ const columns = 'scope, position, from_position, id, created_at, next_at, attemp
  */
 export function recordSql({ param }: Dialect, tables: readonly Table[]): string {
   const [scope, n, endpoint, id, at] = [1, 2, 3, 4, 5].map(param)
+  // By the ends of the indexes. For an EXISTS Postgres may read a whole scope, where it expects to find a row early.
+  const line = `FROM driftline_deliveries AS d WHERE d.scope = ${scope} AND d.endpoint = ${endpoint}`
   const written = tables.map(
-    ({ name }) =>
-      `EXISTS (SELECT 1 FROM ${quoted(name)} AS t WHERE t.scope = ${scope} AND t.position > s.position - ${n})`,
+    ({ name }) => `(SELECT max(t.position) FROM ${quoted(name)} AS t WHERE t.scope = ${scope}) > s.position - ${n}`,
   )
   return `INSERT INTO driftline_deliveries (scope, endpoint, position, from_position, id, created_at, next_at, attempts, last_error)
-SELECT ${scope}, ${endpoint}, s.position, s.position - ${n}, ${id}, ${at}, CASE WHEN EXISTS (SELECT 1 FROM driftline_deliveries AS d WHERE d.scope = ${scope} AND d.endpoint = ${endpoint}) THEN ${waiting} ELSE ${at} END, 0, ''
+SELECT ${scope}, ${endpoint}, s.position, s.position - ${n}, ${id}, ${at}, CASE WHEN (SELECT min(d.position) ${line}) IS NULL THEN ${at} ELSE ${waiting} END, 0, ''
 FROM driftline_scopes AS s WHERE s.scope = ${scope} AND ${anyOf(written)}
 RETURNING next_at`
 }
