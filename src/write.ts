@@ -1,3 +1,4 @@
+import type { Recorder } from './deliveries/record.ts'
 import { Problem, type Rejection, rejection } from './errors.ts'
 import type { Pages } from './pages.ts'
 import { sift } from './sift.ts'
@@ -20,15 +21,22 @@ export interface Writer {
   refused(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>>
 }
 
-export function createWriter(
-  sql: Sql,
-  pages: Pages,
-  batch: Store['batch'],
-  request: SyncRequest,
-  receivedAt: number,
-  incarnation: () => string,
-  committed: (scope: string, position: number) => void,
-): Writer {
+export interface WriterOptions {
+  readonly sql: Sql
+  readonly pages: Pages
+  readonly batch: Store['batch']
+  readonly request: SyncRequest
+  /** The server's time in microseconds. */
+  readonly receivedAt: number
+  readonly incarnation: () => string
+  /** Told of what was applied. */
+  readonly committed: (scope: string, position: number) => void
+  /** What to write down of a push to a scope: whom to tell of it. */
+  readonly record: (scope: string) => ReturnType<Recorder>
+}
+
+export function createWriter(options: WriterOptions): Writer {
+  const { sql, pages, batch, request, receivedAt, incarnation, committed, record } = options
   const { client, cursor, atomic, webhook } = request
   const wishOf = (scope: string) => ({
     client,
@@ -45,7 +53,8 @@ export function createWriter(
       const passes = coalesce(accepted)
       const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
       const inbox = webhook && { id: webhook.id, errors: rejectionsOf(verdicts) }
-      const plan = compilePush(sql, scope, passes, { ...wishOf(scope), inbox, probe: false }, page)
+      const wish = { ...wishOf(scope), inbox, probe: false, recordings: record(scope) }
+      const plan = compilePush(sql, scope, passes, wish, page)
       try {
         const results = await batch(scope, plan)
         if (webhook) readClaim(plan, results, verdicts)

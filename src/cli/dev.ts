@@ -23,6 +23,8 @@ const names = [
   'LIVE_SOCKETS_MAX',
   'LOG',
   'WEBHOOK_SECRETS',
+  'WEBHOOK_ENDPOINTS',
+  'WEBHOOK_ALLOW_PRIVATE',
 ]
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`

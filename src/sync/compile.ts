@@ -48,6 +48,9 @@ export interface PageWish {
   readonly sized?: boolean
 }
 
+/** A statement that writes down whom to tell of the push. Its parameters come after the scope and n. */
+export type Recording = Statement
+
 export interface PushWish {
   readonly client: string
   readonly return: Return
@@ -62,12 +65,13 @@ export interface PushWish {
   readonly inbox?: InboxEntry | undefined
   /** Undo everything at the end: the batch only finds out whether the database would take it. */
   readonly probe: boolean
+  readonly recordings?: readonly Recording[]
 }
 
 /**
  * The statements of one scope's part of a change set, for one batch: lock the scope, check the cursor, write the tables
- * pass by pass, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres,
- * and more only where a store takes no parameter that large.
+ * pass by pass, record whom to tell, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres,
+ * one for each endpoint of outgoing webhooks that matches, and more only where a store takes no parameter that large.
  */
 export function compilePush(
   sql: Sql,
@@ -94,6 +98,9 @@ export function compilePush(
       const written = rows.filter((row) => row.table === table.table)
       if (written.length > 0) plan.push(...compileTable(sql, table, scope, n, pass, written, wish))
     }
+  }
+  for (const { sql: record, params } of wish.recordings ?? []) {
+    plan.push({ sql: record, params: [scope, n, ...params], role: { kind: 'guard' } })
   }
   if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
   else if (page) plan.push(compilePage(sql, scope, page, n))
