@@ -266,7 +266,13 @@ describe('webhooks', () => {
       return { status: answer.status, detail: JSON.parse(await answer.text()).detail }
     }
     const plain = JSON.stringify({ scope: 'alice', changes: [todo('é😀')] })
-    for (const body of [plain, ` ${plain}\n`, `\ufeff${plain}`, JSON.stringify(JSON.parse(plain), null, 2)])
+    for (const body of [
+      plain,
+      `{"client":"crm",${plain.slice(1)}`,
+      ` ${plain}\n`,
+      `\ufeff${plain}`,
+      JSON.stringify(JSON.parse(plain), null, 2),
+    ])
       expect(await send(body), body).toMatchObject({ status: 200 })
     expect(await send(plain, { 'Content-Type': 'application/json; charset=utf-8' })).toMatchObject({ status: 200 })
     expect(await send(plain, { 'Content-Type': 'text/plain' })).toMatchObject({ status: 415 })
@@ -283,7 +289,7 @@ describe('webhooks', () => {
       ['{}', '"changes"'],
       ['{"changes":{}}', '"changes" must be an array'],
       ['{"changes":[],"scope":5}', '"scope" must be text'],
-      ['{"changes":[],"client":"x"}', 'no member "client"'],
+      ['{"changes":[],"client":"x"}', '"client" is the source here: crm'],
       ['{"changes":[],"cursor":null}', 'no member "cursor"'],
       ['{"changes":[],"atomic":1}', '"atomic" must be true or false'],
     ] as const) {
