@@ -145,7 +145,8 @@ describe.each([
     receiver.answers(() => 'cut')
     expect(await codeOf(send(post, receiver.url))).toMatch(/^(econnreset|und_err_socket)$/)
     await receiver.close()
-    expect(await codeOf(send(post, receiver.url))).toBe('econnrefused')
+    // fetch may find the end of a connection that it had kept.
+    expect(await codeOf(send(post, receiver.url))).toMatch(/^(econnrefused|und_err_socket)$/)
     await receiver.open()
     receiver.answers(() => 204)
     expect(await send(post, receiver.url)).toMatchObject({ status: 204 })
