@@ -50,7 +50,7 @@ export function joinPages(
     const part = page && left > 0 ? cutPage(page, left) : undefined
     if (!part || (part.count === 0 && part.more)) {
       more = true
-      if (entry) cursor.set(scope, entry)
+      cursor.set(scope, entry ?? begin(page?.head))
       continue
     }
     left -= part.count
@@ -61,9 +61,19 @@ export function joinPages(
   return { count: limit - left, rows: rows.join(','), cursor, more }
 }
 
+/**
+ * Before the first row of a scope that has to wait. Its bootstrap has begun all the same: a verdict of this very answer
+ * may have given a row of it, whose tombstone would otherwise be older than the bootstrap and never come (P8).
+ */
+function begin(head: ScopeHead | undefined): CursorEntry {
+  return head ? { incarnation: head.incarnation, position: 0, start: head.position } : emptyEntry
+}
+
+const emptyEntry: CursorEntry = { incarnation: null, position: 0, start: 0 }
+
 /** Past the last row, or past everything, this request's own rows included, where nothing was left behind. */
 function advance(entry: CursorEntry | undefined, { head, last, more }: ScopePage): CursorEntry {
-  if (!head) return entry ?? { incarnation: null, position: 0, start: 0 }
+  if (!head) return entry ?? emptyEntry
   const position = more ? last : head.position
   const start = entry ? entry.start : head.position
   return { incarnation: head.incarnation, position, start: start > position ? start : 0 }

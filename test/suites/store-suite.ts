@@ -107,6 +107,20 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       },
     )
 
+    it('P8 a delete reaches a client that held the row by its verdict before a full page let its scope begin', async () => {
+      const sync = sampleSync(opened.store)
+      const team = `team${++scopes}`
+      const who = principal(`user${++scopes}`, { [team]: 'write' })
+      const inTeam = (change: ReturnType<typeof put>) => ({ ...change, scope: team })
+      await sync.push(who, { client: 'a', changes: [put('1', 0, 'one'), put('2', 0, 'two')] })
+      // The page ends within the first scope; the verdict gives the row of the second.
+      const first = await sync.sync(who, { client: 'a', cursor: null, limit: 1, changes: [inTeam(put('x', 0, 'x'))] })
+      expect(first.verdicts).toMatchObject([{ verdict: 'applied', current: { scope: team, id: 'x' } }])
+      await sync.push(who, { client: 'b', changes: [inTeam(del('x', 1)), inTeam(del('never', 1))] })
+      const rest = await sync.pull(who, { cursor: first.cursor ?? null })
+      expect(rest.changes.map(({ op, id }) => `${op} ${id}`)).toEqual(['put 2', 'delete x', 'delete never'])
+    })
+
     it('P8 a late older edit never revives a tombstone, a newer put does, and a tombstone keeps no column', async () => {
       const sync = sampleSync(opened.store)
       const who = someone()

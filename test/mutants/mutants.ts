@@ -1,0 +1,257 @@
+/** Bugs that a sync server can have and driftline must not: each is a change of its text that the tests must catch. */
+import type { ModelStoreName } from '../model/stores.ts'
+
+export interface Mutant {
+  readonly name: string
+  /** Where the model is run. */
+  readonly store: ModelStoreName
+  readonly edits: readonly Edit[]
+  /** The test that must catch it where the model cannot, and why it cannot. */
+  readonly race?: { readonly file: string; readonly why: string }
+}
+
+/** `search` must stand in the file exactly once. */
+export interface Edit {
+  readonly file: string
+  readonly search: string
+  readonly replace: string
+}
+
+const rowGuard = '(t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)'
+const sqliteGuard = `const guard = '${rowGuard}'`
+const inOneEdit = (file: string, search: string, replace: string): readonly Edit[] => [{ file, search, replace }]
+
+/** Deletes for good what a statement list has marked as deleted. */
+const removing = (condition: string) =>
+  inOneEdit(
+    'src/sync/compile.ts',
+    '  return plan\n}\n\n/** Rows with stamps',
+    `  const gone = 'DELETE FROM "' + sql.table.name + '" WHERE scope = ' + dialect.param(1) + ' AND ${condition}'
+  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/** Rows with stamps`,
+  )
+
+/** Takes the positions in a transaction of its own; \`rewrite\` is what the rest then makes of them. */
+const takingPositionsFirst = (rewrite: string) =>
+  inOneEdit(
+    'src/stores/postgres.ts',
+    'return await runOnce(pool, statements, batchMsMax)',
+    `const [first, ...rest] = statements
+        if (rest.length === 0 || !first.sql.startsWith('INSERT INTO driftline_scopes'))
+          return await runOnce(pool, statements, batchMsMax)
+        const [head] = await runOnce(pool, [first], batchMsMax)
+        const taken = String(head[0][1])
+        return [head, ...(await runOnce(pool, rest.map((one) => ({ ...one, sql: ${rewrite} })), batchMsMax))]`,
+  )
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: '>= for > on Postgres: a replay wins again',
+    store: 'postgres',
+    edits: inOneEdit('src/dialects/postgres.ts', `WHERE ${rowGuard}`, `WHERE ${rowGuard.replace('<', '<=')}`),
+  },
+  {
+    name: '>= for > on SQLite',
+    store: 'libsql file',
+    edits: inOneEdit('src/dialects/sqlite.ts', sqliteGuard, sqliteGuard.replace('<', '<=')),
+  },
+  {
+    name: 'no tie-break: of two equal times the first wins',
+    store: 'libsql file',
+    edits: inOneEdit('src/dialects/sqlite.ts', sqliteGuard, "const guard = '(t.updated_at < excluded.updated_at)'"),
+  },
+  {
+    name: 'tie-break by the order of a language',
+    store: 'postgres',
+    edits: inOneEdit('src/migrations/ddl.ts', `' COLLATE "C"' : ''`, `' COLLATE "und-x-icu"' : ''`),
+  },
+  {
+    name: 'position from a sequence: taken early, kept whenever the commit comes',
+    store: 'postgres',
+    edits: takingPositionsFirst(
+      `one.sql.replaceAll(/\\(SELECT position - \\$3( AS base\\$)? FROM driftline_scopes WHERE scope = \\$1\\)/g, (_, name = '') => '(SELECT ' + taken + ' - $3::bigint' + name + ')')`,
+    ),
+  },
+  { name: 'no scope lock', store: 'postgres', edits: takingPositionsFirst('one.sql') },
+  {
+    name: 'cursor ahead of the rows: it skips what the page had no room for',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/page.ts',
+      'const position = more ? last : head.position',
+      'const position = head.position',
+    ),
+  },
+  {
+    name: 'cursor from a push: a sync that writes has read everything',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/run.ts',
+      'if (page) pages.set(scope, page)',
+      'if (page) pages.set(scope, { ...page, more: false })',
+    ),
+  },
+  { name: 'hard delete', store: 'libsql file', edits: removing('deleted') },
+  {
+    name: 'no tombstone for an unknown id',
+    store: 'libsql file',
+    edits: removing('deleted AND created_position = position'),
+  },
+  {
+    name: "losers read in the upsert's statement",
+    store: 'postgres',
+    edits: [
+      {
+        file: 'src/dialects/sql.ts',
+        search: ') => `INSERT INTO ${target} AS t (scope, id,',
+        replace:
+          ") => `${dialect.returnsLosers || returned === 'brief' ? '' : 'WITH w AS ('}INSERT INTO ${target} AS t (scope, id,",
+      },
+      {
+        file: 'src/dialects/sql.ts',
+        search: "{ beyond: basePosition(scope, n) } : 'all', returned)}`",
+        replace:
+          "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'brief' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT id FROM w)`}`",
+      },
+      {
+        file: 'src/sync/compile.ts',
+        search: 'const unseen = dialect.returnsLosers ?',
+        replace: "const unseen = dialect.returnsLosers || (!wish.inbox && wish.return === 'all') ?",
+      },
+    ],
+    race: {
+      file: 'test/races.test.ts',
+      why: 'the scope lock orders all of driftline, so only a writer beside it can come between',
+    },
+  },
+  {
+    name: 'duplicates not coalesced',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/coalesce.ts',
+      'const key = `${change.table.name}\\n${change.id}`',
+      'const key = `${change.table.name}\\n${change.id}\\n${change.index}`',
+    ),
+  },
+  {
+    name: "a driver's error taken for a rejection, on Postgres",
+    store: 'postgres',
+    edits: inOneEdit(
+      'src/stores/faults.ts',
+      "if (transientStates.test(code)) return new StoreFault('transient', more)",
+      "if (transientStates.test(code)) return new StoreFault('refused', more)",
+    ),
+  },
+  {
+    name: "a driver's error taken for a rejection, on SQLite",
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/stores/faults.ts',
+      "if (transientCodes.test(code)) return new StoreFault('transient', more)",
+      "if (transientCodes.test(code)) return new StoreFault('refused', more)",
+    ),
+  },
+  {
+    name: 'acknowledged before the commit',
+    store: 'libsql file',
+    edits: [
+      {
+        file: 'src/stores/libsql-file.ts',
+        search: "const results = statements.map(execute)\n        database.exec('COMMIT')",
+        replace:
+          "const results = statements.map(execute)\n        setTimeout(() => database.open && database.inTransaction && database.exec('COMMIT'), 100).unref()",
+      },
+      {
+        file: 'src/stores/libsql-file.ts',
+        search: "database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')",
+        replace:
+          "if (database.inTransaction) database.exec('COMMIT')\n      database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')",
+      },
+    ],
+  },
+  {
+    name: 'scope taken from the body',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/authorize.ts', "principal.scopes.get(scope) === 'write' ?", 'true ?'),
+  },
+  {
+    name: 'prune without a watermark',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/prune.ts',
+      '{ sql: sql.raise, params: [scope, highest] }',
+      '{ sql: sql.raise, params: [scope, 0] }',
+    ),
+  },
+  {
+    name: 'NULL stamp let in',
+    store: 'libsql file',
+    edits: [
+      {
+        file: 'src/sync/change.ts',
+        search: 'if (!Number.isSafeInteger(at) || (at as number) < limits.stampMin) {',
+        replace: 'if (at !== null && (!Number.isSafeInteger(at) || (at as number) < limits.stampMin)) {',
+      },
+      {
+        file: 'src/migrations/ddl.ts',
+        search: '...rowColumns.map((column) => `${systemColumn(column, dialect)} NOT NULL`),',
+        replace:
+          "...rowColumns.map((column) => `${systemColumn(column, dialect)}${JSON.stringify(column).includes('updated_at') ? '' : ' NOT NULL'}`),",
+      },
+    ],
+  },
+  {
+    name: 'a replay moves the position',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/dialects/sqlite.ts',
+      '`${column} = CASE WHEN ${guard} THEN',
+      "`${column} = CASE WHEN ${column === 'position' ? guard.replace('<', '<=') : guard} THEN",
+    ),
+  },
+  {
+    name: 'a patch revives a tombstone',
+    store: 'libsql file',
+    edits: inOneEdit('src/dialects/sql.ts', 'AND t.id = j.i$ AND NOT t.deleted${guard}', 'AND t.id = j.i$${guard}'),
+  },
+  {
+    name: 'a push is not held against its cursor',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/compile.ts', 'if (wish.entry) {', 'if (wish.entry && false) {'),
+  },
+  {
+    name: 'a row that is deleted between two pages of a bootstrap stays',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/page.ts',
+      'const start = entry ? entry.start : head.position',
+      'const start = entry && entry.start === 0 ? 0 : head.position',
+    ),
+  },
+  {
+    name: 'the bootstrap of a scope that waits begins with its first row',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/page.ts',
+      'cursor.set(scope, entry ?? begin(page?.head))',
+      'if (entry) cursor.set(scope, entry)',
+    ),
+  },
+  {
+    name: 'no bound on stamps',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/change.ts',
+      'if ((at as number) <= now + clockDriftMsMax * 1000) return undefined',
+      'if (now + clockDriftMsMax > 0) return undefined',
+    ),
+  },
+  {
+    name: 'scopes that were revoked are not named',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/run.ts',
+      'removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),',
+      'removedScopes: [],',
+    ),
+  },
+]
