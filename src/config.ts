@@ -1,3 +1,4 @@
+import { type Endpoint, readEndpoints } from './deliveries/endpoints.ts'
 import { limits } from './limits.ts'
 import { type LogMode, logModes } from './log.ts'
 import { readDatabaseUrl } from './node-store.ts'
@@ -24,6 +25,10 @@ export interface Settings {
   /** Sockets and event streams of one subject. */
   readonly liveSocketsMax: number
   readonly log: LogMode
+  /** Outgoing webhooks. */
+  readonly deliveries: readonly Endpoint[]
+  /** Whether they may go to private and link-local addresses, and unencrypted. */
+  readonly webhookAllowPrivate: boolean
 }
 
 /** The settings of the Node server, checked. */
@@ -64,6 +69,7 @@ export function readSettings(env: Environment): Settings {
   if (secret && jwksUrl) throw new TypeError('Set either AUTH_SECRET or AUTH_JWKS_URL, not both')
   if (secret) checkSecret(secret)
   if (jwksUrl) checkUrl('AUTH_JWKS_URL', jwksUrl)
+  const webhookAllowPrivate = readBoolean(env, 'WEBHOOK_ALLOW_PRIVATE')
   return {
     auth: {
       ...(secret && { secret }),
@@ -77,6 +83,8 @@ export function readSettings(env: Environment): Settings {
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
     liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
     log: readLog(env.LOG || 'json'),
+    deliveries: readEndpoints(env.WEBHOOK_ENDPOINTS, webhookAllowPrivate),
+    webhookAllowPrivate,
   }
 }
 
@@ -104,6 +112,12 @@ function readInteger(env: Environment, name: string, fallback: number, least: nu
   const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= least && value <= most)) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
   return value
+}
+
+function readBoolean(env: Environment, name: string): boolean {
+  const text = env[name] || 'false'
+  if (text !== 'true' && text !== 'false') throw new TypeError(`${name} must be true or false`)
+  return text === 'true'
 }
 
 function readLog(text: string): LogMode {

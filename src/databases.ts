@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { deliverySql } from './dialects/delivery-sql.ts'
 import { sqlite } from './dialects/sqlite.ts'
 import { limits } from './limits.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
@@ -69,6 +71,23 @@ export function findDatabases(url: string, schema: Schema, authToken?: string): 
           : { dialect: sqlite, open: (name) => openStore(urlOf(name), { authToken }) },
       ),
   }
+}
+
+/**
+ * The scopes for which something waits to be sent, where each has its own database, which is opened and closed again. One
+ * that cannot be opened, or is not migrated yet, has nothing to say. None where the databases cannot be known.
+ */
+export async function scopesWithDeliveries(databases: Databases): Promise<string[]> {
+  const scopes: string[] = []
+  for (const { open } of await databases.list().catch(() => [])) {
+    const store = await open().catch(() => undefined)
+    const read = store?.batch('', [{ sql: deliverySql(store.dialect).scopes, params: [] }])
+    for (const [scope] of (await read?.catch(() => []))?.[0] ?? []) scopes.push(String(scope))
+    await store?.close()
+    // A file answers without leaving this thread.
+    await setImmediate()
+  }
+  return scopes
 }
 
 function shards(urls: readonly string[], database: (url: string) => Database): Databases {

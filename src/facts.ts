@@ -28,7 +28,7 @@ export interface SyncEvent {
   /** Rows that were pulled, and the bytes of a stream. */
   readonly rows: number
   readonly bytes: number | undefined
-  /** Scopes that the token grants, and the first of them as `hashScope` gives it. */
+  /** Scopes that the token grants, or that a webhook writes, and the first of them as `hashScope` gives it. */
   readonly scopes: number
   readonly scopeHash: string | undefined
 }
@@ -80,8 +80,12 @@ export function startFacts(operation?: Operation): Facts {
 }
 
 export function noteCaller(facts: Facts, { scopes }: Principal): void {
-  facts.scopes = scopes.size
-  facts.scope = scopes.keys().next().value
+  noteScopes(facts, [...scopes.keys()])
+}
+
+export function noteScopes(facts: Facts, scopes: readonly string[]): void {
+  facts.scopes = scopes.length
+  facts.scope = scopes[0]
 }
 
 export function countVerdicts({ verdicts, rejected }: Facts, given: readonly Verdict[]): void {

@@ -51,6 +51,15 @@ export const limits = Object.freeze({
   liveMessageBytesMax: 1024,
   /** Bytes that wait for a client which does not read. Beyond: it is dropped. */
   liveBufferedBytesMax: 64 * 1024,
+  /** Endpoints of outgoing webhooks. Each that matches a scope is a statement of its pushes. */
+  endpointsMax: 20,
+  /** How long one delivery may take in all, from the name of the host to the head of the answer. */
+  deliveryMsMax: 10_000,
+  /** Rows that one delivery may carry, and about so many bytes of text in them. */
+  deliveryRowsMax: 1_000,
+  deliveryBytesMax: 1024 * 1024,
+  /** How long a delivery is kept that nobody takes. */
+  deliveryKeptMsMax: 30 * 24 * 3_600_000,
   /** Tables of a schema, and columns of a table. */
   tablesMax: 100,
   columnsMax: 200,

@@ -1,4 +1,4 @@
-import type { RequestEvent } from './facts.ts'
+import { hashScope, type RequestEvent } from './facts.ts'
 import { faultOf } from './failure.ts'
 
 /** Which requests have a line: all, those that the server itself failed, none. */
@@ -51,6 +51,22 @@ export function logError(where: string, error: unknown, requestId?: string): voi
 /** The end of what `logError` told of, beside it: something is back that was away. */
 export function logReturn(where: string, awayMs: number): void {
   console.error(JSON.stringify({ time: new Date(), level: 'info', where, away_ms: awayMs }))
+}
+
+/** A webhook that was not taken. Neither its URL nor anything of the answer but the status. */
+export interface DeliveryFailure {
+  readonly endpoint: string
+  readonly status: number | undefined
+  readonly error: string
+  readonly attempts: number
+  /** It was the last try: nothing more goes to this endpoint until somebody enables it. */
+  readonly disabled: boolean
+  readonly scope: string
+}
+
+export async function logDelivery({ scope, disabled, ...failure }: DeliveryFailure): Promise<void> {
+  const more = { disabled: disabled || undefined, scope_hash: await hashScope(scope) }
+  console.error(JSON.stringify({ time: new Date(), level: 'error', where: 'delivery', ...failure, ...more }))
 }
 
 function isError({ status, fault }: RequestEvent): boolean {

@@ -2,8 +2,11 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
-import { readConfig } from './config.ts'
-import { type Databases, findDatabases } from './databases.ts'
+import { type Config, readConfig } from './config.ts'
+import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
+import { nodePost } from './deliveries/node-post.ts'
+import { type Sending, startSending } from './deliveries/node-sending.ts'
+import { createSender } from './deliveries/send.ts'
 import { devSecret } from './dev-secret.ts'
 import { printToken } from './dev-token.ts'
 import { openNodeLive } from './live/node-live.ts'
@@ -32,6 +35,9 @@ async function start(): Promise<void> {
 
   const live = await openNodeLive(config.databaseUrl, config.liveSocketsMax)
   const onRequest = requestLog(config.log)
+  const stopSending = new AbortController()
+  const sending =
+    config.deliveries.length > 0 ? sendDeliveries(config, databases, store, stopSending.signal) : undefined
   const app = createApp({
     schema,
     store,
@@ -41,6 +47,8 @@ async function start(): Promise<void> {
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
     live,
+    deliveries: config.deliveries,
+    ...(sending && { onCommit: sending.kick }),
     ...(onRequest && { onRequest }),
     documents: documentsOf(schema),
   })
@@ -81,15 +89,24 @@ async function start(): Promise<void> {
     if (stopping) return
     stopping = true
     stopPruning()
+    stopSending.abort()
+    const sent = sending?.stop()
     // Requests that have begun are answered; then the store is closed, so that the file holds everything by itself.
     const close = () => void store.close().finally(() => process.exit(0))
-    server.close(() => void Promise.allSettled(afterwards).then(close))
+    server.close(() => void Promise.allSettled([...afterwards, sent]).then(close))
     live.close()
     if ('closeIdleConnections' in server) server.closeIdleConnections()
     setTimeout(close, stopMsMax).unref()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+function sendDeliveries(config: Config, databases: Databases, store: Store, signal: AbortSignal): Sending {
+  const { deliveries: endpoints, webhookAllowPrivate: allowPrivate } = config
+  const sender = createSender({ store, schema, endpoints, post: nodePost({ allowPrivate }), signal })
+  const findScopes = () => scopesWithDeliveries(databases)
+  return startSending({ sender, endpoints, ...(databases.perScope && { findScopes }) })
 }
 
 /** Prunes by the server's own store where there is one database, so that the two never wait for each other. */

@@ -1,3 +1,4 @@
+import { pruneDeliveries } from './deliveries/keep.ts'
 import { type PruneSql, pruneSql } from './dialects/prune-sql.ts'
 import { limits } from './limits.ts'
 import type { Cells, Store } from './stores/store.ts'
@@ -42,7 +43,8 @@ interface Due {
  * Removes the tombstones that were stored longer ago than the retention, in small transactions, each of which raises
  * the scope's watermark to the last that it removes: a cursor below it may have missed one, and is answered with 410
  * (P9). A write pays nothing for it: how old a tombstone is follows from marks of time and position, made here. Several
- * may prune at the same time; to prune again after a crash goes on where it stopped.
+ * may prune at the same time; to prune again after a crash goes on where it stopped. Deliveries that nobody took for a
+ * month go too.
  */
 export async function prune(store: Store, schema: Schema, options: PruneOptions): Promise<Pruned> {
   const { retentionMs, now = Date.now, batchMax = 1_000, signal } = options
@@ -68,6 +70,7 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
     last = rows.length < scopesMax ? undefined : scopes.at(-1)?.scope
   }
   await pruneInbox(store, sql, (now() - limits.inboxMs) * 1000, signal)
+  if (!signal?.aborted) await pruneDeliveries(store, now())
   return pruned
 }
 

@@ -1,5 +1,7 @@
+import type { Endpoint } from './deliveries/endpoints.ts'
+import { createRecorder } from './deliveries/record.ts'
 import { Problem } from './errors.ts'
-import { countVerdicts, type Facts, type SyncEvent, startFacts } from './facts.ts'
+import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } from './facts.ts'
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
@@ -23,6 +25,11 @@ export interface SyncOptions {
   readonly incarnation?: () => string
   /** Told of each scope in which rows were applied, and of the position that it moved on to, before the answer. */
   readonly onCommit?: (scope: string, position: number) => void
+  /**
+   * Outgoing webhooks: a push writes down, in its own transaction, which of these are to be told of what was applied.
+   * `createSender` sends it. None: no statement more.
+   */
+  readonly deliveries?: readonly Endpoint[]
   /**
    * Told of each push, pull and sync once it is answered, failed ones included: for metrics. `createApp` and
    * `createSync` call it. What it throws harms nothing, and is logged the first time.
@@ -58,6 +65,7 @@ export function createRun(options: SyncOptions): RunSync {
   const committed = tellSafely(options.onCommit)
   const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
+  const record = createRecorder(store.dialect, schema, options.deliveries)
 
   return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request
@@ -93,6 +101,7 @@ export function createRun(options: SyncOptions): RunSync {
       if (authorized.error) verdicts[index] = { verdict: 'rejected', error: authorized.error }
       else if (decoded.change) push(changesByScope, authorized.scope, decoded.change)
     }
+    if (webhook) noteScopes(facts, [...changesByScope.keys()])
     if (request.atomic && changesByScope.size > 1) {
       throw new Problem('atomic_scopes', 'Send one atomic change set for each scope.')
     }
@@ -113,7 +122,10 @@ export function createRun(options: SyncOptions): RunSync {
     throwResync(cursor, heads)
 
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
-    const write = createWriter(sql, pagesOf, batch, request, receivedAt, incarnation, committed)
+    const write = createWriter({
+      ...{ sql, pages: pagesOf, batch, request, receivedAt, incarnation, committed },
+      record: (scope) => record(scope, receivedAt),
+    })
     if (request.atomic) await rejectAtomic(verdicts, changesByScope, write)
     await inTurns([...changesByScope], async ([scope, changes]) => {
       const page = await write.apply(scope, changes, verdicts)

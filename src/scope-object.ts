@@ -1,6 +1,10 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { DurableObjectState, SqlStorage } from '@cloudflare/workers-types'
 import bundled from '../migrations/sqlite.json' with { type: 'json' }
+import { readEndpoints } from './deliveries/endpoints.ts'
+import { fetchPost } from './deliveries/fetch-post.ts'
+import { createSender } from './deliveries/send.ts'
+import { deliverySql, isRecording, waiting } from './dialects/delivery-sql.ts'
 import type { Statement } from './dialects/dialect.ts'
 import { sqliteObject } from './dialects/sqlite-object.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
@@ -19,31 +23,28 @@ export class ScopeObject extends DurableObject {
   readonly #storage: DurableObjectState['storage']
   readonly #store: Store
   readonly #migrations: readonly Migration[]
-  readonly #retention: string
+  readonly #env: ObjectEnv
   #migrated = false
   /** Whether an alarm was set or seen since the object woke. */
   #alarmed = false
+  /** The next alarm after this time prunes; those before it only send. In milliseconds. */
+  #pruneAt = 0
 
-  constructor(
-    state: DurableObjectState,
-    env: { readonly RETENTION?: string },
-    migrations: readonly Migration[] = bundled,
-  ) {
+  constructor(state: DurableObjectState, env: ObjectEnv, migrations: readonly Migration[] = bundled) {
     super(state, env)
     this.#storage = state.storage
     this.#store = storageStore(state)
     this.#migrations = migrations
-    this.#retention = env.RETENTION ?? ''
+    this.#env = env
   }
 
   /** Runs the statements in order, all or none. Never fails: a fault is an answer. */
   async batch(statements: readonly Statement[]): Promise<ObjectAnswer> {
     try {
-      // Two calls at once may both come here; the second finds everything recorded.
-      if (!this.#migrated) await this.#migrate()
-      this.#migrated = true
+      await this.#bringUpToDate()
       const rows = await this.#store.batch('', statements)
-      if (!this.#alarmed) await this.#setAlarm()
+      if (!this.#alarmed) await this.#wakeAt(Date.now() + this.#pauseMs())
+      this.#alarmed = true
       return { rows }
     } catch (error) {
       const { kind, message, code, marker } = error instanceof StoreFault ? error : sqliteFault(error)
@@ -51,23 +52,59 @@ export class ScopeObject extends DurableObject {
     }
   }
 
-  /** Prunes. Nothing written since means nothing to prune: then the object sleeps until somebody needs it. */
+  /**
+   * Sends what is due of outgoing webhooks, and prunes. Nothing that waits, and nothing written since means nothing to
+   * prune: then the object sleeps until somebody needs it.
+   */
   async alarm(): Promise<void> {
     this.#alarmed = false
-    await prune(this.#store, schema, { retentionMs: this.#retentionMs() })
+    await this.#bringUpToDate()
+    const sendAt = await this.#send()
+    if (Date.now() >= this.#pruneAt) {
+      await prune(this.#store, schema, { retentionMs: this.#retentionMs() })
+      this.#pruneAt = Date.now() + this.#pauseMs()
+    }
     const [rows] = await this.#store.batch('', [{ sql: unpruned, params: [] }])
-    if (rows?.length) await this.#setAlarm()
+    const next = Math.min(sendAt, rows?.length ? this.#pruneAt : Number.POSITIVE_INFINITY)
+    if (next < Number.POSITIVE_INFINITY) await this.#wakeAt(next)
   }
 
-  async #setAlarm(): Promise<void> {
-    this.#alarmed = true
-    const pause = Math.max(3_600_000, this.#retentionMs() / 30)
-    if ((await this.#storage.getAlarm()) === null) await this.#storage.setAlarm(Date.now() + pause)
+  /** Gives when the next webhook is due, in milliseconds. */
+  async #send(): Promise<number> {
+    const endpoints = readEndpoints(this.#env.WEBHOOK_ENDPOINTS, this.#env.WEBHOOK_ALLOW_PRIVATE === 'true')
+    if (endpoints.length === 0) return Number.POSITIVE_INFINITY
+    const began = Date.now()
+    const signal = {
+      get aborted() {
+        return Date.now() - began > sendMsMax
+      },
+    }
+    const sender = createSender({ store: this.#store, schema, endpoints, post: fetchPost(), signal })
+    const [scopes = []] = await this.#store.batch('', [{ sql: deliverySql(sqliteObject).scopes, params: [] }])
+    const times = await Promise.all(scopes.map(([scope]) => sender.sendScope(String(scope))))
+    return Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
+  }
+
+  /** Unless an earlier alarm is set. */
+  async #wakeAt(time: number): Promise<void> {
+    const set = await this.#storage.getAlarm()
+    if (set === null || time < set) await this.#storage.setAlarm(time)
+  }
+
+  #pauseMs(): number {
+    return Math.max(3_600_000, this.#retentionMs() / 30)
   }
 
   /** The worker answers a wrong setting with a sentence before any object is called. */
   #retentionMs(): number {
-    return this.#retention ? parseRetention('RETENTION', this.#retention) : retentionMsDefault
+    const { RETENTION: retention } = this.#env
+    return retention ? parseRetention('RETENTION', retention) : retentionMsDefault
+  }
+
+  /** Two calls at once may both come here; the second finds everything recorded. */
+  async #bringUpToDate(): Promise<void> {
+    if (!this.#migrated) await this.#migrate()
+    this.#migrated = true
   }
 
   async #migrate(): Promise<void> {
@@ -82,19 +119,37 @@ export class ScopeObject extends DurableObject {
   }
 }
 
+/** An alarm may take 15 minutes, and one that fails six times is forgotten: what is left then is the next one's. */
+const sendMsMax = 60_000
+
 /** The scope, where rows were stored beyond what is pruned, or webhooks are kept. */
 const unpruned = `SELECT s.scope FROM driftline_scopes AS s
 WHERE s.position > coalesce((SELECT max(m.position) FROM driftline_marks AS m WHERE m.at = 0), 0)
 OR EXISTS (SELECT 1 FROM driftline_inbox)`
 
-/** The object's own storage as a store of which every call is at once. */
+interface ObjectEnv {
+  readonly RETENTION?: string
+  readonly WEBHOOK_ENDPOINTS?: string
+  readonly WEBHOOK_ALLOW_PRIVATE?: string
+}
+
+/**
+ * The object's own storage as a store of which every call is at once. The alarm that sends what a batch records is set
+ * with it, before anything else can happen: the runtime makes both durable together or neither.
+ */
 function storageStore({ storage }: DurableObjectState): Store {
   return {
     dialect: sqliteObject,
     async batch(_scope, statements) {
       const run = () => statements.map((statement) => execute(storage.sql, statement))
       try {
-        return statements.length === 1 ? run() : storage.transactionSync(run)
+        const results = statements.length === 1 ? run() : storage.transactionSync(run)
+        // What waits behind another has that one's alarm.
+        const isDue = (rows: readonly Cells[] = []) => rows.some(([at]) => Number(at) < waiting)
+        if (statements.some(({ sql }, place) => isRecording(sql) && isDue(results[place]))) {
+          void storage.setAlarm(Date.now())
+        }
+        return results
       } catch (error) {
         throw sqliteFault(error)
       }

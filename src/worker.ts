@@ -1,6 +1,9 @@
+import { waitUntil } from 'cloudflare:workers'
 import type { ExecutionContext } from '@cloudflare/workers-types'
 import { createApp } from './app.ts'
 import { hasKey, readSettings } from './config.ts'
+import { fetchPost } from './deliveries/fetch-post.ts'
+import { createSender } from './deliveries/send.ts'
 import { sqliteObject } from './dialects/sqlite-object.ts'
 import { Problem } from './errors.ts'
 import { problemResponse } from './http/problem.ts'
@@ -29,23 +32,29 @@ export default {
     return app.fetch(request, env, context)
   },
 
-  async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
-    await pruneStore(env).catch((error: unknown) => {
-      logError('prune', error)
+  async scheduled({ cron }: { readonly cron: string }, env: WorkerEnv): Promise<void> {
+    await runCron(env, cron).catch((error: unknown) => {
+      logError('cron', error)
       throw error
     })
   },
 }
 
+/** The cron trigger that sends, and does not prune. */
+const everyMinute = '* * * * *'
+
 /**
- * The cron trigger: prunes the database. What a run does not get through, for want of subrequests or time, the next one
- * goes on with. Durable Objects prune themselves; databases for each scope are pruned by `npm run prune -- --scopes`.
+ * The cron triggers: send the webhooks that are due again, and prune the database. What a run does not get through, for
+ * want of subrequests or time, the next one goes on with. Durable Objects do both themselves; databases for each scope
+ * are pruned by `npm run prune -- --scopes`, and their webhooks are sent after a push to the scope.
  */
-async function pruneStore(env: WorkerEnv): Promise<void> {
-  const { retentionMs } = readSettings(env)
+async function runCron(env: WorkerEnv, cron: string): Promise<void> {
+  const { retentionMs, deliveries: endpoints } = readSettings(env)
   const store = await openWorkerStore(env)
   if (store.dialect === sqliteObject || isScopeUrl(env.DATABASE_URL ?? '')) return
-  await prune(store, schema, { retentionMs })
+  const sender = createSender({ store, schema, endpoints, post: fetchPost() })
+  await Promise.all(endpoints.map((endpoint) => sender.sendDue(endpoint)))
+  if (cron !== everyMinute) await prune(store, schema, { retentionMs })
 }
 
 async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
@@ -57,11 +66,17 @@ async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
   }
   const onRequest = requestLog(settings.log)
   const { ASSETS } = env
+  const store = await openWorkerStore(env)
+  const sender = createSender({ store, schema, endpoints: settings.deliveries, post: fetchPost() })
   return createApp({
     schema,
-    store: await openWorkerStore(env),
+    store,
     ...settings,
     webhooks: sources,
+    onCommit(scope) {
+      // A Durable Object sends by its alarm.
+      if (store.dialect !== sqliteObject && sender.matches(scope)) waitUntil(sender.sendScope(scope))
+    },
     ...(onRequest && { onRequest }),
     ...(env.LIVE && { live: objectLive(env.LIVE, settings.liveSocketsMax) }),
     ...(ASSETS && { documents: (name) => readAsset(ASSETS, name) }),

@@ -1,12 +1,13 @@
+import type { Recorder } from './deliveries/record.ts'
 import { Problem, type Rejection, rejection } from './errors.ts'
 import type { Pages } from './pages.ts'
 import { sift } from './sift.ts'
-import { type Cells, type Store, StoreFault } from './stores/store.ts'
+import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
+import { readClaim, readRecalled } from './sync/claim.ts'
 import { coalesce } from './sync/coalesce.ts'
-import { compilePush, type Planned, type Sql } from './sync/compile.ts'
+import { compilePush, type Sql } from './sync/compile.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
-import { type InboxDetails, letterToOutcome } from './sync/inbox.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
@@ -20,15 +21,22 @@ export interface Writer {
   refused(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>>
 }
 
-export function createWriter(
-  sql: Sql,
-  pages: Pages,
-  batch: Store['batch'],
-  request: SyncRequest,
-  receivedAt: number,
-  incarnation: () => string,
-  committed: (scope: string, position: number) => void,
-): Writer {
+export interface WriterOptions {
+  readonly sql: Sql
+  readonly pages: Pages
+  readonly batch: Store['batch']
+  readonly request: SyncRequest
+  /** The server's time in microseconds. */
+  readonly receivedAt: number
+  readonly incarnation: () => string
+  /** Told of what was applied. */
+  readonly committed: (scope: string, position: number) => void
+  /** What to write down of a push to a scope: whom to tell of it. */
+  readonly record: (scope: string) => ReturnType<Recorder>
+}
+
+export function createWriter(options: WriterOptions): Writer {
+  const { sql, pages, batch, request, receivedAt, incarnation, committed, record } = options
   const { client, cursor, atomic, webhook } = request
   const wishOf = (scope: string) => ({
     client,
@@ -45,7 +53,8 @@ export function createWriter(
       const passes = coalesce(accepted)
       const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
       const inbox = webhook && { id: webhook.id, errors: rejectionsOf(verdicts) }
-      const plan = compilePush(sql, scope, passes, { ...wishOf(scope), inbox, probe: false }, page)
+      const wish = { ...wishOf(scope), inbox, probe: false, recordings: record(scope) }
+      const plan = compilePush(sql, scope, passes, wish, page)
       try {
         const results = await batch(scope, plan)
         if (webhook) readClaim(plan, results, verdicts)
@@ -58,7 +67,8 @@ export function createWriter(
         if (!(fault instanceof StoreFault)) throw fault
         if (webhook && fault.marker === 'driftline_repeated') {
           const [recalled] = await batch(scope, [{ sql: sql.scope.recall, params: [scope, client, webhook.id] }])
-          return readRecalled(recalled, verdicts)
+          if (readRecalled(recalled, verdicts)) return undefined
+          throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
         }
         if (fault.marker === 'driftline_resync')
           throwResync(cursor, new Map([[scope, (await pages.fetch(batch, scope, pages.wish(scope, null, 1))).head]]))
@@ -104,33 +114,6 @@ function rejectionsOf(verdicts: readonly (Verdict | undefined)[]): Record<number
   const errors: Record<number, Rejection> = {}
   for (const [index, verdict] of verdicts.entries()) if (verdict?.verdict === 'rejected') errors[index] = verdict.error
   return errors
-}
-
-/** The verdicts as they were kept. */
-function readClaim(
-  plan: readonly Planned[],
-  results: readonly (readonly Cells[])[],
-  verdicts: (Verdict | undefined)[],
-): void {
-  const last = plan.findLastIndex(({ role }) => role.kind === 'claim')
-  const claimed = results[last]?.[0]
-  if (claimed) readLetters(String(claimed[0]), String(plan[last]?.params[4]), verdicts)
-}
-
-/** The outcome of a webhook that took effect before. None where it was pruned just now. */
-function readRecalled(rows: readonly Cells[] = [], verdicts: (Verdict | undefined)[]): undefined {
-  const [row] = rows
-  if (!row) throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
-  readLetters(String(row[0]), String(row[1]), verdicts)
-}
-
-function readLetters(letters: string, text: string, verdicts: (Verdict | undefined)[]): void {
-  const details: Partial<InboxDetails> = text === '' ? {} : JSON.parse(text)
-  // Another scope of the same webhook may have taken it since.
-  for (const [index, error] of Object.entries(details.errors ?? {}))
-    verdicts[Number(index)] ??= { verdict: 'rejected', error }
-  for (const [place, letter] of [...letters].entries())
-    verdicts[details.places?.[place] ?? place] = letterToOutcome(letter)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
 import { sqlite } from '../src/dialects/sqlite.ts'
@@ -27,7 +28,15 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   const [notes] = schema.tables.map((table) => tableSql(dialect, table))
   const scope = scopeSql(dialect, schema, 4_194_304)
   const { table: _, rowFields: __, patchFields: ___, ...ofTable } = notes as NonNullable<typeof notes>
-  const statements = { ...scope, ...ofTable }
+  const { head, claim, finish, fail } = deliverySql(dialect)
+  const delivery = {
+    record: recordSql(dialect, schema.tables),
+    deliveryHead: head,
+    deliveryClaim: claim,
+    deliveryFinish: finish.join(';\n'),
+    deliveryFail: fail,
+  }
+  const statements = { ...scope, ...ofTable, ...delivery }
   it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
     await expect(sql.replaceAll('\t', '\\t')).toMatchFileSnapshot(`golden/${dialect.name}.${name}.sql`)
   })
@@ -48,6 +57,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 16)
+  expect(files).toHaveLength(2 * 21)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createSync } from '../src/create-sync.ts'
+import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import type { Statement } from '../src/dialects/dialect.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { pruneSql } from '../src/dialects/prune-sql.ts'
@@ -7,7 +9,7 @@ import { schema } from '../src/schema.ts'
 import type { Store } from '../src/stores/store.ts'
 import { defineSchema, text } from '../src/sync/table.ts'
 import { scopeFaults } from './support/one-scope.ts'
-import { del, patch, principal, put, sampleSync } from './support/sample.ts'
+import { del, noon, patch, principal, put } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
 
 const small = defineSchema({ notes: { title: text() } })
@@ -25,6 +27,13 @@ const pruning = [...tombstones, raise, ...remove, ...done, forget].map(
   (sql) => [`pruning by ${sql.slice(0, 50)}`, sql] as [string, string],
 )
 statements.push(...pruning)
+// So does what a sender looks for; what it does to one delivery names its scope.
+const { head, claim, finish, fail } = deliverySql(postgres)
+const recording = [schema, small].map((one) => recordSql(postgres, one.tables))
+const deliveries = [...recording, head, claim, ...finish, fail].map(
+  (sql, place) => [`delivery ${place} by ${sql.slice(0, 40)}`, sql] as [string, string],
+)
+statements.push(...deliveries)
 
 describe('P11 every statement on Postgres names one scope, by the reading of its own parser', () => {
   it.each(statements)('%s', async (_, sql) => {
@@ -32,7 +41,7 @@ describe('P11 every statement on Postgres names one scope, by the reading of its
   })
 
   it('knows all of them', () => {
-    expect(statements).toHaveLength(2 * 16 + pruning.length)
+    expect(statements).toHaveLength(2 * 16 + pruning.length + deliveries.length)
   })
 
   /** Every way to lose the scope at one place of a statement. */
@@ -49,6 +58,7 @@ describe('P11 every statement on Postgres names one scope, by the reading of its
     change(/(\w\.)?scope = \$1/g, 'scope = $2')
     change(/(\w\.)?scope = \$1/g, '(scope = $1 OR true)')
     change(/SELECT \$1, j\.i\$/g, 'SELECT j.i$, j.i$')
+    change(/SELECT \$1, \$3/g, 'SELECT $3, $3')
     change(/VALUES \(\$1/g, 'VALUES ($2')
     change(/ON CONFLICT \(scope(, id)?\)/g, 'ON CONFLICT (id)')
     change(/DO UPDATE SET /g, 'DO UPDATE SET scope = excluded.id, ')
@@ -87,7 +97,8 @@ describe('P11 every batch that is sent to Postgres', () => {
   afterAll(() => opened.close())
 
   it('names the scope of the batch as its first parameter, and no other', async () => {
-    const sync = sampleSync(store)
+    const endpoints = ['crm', 'erp'].map((name) => ({ name, url: 'https://crm.example', secret: 'whsec_' }))
+    const sync = createSync({ schema, store, now: () => noon / 1000, deliveries: endpoints })
     const who = principal('alice', { bob: 'write', news: 'read' })
     const changes = [
       put('a', 0, 'a'),
@@ -107,6 +118,7 @@ describe('P11 every batch that is sent to Postgres', () => {
       .catch(() => {})
     await sync.pull(who, { cursor })
     expect(sent.length).toBeGreaterThan(20)
+    expect(sent.filter(([, { sql }]) => sql.includes('INTO driftline_deliveries')).length).toBeGreaterThan(3)
     for (const [scope, { sql, params }] of sent) {
       expect(params[0]).toBe(scope)
       expect(await scopeFaults(sql), sql).toEqual([])

@@ -22,6 +22,9 @@ const names = [
   'RETENTION',
   'LIVE_SOCKETS_MAX',
   'LOG',
+  'WEBHOOK_SECRETS',
+  'WEBHOOK_ENDPOINTS',
+  'WEBHOOK_ALLOW_PRIVATE',
 ]
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`
@@ -91,7 +94,15 @@ async function migrateDatabase(url: string, authToken: string | undefined): Prom
 }
 
 function writeVariables(env: Environment): void {
-  const lines = names.flatMap((name) => (env[name] ? [`${name}=${JSON.stringify(env[name])}\n`] : []))
+  const lines = names.flatMap((name) => (env[name] ? [`${name}=${quote(name, env[name])}\n`] : []))
   mkdirSync('.driftline', { recursive: true })
   writeFileSync(variables, lines.join(''), { mode: 0o600 })
+}
+
+/** As dotenv reads it: what stands between two quotes of one kind is taken as it is. */
+function quote(name: string, value: string): string {
+  const mark = ["'", '`', '"'].find((one) => !value.includes(one))
+  if (mark === undefined || value.includes('\n'))
+    throw new TypeError(`${name} must be one line without all of ' \` and "`)
+  return mark + value + mark
 }

@@ -1,7 +1,6 @@
 import type { Context } from 'hono'
 import { answerToJson } from '../answer.ts'
 import { Problem } from '../errors.ts'
-import { noteCaller } from '../facts.ts'
 import { logError } from '../log.ts'
 import type { RunSync } from '../run.ts'
 import { decodeWebhook, type SyncRequest } from '../sync/request.ts'
@@ -31,10 +30,7 @@ export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources:
     const map = Object.hasOwn(sources, source) ? sources[source]?.map : undefined
     const request = map ? await mapPayload(map, payload, source, entry) : decodeWebhook(payload, source, entry)
     // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of the rows.
-    const scopes = new Map(request.webhook?.scope === undefined ? [] : [[request.webhook.scope, 'write' as const]])
-    const principal = { subject: source, scopes }
-    noteCaller(facts, principal)
-    const answer = await run(principal, request, facts, body.bytes)
+    const answer = await run({ subject: source, scopes: new Map() }, request, facts, body.bytes)
     // 4 The verdicts, without rows: they are kept for a retry as they are.
     return new Response(answerToJson(answer, 'push'), { headers: { 'Content-Type': 'application/json' } })
   }

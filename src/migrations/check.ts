@@ -6,6 +6,8 @@ import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'
 import {
   createPositionIndex,
   type DialectName,
+  deliveryColumns,
+  endpointColumns,
   inboxColumns,
   markColumns,
   rowColumns,
@@ -43,6 +45,8 @@ const system = {
   driftline_scopes: { columns: scopeColumns, key: ['scope'] },
   driftline_marks: { columns: markColumns, key: ['scope', 'position'] },
   driftline_inbox: { columns: inboxColumns, key: ['scope', 'source', 'id'] },
+  driftline_deliveries: { columns: deliveryColumns, key: ['scope', 'endpoint', 'position'] },
+  driftline_endpoints: { columns: endpointColumns, key: ['name'] },
 }
 
 function checkTable(table: Table, found: FoundTable, dialect: DialectName): string[] {

@@ -50,6 +50,26 @@ export const inboxColumns: readonly SystemColumn[] = [
   { name: 'details', type: 'text' },
 ]
 
+/** The columns of driftline_deliveries: what outgoing webhooks have yet to tell, and when. `next_at` is in microseconds. */
+export const deliveryColumns: readonly SystemColumn[] = [
+  { name: 'scope', type: 'text', ordered: true },
+  { name: 'endpoint', type: 'text', ordered: true },
+  { name: 'position', type: 'integer' },
+  { name: 'from_position', type: 'integer' },
+  { name: 'id', type: 'text' },
+  { name: 'created_at', type: 'integer' },
+  { name: 'next_at', type: 'integer' },
+  { name: 'attempts', type: 'integer' },
+  { name: 'last_error', type: 'text' },
+]
+
+/** The columns of driftline_endpoints: those that are disabled, since when and why. */
+export const endpointColumns: readonly SystemColumn[] = [
+  { name: 'name', type: 'text', ordered: true },
+  { name: 'disabled_at', type: 'integer' },
+  { name: 'reason', type: 'text' },
+]
+
 /** What each column type is in a database. */
 export const sqlTypes: { readonly [name in DialectName]: { readonly [type in ColumnType]: string } } = {
   postgres: {
@@ -93,6 +113,13 @@ export function createSystem(dialect: DialectName): string[] {
     createStatement('driftline_marks', [...columnsOf(markColumns), 'PRIMARY KEY (scope, position)'], dialect),
     createStatement('driftline_inbox', [...columnsOf(inboxColumns), 'PRIMARY KEY (scope, source, id)'], dialect),
     'CREATE INDEX driftline_inbox_received ON driftline_inbox (received_at)',
+    createStatement(
+      'driftline_deliveries',
+      [...columnsOf(deliveryColumns), 'PRIMARY KEY (scope, endpoint, position)'],
+      dialect,
+    ),
+    'CREATE INDEX driftline_deliveries_due ON driftline_deliveries (endpoint, next_at)',
+    createStatement('driftline_endpoints', [...columnsOf(endpointColumns), 'PRIMARY KEY (name)'], dialect),
   ]
 }
 

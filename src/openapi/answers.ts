@@ -53,6 +53,7 @@ export const answerSchemas: Json = {
   ),
   'webhook.request': closed(
     {
+      client: { ...client, description: 'The source, which need not be said.' },
       scope: { ...scope, description: 'Where changes go that name no scope of their own.' },
       changes: { ...pushed.changes, items: ref('webhook.change') },
       atomic: pushed.atomic,

@@ -28,6 +28,7 @@ export function shardedStore(
 
   return {
     dialect: directory.dialect,
+    parts: [...shards.values()],
     async batch(scope, statements) {
       if (scope === '') throw new TypeError('A batch without a scope goes to one shard, not to all of them')
       const home = await homeOf(scope, readsOnly(statements))

@@ -26,6 +26,8 @@ export interface Store {
    */
   batch(scope: string, statements: readonly Statement[]): Promise<Cells[][]>
   close(): Promise<void>
+  /** The databases behind it, where a batch that is of no one scope must go to each of them. */
+  readonly parts?: readonly Store[]
 }
 
 /** What every store takes. */

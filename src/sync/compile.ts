@@ -1,12 +1,13 @@
 import type { Dialect, Field, Statement } from '../dialects/dialect.ts'
-import { forecastFields, type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
+import { type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
 import { limits } from '../limits.ts'
 import type { StoreLimits } from '../stores/store.ts'
 import type { Change } from './change.ts'
+import { compileClaim } from './claim.ts'
 import type { RowWrite } from './coalesce.ts'
 import { type CursorEntry, cursorFloor } from './cursor.ts'
 import { checkFit, encodeParts } from './fit.ts'
-import { forecast, type InboxDetails, type InboxEntry } from './inbox.ts'
+import type { InboxEntry } from './inbox.ts'
 import type { Return } from './request.ts'
 import type { Schema, Table } from './table.ts'
 
@@ -47,6 +48,9 @@ export interface PageWish {
   readonly sized?: boolean
 }
 
+/** A statement that writes down whom to tell of the push. Its parameters come after the scope and n. */
+export type Recording = Statement
+
 export interface PushWish {
   readonly client: string
   readonly return: Return
@@ -61,12 +65,13 @@ export interface PushWish {
   readonly inbox?: InboxEntry | undefined
   /** Undo everything at the end: the batch only finds out whether the database would take it. */
   readonly probe: boolean
+  readonly recordings?: readonly Recording[]
 }
 
 /**
  * The statements of one scope's part of a change set, for one batch: lock the scope, check the cursor, write the tables
- * pass by pass, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres,
- * and more only where a store takes no parameter that large.
+ * pass by pass, record whom to tell, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres,
+ * one for each endpoint of outgoing webhooks that matches, and more only where a store takes no parameter that large.
  */
 export function compilePush(
   sql: Sql,
@@ -94,40 +99,12 @@ export function compilePush(
       if (written.length > 0) plan.push(...compileTable(sql, table, scope, n, pass, written, wish))
     }
   }
+  for (const { sql: record, params } of wish.recordings ?? []) {
+    plan.push({ sql: record, params: [scope, n, ...params], role: { kind: 'guard' } })
+  }
   if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
   else if (page) plan.push(compilePage(sql, scope, page, n))
   return plan
-}
-
-/** Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before anything is written. */
-function compileClaim(
-  { dialect, paramBytesMax, scope: { repeated }, tables }: Sql,
-  scope: string,
-  passes: readonly (readonly RowWrite[])[],
-  { client, receivedAt }: PushWish,
-  { id, errors }: InboxEntry,
-): Planned[] {
-  const forecasts = forecast(passes)
-  const byTable = tables.flatMap(({ table, claim }) => {
-    const list = forecasts.get(table)
-    return list ? [{ claim, list }] : []
-  })
-  const places = byTable.flatMap(({ list }) => list.map(({ index }) => index))
-  const isPlain = places.every((index, place) => index === place) && Object.keys(errors).length === 0
-  const details = isPlain ? '' : JSON.stringify({ places, errors } satisfies InboxDetails)
-  return [
-    { sql: repeated, params: [scope, client, id], role: { kind: 'guard' } },
-    ...byTable.flatMap(({ claim, list }) => {
-      const values = list.map((one) => [one.id, one.index, one.at, one.baseAt, one.letters])
-      return encodeParts(values, (part) => dialect.encodeRows(forecastFields, part), paramBytesMax).map(
-        (part): Planned => ({
-          sql: claim,
-          params: [scope, client, id, receivedAt, details, ...part],
-          role: { kind: 'claim' },
-        }),
-      )
-    }),
-  ]
 }
 
 function compileTable(

@@ -59,7 +59,7 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
   return { ...request, cursor: cursor === null ? null : parseCursor(cursor) }
 }
 
-const webhookMembers = ['scope', 'changes', 'atomic']
+const webhookMembers = ['scope', 'changes', 'atomic', 'client']
 
 /** Decodes the body of a webhook, or what its mapping made of it. Throws a `Problem` that names the member. */
 export function decodeWebhook(
@@ -73,6 +73,7 @@ export function decodeWebhook(
       throw malformed(`A webhook has no member ${quote(member)}. It has ${webhookMembers.join(', ')}.`)
   }
   const { scope, ...push } = body
+  if (push.client !== undefined && push.client !== source) throw malformed(`"client" is the source here: ${source}.`)
   if (scope !== undefined && typeof scope !== 'string') throw malformed('"scope" must be text.')
   if (push.changes === undefined) throw malformed('A webhook needs "changes", an array.')
   return { ...decodeRequest({ ...push, client: source }, 'push'), webhook: { id, scope, isAllowed } }

@@ -19,16 +19,16 @@ export class Signer extends Webhook {
   }
 }
 
-/** The specification asks for 24 to 64 bytes; a short one could be guessed. */
-const secretBytesMin = 24
+/** What the specification asks for: a short one could be guessed. */
+const secretBytes = { min: 24, max: 64 }
 
 /** @throws TypeError where a secret cannot be one: it says how to make one, and shows nothing of this one */
 export function createSigner(secret: string): Signer {
   const [, base64] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? []
   const key = base64 !== undefined && base64.length % 4 === 0 ? decode(base64) : new Uint8Array()
-  if (key.length < secretBytesMin) {
+  if (key.length < secretBytes.min || key.length > secretBytes.max) {
     throw new TypeError(
-      `A webhook secret must be whsec_ and the base64 of ${secretBytesMin} bytes or more, for example from \`echo whsec_$(openssl rand -base64 32)\``,
+      `A webhook secret must be whsec_ and the base64 of ${secretBytes.min} to ${secretBytes.max} bytes, for example from \`echo whsec_$(openssl rand -base64 32)\``,
     )
   }
   return new Signer(key)

@@ -41,6 +41,14 @@ const both: readonly Case[] = [
   ['the scopes', ['DROP TABLE driftline_scopes'], ['The table driftline_scopes is missing: run npm run migrate.']],
   ['the marks', ['DROP TABLE driftline_marks'], ['The table driftline_marks is missing: run npm run migrate.']],
   ['the inbox', ['DROP TABLE driftline_inbox'], ['The table driftline_inbox is missing: run npm run migrate.']],
+  [
+    'the deliveries',
+    ['DROP TABLE driftline_deliveries', 'DROP TABLE driftline_endpoints'],
+    [
+      'The table driftline_deliveries is missing: run npm run migrate.',
+      'The table driftline_endpoints is missing: run npm run migrate.',
+    ],
+  ],
   ['a column', ['ALTER TABLE todos DROP COLUMN due'], [addDue]],
   ['an index', ['DROP INDEX todos_position'], [noIndex]],
   [
@@ -251,6 +259,8 @@ for (const storeName of storeNames) {
         'The table driftline_scopes is missing: run npm run migrate.',
         'The table driftline_marks is missing: run npm run migrate.',
         'The table driftline_inbox is missing: run npm run migrate.',
+        'The table driftline_deliveries is missing: run npm run migrate.',
+        'The table driftline_endpoints is missing: run npm run migrate.',
         'The table lists is missing: run npm run migrate.',
         'The table todos is missing: run npm run migrate.',
       ])
@@ -282,7 +292,7 @@ it("looks where the connection's search_path looks", async () => {
   const inPublic = await openStore(url)
   await create(inApp)
   expect(await check(inApp, schema)).toEqual([])
-  expect(await check(inPublic, schema)).toHaveLength(5)
+  expect(await check(inPublic, schema)).toHaveLength(7)
   await inApp.close()
   await inPublic.close()
   await close()

@@ -4,6 +4,7 @@ import { startDev } from '../support/dev.ts'
 import { idsOf, pushing, until } from '../support/pushing.ts'
 import { testSecret } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
+import { sendWebhook, webhookSecret } from '../support/webhook.ts'
 
 describe('npm run dev', () => {
   const cleanups: (() => unknown)[] = []
@@ -31,9 +32,13 @@ describe('npm run dev', () => {
     expect(await server.stop()).toBe(0)
   })
 
-  it('serves from Postgres where DATABASE_URL says so, migrated', async () => {
-    const server = await startDev({ AUTH_SECRET: testSecret, DATABASE_URL: await createDatabase() }, await folder())
+  it('serves from Postgres where DATABASE_URL says so, migrated, with the settings of the process', async () => {
+    const WEBHOOK_SECRETS = JSON.stringify({ crm: webhookSecret })
+    const env = { AUTH_SECRET: testSecret, DATABASE_URL: await createDatabase(), WEBHOOK_SECRETS }
+    const server = await startDev(env, await folder())
     cleanups.push(() => server.stop())
+    const hooked = await sendWebhook((path, init) => fetch(server.url + path, init), { changes: [] })
+    expect(hooked.status).toBe(200)
     expect(server.output()).toMatch(/Migrated: 0001_init/)
     expect(server.output()).not.toMatch(/eyJ|curl/)
     expect(server.output()).not.toContain(testSecret)

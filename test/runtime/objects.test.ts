@@ -1,9 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createSync } from '../../src/create-sync.ts'
+import { recordSql } from '../../src/dialects/delivery-sql.ts'
+import { scopeSql } from '../../src/dialects/sql.ts'
+import { sqliteObject } from '../../src/dialects/sqlite-object.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { schema } from '../../src/schema.ts'
 import { defineSchema, text } from '../../src/sync/table.ts'
 import { type Objects, startObjects } from '../support/objects.ts'
+import { startReceiver } from '../support/receiver.ts'
 import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
 
 const first = { name: '0001_first', statements: createTables(schema, 'sqlite') }
@@ -26,6 +30,37 @@ it('P9 a Durable Object prunes by its alarm, and sets no other once there is not
     expect((await objects.store.batch(who.subject, [ids]))[0]).toEqual([['b']])
   } finally {
     await objects.close()
+  }
+})
+
+it('P2 a Durable Object makes a delivery and the alarm that sends it durable together, or neither', async () => {
+  const receiver = await startReceiver()
+  const objects = await startObjects([first], {
+    WEBHOOK_ENDPOINTS: JSON.stringify([receiver.endpoint()]),
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+  })
+  const { lock } = scopeSql(sqliteObject, schema, 4_194_304)
+  const record = recordSql(sqliteObject, schema.tables)
+  const push = (scope: string, ...ends: string[]) =>
+    objects.store.batch(scope, [
+      { sql: lock, params: [scope, 'inc', 1, 64] },
+      { sql: 'INSERT INTO lists VALUES (?1, 1, 1, 1, 0, 1, 1, 1)', params: [scope] },
+      { sql: record, params: [scope, 1, 'crm', `msg_${scope}`, 0] },
+      ...ends.map((sql) => ({ sql, params: [] })),
+    ])
+  try {
+    // Ended before anything of it is durable: neither is there.
+    await expect(push('lost', 'reset')).rejects.toMatchObject({ code: 'OBJECT_LOST' })
+    expect((await objects.store.batch('lost', [{ sql: 'alarmed', params: [] }]))[0]?.[0]?.[0]).toBeNull()
+    expect((await objects.store.batch('lost', [{ sql: 'SELECT 1 FROM driftline_deliveries', params: [] }]))[0]).toEqual(
+      [],
+    )
+    // Ended right after the rows are durable: nobody calls the object again, and it sends.
+    await expect(push('kept', 'synced reset')).rejects.toMatchObject({ code: 'OBJECT_LOST' })
+    await vi.waitFor(() => expect(receiver.received.map(({ id }) => id)).toEqual(['msg_kept']), { timeout: 20_000 })
+  } finally {
+    await objects.close()
+    await receiver.close()
   }
 })
 

@@ -42,7 +42,7 @@ describe('the signature of a webhook', () => {
       fc.property(
         fc.string({ unit: 'binary' }),
         fc.integer({ min: 0, max: 4e12 }),
-        fc.uint8Array({ minLength: 24, maxLength: 80 }),
+        fc.uint8Array({ minLength: 24, maxLength: 64 }),
         (text, ms, key) => {
           const secret = `whsec_${Buffer.from(key).toString('base64')}`
           const expected = new Webhook(secret).sign('msg_1', new Date(ms), text)
@@ -165,6 +165,7 @@ describe('WEBHOOK_SECRETS', () => {
     ['an empty secret', '{"crm":""}'],
     ['a secret without whsec_', `{"crm":"${webhookSecret.slice(6)}"}`],
     ['a short secret', '{"crm":"whsec_c2hvcnRzZWNyZXQ="}'],
+    ['a secret of 65 bytes', `{"crm":"whsec_${btoa('x'.repeat(65))}"}`],
     ['a secret that is no base64', '{"crm":"whsec_!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!"}'],
     ['a bad name', `{"a b":"${webhookSecret}"}`],
     ['a name that is too long', `{"${'x'.repeat(65)}":"${webhookSecret}"}`],

@@ -15,4 +15,8 @@ export default {
     neonConfig.fetchEndpoint = () => env.NEON_ENDPOINT
     return worker.fetch(request, env, context)
   },
+  scheduled(event: { readonly cron: string }, env: WorkerEnv & { readonly NEON_ENDPOINT: string }): Promise<void> {
+    neonConfig.fetchEndpoint = () => env.NEON_ENDPOINT
+    return worker.scheduled(event, env)
+  },
 }

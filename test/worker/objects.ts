@@ -8,20 +8,25 @@ import type { ObjectAnswer } from '../../src/stores/durable-object.ts'
 export class TestObject extends ScopeObject {
   readonly #state: DurableObjectState
 
-  constructor(state: DurableObjectState, env: { readonly MIGRATIONS: string; readonly RETENTION?: string }) {
+  constructor(
+    state: DurableObjectState,
+    env: ConstructorParameters<typeof ScopeObject>[1] & { readonly MIGRATIONS: string },
+  ) {
     super(state, env, JSON.parse(env.MIGRATIONS) as Migration[])
     this.#state = state
   }
 
-  /** Only in a test: `alarm` goes off now, `alarmed` says when it would. A last statement `reset` ends the object as Cloudflare may at any time: before what it wrote is durable. */
+  /** Only in a test: `alarm` goes off now, `alarmed` says when it would. A last statement `reset` ends the object as Cloudflare may at any time: before what it wrote is durable, or with `synced reset` right after that. */
   override async batch(statements: readonly Statement[]): Promise<ObjectAnswer> {
     if (statements[0]?.sql === 'alarm') {
       await this.#state.storage.deleteAlarm()
       await this.alarm()
     }
     if (/^alarm/.test(statements[0]?.sql ?? '')) return { rows: [[[await this.#state.storage.getAlarm()]]] }
-    if (statements.at(-1)?.sql !== 'reset') return super.batch(statements)
+    const end = statements.at(-1)?.sql
+    if (end !== 'reset' && end !== 'synced reset') return super.batch(statements)
     const answer = await super.batch(statements.slice(0, -1))
+    if (end === 'synced reset') await this.#state.storage.sync()
     this.#state.abort('reset by a test')
     return answer
   }

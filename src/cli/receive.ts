@@ -1,0 +1,43 @@
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { Webhook } from 'standardwebhooks'
+import { readArgs, runCommand } from './run.ts'
+
+/** Of no use to anybody but who tries it out: it stands in the README. */
+const exampleSecret = 'whsec_ZHJpZnRsaW5lLWV4YW1wbGUtc2VjcmV0LW9ubHk='
+
+/**
+ * `npm run receive -- --port 8899`: a receiver of outgoing webhooks to try them with. Verifies each and prints it.
+ * `-- --status 500`: answers that instead, as one that fails.
+ */
+await runCommand(async () => {
+  const args = readArgs({
+    port: { type: 'string', default: '8899' },
+    secret: { type: 'string', default: exampleSecret },
+    status: { type: 'string', default: '204' },
+  })
+  const [port, status] = [Number(args.port), Number(args.status)]
+  if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) throw new TypeError('--port must be from 0 to 65535')
+  if (!(Number.isInteger(status) && status >= 200 && status < 600))
+    throw new TypeError('--status must be from 200 to 599')
+  const webhook = new Webhook(args.secret)
+  const server = createServer(async (request, response) => {
+    const body = await text(request).catch(() => '')
+    try {
+      webhook.verify(body, request.headers as Record<string, string>)
+      console.log(`${request.headers['webhook-id']} ${body}`)
+      response.writeHead(status).end()
+    } catch {
+      console.log('A request whose signature is not ours, refused')
+      response.writeHead(401).end()
+    }
+  })
+  server.on('error', (error) => {
+    console.error(`It cannot listen: ${error.message}`)
+    process.exitCode = 1
+  })
+  server.listen(port, '127.0.0.1', () => {
+    const address = server.address()
+    if (typeof address === 'object') console.log(`Receives on http://127.0.0.1:${address?.port}/`)
+  })
+})
