@@ -23,10 +23,11 @@ export async function createChecker(
   name: ModelStoreName,
   postgresUrl: () => Promise<string> | string,
   counts: Counts,
+  isProcess = false,
 ): Promise<Checker> {
   const database = await openModelStore(name, postgresUrl)
   const rival = database.rivalUrl === undefined ? undefined : await connectRival(database.rivalUrl)
-  const world = await createWorld(database, counts, rival)
+  const world = await createWorld(database, counts, rival, isProcess ? database.processUrl : undefined)
   return {
     async check({ seed, numRuns, path, isBrief = false }) {
       const property = fc.asyncProperty(steps(), (some) => world.run(some))
@@ -43,7 +44,7 @@ export async function createChecker(
         `${fault}\n`,
         ...(found ?? []).map((step) => JSON.stringify(step)),
         `\nThe model of ${name} failed in run ${result.numRuns}, and after ${result.numShrinks} shrinks is as above. Run it again:`,
-        `  npm run soak -- --store '${name}' --seed ${seed} --path ${result.counterexamplePath}`,
+        `  npm run soak -- --store '${name}' --seed ${seed} --path ${result.counterexamplePath}${isProcess ? ' --kill' : ''}`,
       ].join('\n')
     },
     async close() {

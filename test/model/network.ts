@@ -1,8 +1,8 @@
-import type { createApp } from '../../src/app.ts'
 import { signToken } from '../../src/token.ts'
 import { testSecret } from '../support/server.ts'
 import type { Body, ClientRequest } from './client.ts'
 import type { Exchange } from './explain.ts'
+import type { Server } from './process.ts'
 import type { Access } from './reference.ts'
 import type { Trouble } from './trouble.ts'
 
@@ -15,7 +15,7 @@ export interface Letter {
 
 /** Hands a request to the server. A change of the token's first scope names none. */
 export async function request(
-  app: ReturnType<typeof createApp>,
+  server: Server,
   { client, request, access }: Letter,
   now: number,
   trouble: Trouble | undefined,
@@ -33,8 +33,8 @@ export async function request(
   }
   const response =
     half === 'pull'
-      ? await app.request(`/v1/pull?${query}`, { headers })
-      : await app.request(`/v1/${half}`, { method: 'POST', headers, body: JSON.stringify(body) })
+      ? await server.request(`/v1/pull?${query}`, { headers })
+      : await server.request(`/v1/${half}`, { method: 'POST', headers, body: JSON.stringify(body) })
   return {
     client,
     request,

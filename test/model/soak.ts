@@ -1,6 +1,6 @@
 /**
  * The model for as long as you like: `npm run soak -- --minutes 30 --store postgres --seed 7`. Without a store it goes
- * round all of them. Prints its seed first; a failure prints the line that runs it again.
+ * round all of them, and kills server processes; `--kill` does only that. Prints its seed first; a failure prints the line that runs it again.
  */
 import { parseArgs } from 'node:util'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
@@ -23,6 +23,8 @@ const { values } = parseArgs({
     store: { type: 'string', multiple: true, default: [...modelStores] },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     path: { type: 'string' },
+    /** The server is a process of its own, which is killed again and again. Of a libSQL file and of Postgres. */
+    kill: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
   },
 })
@@ -30,8 +32,14 @@ const names = values.store.map((name) => {
   if ((modelStores as readonly string[]).includes(name)) return name as ModelStoreName
   throw new TypeError(`--store must be one of ${modelStores.join(', ')}`)
 })
-/** Runs on one database, before a fresh one is made. */
-const runsOfDatabase = 50
+/** Each store by itself, and at the end of a round those of which a server process can be killed. */
+const killed = names.filter((name) => name === 'libsql file' || name === 'postgres')
+const rounds = [
+  ...(values.kill ? [] : names.map((name) => ({ name, isProcess: false }))),
+  ...(values.kill || names.length === modelStores.length ? killed.map((name) => ({ name, isProcess: true })) : []),
+]
+/** Runs on one database, before a fresh one is made. Starting a process takes as long as several runs. */
+const runsOfDatabase = (isProcess: boolean) => (isProcess ? 5 : 30)
 
 let server: Promise<Postgres> | undefined
 const postgresUrl = async () => {
@@ -46,17 +54,20 @@ console.log(`seed ${values.seed}`)
 const counts = newCounts()
 let failure: string | undefined
 for (let round = 0; !failure && counts.runs < runsMax && (Number.isFinite(runsMax) || Date.now() < until); round++) {
-  const name = names[round % names.length] as ModelStoreName
+  const { name, isProcess } = rounds[round % rounds.length] as (typeof rounds)[number]
   const seed = Number(values.seed) + round
   const began = Date.now()
-  const checker = await createChecker(name, postgresUrl, counts)
+  const checker = await createChecker(name, postgresUrl, counts, isProcess)
   try {
-    const numRuns = Math.min(runsOfDatabase, runsMax - counts.runs)
+    const numRuns = Math.min(runsOfDatabase(isProcess), runsMax - counts.runs)
     failure = await checker.check({ seed, numRuns, path: values.path, isBrief: values.brief })
   } finally {
     await checker.close()
   }
-  if (!failure) console.log(`${name}: seed ${seed}, ${((Date.now() - began) / 1000).toFixed(1)} s, ${summary()}`)
+  if (!failure)
+    console.log(
+      `${name}${isProcess ? ', killed' : ''}: seed ${seed}, ${((Date.now() - began) / 1000).toFixed(1)} s, ${summary()}`,
+    )
 }
 await (await server)?.stop()
 if (failure) {

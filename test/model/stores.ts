@@ -22,6 +22,8 @@ export type ModelStoreName = (typeof modelStores)[number]
 
 export interface ModelStore {
   open(): Promise<Store>
+  /** Where a process of its own can open it. */
+  readonly processUrl?: string
   /** A Postgres on which a rival can hold a row. */
   readonly rivalUrl?: string
   /** Whether each scope is a database of its own, which prunes itself. */
@@ -43,7 +45,12 @@ export async function openModelStore(
     const drop = () => rm(folder, { recursive: true, force: true })
     const path = join(folder, 'model.db')
     if (name === 'libsql file')
-      return migrated({ open: () => libsqlFileStore(`file:${path}`), isPerScope: false, close: drop })
+      return migrated({
+        open: () => libsqlFileStore(`file:${path}`),
+        processUrl: `file:${path}`,
+        isPerScope: false,
+        close: drop,
+      })
     const server = await startHranaServer(path)
     const open = async () => libsqlStore(createClient({ url: server.url, fetch: fetchWithin(10_000) }))
     const close = async () => {
@@ -55,7 +62,13 @@ export async function openModelStore(
   const server = await postgresUrl()
   const url = await createDatabase(server)
   if (name === 'postgres') {
-    return migrated({ open: async () => postgresStore(url), rivalUrl: url, isPerScope: false, close: async () => {} })
+    return migrated({
+      open: async () => postgresStore(url),
+      processUrl: url,
+      rivalUrl: url,
+      isPerScope: false,
+      close: async () => {},
+    })
   }
   const gateway = await startNeonGateway(server)
   neonConfig.fetchEndpoint = () => gateway.fetchEndpoint

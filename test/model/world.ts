@@ -2,6 +2,7 @@
  * Clients, a network that loses, repeats and delays, a server that restarts, and a database that fails: runs the steps,
  * and holds every answer against the reference at once, so that a fault is found where it happens.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from '../../src/app.ts'
 import { prune } from '../../src/prune.ts'
 import { schema } from '../../src/schema.ts'
@@ -12,6 +13,7 @@ import { type ClientState, compose, edit, newClient, receive } from './client.ts
 import { liveRows, mustBeSame, rowLines, storedLines } from './compare.ts'
 import { Broken, type Exchange, explain, type Scopes } from './explain.ts'
 import { type Letter, request } from './network.ts'
+import { type Server, settledPositions, startServer } from './process.ts'
 import { type Access, pruneScope, type SentChange } from './reference.ts'
 import type { Rival } from './rival.ts'
 import { type Call, clientNames, type Step, shared, subjects } from './steps.ts'
@@ -45,12 +47,21 @@ interface Sent extends Letter {
   readonly device: Device
 }
 
+/** A process that has just started takes some 30 ms for its first request, and then one or two. */
+const killAfterMs = [1, 4, 25]
+
 export interface World {
   run(steps: readonly Step[]): Promise<void>
   close(): Promise<void>
 }
 
-export async function createWorld(database: ModelStore, counts: Counts, rival: Rival | undefined): Promise<World> {
+/** @param processUrl where a server process of its own finds the database, which is killed instead of failing */
+export async function createWorld(
+  database: ModelStore,
+  counts: Counts,
+  rival: Rival | undefined,
+  processUrl?: string,
+): Promise<World> {
   let store = await database.open()
   let nowMs = noon / 1000
   let trouble: Trouble | undefined
@@ -59,17 +70,18 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
   let delayed: Sent[] = []
   const prefix = crypto.randomUUID().slice(0, 8)
 
-  function newApp() {
+  function newServer(): Promise<Server> | Server {
+    if (processUrl !== undefined) return startServer(processUrl, () => nowMs)
     return createApp({ schema, store: troubled, auth: { secret: testSecret }, now: () => nowMs })
   }
   const troubled = troubledStore(
     () => store,
     () => trouble,
   )
-  let app = newApp()
+  let server = await newServer()
 
   async function send(sent: Sent): Promise<Exchange> {
-    const exchange = await request(app, sent, nowMs * 1000, trouble)
+    const exchange = await request(server, sent, nowMs * 1000, trouble)
     counts.requests++
     counts.changes += sent.request.changes.length
     if (exchange.status === 410) counts.resyncs++
@@ -144,11 +156,12 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
   type Fate = Extract<Step, { kind: 'call' }>['fate']
   async function call(wish: Call, fate: Fate): Promise<void> {
     const sent = prepare(wish)
-    if (fate.kind !== 'delivered') happened(fate.kind)
+    if (fate.kind !== 'delivered' && !('batch' in fate && server.kill)) happened(fate.kind)
     if (fate.kind === 'delayed') {
       delayed.push(sent)
       return
     }
+    if ('batch' in fate && server.kill) return sendAndKill(sent, fate.batch)
     if ('batch' in fate) trouble = newTrouble(fate.kind, fate.batch)
     if (fate.kind === 'repeated') await sendAndExplain(sent)
     const exchange = await sendAndExplain(sent)
@@ -177,6 +190,23 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
     for (const [place, sent] of inOrder.entries()) answer(sent, exchanges[place] as Exchange)
   }
 
+  /** What of it was kept, the positions tell: a write that was kept has moved them. */
+  async function sendAndKill(sent: Sent, ms: number): Promise<void> {
+    const written = sent.request.changes.map(({ scope }) => scope)
+    const before = await settledPositions(store, written)
+    const going = send(sent).catch(() => undefined)
+    await sleep(killAfterMs[ms])
+    await server.kill?.()
+    server = await newServer()
+    const exchange = await going
+    const after = await settledPositions(store, written)
+    const moved = new Set(written.filter((scope) => after.get(scope) !== before.get(scope)))
+    const lost: Exchange = { ...sent, now: nowMs * 1000, status: 503, body: { now: 0 }, fault: { written: moved } }
+    happened(exchange ? 'kill after the answer' : moved.size > 0 ? 'kill after the commit' : 'kill before the commit')
+    scopes = explain(scopes, [exchange ?? lost])
+    if (exchange) answer(sent, exchange)
+  }
+
   async function pruneAll(): Promise<void> {
     const names = database.isPerScope ? [...scopes.keys()] : ['']
     for (const scope of names) {
@@ -190,7 +220,8 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
     happened('restart')
     await store.close()
     store = await database.open()
-    app = newApp()
+    await server.kill?.()
+    server = await newServer()
   }
 
   const scopeOf = ({ subject }: Device, place: number) =>
@@ -259,6 +290,9 @@ export async function createWorld(database: ModelStore, counts: Counts, rival: R
       await heal()
       await checkAll()
     },
-    close: () => store.close(),
+    async close() {
+      await server.kill?.()
+      await store.close()
+    },
   }
 }
