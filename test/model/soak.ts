@@ -1,6 +1,7 @@
 /**
  * The model for as long as you like: `npm run soak -- --minutes 30 --store postgres --seed 7`. Without a store it goes
- * round all of them, and kills server processes; `--kill` does only that. Prints its seed first; a failure prints the line that runs it again.
+ * round all of them, and kills server processes; `--kill` does only that. Prints its seed first; a failure prints the
+ * line that runs it again.
  */
 import { parseArgs } from 'node:util'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
@@ -38,6 +39,7 @@ const rounds = [
   ...(values.kill ? [] : names.map((name) => ({ name, isProcess: false }))),
   ...(values.kill || names.length === modelStores.length ? killed.map((name) => ({ name, isProcess: true })) : []),
 ]
+if (rounds.length === 0) throw new TypeError('--kill is for a libSQL file and Postgres')
 /** Runs on one database, before a fresh one is made. Starting a process takes as long as several runs. */
 const runsOfDatabase = (isProcess: boolean) => (isProcess ? 5 : 30)
 
