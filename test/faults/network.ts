@@ -1,4 +1,4 @@
-import { type FaultProxy, faultKinds, startFaultProxy } from '../support/fault-proxy.ts'
+import { drawFaults, type FaultProxy, faultKinds, startFaultProxy } from '../support/fault-proxy.ts'
 import { seededRandom } from '../support/random.ts'
 import { type ServerProcess, startServer } from '../support/server.ts'
 import { webhookSecret } from '../support/webhook.ts'
@@ -27,7 +27,7 @@ export async function playNetwork({ databaseUrl, between, seed, ms }: NetworkOpt
   const proxied = async (url: string): Promise<{ proxy: FaultProxy; through: string }> => {
     const through = new URL(url)
     // Postgres' greeting and a small sync have some 2,000 bytes: less, and nothing would ever get through.
-    const proxy = await startFaultProxy(Number(through.port), random, 12_000)
+    const proxy = await startFaultProxy(Number(through.port), drawFaults(random, 12_000))
     started.push(() => proxy.close())
     through.port = String(proxy.port)
     return { proxy, through: through.href.replace(/\/$/, '') }

@@ -17,28 +17,32 @@ export interface FaultProxy {
   close(): void
 }
 
-interface Fault {
+/** What goes wrong with a connection: how, on the way to the server (`up`) or from it, and after how many bytes. */
+export interface Fault {
   readonly kind: FaultKind
   readonly direction: 'up' | 'down'
   readonly after: number
 }
 
 /** All kinds in turn, in both directions, and each at a random place: a run of some seconds meets all of them. */
-function drawFault(nth: number, random: () => number, bytesMax: number): Fault {
-  const kind = faultKinds[nth % faultKinds.length] as FaultKind
-  return { kind, direction: random() < 0.5 ? 'up' : 'down', after: Math.floor(random() * bytesMax) }
+export function drawFaults(random: () => number, bytesMax: number): () => Fault {
+  let drawn = 0
+  return () => ({
+    kind: faultKinds[drawn++ % faultKinds.length] as FaultKind,
+    direction: random() < 0.5 ? 'up' : 'down',
+    after: Math.floor(random() * bytesMax),
+  })
 }
 
 /** A TCP proxy to a port of this machine that, while it is bad, breaks every connection in one way or another. */
-export async function startFaultProxy(toPort: number, random: () => number, bytesMax = 8_000): Promise<FaultProxy> {
+export async function startFaultProxy(toPort: number, draw: () => Fault): Promise<FaultProxy> {
   const struck = new Map<string, number>()
   const pairs = new Set<readonly [Socket, Socket]>()
-  let connections = 0
-  let healed = true
+  let whole = true
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ port: toPort, host: '127.0.0.1', allowHalfOpen: true })
-    const fault = healed ? undefined : drawFault(connections++, random, bytesMax)
+    const fault = whole ? undefined : draw()
     const pair = [client, upstream] as const
     pairs.add(pair)
     const drop = () => {
@@ -46,10 +50,12 @@ export async function startFaultProxy(toPort: number, random: () => number, byte
       pairs.delete(pair)
     }
     for (const socket of pair) socket.on('error', drop).on('close', drop)
+    let isStruck = false
     const strike = (): Fault['kind'] | undefined => {
-      if (healed) return undefined
+      if (whole) return undefined
       const name = `${fault?.kind} ${fault?.direction}`
-      struck.set(name, (struck.get(name) ?? 0) + 1)
+      if (!isStruck) struck.set(name, (struck.get(name) ?? 0) + 1)
+      isStruck = true
       return fault?.kind
     }
     void pump(client, upstream, fault?.direction === 'up' ? { ...fault, strike } : undefined, drop)
@@ -64,7 +70,7 @@ export async function startFaultProxy(toPort: number, random: () => number, byte
     port: (server.address() as AddressInfo).port,
     struck,
     turn(to) {
-      healed = to === 'whole'
+      whole = to === 'whole'
       dropAll()
     },
     close() {
