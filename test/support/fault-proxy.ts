@@ -40,8 +40,8 @@ export async function startFaultProxy(toPort: number, draw: () => Fault): Promis
   const pairs = new Set<readonly [Socket, Socket]>()
   let whole = true
 
-  const server = createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect({ port: toPort, host: '127.0.0.1', allowHalfOpen: true })
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const upstream = connect({ port: toPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     const fault = whole ? undefined : draw()
     const pair = [client, upstream] as const
     pairs.add(pair)
