@@ -1,8 +1,11 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { migrate } from '../src/migrations/apply.ts'
+import { prune } from '../src/prune.ts'
+import { schema } from '../src/schema.ts'
 import { postgresStore } from '../src/stores/postgres.ts'
 import { startFaultProxy } from './support/fault-proxy.ts'
-import { alice, del, noon, patch, put, sampleSync } from './support/sample.ts'
+import { alice, del, noon, patch, principal, put, sampleSync } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
 
 /**
@@ -32,13 +35,15 @@ describe('races on Postgres', () => {
       [id, noon + at, title],
     )
 
-  /** Waits until some session of this database waits for a lock. */
-  async function untilBlocked() {
+  /** Waits until so many sessions of this database wait for a lock. */
+  async function untilBlocked(sessions = 1) {
     for (;;) {
+      // Within a transaction the first look at the sessions is kept.
+      await rival.query('SELECT pg_stat_clear_snapshot()')
       const { rows } = await rival.query(
         `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       )
-      if (rows[0].n > 0) return
+      if (rows[0].n >= sessions) return
     }
   }
 
@@ -112,6 +117,120 @@ describe('races on Postgres', () => {
     await fast
     const after = await sync.pull(who, { cursor: between.cursor })
     expect(after.changes.map(({ id }) => id)).toEqual(['slow', 'fast'])
+  })
+
+  /** Starts each as soon as the one before waits for the lock that `hold` takes, then lets go: the lock is handed on in that order. */
+  async function inOrder<Result>(hold: string, runs: readonly (() => Promise<Result>)[]): Promise<Result[]> {
+    await rival.query('BEGIN')
+    await rival.query(hold)
+    const begun: Promise<Result>[] = []
+    for (const [n, run] of runs.entries()) {
+      begun.push(run())
+      await untilBlocked(n + 1)
+    }
+    await rival.query('COMMIT')
+    return Promise.all(begun)
+  }
+  const holdScope = (scope: string) => `SELECT 1 FROM driftline_scopes WHERE scope = '${scope}' FOR UPDATE`
+
+  const orders = ['123', '132', '213', '231', '312', '321']
+  it.each(orders)(
+    'P2 P5 three pushes of one row that get the lock in the order %s end with the greatest stamp',
+    async (order) => {
+      const who = principal(`order${order}`)
+      const sync = sampleSync(opened.store)
+      await sync.push(who, { client: 'm', changes: [put('row', 0, 'first')] })
+      const stamps = [...order].map(Number)
+      const push = (at: number) => () =>
+        sync.push(who, { client: `c${at}`, changes: [put('row', at, `at ${at}`), put(`own${at}`, at, 'x')] })
+      const answers = await inOrder(holdScope(who.subject), stamps.map(push))
+      const positionOf = (n: number) => {
+        const own = answers[n]?.verdicts[1]
+        return own?.verdict === 'applied' ? (own.current?.position ?? 0) : 0
+      }
+      // Who waits longest comes first; of the two others Postgres takes either.
+      const taken = [0, 1, 2].toSorted((a, b) => positionOf(a) - positionOf(b))
+      expect([taken[0], taken.map(positionOf)]).toEqual([0, [3, 5, 7]])
+      let greatest = 0
+      for (const n of taken) {
+        const at = stamps[n] ?? 0
+        const verdict = at > greatest ? 'applied' : 'stale'
+        greatest = Math.max(greatest, at)
+        expect(answers[n]?.verdicts[0]).toMatchObject({ verdict, current: { row: { title: `at ${greatest}` } } })
+      }
+      const { changes } = await sync.pull(who)
+      expect(changes.find(({ id }) => id === 'row')).toMatchObject({ row: { title: 'at 3' } })
+    },
+  )
+
+  it.each(['prune', 'push'] as const)(
+    'P9 a prune and a push with a cursor from before, where the %s gets the lock first',
+    async (first) => {
+      const who = principal(`prune-${first}`)
+      const sync = sampleSync(opened.store)
+      await sync.push(who, { client: 'm', changes: [put('gone', 0, 'x'), put('kept', 0, 'x')] })
+      const { cursor } = await sync.pull(who)
+      await sync.push(who, { client: 'm', changes: [del('gone', 1)] })
+      const runs = {
+        prune: async () => {
+          await prune(opened.store, schema, { retentionMs: 0 })
+          return 'pruned'
+        },
+        push: () =>
+          sync.sync(who, { client: 'n', cursor, changes: [put('new', 2, 'x')] }).then(
+            ({ verdicts, changes }) => `${verdicts[0]?.verdict} ${changes?.map(({ op, id }) => `${op} ${id}`)}`,
+            (error) => error.code,
+          ),
+      }
+      const second = first === 'prune' ? 'push' : 'prune'
+      const ended = await inOrder(holdScope(who.subject), [runs[first], runs[second]])
+      const ids = (await sync.pull(who)).changes.map(({ id }) => id)
+      // Either it is told of the tombstone, or it must resync and has applied nothing.
+      expect([ended, ids]).toEqual(
+        first === 'prune'
+          ? [['pruned', 'resync'], ['kept']]
+          : [
+              ['applied delete gone', 'pruned'],
+              ['kept', 'new'],
+            ],
+      )
+    },
+  )
+
+  it('P2 P3 a migration that waits for a push, and a push that waits for the migration, both come to their end', async () => {
+    const who = principal('migrated')
+    const sync = sampleSync(opened.store)
+    const other = postgresStore(opened.url)
+    await sync.push(who, { client: 'm', changes: [put('row', 0, 'x')] })
+    const extra = { name: '0002_extra', statements: ['ALTER TABLE todos ADD COLUMN extra text'] }
+    const first = { name: '0001_test', statements: [] }
+    const push = (at: number) => async () =>
+      (await sync.push(who, { client: 'm', changes: [put('row', at, 'x')] })).verdicts[0]?.verdict
+    // The first push has locked its scope and waits within the table; the second waits for the first or for the table.
+    const hold = `SELECT 1 FROM todos WHERE scope = 'migrated' AND id = 'row' FOR UPDATE`
+    const ended = await inOrder<unknown>(hold, [push(1), () => migrate(other, [first, extra]), push(2)])
+    expect(ended).toEqual(['applied', ['0002_extra'], 'applied'])
+    await other.close()
+  })
+
+  it('P13 a push that Postgres picks as the victim of a deadlock is run again and answered', async () => {
+    const who = principal('deadlock')
+    const sync = sampleSync(opened.store)
+    await sync.push(who, { client: 'm', changes: [put('a', 0, 'x'), put('b', 0, 'x')] })
+    const touch = (id: string) => `UPDATE todos SET notes = 'rival' WHERE scope = 'deadlock' AND id = '${id}'`
+    await rival.query('BEGIN')
+    // So the push, which waits for a second at the most, is the one that finds it.
+    await rival.query(`SET LOCAL deadlock_timeout = '60s'`)
+    await rival.query(touch('b'))
+    const pushed = sync.push(who, { client: 'm', changes: [put('a', 1, 'mine'), put('b', 1, 'mine')] })
+    await untilBlocked()
+    await rival.query(touch('a'))
+    await rival.query('COMMIT')
+    expect((await pushed).verdicts.map(({ verdict }) => verdict)).toEqual(['applied', 'applied'])
+    const { rows } = await rival.query(
+      'SELECT deadlocks::int AS n FROM pg_stat_database WHERE datname = current_database()',
+    )
+    expect(rows[0].n).toBeGreaterThan(0)
   })
 
   it('P13 a network that falls silent in the middle of a push locks its scope no longer than a push may take', async () => {

@@ -13,7 +13,7 @@ describe('a network that breaks every connection', () => {
     const outcome = await playNetwork({ databaseUrl: `file:${folder}/a.db`, between, seed, ms: 3_000 })
     await drop()
     expect(outcome.breaches).toEqual([])
-    expect(outcome.played.failures).toBeGreaterThan(5)
+    expect(outcome.played.failures).toBeGreaterThan(0)
     expect(outcome.played.applied.length).toBeGreaterThan(100)
   })
 
@@ -22,7 +22,7 @@ describe('a network that breaks every connection', () => {
     const between = 'server and Postgres'
     const outcome = await playNetwork({ databaseUrl: await createDatabase(), between, seed, ms: 3_000 })
     expect(outcome.breaches).toEqual([])
-    expect(outcome.played.failures).toBeGreaterThan(5)
+    expect(outcome.played.failures).toBeGreaterThan(0)
     expect(outcome.played.applied.length).toBeGreaterThan(100)
     expect(outcome.output).not.toMatch(/INSERT|SELECT|w0-/)
   })
