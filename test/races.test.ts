@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresStore } from '../src/stores/postgres.ts'
+import { startFaultProxy } from './support/fault-proxy.ts'
 import { alice, del, noon, patch, put, sampleSync } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
 
@@ -111,6 +112,25 @@ describe('races on Postgres', () => {
     await fast
     const after = await sync.pull(who, { cursor: between.cursor })
     expect(after.changes.map(({ id }) => id)).toEqual(['slow', 'fast'])
+  })
+
+  it('P13 a network that falls silent in the middle of a push locks its scope no longer than a push may take', async () => {
+    const proxy = await startFaultProxy(Number(new URL(opened.url).port), () => ({
+      kind: 'black hole',
+      direction: 'up',
+      after: 20_000,
+    }))
+    proxy.turn('bad')
+    const through = new URL(opened.url)
+    through.port = String(proxy.port)
+    const silent = postgresStore(through.href, { batchMsMax: 1_000 })
+    const changes = Array.from({ length: 500 }, (_, n) => put(`silent${n}`, 0, 'x'.repeat(100)))
+    await expect(sampleSync(silent).push(alice, { client: 'm', changes })).rejects.toMatchObject({ kind: 'transient' })
+    // The first statement, which locks the scope, has arrived; the backend waits for the rest, and for no answer.
+    const other = await sampleSync(opened.store).push(alice, { client: 'n', changes })
+    expect(new Set(other.verdicts.map(({ verdict }) => verdict))).toEqual(new Set(['applied']))
+    proxy.close()
+    await silent.close()
   })
 
   it('P2 P3 sixteen writers and a reader on one scope: nothing lost, nothing skipped, positions in order', async () => {

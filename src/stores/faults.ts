@@ -5,7 +5,7 @@ const refusedStates = /^(22|23|44|P0001|54)/
 /** Lost against another transaction: serialization failure, deadlock. */
 const conflictStates = /^(40001|40P01)$/
 /** Away, restarting, out of connections, disk, memory or time, read only during a failover. */
-const transientStates = /^(08|53|57|58|55P03|25006|40|XX000)/
+const transientStates = /^(08|53|57|58|55P03|25006|25P0[34]|40|XX000)/
 
 /** What a Postgres error means, whichever driver brought it. No code: the connection broke. */
 export function postgresFault(error: unknown): StoreFault {

@@ -20,10 +20,15 @@ export async function pipeline(
 /**
  * Explicit, since the database's default may be another level; REPEATABLE READ would fail with 40001 where READ
  * COMMITTED waits and reads. The server gives up a little before the client does, so that what was answered with a 503
- * is not applied later.
+ * is not applied later. From Postgres 17 on that holds for the transaction too: where the network falls silent between
+ * two statements no statement runs, and the lock of the scope would be held until TCP gives up, which takes hours.
  */
 function openingOf(batchMsMax: number): readonly Statement[] {
-  const lines = ['BEGIN ISOLATION LEVEL READ COMMITTED', `SET LOCAL statement_timeout = ${batchMsMax * 0.9}`]
+  const ms = `'${batchMsMax * 0.9}'`
+  const lines = [
+    'BEGIN ISOLATION LEVEL READ COMMITTED',
+    `SELECT set_config('statement_timeout', ${ms}, true), CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL THEN set_config('transaction_timeout', ${ms}, true) END`,
+  ]
   // Everybody who wants the table queues up behind an ALTER TABLE that waits.
   if (batchMsMax > limits.databaseMsMax) lines.push(`SET LOCAL lock_timeout = ${limits.databaseMsMax * 0.9}`)
   return lines.map((sql) => ({ sql, params: [] }))

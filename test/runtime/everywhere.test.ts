@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseCursor } from '../../src/sync/cursor.ts'
+import { plain } from '../support/plain.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'
-import { type Answer, request } from '../support/server.ts'
+import { request } from '../support/server.ts'
 import { signedHeaders } from '../support/webhook.ts'
 
 const at = (n: number) => 1_700_000_000_000_000 + n
@@ -190,21 +190,3 @@ describe('everywhere it runs', () => {
     }
   })
 })
-
-/** An answer without what is another in every run: the clock, ids of requests, and the incarnations in cursors. */
-function plain({ status, headers, text }: Answer): string {
-  const kept = ['content-type', 'www-authenticate', 'allow'].map((name) => headers.get(name))
-  const body = text
-    .replaceAll(/"now":\d+/g, '"now":0')
-    .replaceAll(/"at":179\d{13}/g, '"at":0')
-    .replaceAll(/"request_id":"[^"]*"/g, '"request_id":""')
-    .replaceAll(/"cursor":"([^"]*)"/g, (_, cursor: string) => {
-      const entries = [...parseCursor(cursor)].map(([scope, { incarnation, ...rest }]) => [
-        scope,
-        incarnation !== null,
-        rest,
-      ])
-      return `"cursor":${JSON.stringify(entries)}`
-    })
-  return `${status} ${kept.join(' | ')}\n${body}`
-}

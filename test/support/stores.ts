@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@libsql/client/http'
 import { neonConfig } from '@neondatabase/serverless'
@@ -17,7 +15,10 @@ import type { Schema } from '../../src/sync/table.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
 import { startObjects } from './objects.ts'
+import { temporaryFolder } from './temporary.ts'
 import { startTurnProxy } from './turn-proxy.ts'
+
+export { temporaryFolder }
 
 /** A store on a fresh database that holds the tables of a schema. */
 export interface TestStore {
@@ -86,11 +87,6 @@ export async function createDatabase(): Promise<string> {
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   return url.href
-}
-
-export async function temporaryFolder(): Promise<{ folder: string; drop: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'driftline-test-'))
-  return { folder, drop: () => rm(folder, { recursive: true, force: true }) }
 }
 
 async function closeAll(...closings: (() => unknown)[]): Promise<void> {

@@ -1,0 +1,20 @@
+import { parseCursor } from '../../src/sync/cursor.ts'
+import type { Answer } from './server.ts'
+
+/** An answer without what is another in every run: the clock, ids of requests, and the incarnations in cursors. */
+export function plain({ status, headers, text }: Answer): string {
+  const kept = ['content-type', 'www-authenticate', 'allow'].map((name) => headers.get(name))
+  const body = text
+    .replaceAll(/"now":\d+/g, '"now":0')
+    .replaceAll(/"at":179\d{13}/g, '"at":0')
+    .replaceAll(/"request_id":"[^"]*"/g, '"request_id":""')
+    .replaceAll(/"cursor":"([^"]*)"/g, (_, cursor: string) => {
+      const entries = [...parseCursor(cursor)].map(([scope, { incarnation, ...rest }]) => [
+        scope,
+        incarnation !== null,
+        rest,
+      ])
+      return `"cursor":${JSON.stringify(entries)}`
+    })
+  return `${status} ${kept.join(' | ')}\n${body}`
+}
