@@ -12,7 +12,7 @@ export interface Server {
 /** A process of its own, which may be killed in the middle of a request. */
 export async function startServer(url: string, nowMs: () => number): Promise<Required<Server>> {
   const entry = new URL('server.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [entry, url], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [entry, urlOfServer(url)], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   const [line] = await once(child.stdout, 'data')
   return {
@@ -28,14 +28,23 @@ export async function startServer(url: string, nowMs: () => number): Promise<Req
   }
 }
 
-/** The positions of scopes, once nothing of a killed process is under way any more. */
-export async function settledPositions(store: Store, scopes: readonly string[]): Promise<Map<string, number>> {
-  const busy = `SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'driftline' AND state <> 'idle'`
+const serverName = 'driftline-model'
+
+/** Where a server process finds a Postgres: under a name of its own, by which its sessions are known. */
+function urlOfServer(url: string): string {
+  return url.startsWith('postgres:') ? `${url}?application_name=${serverName}` : url
+}
+
+/** Until Postgres has ended the sessions of a killed process: what it had sent may be read and committed only now. */
+export async function untilForgotten(store: Store): Promise<void> {
+  const sessions = `SELECT count(*) FROM pg_stat_activity WHERE application_name = '${serverName}'`
   while (store.dialect.name === 'postgres') {
-    const [rows] = await store.batch('', [{ sql: busy, params: [] }])
-    if (Number(rows?.[0]?.[0]) === 0) break
+    const [rows] = await store.batch('', [{ sql: sessions, params: [] }])
+    if (Number(rows?.[0]?.[0]) === 0) return
   }
+}
+
+export async function positionsOf(store: Store, scopes: readonly string[]): Promise<Map<string, number>> {
   const positions = new Map<string, number>()
   for (const scope of scopes) {
     const sql = `SELECT position FROM driftline_scopes WHERE scope = ${store.dialect.param(1)}`

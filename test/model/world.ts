@@ -13,7 +13,7 @@ import { type ClientState, compose, edit, newClient, receive } from './client.ts
 import { liveRows, mustBeSame, rowLines, storedLines } from './compare.ts'
 import { Broken, type Exchange, explain, type Scopes } from './explain.ts'
 import { type Letter, request } from './network.ts'
-import { type Server, settledPositions, startServer } from './process.ts'
+import { positionsOf, type Server, startServer, untilForgotten } from './process.ts'
 import { type Access, pruneScope, type SentChange } from './reference.ts'
 import type { Rival } from './rival.ts'
 import { type Call, clientNames, type Step, shared, subjects } from './steps.ts'
@@ -193,13 +193,14 @@ export async function createWorld(
   /** What of it was kept, the positions tell: a write that was kept has moved them. */
   async function sendAndKill(sent: Sent, ms: number): Promise<void> {
     const written = sent.request.changes.map(({ scope }) => scope)
-    const before = await settledPositions(store, written)
+    const before = await positionsOf(store, written)
     const going = send(sent).catch(() => undefined)
     await sleep(killAfterMs[ms])
     await server.kill?.()
+    await untilForgotten(store)
     server = await newServer()
     const exchange = await going
-    const after = await settledPositions(store, written)
+    const after = await positionsOf(store, written)
     const moved = new Set(written.filter((scope) => after.get(scope) !== before.get(scope)))
     const lost: Exchange = { ...sent, now: nowMs * 1000, status: 503, body: { now: 0 }, fault: { written: moved } }
     happened(exchange ? 'kill after the answer' : moved.size > 0 ? 'kill after the commit' : 'kill before the commit')
