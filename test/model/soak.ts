@@ -4,6 +4,7 @@
  * line that runs it again.
  */
 import { parseArgs } from 'node:util'
+import { recordRun } from '../promises/record.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { createChecker } from './check.ts'
 import { type ModelStoreName, modelStores } from './stores.ts'
@@ -27,6 +28,8 @@ const { values } = parseArgs({
     /** The server is a process of its own, which is killed again and again. Of a libSQL file and of Postgres. */
     kill: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
+    /** Keep the figures for the README: see npm run promises. */
+    record: { type: 'boolean', default: false },
   },
 })
 const names = values.store.map((name) => {
@@ -75,7 +78,15 @@ await (await server)?.stop()
 if (failure) {
   console.error(failure)
   process.exitCode = 1
-} else console.log(`No promise broken. ${summary()}`)
+} else {
+  console.log(`No promise broken. ${summary()}`)
+  if (values.record) {
+    const { runs, requests, changes, atOnce, resyncs } = counts
+    const faults = Object.values(counts.faults).reduce((sum, n) => sum + n, 0)
+    const figures = { runs, requests, changes, 'at the same time': atOnce, resyncs, 'faults survived': faults }
+    await recordRun('npm run soak', { ...figures, 'promises broken': 0 })
+  }
+}
 
 function summary(): string {
   const faults = Object.values(counts.faults).reduce((sum, n) => sum + n, 0)

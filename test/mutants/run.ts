@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ModelStoreName, modelStores } from '../model/stores.ts'
+import { recordRun } from '../promises/record.ts'
 import { type Edit, type Mutant, mutants } from './mutants.ts'
 
 const { values } = parseArgs({
@@ -17,6 +18,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** Runs of the model before a mutant is held to have survived it. */
     runs: { type: 'string', default: '200' },
+    /** Keep the figures for the README: see npm run promises. */
+    record: { type: 'boolean', default: false },
   },
 })
 
@@ -118,3 +121,7 @@ if (falseAlarm) console.log(`\nThe unharmed sources fail too: ${falseAlarm}`)
 const survived = reports.filter(({ caught }) => caught === undefined)
 console.log(`\n${reports.length - survived.length} of ${reports.length} mutants were caught.`)
 if (survived.length > 0 || falseAlarm) process.exitCode = 1
+if (values.record && values.only === '') {
+  const figures = { mutants: reports.length, caught: reports.length - survived.length }
+  await recordRun('npm run mutants', figures)
+}
