@@ -118,6 +118,8 @@ function cpu(postmaster: number): number {
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
       if (Number(pid) === postmaster || Number(fields[1]) === postmaster)
         ticks += Number(fields[11]) + Number(fields[12])
+      // Of backends that have ended meanwhile.
+      if (Number(pid) === postmaster) ticks += Number(fields[13]) + Number(fields[14])
     } catch {
       // The process has ended meanwhile.
     }
