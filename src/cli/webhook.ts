@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
-import { Webhook } from 'standardwebhooks'
+import { readWebhookSecrets } from '../webhooks/secrets.ts'
+import { createSigner } from '../webhooks/signer.ts'
 import { readWords, runCommand } from './run.ts'
 
 /**
@@ -24,14 +25,14 @@ await runCommand(async () => {
     throw new TypeError(`Say from where and what: npm run webhook -- --source crm '{"scope":"alice","changes":[]}'`)
   }
   const body = await readPayload(words[0])
-  const sign = signer(values.secret ?? secretOf(source, process.env.WEBHOOK_SECRETS))
+  const signer = createSigner(values.secret ?? secretOf(source))
   const url = new URL(`/v1/webhooks/${encodeURIComponent(source)}`, values.url).href
   const now = new Date()
   const headers = {
     'Content-Type': 'application/json',
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-    'webhook-signature': sign(id, now, body),
+    'webhook-signature': signer.sign(id, now, body),
   }
   if (values.print) return console.log(toCurl(url, headers, body))
   const answer = await fetch(url, { method: 'POST', headers, body }).catch(() => {
@@ -50,28 +51,11 @@ async function readPayload(word: string): Promise<string> {
 }
 
 /** The secret of a source in `WEBHOOK_SECRETS`; of several the first, which the sender uses. */
-function secretOf(source: string, setting: string | undefined): string {
-  let secrets: unknown
-  try {
-    secrets = JSON.parse(setting || '{}')
-  } catch {
-    // The message of JSON.parse quotes what it read.
-    throw new TypeError('WEBHOOK_SECRETS must be JSON such as {"crm":"whsec_…"}')
-  }
-  const isMap = typeof secrets === 'object' && secrets !== null && Object.hasOwn(secrets, source)
-  const [secret] = isMap ? [(secrets as Record<string, unknown>)[source]].flat() : []
-  if (typeof secret !== 'string')
+function secretOf(source: string): string {
+  const [secret] = readWebhookSecrets(process.env.WEBHOOK_SECRETS)[source] ?? []
+  if (secret === undefined)
     throw new TypeError(`Set WEBHOOK_SECRETS='{"${source}":"whsec_…"}', or say --secret whsec_…`)
   return secret
-}
-
-function signer(secret: string): Webhook['sign'] {
-  try {
-    const webhook = new Webhook(secret)
-    return webhook.sign.bind(webhook)
-  } catch {
-    throw new TypeError('The secret must be whsec_ and then base64')
-  }
 }
 
 /** The request as a command to paste. Five minutes later its signature is too old. */

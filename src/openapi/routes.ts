@@ -196,7 +196,7 @@ export function routes({ tables: [first] }: Schema): Json {
   }
 }
 
-/** The answers to what no route takes: any route's may be `MethodNotAllowed`. */
+/** The answers to what no route takes. Each route may answer `MethodNotAllowed`. */
 export const otherResponses: Json = {
   NotFound: failures(['not_found'])[404],
   MethodNotAllowed: failures(['method_not_allowed'])[405],

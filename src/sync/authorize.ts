@@ -21,7 +21,7 @@ export function authorizeChange(change: Change, principal: Principal): Authorize
   return scope !== undefined && principal.scopes.get(scope) === 'write' ? { scope } : { error: forbidden }
 }
 
-/** The scope that a webhook's change goes to: any that the source may write, but it must be named. */
+/** The scope that a webhook's change goes to. It must be named, and be one that the source may write. */
 export function authorizeWebhook(
   { scope: named }: Pick<Change, 'scope'>,
   fallback: string | undefined,

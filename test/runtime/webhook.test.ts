@@ -32,22 +32,24 @@ describe('webhooks', () => {
     return { ...server, post: (path, init) => fetch(server.url + path, init) }
   }
 
-  it.each(storeNames)('P14 %s: one round trip, and a retry reads the outcome with one more', async (name) => {
-    const { store, roundTrips } = await open(name)
-    const app = createApp({ schema, store, auth, webhookSecrets })
-    const changes = Array.from({ length: 1_000 }, (_, n) => todo(`t${n}`))
-    const send = (id: string) => sendWebhook(app.request, { scope: 'alice', changes }, { id })
-    await send('before')
-    const trips = async (run: () => Promise<unknown>) => {
-      const before = roundTrips()
-      await run()
-      return roundTrips() - before
-    }
-    if (name === 'libsql file') return
-    expect(await trips(() => send('m1'))).toBe(1)
-    // Postgres' transaction that was given up is rolled back beside.
-    expect(await trips(() => send('m1'))).toBe(name === 'postgres' ? 3 : 2)
-  })
+  it.each(storeNames.filter((name) => name !== 'libsql file'))(
+    'P14 %s: one round trip, and a retry reads the outcome with one more',
+    async (name) => {
+      const { store, roundTrips } = await open(name)
+      const app = createApp({ schema, store, auth, webhookSecrets })
+      const changes = Array.from({ length: 1_000 }, (_, n) => todo(`t${n}`))
+      const send = (id: string) => sendWebhook(app.request, { scope: 'alice', changes }, { id })
+      await send('before')
+      const trips = async (run: () => Promise<unknown>) => {
+        const before = roundTrips()
+        await run()
+        return roundTrips() - before
+      }
+      expect(await trips(() => send('m1'))).toBe(1)
+      // Postgres' transaction that was given up is rolled back beside.
+      expect(await trips(() => send('m1'))).toBe(name === 'postgres' ? 3 : 2)
+    },
+  )
 
   it.each(allStoreNames)(
     'P14 %s: the same id sixteen times at once takes effect once, and all get the same answer',

@@ -52,6 +52,11 @@ describe('the signature of a webhook', () => {
     )
   })
 
+  it('is of an id of up to 256 characters', () => {
+    const id = '!~.'.repeat(86).slice(0, 256)
+    expect(verify('crm', headersOf(signedHeaders(body, id)), body)).toBe(id)
+  })
+
   it('may be one of several, by any of the secrets of the source', () => {
     const mine = signedHeaders(body, 'm1')
     const signature = mine['webhook-signature'] ?? ''
