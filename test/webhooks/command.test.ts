@@ -92,7 +92,10 @@ describe('npm run webhook', () => {
     [['--sourse', 'crm', '{}'], /^Unknown option '--sourse'\. The options are --source …, --url …, /],
     [['--source', 'erp', '{}'], /^Set WEBHOOK_SECRETS='{"erp":"whsec_…"}'/],
     [['--source', '__proto__', '{}'], /^Set WEBHOOK_SECRETS=/],
-    [['--source', 'crm', '--secret', '%', '{}'], /^A webhook secret must be whsec_ and the base64 of 24 to 64 bytes, .*\n$/],
+    [
+      ['--source', 'crm', '--secret', '%', '{}'],
+      /^A webhook secret must be whsec_ and the base64 of 24 to 64 bytes, .*\n$/,
+    ],
     [['--source', 'crm', '--url', 'http://127.0.0.1:1', '{}'], /^Nothing answers at http:\/\/127.0.0.1:1\. /],
     [['--source', 'crm', 'no-such-file.json'], /^ENOENT: /],
   ])('says in one sentence what is wrong with %j', async (args, message) => {
