@@ -2,7 +2,7 @@
 export const problems = {
   malformed: { status: 400, title: 'The request is malformed', retryable: false },
   invalid_cursor: { status: 400, title: 'The cursor cannot be read', retryable: false },
-  unauthorized: { status: 401, title: 'The request needs a valid token', retryable: false },
+  unauthorized: { status: 401, title: 'The request needs a valid token or signature', retryable: false },
   no_scope: { status: 403, title: 'The token grants no scope', retryable: false },
   forbidden_origin: { status: 403, title: 'Pages of this origin may not connect', retryable: false },
   not_found: { status: 404, title: 'There is nothing here', retryable: false },
