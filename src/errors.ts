@@ -9,6 +9,7 @@ export const problems = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
   resync: { status: 410, title: 'The cursor is from another history', retryable: false },
   body_too_large: { status: 413, title: 'The request is too large', retryable: false },
+  answer_too_large: { status: 413, title: 'The answer would be too large', retryable: false },
   too_many_changes: { status: 413, title: 'The change set holds too many changes', retryable: false },
   unsupported_media_type: { status: 415, title: 'The body must be JSON', retryable: false },
   atomic_scopes: { status: 422, title: 'An atomic change set must be of one scope', retryable: false },

@@ -15,6 +15,8 @@ export const limits = Object.freeze({
   pageRowsDefault: 1_000,
   /** Bytes that the text columns of one page and scope hold before the page ends early with `more: true`. */
   pageBytesMax: 4 * 1024 * 1024,
+  /** Bytes of the rows that the verdicts of a push repeat, over all scopes, where there is more than one. Beyond: 413. */
+  answerBytesMax: 8 * 1024 * 1024,
   /** Characters (code points) of an id. */
   idLengthMax: 128,
   /** Characters (code points) of a scope. */

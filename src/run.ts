@@ -110,8 +110,13 @@ export function createRun(options: SyncOptions): RunSync {
     const pages = new Map<string, ScopePage>()
     const pageOf = (scope: string, rows: number) => pagesOf.fetch(batch, scope, pagesOf.wish(scope, cursor, rows))
     const isRead = (scope: string) => cursor !== undefined && !changesByScope.has(scope)
+    let [rowsLeft, textLeft] = [limit, limits.pageBytesMax]
     await inTurns([...principal.scopes.keys()].filter(isRead), async (scope) => {
-      pages.set(scope, await pageOf(scope, limit))
+      // Once the answer is full, the rest is asked for little more than its heads.
+      const page = await pageOf(scope, rowsLeft > 0 && textLeft > 0 ? limit : 1)
+      pages.set(scope, page)
+      rowsLeft -= page.count
+      textLeft -= page.rows.length
     })
     const heads = new Map([...pages].map(([scope, { head }]) => [scope, head]))
     if (cursor && changesByScope.size > 1) {
@@ -124,6 +129,7 @@ export function createRun(options: SyncOptions): RunSync {
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
     const write = createWriter({
       ...{ sql, pages: pagesOf, batch, request, receivedAt, incarnation, committed },
+      answerBytesMax: Math.floor(limits.answerBytesMax / Math.max(changesByScope.size, 1)),
       record: (scope) => record(scope, receivedAt),
     })
     if (request.atomic) await rejectAtomic(verdicts, changesByScope, write)

@@ -1,12 +1,13 @@
 import type { Recorder } from './deliveries/record.ts'
 import { Problem, type Rejection, rejection } from './errors.ts'
+import { limits } from './limits.ts'
 import type { Pages } from './pages.ts'
 import { sift } from './sift.ts'
 import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
 import { readClaim, readRecalled } from './sync/claim.ts'
 import { coalesce } from './sync/coalesce.ts'
-import { compilePush, type Sql } from './sync/compile.ts'
+import { compilePush, type Planned, type PushWish, type Sql } from './sync/compile.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
@@ -26,6 +27,8 @@ export interface WriterOptions {
   readonly pages: Pages
   readonly batch: Store['batch']
   readonly request: SyncRequest
+  /** For the rows that the verdicts of one scope repeat. */
+  readonly answerBytesMax: number
   /** The server's time in microseconds. */
   readonly receivedAt: number
   readonly incarnation: () => string
@@ -36,7 +39,7 @@ export interface WriterOptions {
 }
 
 export function createWriter(options: WriterOptions): Writer {
-  const { sql, pages, batch, request, receivedAt, incarnation, committed, record } = options
+  const { sql, pages, batch, request, answerBytesMax, receivedAt, incarnation, committed, record } = options
   const { client, cursor, atomic, webhook } = request
   const wishOf = (scope: string) => ({
     client,
@@ -47,6 +50,21 @@ export function createWriter(options: WriterOptions): Writer {
     entry: cursor?.get(scope),
   })
 
+  /** Weighs the answer only where it may be too large: in scopes that hold a large row, the first time in a second try. */
+  async function runBounded(scope: string, compile: (answer: PushWish['answer']) => readonly Planned[]) {
+    for (;;) {
+      const weigh = pages.heavy.has(scope)
+      const plan = compile({ bytesMax: answerBytesMax, weigh })
+      try {
+        return { plan, results: await batch(scope, plan) }
+      } catch (fault) {
+        if (!(fault instanceof StoreFault) || fault.marker !== 'driftline_large') throw fault
+        if (weigh) throw answerTooLarge()
+        pages.heavy.add(scope)
+      }
+    }
+  }
+
   async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
     let accepted = changes
     for (let tries = 1; ; tries++) {
@@ -54,9 +72,9 @@ export function createWriter(options: WriterOptions): Writer {
       const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
       const inbox = webhook && { id: webhook.id, errors: rejectionsOf(verdicts) }
       const wish = { ...wishOf(scope), inbox, probe: false, recordings: record(scope) }
-      const plan = compilePush(sql, scope, passes, wish, page)
       try {
-        const results = await batch(scope, plan)
+        const compile = (answer: PushWish['answer']) => compilePush(sql, scope, passes, { ...wish, answer }, page)
+        const { plan, results } = await runBounded(scope, compile)
         if (webhook) readClaim(plan, results, verdicts)
         else reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
         const head = parseHead(results[0] ?? [])
@@ -87,10 +105,8 @@ export function createWriter(options: WriterOptions): Writer {
   /** Why the database would not take these changes, or nothing. */
   async function probe(scope: string, changes: readonly Change[]): Promise<Rejection | undefined> {
     try {
-      await batch(
-        scope,
-        compilePush(sql, scope, coalesce(changes), { ...wishOf(scope), entry: undefined, probe: true }),
-      )
+      const wish = { ...wishOf(scope), entry: undefined, probe: true }
+      await runBounded(scope, (answer) => compilePush(sql, scope, coalesce(changes), { ...wish, answer }))
     } catch (fault) {
       if (!(fault instanceof StoreFault)) throw fault
       if (fault.marker === 'driftline_probe') return undefined
@@ -103,6 +119,12 @@ export function createWriter(options: WriterOptions): Writer {
 
   return { apply, refused: (scope, changes) => sift(changes, (some) => probe(scope, some)) }
 }
+
+const answerTooLarge = () =>
+  new Problem(
+    'answer_too_large',
+    `The rows of the verdicts have more than ${limits.answerBytesMax} bytes. Send fewer changes at a time.`,
+  )
 
 const refusal = rejection(
   'constraint',

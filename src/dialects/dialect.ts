@@ -1,7 +1,7 @@
 import type { Cells } from '../stores/store.ts'
 import type { ScopePage } from '../sync/page.ts'
 import type { Schema, Table } from '../sync/table.ts'
-import type { ColumnType } from '../sync/value.ts'
+import { type ColumnType, isLong } from '../sync/value.ts'
 
 /** One SQL statement. Parameters are text, numbers that are safe integers, or null. */
 export interface Statement {
@@ -27,6 +27,8 @@ export interface Dialect {
   /** Ids as the text of one parameter, and the rows of a table that have them, named `t`, as `FROM … WHERE …`. */
   encodeIds(ids: readonly string[]): string
   fromIds(table: Table, scope: string, ids: string): string
+  /** The bytes that a column of text, JSON or bytes holds in a row. */
+  octets(type: ColumnType, column: string): string
   /** A condition for `fromIds`: this transaction, which took `n` positions, has not written the row. */
   unwritten(table: Table, scope: string, n: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `t`. */
@@ -47,7 +49,13 @@ export interface Dialect {
 }
 
 /** Why a batch undid itself: what a statement raised on purpose. */
-export const markers = ['driftline_resync', 'driftline_missing', 'driftline_probe', 'driftline_repeated'] as const
+export const markers = [
+  'driftline_resync',
+  'driftline_missing',
+  'driftline_probe',
+  'driftline_repeated',
+  'driftline_large',
+] as const
 export type Marker = (typeof markers)[number]
 
 /** Identifiers are checked where the schema is defined; quoting keeps reserved words usable. */
@@ -92,6 +100,12 @@ export function pageRows(table: Table, select: string, from: string, { scope, st
 WHERE scope = ${scope} AND position > ${from} AND position <= ${upper} AND (NOT deleted OR position > ${start})`
 }
 
+/** The bytes that a stored row holds in its large columns, and a little for the rest. */
+export function rowOctets({ columns }: Table, octets: Dialect['octets']): string {
+  const sized = columns.filter(({ type }) => isLong(type))
+  return ['64', ...sized.map(({ name, type }) => `coalesce(${octets(type, quoted(name))}, 0)`)].join(' + ')
+}
+
 /** Whether the rows of a scope could pass the bound, as an expression over its line in driftline_scopes. */
 export function isLarge({ limit }: PageParams, { bytesMax }: PageBound): string {
   return `row_bytes * ${limit} > ${bytesMax}`
@@ -102,25 +116,23 @@ export function pageCap(
   schema: Schema,
   params: PageParams,
   bound: PageBound,
-  size: (type: ColumnType, column: string) => string,
+  octets: Dialect['octets'],
   termsMax?: number,
 ): string {
   const { bytesMax, sized } = bound
   const fits = `CASE WHEN row_bytes >= ${bytesMax} THEN 1 ELSE ${bytesMax} / row_bytes END`
-  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(schema, params, bytesMax, size, termsMax) : fits} END`
+  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(schema, params, bytesMax, octets, termsMax) : fits} END`
 }
 
 function sizedCap(
   schema: Schema,
   params: PageParams,
   bytesMax: number,
-  size: (type: ColumnType, column: string) => string,
+  octets: Dialect['octets'],
   termsMax?: number,
 ): string {
   const arms = schema.tables.map((table) => {
-    const sized = table.columns.filter(({ type }) => type === 'text' || type === 'json' || type === 'bytes')
-    const bytes = ['64', ...sized.map(({ name, type }) => `coalesce(${size(type, quoted(name))}, 0)`)].join(' + ')
-    return pageRows(table, `position, ${bytes} AS size`, params.position, params)
+    return pageRows(table, `position, ${rowOctets(table, octets)} AS size`, params.position, params)
   })
   return `
 (SELECT CASE WHEN coalesce(sum(z.size), 0) <= ${bytesMax} THEN ${params.limit} WHEN max(z.size) >= ${bytesMax} THEN 1 ELSE ${bytesMax} / max(z.size) END

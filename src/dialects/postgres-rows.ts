@@ -25,6 +25,9 @@ function columnSql({ name, type }: TableColumn): string {
   return type === 'bytes' ? `encode(${column}, 'hex')` : column
 }
 
+export const octets = (type: ColumnType, column: string) =>
+  `octet_length(${type === 'json' ? `${column}::text` : column})`
+
 /** The cells of `rowSql`, from place `from` on, as the change that would write the row. */
 export function rowJson(table: Table, scope: string, cells: Cells, from: number): string {
   return rowsJson(
@@ -127,8 +130,7 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
   })
   // Bounded each by itself, so that every table is read by its index and no further than needed.
   const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
-  const size = (type: ColumnType, column: string) => `octet_length(${type === 'json' ? `${column}::text` : column})`
-  const cap = pageCap(schema, pageParams(places), bound, size)
+  const cap = pageCap(schema, pageParams(places), bound, octets)
   return `WITH head AS MATERIALIZED (SELECT incarnation, position, watermark, position - $4 AS upper, ${isLarge(params, bound)} AS large,
 ${cap} AS cap FROM driftline_scopes WHERE scope = ${params.scope})
 SELECT ${headPlace} AS place, incarnation AS id, watermark AS at, cap::text AS by, CASE WHEN large THEN 't' END AS dead, position, ${slots.types.map(() => 'NULL').join(', ')} FROM head

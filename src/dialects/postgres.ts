@@ -1,7 +1,7 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { basePosition, type Dialect, quoted } from './dialect.ts'
-import { pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
+import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
 
 const types = {
   text: 'text',
@@ -44,6 +44,7 @@ export const postgres: Dialect = {
   encodeIds: (ids) => `{${ids.map((id) => element(id, 'text')).join(',')}}`,
   fromIds: (table, scope, ids) => `FROM unnest(${ids}::text[]) AS j(i$)
 CROSS JOIN LATERAL (SELECT * FROM ${quoted(table.name)} WHERE scope = ${scope} AND id = j.i$ OFFSET 0) AS t WHERE true`,
+  octets,
   // The ids that were written, by their positions, and looked up no more: reading a range costs a fraction of it. The
   // LIMIT, which leaves none out, tells the planner how few they are, so that it hashes them.
   unwritten: (table, scope, n) =>

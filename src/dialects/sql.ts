@@ -1,5 +1,5 @@
 import type { Schema, Table } from '../sync/table.ts'
-import { basePosition, type Dialect, type Field, quoted } from './dialect.ts'
+import { basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
 
 /** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
 export interface TableSql {
@@ -21,12 +21,17 @@ export interface TableSql {
   readonly states: string
   /** [scope, client, …steps]: aborts where one of the patches would find no row. */
   readonly missing: string
+  /** An expression over the parameters from `first` on: the bytes of the stored rows, each times its number of changes. */
+  readonly weight: (first: number) => string
   /** [scope, source, id, received at, details, …forecasts] → the letters of all changes so far: claims a webhook's id. */
   readonly claim: string
 }
 
 export interface ScopeSql {
-  /** [scope, incarnation, n, row bytes] → the head. Locks the scope to the commit and takes n positions. */
+  /**
+   * [scope, incarnation, n, row bytes, row bytes at the most] → the head. Locks the scope to the commit and takes n
+   * positions. Aborts where the scope has held a larger row.
+   */
   readonly lock: string
   /** [scope, incarnation, floor, n]: aborts where the cursor must resync. */
   readonly gate: string
@@ -34,6 +39,8 @@ export interface ScopeSql {
   readonly repeated: string
   /** [scope, source, id] → letters and details of a webhook. */
   readonly recall: string
+  /** The beginning of [scope, bytes, …]: aborts where the expression that follows is above so many bytes. */
+  readonly weigh: string
   /** [scope]: aborts in any case. */
   readonly probe: string
   /** [scope, position, start, n, limit] → the head and one page. */
@@ -49,6 +56,10 @@ export const stepFields: readonly Field[] = [
   { name: 'a$', type: 'integer' },
   { name: 'p$', type: 'integer' },
   { name: 'q$', type: 'boolean' },
+]
+export const weightFields: readonly Field[] = [
+  { name: 'i$', type: 'text' },
+  { name: 'm$', type: 'integer' },
 ]
 export const forecastFields: readonly Field[] = [
   { name: 'i$', type: 'text' },
@@ -126,6 +137,8 @@ LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
 WHERE CASE WHEN t.id IS NULL THEN j.p$ IS NULL OR j.q$
 ELSE (t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client}) AND (j.p$ IS NULL OR (t.updated_at, t.updated_by) >= (j.p$, ${client})))
 OR (j.q$ AND (t.updated_at, t.updated_by) < (j.p$, ${client})) END`,
+    weight: (first) =>
+      `coalesce((SELECT sum(j.m$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$), 0)`,
     claim: `INSERT INTO driftline_inbox AS w (scope, source, id, received_at, details, outcome)
 SELECT ${[1, 2, 3, 4, 5].map((place) => dialect.param(place)).join(', ')}, string_agg(CASE
 WHEN t.id IS NULL THEN substr(j.v$, 2, 1)
@@ -173,16 +186,18 @@ function resultLine(
 export const resultCells = 5
 
 export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number): ScopeSql {
-  const [scope, second, third, fourth] = [1, 2, 3, 4].map((place) => dialect.param(place))
+  const [scope, second, third, fourth, fifth] = [1, 2, 3, 4, 5].map((place) => dialect.param(place))
   return {
     // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
     lock: `INSERT INTO driftline_scopes AS s (scope, incarnation, position, watermark, row_bytes) VALUES (${scope}, ${second}, ${third}, 0, ${fourth})
 ON CONFLICT (scope) DO UPDATE SET position = s.position + excluded.position,
-row_bytes = CASE WHEN s.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE s.row_bytes END RETURNING incarnation, position, watermark`,
+row_bytes = CASE WHEN s.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE s.row_bytes END RETURNING incarnation, position, watermark,
+CASE WHEN row_bytes > ${fifth} THEN ${dialect.raise('driftline_large', 'position')} END`,
     gate: `SELECT ${dialect.raise('driftline_resync', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}
 AND NOT (s.incarnation = coalesce(${second}, s.incarnation) AND s.watermark <= ${third} AND s.position - ${fourth} >= ${third})`,
     repeated: `SELECT ${dialect.raise('driftline_repeated', 'w.received_at')} FROM driftline_inbox AS w WHERE w.scope = ${scope} AND w.source = ${second} AND w.id = ${third}`,
     recall: `SELECT outcome, details FROM driftline_inbox WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,
+    weigh: `SELECT ${dialect.raise('driftline_large', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope} AND ${second} < `,
     probe: `SELECT ${dialect.raise('driftline_probe', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}`,
     page: dialect.page(schema, { bytesMax, sized: false }),
     sizedPage: dialect.page(schema, { bytesMax, sized: true }),

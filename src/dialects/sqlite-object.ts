@@ -17,7 +17,7 @@ export const sqliteObject: Dialect = { ...sqlite, page: pageLines, readPage: rea
 /** The head is at position 0, before every row; one row more than the page says if there is more. */
 function pageLines(schema: Schema, bound: PageBound): string {
   const params = pageParams(sqlite)
-  const cap = pageCap(schema, params, bound, (_type, column) => `octet_length(${column})`, unionTermsMax)
+  const cap = pageCap(schema, params, bound, sqlite.octets, unionTermsMax)
   const head = `SELECT 0 AS position, concat(incarnation, '\n', position, '\n', watermark, '\n', cap, '\n', large) AS text FROM page`
   const arms = schema.tables.map((table) =>
     pageRows(table, `position, ${changeText(table)} AS text`, params.position, params),

@@ -20,6 +20,8 @@ export function changeText(table: Table): string {
   return `CASE WHEN deleted THEN ${concat([begin('delete'), ...stamp, "'}'"])} ELSE ${concat([begin('put'), ...stamp, ...row, "'}}'"])} END`
 }
 
+export const octets = (_type: ColumnType, column: string) => `octet_length(${column})`
+
 /** A column as JSON text, byte for byte as `JSON.stringify` writes it once `resolveMarks` has run. Never NULL. */
 function columnText(type: ColumnType, column: string): string {
   switch (type) {
@@ -86,7 +88,7 @@ export function pageText(schema: Schema, bound: PageBound): string {
     pageRows(table, `position, ${changeText(table)} AS text`, params.position, params),
   )
   const more = schema.tables.map((table) => `EXISTS (${pageRows(table, '1', 'p.last', params)})`)
-  const cap = pageCap(schema, params, bound, (_type, column) => `octet_length(${column})`)
+  const cap = pageCap(schema, params, bound, octets)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
   return `SELECT s.incarnation, s.position, s.watermark, ${isLarge(params, bound)} AS large, p.n, p.last, p.rows, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END AS more
 FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, ',') AS rows

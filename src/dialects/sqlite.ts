@@ -1,7 +1,7 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { basePosition, type Dialect, quoted } from './dialect.ts'
-import { changeText, pageText, readPageText, resolveMarks } from './sqlite-rows.ts'
+import { changeText, octets, pageText, readPageText, resolveMarks } from './sqlite-rows.ts'
 
 const guard = '(t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)'
 
@@ -34,6 +34,7 @@ export const sqlite: Dialect = {
   encodeIds: (ids) => JSON.stringify(ids),
   fromIds: (table, scope, ids) =>
     `FROM ${quoted(table.name)} AS t WHERE scope = ${scope} AND id IN (SELECT value FROM json_each(${ids}))`,
+  octets,
   // The + keeps the index on position out of it.
   unwritten: (_table, scope, n) => `+position <= ${basePosition(scope, n)}`,
 

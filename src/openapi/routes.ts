@@ -35,7 +35,16 @@ export function routes({ tables: [first] }: Schema): Json {
   })
   const json = (name: string) => ({ 'application/json': { schema: ref(name) } })
   const writing = [
-    ...['malformed', 'invalid_cursor', 'unauthorized', 'no_scope', 'resync', 'body_too_large', 'too_many_changes'],
+    ...[
+      'malformed',
+      'invalid_cursor',
+      'unauthorized',
+      'no_scope',
+      'resync',
+      'body_too_large',
+      'too_many_changes',
+      'answer_too_large',
+    ],
     ...['unsupported_media_type', 'atomic_scopes', 'atomic_rejected', 'internal', 'unavailable'],
   ] as ProblemCode[]
   const reading: ProblemCode[] = [
@@ -121,7 +130,14 @@ export function routes({ tables: [first] }: Schema): Json {
         responses: {
           200: answer('A verdict for every change.', json('webhook.answer')),
           ...failures([
-            ...(['malformed', 'unauthorized', 'body_too_large', 'too_many_changes', 'unsupported_media_type'] as const),
+            ...([
+              'malformed',
+              'unauthorized',
+              'body_too_large',
+              'too_many_changes',
+              'answer_too_large',
+              'unsupported_media_type',
+            ] as const),
             ...(['atomic_scopes', 'atomic_rejected', 'mapping_failed', 'internal', 'unavailable'] as const),
           ]),
         },

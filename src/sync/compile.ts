@@ -1,5 +1,5 @@
 import type { Dialect, Field, Statement } from '../dialects/dialect.ts'
-import { type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
+import { type ScopeSql, scopeSql, stepFields, type TableSql, tableSql, weightFields } from '../dialects/sql.ts'
 import { limits } from '../limits.ts'
 import type { StoreLimits } from '../stores/store.ts'
 import type { Change } from './change.ts'
@@ -10,6 +10,7 @@ import { checkFit, encodeParts } from './fit.ts'
 import type { InboxEntry } from './inbox.ts'
 import type { Return } from './request.ts'
 import type { Schema, Table } from './table.ts'
+import { isLong } from './value.ts'
 
 /** All SQL of a schema in one dialect. */
 export interface Sql {
@@ -51,6 +52,15 @@ export interface PageWish {
 /** A statement that writes down whom to tell of the push. Its parameters come after the scope and n. */
 export type Recording = Statement
 
+/**
+ * No answer may fill the memory. That so many of the largest row ever written to the scope fit costs nothing to know, and
+ * is true of nearly all pushes; where it is not, the batch is sent again and weighs the rows that it is about.
+ */
+export interface AnswerBound {
+  readonly bytesMax: number
+  readonly weigh: boolean
+}
+
 export interface PushWish {
   readonly client: string
   readonly return: Return
@@ -63,6 +73,8 @@ export interface PushWish {
   readonly receivedAt: number
   /** The write is a webhook's, whose source is the client. */
   readonly inbox?: InboxEntry | undefined
+  /** How large the rows may be that the verdicts repeat: beyond it the batch undoes itself. */
+  readonly answer: AnswerBound
   /** Undo everything at the end: the batch only finds out whether the database would take it. */
   readonly probe: boolean
   readonly recordings?: readonly Recording[]
@@ -81,8 +93,13 @@ export function compilePush(
   page?: PageWish,
 ): Planned[] {
   const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
+  const { bytesMax, weigh } = wish.answer
+  const count = passes.flat().reduce((sum, { changes }) => sum + changes.length, 0)
+  // One change is always answered: whoever sends fewer and fewer gets through. What is known of the largest row is up to
+  // three times its size.
+  const fits = weigh || count === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / count)
   const plan: Planned[] = [
-    { sql: sql.scope.lock, params: [scope, wish.incarnation, n, rowBytesMax(passes)], role: { kind: 'head' } },
+    { sql: sql.scope.lock, params: [scope, wish.incarnation, n, rowBytesMax(passes), fits], role: { kind: 'head' } },
   ]
   if (wish.entry) {
     const { incarnation } = wish.entry
@@ -92,6 +109,7 @@ export function compilePush(
       role: { kind: 'guard' },
     })
   }
+  if (weigh && count > 1) plan.push(compileWeight(sql, scope, passes, bytesMax))
   if (wish.inbox) plan.push(...compileClaim(sql, scope, passes, wish, wish.inbox))
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
@@ -208,21 +226,63 @@ export function compilePage(sql: Sql, scope: string, { entry, limit, sized }: Pa
   }
 }
 
+/** Aborts where the rows that the verdicts repeat, as they are stored and as they are written, are beyond so many bytes. */
+function compileWeight(
+  { dialect, tables, scope: { weigh }, paramBytesMax }: Sql,
+  scope: string,
+  passes: readonly (readonly RowWrite[])[],
+  bytesMax: number,
+): Planned {
+  const rows = passes.flat()
+  const written = rows.reduce((sum, row) => sum + row.changes.length * writtenUnits(row), 0)
+  const params: (string | number)[] = [scope, bytesMax - written]
+  const terms = tables.flatMap(({ table, weight }) => {
+    const values = rows.filter((row) => row.table === table).map(({ id, changes }) => [id, changes.length])
+    if (values.length === 0) return []
+    return encodeParts(values, (part) => dialect.encodeRows(weightFields, part), paramBytesMax).map((part) => {
+      const first = params.length + 1
+      params.push(...part)
+      return weight(first)
+    })
+  })
+  return { sql: `${weigh}${terms.join(' + ')}`, params, role: { kind: 'guard' } }
+}
+
 /**
  * The most that the texts of one row can take, in bytes, and a little for the rest. The scope remembers the largest, so
- * that a page of ordinary rows need not look at their sizes. Three bytes of UTF-8 at the most for each unit of text.
+ * that a page of ordinary rows need not look at their sizes. Three bytes of UTF-8 at the most for each unit of text. A
+ * row may be put together by patches, so a patch counts as if all columns were as large as its largest: with a put
+ * before it a row has twice that at the most.
  */
 function rowBytesMax(passes: readonly (readonly RowWrite[])[]): number {
   let most = 0
-  for (const { changes } of passes.flat()) {
-    for (const { values } of changes) {
-      let units = 0
-      for (const value of values) {
-        if (typeof value === 'string') units += value.length
-        else if (typeof value === 'object' && value !== null) units += JSON.stringify(value).length
-      }
-      most = Math.max(most, units)
+  for (const { table, changes } of passes.flat()) {
+    for (const change of changes) {
+      const largest = change.op === 'patch' ? Math.max(...change.values.map(unitsOf)) : 0
+      most = Math.max(
+        most,
+        largest === 0 ? textUnits(change) : largest * table.columns.filter(({ type }) => isLong(type)).length,
+      )
     }
   }
   return 64 + 3 * most
+}
+
+function textUnits({ values }: Change): number {
+  let units = 0
+  for (const value of values) units += unitsOf(value)
+  return units
+}
+
+function unitsOf(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 0
+}
+
+/** The text of a row at the most, whichever of its changes win. */
+function writtenUnits({ table, changes }: RowWrite): number {
+  return table.columns.reduce(
+    (sum, _, place) => sum + Math.max(...changes.map(({ values }) => unitsOf(values[place]))),
+    0,
+  )
 }

@@ -29,8 +29,8 @@ export function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax
     }
   }
   const statements = [
-    ['a page', Object.values(scope)],
-    ...tables.map(({ table, rowFields: _, patchFields: __, ...sql }) => [
+    ['a page', [...Object.values(scope), tables.map(({ weight }) => weight(3)).join(' + ')]],
+    ...tables.map(({ table, rowFields: _, patchFields: __, weight: ___, ...sql }) => [
       `the table ${table.name}`,
       Object.values(sql),
     ]),

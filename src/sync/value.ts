@@ -4,6 +4,9 @@ import { isStorable, lengthUpTo } from './text.ts'
 /** The eight column types. What each holds in Postgres and in SQLite stands in the dialects. */
 export type ColumnType = 'text' | 'integer' | 'real' | 'boolean' | 'json' | 'timestamp' | 'uuid' | 'bytes'
 
+/** Types whose values have no bound but that of a change. */
+export const isLong = (type: ColumnType): boolean => type === 'text' || type === 'json' || type === 'bytes'
+
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
 
 /** What narrows a type: both are for `text` only. */

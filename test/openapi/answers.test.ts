@@ -145,6 +145,13 @@ describe('every answer is as GET /openapi.json describes it', () => {
     await opened.close()
   })
 
+  it('a push whose verdicts would repeat too much', async () => {
+    const large = put('large', { title: 'x', notes: 'x'.repeat(500_000) })
+    const send = (client: string, changes: unknown[]) => ask('', 'POST', '/v1/push', { body: { client, changes } })
+    expect((await send('a', [large, large, large])).status).toBe(200)
+    expect((await send('b', Array(30).fill({ ...large, op: 'patch', row: { done: true } }))).status).toBe(413)
+  })
+
   it('a token without a scope, a database that is broken, one that is away', async () => {
     await ask('', 'GET', '/v1/pull', {
       headers: { Authorization: `Bearer ${await signToken(testSecret, { sub: 'x'.repeat(200) })}` },

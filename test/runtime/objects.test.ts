@@ -43,7 +43,7 @@ it('P2 a Durable Object makes a delivery and the alarm that sends it durable tog
   const record = recordSql(sqliteObject, schema.tables)
   const push = (scope: string, ...ends: string[]) =>
     objects.store.batch(scope, [
-      { sql: lock, params: [scope, 'inc', 1, 64] },
+      { sql: lock, params: [scope, 'inc', 1, 64, 1000] },
       { sql: 'INSERT INTO lists VALUES (?1, 1, 1, 1, 0, 1, 1, 1)', params: [scope] },
       { sql: record, params: [scope, 1, 'crm', `msg_${scope}`, 0] },
       ...ends.map((sql) => ({ sql, params: [] })),

@@ -4,7 +4,7 @@ import { createSync } from '../../src/create-sync.ts'
 import { createRun } from '../../src/run.ts'
 import { schema } from '../../src/schema.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
+import { del, noon, patch, principal, put, type SampleChange, sampleSync } from '../support/sample.ts'
 
 /** What a store must be given to be held to the promises: a fresh database with the sample's tables, and a way to write past driftline. */
 export interface SuiteStore {
@@ -402,6 +402,32 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       expect(seen).toHaveLength(16)
       expect(new Set(seen).size).toBe(16)
       expect(pages).toBeGreaterThan(1)
+    })
+
+    it('P12 P13 refuses a push whose verdicts would repeat too many large rows, applies none of it, and takes it in parts', async () => {
+      const sync = sampleSync(opened.store)
+      const who = someone()
+      const large = 'é'.repeat(400_000)
+      const ids = Array.from({ length: 20 }, (_, n) => `l${n}`)
+      for (const id of ids) await sync.push(who, { client: 'b', changes: [put(id, 10, large)] })
+      const push = (changes: SampleChange[], more = {}) => sync.push(who, { client: 'a', changes, ...more })
+      const older = ids.map((id) => put(id, 0, 'older'))
+      const patches = Array.from({ length: 3000 }, (_, n) => patch('l0', 20 + n, { done: true }))
+      const tooLarge = { code: 'answer_too_large' }
+      await expect(push([...older, put('new', 0, 'new')])).rejects.toMatchObject(tooLarge)
+      await expect(push(patches)).rejects.toMatchObject(tooLarge)
+      await expect(push(patches, { atomic: true })).rejects.toMatchObject(tooLarge)
+      const overwritten = Array.from({ length: 30 }, (_, n) => patch('m', 20 + n, { done: true }))
+      await expect(push([put('m', 0, large), ...overwritten])).rejects.toMatchObject(tooLarge)
+      expect((await push([del('none', 0)])).verdicts).toMatchObject([{ current: { position: ids.length + 1 } }])
+
+      const half = await push(older.slice(10))
+      expect(half.verdicts.map(({ verdict }) => verdict)).toEqual(Array(10).fill('stale'))
+      expect(half.verdicts).toMatchObject(older.slice(10).map(({ id }) => ({ current: { id, row: { title: large } } })))
+      const some = await push(patches.slice(0, 9))
+      expect(some.verdicts.every(({ verdict }) => verdict === 'applied')).toBe(true)
+      const many = await push(Array.from({ length: 3000 }, (_, n) => put(`s${n}`, 0, 'small')))
+      expect(many.verdicts.every(({ verdict }) => verdict === 'applied')).toBe(true)
     })
 
     it('P12 takes a change set of 5,000, a quarter of it stale, and answers each change in its place', async () => {
