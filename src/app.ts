@@ -4,6 +4,7 @@ import { Problem } from './errors.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import { documentHandler, type ReadDocument } from './http/documents.ts'
 import type { Env } from './http/env.ts'
+import { importHandler } from './http/import.ts'
 import { liveHandler } from './http/live.ts'
 import { problemResponse } from './http/problem.ts'
 import { pullHandler } from './http/pull.ts'
@@ -59,6 +60,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   app.post('/v1/sync', syncHandler('sync', authenticate, run))
   app.post('/v1/push', syncHandler('push', authenticate, run))
   app.get('/v1/pull', pullHandler(authenticate, run))
+  app.post('/v1/import', importHandler(authenticate, run, options))
   app.post('/v1/webhooks/:source', webhookHandler(verify, webhooks, run))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
   app.get('/health', async (context) => {

@@ -83,7 +83,11 @@ export function createSync<S extends Schema>(options: SyncOptions & { readonly s
   const onSync = guardHook('onSync', options.onSync)
 
   /** Runs a request, gives its answer as the wire has it, and tells `onSync` of it however it ended. */
-  async function call(operation: Exclude<Operation, 'webhook'>, principal: Principal, decode: () => SyncRequest) {
+  async function call(
+    operation: Exclude<Operation, 'webhook' | 'import'>,
+    principal: Principal,
+    decode: () => SyncRequest,
+  ) {
     const facts = startFacts(operation)
     const began = performance.now()
     noteCaller(facts, principal)

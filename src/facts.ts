@@ -1,8 +1,9 @@
 import type { ProblemCode, RejectionCode } from './errors.ts'
 import type { Principal } from './sync/authorize.ts'
+import type { Tally } from './sync/compile-bulk.ts'
 import type { Verdict } from './sync/reconcile.ts'
 
-export type Operation = 'sync' | 'push' | 'pull' | 'webhook'
+export type Operation = 'sync' | 'push' | 'pull' | 'webhook' | 'import'
 
 /** What a push, pull or sync came to: counts, times and codes, never a row, an id or a token. */
 export interface SyncEvent {
@@ -88,7 +89,8 @@ export function noteScopes(facts: Facts, scopes: readonly string[]): void {
   facts.scope = scopes[0]
 }
 
-export function countVerdicts({ verdicts, rejected }: Facts, given: readonly Verdict[]): void {
+export function countVerdicts({ verdicts, rejected }: Facts, given: readonly Verdict[], tally: Tally): void {
+  for (const [verdict, count] of Object.entries(tally)) verdicts[verdict as keyof Tally] += count
   for (const one of given) {
     verdicts[one.verdict]++
     if (one.verdict === 'rejected') rejected[one.error.code] = (rejected[one.error.code] ?? 0) + 1

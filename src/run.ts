@@ -1,18 +1,19 @@
 import type { Endpoint } from './deliveries/endpoints.ts'
 import { createRecorder } from './deliveries/record.ts'
-import { Problem } from './errors.ts'
+import { Problem, type Rejection } from './errors.ts'
 import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } from './facts.ts'
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
-import { authorizeChange, authorizeWebhook, type Principal } from './sync/authorize.ts'
+import { authorizeChange, authorizeNamed, type Principal } from './sync/authorize.ts'
 import { type Change, decodeChange } from './sync/change.ts'
 import { compileSchema } from './sync/compile.ts'
+import { type Carry, carryInParams, type Tally } from './sync/compile-bulk.ts'
 import { joinPages, type Page, type ScopePage } from './sync/page.ts'
 import type { Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import type { Schema } from './sync/table.ts'
-import { createWriter, rejectAtomic, throwResync } from './write.ts'
+import { createWriter, rejectAtomic, rejectionsOf, throwResync } from './write.ts'
 
 export interface SyncOptions {
   readonly schema: Schema
@@ -30,6 +31,8 @@ export interface SyncOptions {
    * `createSender` sends it. None: no statement more.
    */
   readonly deliveries?: readonly Endpoint[]
+  /** How the rows of an import get to the database, where there is a faster way than as parameters. */
+  readonly carry?: Carry
   /**
    * Told of each push, pull and sync once it is answered, failed ones included: for metrics. `createApp` and
    * `createSync` call it. What it throws harms nothing, and is logged the first time.
@@ -42,6 +45,8 @@ export interface SyncAnswer {
   /** The server's time in microseconds. */
   readonly now: number
   readonly verdicts: readonly Verdict[]
+  /** Of an import, whose verdicts are counted: what was rejected, by its index. */
+  readonly bulk?: Tally & { readonly rejections: Readonly<Record<number, Rejection>> }
   readonly page: Page | undefined
   /** Scopes of the cursor that the principal no longer has. */
   readonly removedScopes: readonly string[]
@@ -69,12 +74,14 @@ export function createRun(options: SyncOptions): RunSync {
 
   return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request
-    facts.changes = request.changes.length
-    const { webhook } = request
-    if (principal.scopes.size === 0 && !webhook)
+    facts.changes += request.changes.length
+    const { webhook, bulk } = request
+    const grant = webhook ?? request.grant
+    if (principal.scopes.size === 0 && !grant)
       throw new Problem('no_scope', 'The token grants no scope to read or write.')
     const receivedAt = now() * 1000
     const batch: Store['batch'] = async (scope, statements) => {
+      await request.after
       const began = performance.now()
       try {
         return await retryConflicts(() => store.batch(scope, statements))
@@ -90,9 +97,9 @@ export function createRun(options: SyncOptions): RunSync {
       clockDriftMsMax,
       measure: bodyBytes > limits.changeBytesMax,
       stampless: webhook !== undefined,
+      pulled: request.grant !== undefined,
     }
-    const authorize = (change: Change) =>
-      webhook ? authorizeWebhook(change, webhook.scope, webhook.isAllowed) : authorizeChange(change, principal)
+    const authorize = (change: Change) => (grant ? authorizeNamed(change, grant) : authorizeChange(change, principal))
     const verdicts: (Verdict | undefined)[] = []
     const changesByScope = new Map<string, Change[]>()
     for (const [index, input] of request.changes.entries()) {
@@ -127,7 +134,9 @@ export function createRun(options: SyncOptions): RunSync {
     throwResync(cursor, heads)
 
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
+    const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
     const write = createWriter({
+      ...{ tally, carry: options.carry ?? carryInParams },
       ...{ sql, pages: pagesOf, batch, request, receivedAt, incarnation, committed },
       answerBytesMax: Math.floor(limits.answerBytesMax / Math.max(changesByScope.size, 1)),
       record: (scope) => record(scope, receivedAt),
@@ -146,12 +155,13 @@ export function createRun(options: SyncOptions): RunSync {
     }))
     const page = cursor === undefined ? undefined : joinPages(scopes, limit)
     // A webhook that was sent again with other changes keeps the verdicts of those that took effect.
-    const given = (webhook ? verdicts.filter((verdict) => verdict !== undefined) : verdicts) as Verdict[]
-    countVerdicts(facts, given)
+    const given = (webhook || bulk ? verdicts.filter((verdict) => verdict !== undefined) : verdicts) as Verdict[]
+    countVerdicts(facts, given, tally)
     facts.rows += page?.count ?? 0
     return {
       now: receivedAt,
       verdicts: given,
+      ...(bulk && { bulk: { ...tally, rejections: rejectionsOf(verdicts) } }),
       page,
       removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),
     }

@@ -8,6 +8,7 @@ import type { Change } from './sync/change.ts'
 import { readClaim, readRecalled } from './sync/claim.ts'
 import { coalesce } from './sync/coalesce.ts'
 import { compilePush, type Planned, type PushWish, type Sql } from './sync/compile.ts'
+import { addTally, type Carry, compileBulk, compilePeek, readPeek, type Tally } from './sync/compile-bulk.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
 import { reconcile, type Verdict } from './sync/reconcile.ts'
@@ -32,6 +33,9 @@ export interface WriterOptions {
   /** The server's time in microseconds. */
   readonly receivedAt: number
   readonly incarnation: () => string
+  /** Where an import is counted, and how its rows get to the database. */
+  readonly tally: Tally
+  readonly carry: Carry
   /** Told of what was applied. */
   readonly committed: (scope: string, position: number) => void
   /** What to write down of a push to a scope: whom to tell of it. */
@@ -40,7 +44,8 @@ export interface WriterOptions {
 
 export function createWriter(options: WriterOptions): Writer {
   const { sql, pages, batch, request, answerBytesMax, receivedAt, incarnation, committed, record } = options
-  const { client, cursor, atomic, webhook } = request
+  const { tally, carry } = options
+  const { client, cursor, atomic, webhook, bulk } = request
   const wishOf = (scope: string) => ({
     client,
     return: request.return,
@@ -67,19 +72,28 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
     let accepted = changes
+    if (bulk?.peek) {
+      accepted = readPeek(changes, await batch(scope, compilePeek(sql, scope, changes, client)), tally)
+      if (accepted.length === 0) return undefined
+    }
     for (let tries = 1; ; tries++) {
-      const passes = coalesce(accepted)
+      const passes = bulk ? [] : coalesce(accepted)
       const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
       const inbox = webhook && { id: webhook.id, errors: rejectionsOf(verdicts) }
       const wish = { ...wishOf(scope), inbox, probe: false, recordings: record(scope) }
       try {
-        const compile = (answer: PushWish['answer']) => compilePush(sql, scope, passes, { ...wish, answer }, page)
-        const { plan, results } = await runBounded(scope, compile)
-        if (webhook) readClaim(plan, results, verdicts)
+        const { plan, results } = await runBounded(scope, (answer) =>
+          bulk
+            ? compileBulk(sql, scope, accepted, wish, carry)
+            : compilePush(sql, scope, passes, { ...wish, answer }, page),
+        )
+        const appliedBefore = tally.applied
+        if (bulk) addTally(plan, results, tally)
+        else if (webhook) readClaim(plan, results, verdicts)
         else reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
-        const head = parseHead(results[0] ?? [])
+        const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
         const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
-        if (head && accepted.some(isApplied)) committed(scope, head.position)
+        if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
         return page && pages.read(scope, results.at(-1))
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
@@ -106,7 +120,11 @@ export function createWriter(options: WriterOptions): Writer {
   async function probe(scope: string, changes: readonly Change[]): Promise<Rejection | undefined> {
     try {
       const wish = { ...wishOf(scope), entry: undefined, probe: true }
-      await runBounded(scope, (answer) => compilePush(sql, scope, coalesce(changes), { ...wish, answer }))
+      await runBounded(scope, (answer) =>
+        bulk
+          ? compileBulk(sql, scope, changes, wish, carry)
+          : compilePush(sql, scope, coalesce(changes), { ...wish, answer }),
+      )
     } catch (fault) {
       if (!(fault instanceof StoreFault)) throw fault
       if (fault.marker === 'driftline_probe') return undefined
@@ -132,7 +150,7 @@ const refusal = rejection(
 )
 
 /** Rejections so far, by their places: of changes that the database has not seen, or does not take. */
-function rejectionsOf(verdicts: readonly (Verdict | undefined)[]): Record<number, Rejection> {
+export function rejectionsOf(verdicts: readonly (Verdict | undefined)[]): Record<number, Rejection> {
   const errors: Record<number, Rejection> = {}
   for (const [index, verdict] of verdicts.entries()) if (verdict?.verdict === 'rejected') errors[index] = verdict.error
   return errors

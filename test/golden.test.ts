@@ -27,7 +27,7 @@ const schema = defineSchema({
 describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   const [notes] = schema.tables.map((table) => tableSql(dialect, table))
   const scope = scopeSql(dialect, schema, 4_194_304)
-  const { table: _, rowFields: __, patchFields: ___, weight, ...ofTable } = notes as NonNullable<typeof notes>
+  const { table: _, rowFields: __, patchFields: ___, weight, bulk, ...ofTable } = notes as NonNullable<typeof notes>
   const { head, claim, finish, fail } = deliverySql(dialect)
   const delivery = {
     record: recordSql(dialect, schema.tables),
@@ -36,7 +36,12 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     deliveryFinish: finish.join(';\n'),
     deliveryFail: fail,
   }
-  const statements = { ...scope, weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery }
+  const bulkStatements = {
+    bulkUpsert: String(bulk?.upsert),
+    bulkTally: String(bulk?.tally),
+    bulkPeek: String(bulk?.peek),
+  }
+  const statements = { ...scope, ...bulkStatements, weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery }
   it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
     await expect(sql.replaceAll('\t', '\\t')).toMatchFileSnapshot(`golden/${dialect.name}.${name}.sql`)
   })
@@ -57,6 +62,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 22)
+  expect(files).toHaveLength(2 * 25)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

@@ -7,6 +7,8 @@ import { type ColumnType, isLong } from '../sync/value.ts'
 export interface Statement {
   readonly sql: string
   readonly params: readonly (string | number | null)[]
+  /** What a COPY … FROM STDIN reads. For the one store that takes it, see `copyStore`. */
+  readonly copied?: string
 }
 
 /** A named, typed column of rows in parameters. */

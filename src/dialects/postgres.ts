@@ -1,9 +1,11 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
+import { onConflictWhere } from './bulk-sql.ts'
 import { basePosition, type Dialect, quoted } from './dialect.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
 
-const types = {
+/** What a column of each type is in Postgres. */
+export const postgresTypes = {
   text: 'text',
   integer: 'bigint',
   real: 'double precision',
@@ -34,7 +36,7 @@ export const postgres: Dialect = {
   // as a function of FROM each would be stored first, which takes a sixth of the upsert.
   decodeRows(fields, first) {
     const columns = fields.map(
-      ({ name, type }, place) => `unnest((SELECT $${first + place}::${types[type]}[])) AS ${name}`,
+      ({ name, type }, place) => `unnest((SELECT $${first + place}::${postgresTypes[type]}[])) AS ${name}`,
     )
     return `(SELECT ${columns.join(', ')}) AS j`
   },
@@ -52,9 +54,7 @@ CROSS JOIN LATERAL (SELECT * FROM ${quoted(table.name)} WHERE scope = ${scope} A
 
   // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one they would come
   // from the statement's old snapshot, an older row or none.
-  onConflict: (columns) =>
-    `ON CONFLICT (scope, id) DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}
-WHERE (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)`,
+  onConflict: onConflictWhere,
   returnsLosers: false,
 
   // The columns as they are: Postgres prints them faster than it makes JSON of them, and JavaScript makes it faster still.

@@ -1,4 +1,5 @@
 import type { Schema, Table } from '../sync/table.ts'
+import { type BulkSql, bulkSql } from './bulk-sql.ts'
 import { basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
 
 /** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
@@ -23,6 +24,7 @@ export interface TableSql {
   readonly missing: string
   /** An expression over the parameters from `first` on: the bytes of the stored rows, each times its number of changes. */
   readonly weight: (first: number) => string
+  readonly bulk: BulkSql
   /** [scope, source, id, received at, details, …forecasts] → the letters of all changes so far: claims a webhook's id. */
   readonly claim: string
 }
@@ -137,6 +139,7 @@ LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
 WHERE CASE WHEN t.id IS NULL THEN j.p$ IS NULL OR j.q$
 ELSE (t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client}) AND (j.p$ IS NULL OR (t.updated_at, t.updated_by) >= (j.p$, ${client})))
 OR (j.q$ AND (t.updated_at, t.updated_by) < (j.p$, ${client})) END`,
+    bulk: bulkSql(dialect, table),
     weight: (first) =>
       `coalesce((SELECT sum(j.m$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$), 0)`,
     claim: `INSERT INTO driftline_inbox AS w (scope, source, id, received_at, details, outcome)

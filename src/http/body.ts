@@ -32,7 +32,7 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(json)
   } catch {
-    throw malformed(`The body must be JSON: ${json === '' ? 'it is empty' : sayWhere(json)}.`)
+    throw malformed(`The body must be JSON: ${sayWhere(json)}.`)
   }
 }
 
@@ -44,7 +44,8 @@ const searchedLengthMax = 256 * 1024
  * has the place. A text that could still become JSON fails at its very end: the longest beginning of that kind, found by
  * halving, ends where the fault is.
  */
-function sayWhere(json: string): string {
+export function sayWhere(json: string): string {
+  if (json === '') return 'it is empty'
   if (canGoOn(json)) return `it ends too early, after ${json.length} characters`
   if (json.length > searchedLengthMax) return 'it holds a stray character'
   let [good, bad] = [0, json.length]
@@ -67,7 +68,8 @@ function canGoOn(json: string): boolean {
   }
 }
 
-function checkHeaders(headers: Headers): void {
+/** The encoding of a body in UTF-8 of that type, or a `Problem`. */
+export function checkType(headers: Headers, expected: string): string {
   const [type, ...parameters] = (headers.get('content-type') ?? '')
     .toLowerCase()
     .split(';')
@@ -76,10 +78,14 @@ function checkHeaders(headers: Headers): void {
     .find((parameter) => parameter.startsWith('charset='))
     ?.slice('charset='.length)
     .replaceAll('"', '')
-  if (type !== 'application/json' || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
-    throw new Problem('unsupported_media_type', 'Send the header Content-Type: application/json, and UTF-8.')
+  if (type !== expected || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
+    throw new Problem('unsupported_media_type', `Send the header Content-Type: ${expected}, and UTF-8.`)
   }
-  const encoding = headers.get('content-encoding')?.toLowerCase() ?? 'identity'
+  return headers.get('content-encoding')?.toLowerCase() ?? 'identity'
+}
+
+function checkHeaders(headers: Headers): void {
+  const encoding = checkType(headers, 'application/json')
   if (encoding !== 'identity') throw new Problem('unsupported_media_type', 'Send the body without a Content-Encoding.')
   if (Number(headers.get('content-length') ?? 0) > limits.bodyBytesMax) throw tooLarge()
 }

@@ -4,22 +4,18 @@ import { failureOf } from '../failure.ts'
 
 /** Any error as the answer that the caller may see: RFC 9457, without SQL, value, stack or token. */
 export function problemResponse(error: unknown, requestId: string): Response {
-  const { code, message: detail, members, headers } = toProblem(error)
-  const { status, title, retryable } = problems[code]
-  const body = {
-    type: `urn:driftline:problem:${code}`,
-    title,
-    status,
-    code,
-    detail,
-    retryable,
-    request_id: requestId,
-    ...members,
-  }
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { 'Content-Type': 'application/problem+json', ...headers },
+  const problem = toProblem(error)
+  return new Response(problemBody(problem, requestId), {
+    status: problems[problem.code].status,
+    headers: { 'Content-Type': 'application/problem+json', ...problem.headers },
   })
+}
+
+/** A problem as JSON text. */
+export function problemBody({ code, message: detail, members }: Problem, requestId: string): string {
+  const { status, title, retryable } = problems[code]
+  const type = `urn:driftline:problem:${code}`
+  return JSON.stringify({ type, title, status, code, detail, retryable, request_id: requestId, ...members })
 }
 
 export function toProblem(error: unknown): Problem {

@@ -1,6 +1,7 @@
 import { type Rejection, rejection } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Change } from './change.ts'
+import type { Grant } from './request.ts'
 import { isName } from './text.ts'
 
 export type Access = 'read' | 'write'
@@ -21,11 +22,10 @@ export function authorizeChange(change: Change, principal: Principal): Authorize
   return scope !== undefined && principal.scopes.get(scope) === 'write' ? { scope } : { error: forbidden }
 }
 
-/** The scope that a webhook's change goes to. It must be named, and be one that the source may write. */
-export function authorizeWebhook(
+/** The scope that a webhook's or an import's change goes to. It must be named, and be one that they may write. */
+export function authorizeNamed(
   { scope: named }: Pick<Change, 'scope'>,
-  fallback: string | undefined,
-  isAllowed: (scope: string) => boolean,
+  { scope: fallback, isAllowed }: Grant,
 ): Authorized {
   const scope = named ?? fallback
   if (scope === undefined) return { error: scopeMissing }
@@ -33,12 +33,12 @@ export function authorizeWebhook(
   return isAllowed(scope) ? { scope } : { error: sourceForbidden }
 }
 
-const scopeMissing = rejection('invalid_change', 'A change needs "scope", or the webhook one for all beside "changes".')
+const scopeMissing = rejection('invalid_change', 'A change needs "scope", or there must be one for all.')
 const scopeInvalid = rejection(
   'invalid_change',
   `"scope" must be text of 1 to ${limits.scopeLengthMax} characters without control characters.`,
 )
-const sourceForbidden = rejection('forbidden_scope', 'This source may not write this scope.')
+const sourceForbidden = rejection('forbidden_scope', 'Changes from here may not write this scope.')
 
 function firstScope({ scopes }: Principal): string | undefined {
   for (const scope of scopes.keys()) return scope

@@ -15,6 +15,8 @@ export interface Change {
   readonly id: string
   /** Microseconds since 1970. Without a stamp, where that is allowed, one above all stamps, in the order of the list. */
   readonly at: number
+  /** Who wrote it, where that is not the client of the change set: in an import. */
+  readonly by?: string | undefined
   /** A value for each column of the table. `undefined`: a patch leaves the column as it is. All `null` in a delete. */
   readonly values: readonly unknown[]
 }
@@ -28,6 +30,8 @@ export interface DecodeContext {
   readonly measure: boolean
   /** Whether a change may come without a stamp: a webhook's, which is then the newest. */
   readonly stampless?: boolean
+  /** Whether a change may say who wrote it, and have a position, which is passed over: as changes are pulled. */
+  readonly pulled?: boolean
 }
 
 /** Above every stamp that a client may send, and still a safe integer with the index of a change added. */
@@ -40,6 +44,7 @@ export type Decoded =
   | { readonly error: Rejection; readonly change?: never }
 
 const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
+const pulledMembers = new Set([...members, 'by', 'position'])
 
 /** Decodes one change. What is wrong with it is its own rejection and touches no other change (P12). */
 export function decodeChange(input: unknown, index: number, context: DecodeContext): Decoded {
@@ -53,7 +58,7 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
     return reject('too_large', `A change may be ${limits.changeBytesMax} bytes of JSON at most.`)
   }
   for (const member of Object.keys(input)) {
-    if (!members.has(member)) {
+    if (!(context.pulled ? pulledMembers : members).has(member)) {
       return reject(
         'invalid_change',
         `A change has no member ${quote(member)}. It has table, op, id, at, row and scope.`,
@@ -76,8 +81,10 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   const stampFault = at === input.at ? checkStamp(at, context) : undefined
   if (stampFault) return stampFault
   if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')
+  const by = context.pulled ? input.by : undefined
+  if (by !== undefined && !isClient(by)) return reject('invalid_stamp', `"by" must be ${clientRule}.`)
   const values = decodeRow(table, op, input)
-  return 'error' in values ? values : { change: { index, scope, table, op, id, at: at as number, values } }
+  return 'error' in values ? values : { change: { index, scope, table, op, id, at: at as number, by, values } }
 }
 
 /** Whether a change needs measuring at all: six bytes at the most for each unit of text, and a little for each member. */
@@ -101,8 +108,17 @@ function isDeeperThan(levels: number, value: unknown): boolean {
   return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item))
 }
 
+export const clientRule = `1 to ${limits.clientLengthMax} of the characters A-Z a-z 0-9 _ and -`
+
+export function isClient(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)
+}
+
 /** Nothing is clamped: a clamp would lose edits silently. */
-function checkStamp(at: unknown, { now, clockDriftMsMax }: DecodeContext): { error: Rejection } | undefined {
+export function checkStamp(
+  at: unknown,
+  { now, clockDriftMsMax }: Pick<DecodeContext, 'now' | 'clockDriftMsMax'>,
+): { error: Rejection } | undefined {
   if (!Number.isSafeInteger(at) || (at as number) < limits.stampMin) {
     return reject('invalid_stamp', '"at" must be an integer of microseconds since 1970, not before the year 2000.')
   }

@@ -38,6 +38,7 @@ export function compileSchema(schema: Schema, dialect: Dialect, storeLimits?: St
 export type Role =
   | { readonly kind: 'head' | 'page' | 'guard' | 'claim' }
   | { readonly kind: 'states' | 'results'; readonly table: Table; readonly pass: number }
+  | { readonly kind: 'tally'; readonly table: Table; readonly count: number }
 
 export type Planned = Statement & { readonly role: Role }
 
@@ -94,12 +95,12 @@ export function compilePush(
 ): Planned[] {
   const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
   const { bytesMax, weigh } = wish.answer
-  const count = passes.flat().reduce((sum, { changes }) => sum + changes.length, 0)
+  const changes = passes.flat().flatMap((row) => row.changes)
   // One change is always answered: whoever sends fewer and fewer gets through. What is known of the largest row is up to
   // three times its size.
-  const fits = weigh || count === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / count)
+  const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
   const plan: Planned[] = [
-    { sql: sql.scope.lock, params: [scope, wish.incarnation, n, rowBytesMax(passes), fits], role: { kind: 'head' } },
+    { sql: sql.scope.lock, params: [scope, wish.incarnation, n, rowBytesMax(changes), fits], role: { kind: 'head' } },
   ]
   if (wish.entry) {
     const { incarnation } = wish.entry
@@ -109,7 +110,7 @@ export function compilePush(
       role: { kind: 'guard' },
     })
   }
-  if (weigh && count > 1) plan.push(compileWeight(sql, scope, passes, bytesMax))
+  if (weigh && changes.length > 1) plan.push(compileWeight(sql, scope, passes, bytesMax))
   if (wish.inbox) plan.push(...compileClaim(sql, scope, passes, wish, wish.inbox))
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
@@ -254,16 +255,13 @@ function compileWeight(
  * row may be put together by patches, so a patch counts as if all columns were as large as its largest: with a put
  * before it a row has twice that at the most.
  */
-function rowBytesMax(passes: readonly (readonly RowWrite[])[]): number {
+export function rowBytesMax(changes: readonly Change[]): number {
   let most = 0
-  for (const { table, changes } of passes.flat()) {
-    for (const change of changes) {
-      const largest = change.op === 'patch' ? Math.max(...change.values.map(unitsOf)) : 0
-      most = Math.max(
-        most,
-        largest === 0 ? textUnits(change) : largest * table.columns.filter(({ type }) => isLong(type)).length,
-      )
-    }
+  for (const change of changes) {
+    const largest = change.op === 'patch' ? Math.max(...change.values.map(unitsOf)) : 0
+    const units =
+      largest === 0 ? textUnits(change) : largest * change.table.columns.filter(({ type }) => isLong(type)).length
+    most = Math.max(most, units)
   }
   return 64 + 3 * most
 }

@@ -30,9 +30,9 @@ export function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax
   }
   const statements = [
     ['a page', [...Object.values(scope), tables.map(({ weight }) => weight(3)).join(' + ')]],
-    ...tables.map(({ table, rowFields: _, patchFields: __, weight: ___, ...sql }) => [
+    ...tables.map(({ table, rowFields: _, patchFields: __, weight: ___, bulk, ...sql }) => [
       `the table ${table.name}`,
-      Object.values(sql),
+      [...Object.values(sql), bulk.upsert, bulk.tally, bulk.peek],
     ]),
   ] as [string, string[]][]
   for (const [what, texts] of statements) {

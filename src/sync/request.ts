@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { isObject, quote } from './change.ts'
+import { clientRule, isClient, isObject, quote } from './change.ts'
 import { type Cursor, parseCursor } from './cursor.ts'
 
 /** How much of the rows that were written the verdicts repeat. */
@@ -17,16 +17,29 @@ export interface SyncRequest {
   readonly limit: number
   /** The changes are a webhook's, whose source is the client. */
   readonly webhook?: WebhookRequest
+  /** The changes are a part of an import, which says where it may write; they may have the form that they are pulled in. */
+  readonly grant?: Grant
+  /** Nothing is sent to a database before this, and nothing at all where it fails: what goes before is compiled meanwhile. */
+  readonly after?: Promise<unknown> | undefined
+  /** They are puts and deletes, each of a row of its own, and are counted instead of answered. */
+  readonly bulk?: {
+    /** Most of them are expected to be stored already: look before anything is written. */
+    readonly peek: boolean
+  }
+}
+
+/** Where changes may go, for those who name the scope themselves. */
+export interface Grant {
+  /** Where changes go that name no scope. */
+  readonly scope: string | undefined
+  /** Whether they may write a scope. */
+  readonly isAllowed: (scope: string) => boolean
 }
 
 /** What a webhook has beside its changes. */
-export interface WebhookRequest {
+export interface WebhookRequest extends Grant {
   /** Its id, which takes effect once. */
   readonly id: string
-  /** Where changes go that name no scope. */
-  readonly scope: string | undefined
-  /** Whether the source may write a scope. */
-  readonly isAllowed: (scope: string) => boolean
 }
 
 const pushMembers = ['client', 'changes', 'atomic', 'return', 'cursor']
@@ -41,9 +54,7 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
       throw malformed(`A ${half} has no member ${quote(member)}. It has ${known.join(', ')}.`)
   }
   const { client, changes = [], atomic = false, return: returned = 'all', cursor, limit } = body
-  if (typeof client !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(client)) {
-    throw malformed(`"client" must be 1 to ${limits.clientLengthMax} of the characters A-Z a-z 0-9 _ and -.`)
-  }
+  if (!isClient(client)) throw malformed(`"client" must be ${clientRule}.`)
   if (!Array.isArray(changes)) throw malformed('"changes" must be an array.')
   if (changes.length > limits.changesMax) {
     throw new Problem(

@@ -1,0 +1,178 @@
+import { Problem, type Rejection } from '../errors.ts'
+import type { Facts } from '../facts.ts'
+import { limits } from '../limits.ts'
+import type { RunSync } from '../run.ts'
+import type { Principal } from '../sync/authorize.ts'
+import { checkStamp, clientRule, isClient, isObject } from '../sync/change.ts'
+import type { Tally } from '../sync/compile-bulk.ts'
+import { type Grant, malformed, type SyncRequest } from '../sync/request.ts'
+import type { Schema } from '../sync/table.ts'
+import type { ImportLine, ReadChunk } from './lines.ts'
+
+/** What an import is told once, for all its lines. */
+export interface ImportWish {
+  /** Who writes the lines that do not say it themselves. */
+  readonly client: string
+  /** The table of the lines that name none. */
+  readonly table: string | undefined
+  /** Given: the lines are rows, an id and columns, and this is their stamp. Else they are changes. */
+  readonly at: number | undefined
+  readonly grant: Grant
+}
+
+/** Throws a `Problem` that names what is wrong with the wish itself, since every line would be. */
+export function checkWish(
+  { client, table, at }: ImportWish,
+  schema: Schema,
+  now: number,
+  clockDriftMsMax: number,
+): void {
+  if (!isClient(client)) throw malformed(`"client" must be ${clientRule}.`)
+  const tables = [...schema.tablesByName.keys()].join(', ')
+  if (table !== undefined && !schema.tablesByName.has(table)) throw malformed(`"table" must be one of ${tables}.`)
+  if (at === undefined) return
+  const fault = checkStamp(at, { now, clockDriftMsMax })
+  if (fault) throw malformed(fault.error.detail)
+  if (table === undefined) throw malformed(`Rows, which "at" is the stamp of, need "table", one of ${tables}.`)
+}
+
+/** What became of a chunk of lines. */
+export interface ChunkResult extends Tally {
+  readonly rejections: readonly { readonly line: number; readonly error: Rejection }[]
+}
+
+/**
+ * Applies chunks of lines one after the other; while the database is busy with one, the next is made ready, if it is
+ * given already. After a fault no later chunk is applied.
+ *
+ * Of a chunk each scope in one transaction; what is wrong with a line is its own rejection. Lines of a
+ * row of their own, which are all of most imports, go in bulk. The others (patches, and rows that come more than once)
+ * go as ordinary change sets, one for each client, and so end as if they had been pushed.
+ */
+export function createImport(run: RunSync, principal: Principal, wish: ImportWish, facts?: Facts) {
+  const base = { client: wish.client, atomic: false, return: 'lost', limit: 1, grant: wish.grant } as const
+
+  // What was sent before comes again in one piece, so a chunk is like the one before it.
+  let peek = false
+  let before: Promise<unknown> | undefined
+
+  return function importChunk(lines: readonly ImportLine[]): Promise<ChunkResult> {
+    const result = importAfter(lines, before)
+    // Whoever waits for the result hears of a fault.
+    result.catch(() => {})
+    before = result
+    return result
+  }
+
+  async function importAfter(lines: readonly ImportLine[], after: Promise<unknown> | undefined): Promise<ChunkResult> {
+    const rejected = new Map<number, Rejection>()
+    const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
+    const changes: LineChange[] = []
+    for (const { line, value, error } of lines) {
+      if (error) rejected.set(line, error)
+      else if (!isPageEnd(value)) changes.push({ line, change: toChange(value, wish) })
+    }
+
+    async function send(some: readonly LineChange[], request: Pick<SyncRequest, 'client' | 'bulk'>): Promise<void> {
+      if (some.length === 0) return
+      const all = { ...base, ...request, after, changes: some.map(({ change }) => change) }
+      const answer = await run(principal, all, facts, 0).catch(async (error: unknown) => {
+        if (!(error instanceof Problem) || error.code !== 'answer_too_large') throw error
+        const half = some.length >> 1
+        await send(some.slice(0, half), request)
+        await send(some.slice(half), request)
+      })
+      for (const verdict of ['applied', 'duplicate', 'stale'] as const) tally[verdict] += answer?.bulk?.[verdict] ?? 0
+      for (const [index, error] of Object.entries(answer?.bulk?.rejections ?? {}))
+        rejected.set((some[Number(index)] as LineChange).line, error)
+      if (request.bulk) return
+      for (const [index, one] of (answer?.verdicts ?? []).entries()) {
+        if (one.verdict === 'rejected') rejected.set((some[index] as LineChange).line, one.error)
+        else tally[one.verdict]++
+      }
+    }
+
+    const { alone, byClient } = split(changes, wish)
+    await send(alone, { client: wish.client, bulk: { peek } })
+    peek = tally.applied * 2 < alone.length
+    for (const [client, some] of byClient) await send(some, { client })
+    // Rejections of the database come after those of the decoder.
+    const rejections = [...rejected].sort(([a], [b]) => a - b).map(([line, error]) => ({ line, error }))
+    return { ...tally, rejections }
+  }
+}
+
+/** The results of chunks in their order, two of them under way at once, each as soon as it is there. */
+export async function* importChunks(
+  chunks: AsyncGenerator<ReadChunk>,
+  importChunk: (lines: readonly ImportLine[]) => Promise<ChunkResult>,
+): AsyncGenerator<ChunkResult & { readonly last: number }> {
+  const running: { last: number; result: Promise<ChunkResult> }[] = []
+  let reading: Promise<IteratorResult<ReadChunk>> | undefined
+  try {
+    for (let ended = false; !ended || running.length > 0; ) {
+      const [first] = running
+      if (!ended && running.length < 2) {
+        reading ??= chunks.next()
+        const read = first ? await Promise.race([reading, first.result.then(() => undefined)]) : await reading
+        if (read) {
+          reading = undefined
+          ended = read.done === true
+          if (!read.done) running.push({ last: read.value.last, result: importChunk(read.value.lines) })
+          continue
+        }
+      }
+      if (first) yield { ...(await first.result), last: first.last }
+      running.shift()
+    }
+  } finally {
+    reading?.catch(() => {})
+    await Promise.allSettled(running.map(({ result }) => result))
+    await chunks.return(undefined)
+  }
+}
+
+interface LineChange {
+  readonly line: number
+  readonly change: unknown
+}
+
+/** The lines of an export that hold no change. */
+function isPageEnd(value: unknown): boolean {
+  return isObject(value) && !('op' in value) && ('cursor' in value || 'rows' in value) && !('id' in value)
+}
+
+/** The change that a line stands for. What it is not is left to the decoder. */
+function toChange(value: unknown, { at, table }: ImportWish): unknown {
+  if (!isObject(value)) return value
+  if (at === undefined) return table === undefined || 'table' in value ? value : { ...value, table }
+  const { id, ...row } = value
+  return { table, op: 'put', id, at, row }
+}
+
+/** Puts and deletes alone for their row, and the others by who wrote them. */
+function split(changes: readonly LineChange[], { client, grant }: ImportWish) {
+  const counts = new Map<string, number>()
+  const keys = changes.map(({ change }) => {
+    const key = isObject(change) ? `${change.scope ?? grant.scope}\n${change.table}\n${change.id}` : ''
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+    return key
+  })
+  const alone: LineChange[] = []
+  const byClient = new Map<string, LineChange[]>()
+  for (const [place, one] of changes.entries()) {
+    const { op, by = client } = isObject(one.change) ? one.change : {}
+    // What cannot be decoded is rejected wherever it goes.
+    const isAlone = op !== 'patch' && counts.get(keys[place] ?? '') === 1
+    if (isAlone || !isClient(by)) {
+      alone.push(one)
+      continue
+    }
+    const list = byClient.get(by)
+    if (list) list.push(one)
+    else byClient.set(by, [one])
+  }
+  return { alone, byClient }
+}
+
+export const chunkSize = { linesMax: limits.importLinesMax, textMax: limits.importTextMax }

@@ -1,0 +1,60 @@
+import { base64urlToHex } from '../sync/bytes.ts'
+import type { Table } from '../sync/table.ts'
+import type { ColumnType } from '../sync/value.ts'
+import { bulkSql } from './bulk-sql.ts'
+import { type Field, quoted } from './dialect.ts'
+import { postgres, postgresTypes } from './postgres.ts'
+
+/** The statements of an import into Postgres by COPY into a temporary table, which is empty again after the commit. */
+export interface StagedSql {
+  readonly fields: readonly Field[]
+  readonly create: string
+  readonly copy: string
+  /** [scope, n] → nothing. */
+  readonly merge: string
+  /** [scope, n, number of rows] → as `tally` of the bulk. */
+  readonly tally: string
+}
+
+/** `place`: of the table in its schema, since a name may be as long as Postgres takes. */
+export function stagedSql(table: Table, place: number): StagedSql {
+  const staged = `driftline_staged_${place}`
+  const { fields, upsert } = bulkSql(postgres, table, () => `${staged} AS j`)
+  const columns = fields.map(
+    ({ name, type }) => `${name} ${postgresTypes[type]}${type === 'text' ? ' COLLATE "C"' : ''}`,
+  )
+  return {
+    fields,
+    create: `CREATE TEMPORARY TABLE IF NOT EXISTS ${staged} (${columns.join(', ')}) ON COMMIT DELETE ROWS`,
+    copy: `COPY ${staged} (${fields.map(({ name }) => name).join(', ')}) FROM STDIN`,
+    merge: upsert,
+    // OFFSET 0 looks each row up by its key; without statistics of the temporary table the whole scope would be read.
+    tally: `SELECT w.n$, CASE WHEN w.n$ < $3 THEN (SELECT count(*) FROM ${staged} AS j
+CROSS JOIN LATERAL (SELECT updated_at, updated_by FROM ${quoted(table.name)} WHERE scope = $1 AND id = j.i$ OFFSET 0) AS t
+WHERE t.updated_at = j.a$ AND t.updated_by = j.b$) END
+FROM (SELECT count(*) AS n$ FROM ${quoted(table.name)} WHERE scope = $1 AND position > (SELECT position - $2 FROM driftline_scopes WHERE scope = $1)) AS w`,
+  }
+}
+
+/** Rows as the text that COPY reads: a line each, tabs between the values. */
+export function copyText(fields: readonly Field[], rows: readonly (readonly unknown[])[]): string {
+  let text = ''
+  for (const row of rows) {
+    for (let place = 0; place < fields.length; place++) {
+      if (place > 0) text += '\t'
+      text += copyValue(row[place], (fields[place] as Field).type)
+    }
+    text += '\n'
+  }
+  return text
+}
+
+function copyValue(value: unknown, type: ColumnType): string {
+  if (value === undefined || value === null) return '\\N'
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (type === 'bytes') return `\\\\x${base64urlToHex(value as string)}`
+  const text = type === 'json' ? JSON.stringify(value) : String(value)
+  return /[\\\t\n\r]/.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (one) => escapes[one] as string) : text
+}
+
+const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }

@@ -1,0 +1,108 @@
+import type { Context } from 'hono'
+import { checkWish, chunkSize, createImport, type ImportWish, importChunks } from '../bulk/import.ts'
+import { readLines } from '../bulk/lines.ts'
+import { Problem } from '../errors.ts'
+import { type Facts, noteCaller, type StreamEnd } from '../facts.ts'
+import { limits } from '../limits.ts'
+import type { RunSync, SyncOptions } from '../run.ts'
+import type { Principal } from '../sync/authorize.ts'
+import { quote } from '../sync/change.ts'
+import { malformed } from '../sync/request.ts'
+import type { Authenticate } from './auth.ts'
+import { checkType } from './body.ts'
+import type { Env } from './env.ts'
+import { readBytes } from './inflate.ts'
+import { problemBody, toProblem } from './problem.ts'
+
+/**
+ * `POST /v1/import?table=…&scope=…&client=…&at=…`: NDJSON of any length, applied chunk by chunk while it comes. The
+ * answer is NDJSON too and comes meanwhile: each rejected line, and after each chunk the lines that are taken for good.
+ * The next chunk is read when the client has taken that, so memory stays flat.
+ */
+export function importHandler(authenticate: Authenticate, run: RunSync, options: SyncOptions) {
+  const { schema, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
+  return async (context: Context<Env>): Promise<Response> => {
+    const facts = context.get('facts')
+    facts.operation = 'import'
+    const principal = await authenticate(context.req.header('authorization'))
+    noteCaller(facts, principal)
+    const wish = decodeQuery(context.req.queries(), principal)
+    checkWish(wish, schema, now() * 1000, clockDriftMsMax)
+    const { headers, body } = context.req.raw
+    const encoding = checkType(headers, 'application/x-ndjson')
+    if (encoding !== 'identity' && encoding !== 'gzip')
+      throw new Problem('unsupported_media_type', 'The Content-Encoding may be gzip, or none.')
+
+    const answers = importAll(createImport(run, principal, wish, facts), readBytes(body, encoding === 'gzip'))
+    // A fault before anything is taken has a status of its own.
+    const first = await answers.next()
+    return new Response(stream(first, answers, context.get('requestId'), facts), {
+      headers: { 'Content-Type': 'application/x-ndjson' },
+    })
+  }
+}
+
+const parameters = ['table', 'scope', 'client', 'at']
+
+function decodeQuery(queries: Record<string, string[]>, { scopes }: Principal): ImportWish {
+  for (const [name, values] of Object.entries(queries)) {
+    if (!parameters.includes(name))
+      throw malformed(`An import has no parameter ${quote(name)}. It has ${parameters.join(', ')}.`)
+    if (values.length > 1) throw malformed(`The parameter ${name} may stand once.`)
+  }
+  const [table, scope, client = 'import', at] = parameters.map((name) => queries[name]?.[0])
+  if (scopes.size === 0) throw new Problem('no_scope', 'The token grants no scope to write.')
+  return {
+    table,
+    client,
+    at: at === undefined ? undefined : /^\d{1,16}$/.test(at) ? Number(at) : Number.NaN,
+    grant: { scope: scope ?? [...scopes.keys()][0], isAllowed: (name) => scopes.get(name) === 'write' },
+  }
+}
+
+/** What to say of each chunk, and at the end. */
+async function* importAll(...[importChunk, bytes]: [ReturnType<typeof createImport>, AsyncIterable<Uint8Array>]) {
+  const total = { lines: 0, applied: 0, duplicate: 0, stale: 0, rejected: 0 }
+  for await (const result of importChunks(readLines(bytes, chunkSize), importChunk)) {
+    const { rejections, last, ...tally } = result
+    total.lines = last
+    for (const verdict of ['applied', 'duplicate', 'stale'] as const) total[verdict] += tally[verdict]
+    total.rejected += rejections.length
+    yield [...rejections, total].map((one) => `${JSON.stringify(one)}\n`).join('')
+  }
+  yield `${JSON.stringify({ ...total, done: true })}\n`
+}
+
+/** A fault in the middle is a last line with the problem: the lines that were said to be taken are. */
+function stream(
+  first: IteratorResult<string>,
+  answers: AsyncGenerator<string>,
+  requestId: string,
+  facts: Facts,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  const ended = Promise.withResolvers<StreamEnd>()
+  facts.ended = ended.promise
+  let next: Promise<IteratorResult<string>> | undefined = Promise.resolve(first)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { value, done } = await (next ?? answers.next())
+          next = undefined
+          if (!done) return controller.enqueue(encoder.encode(value))
+          ended.resolve({ aborted: false })
+        } catch (error) {
+          controller.enqueue(encoder.encode(`{"problem":${problemBody(toProblem(error), requestId)}}\n`))
+          ended.resolve({ aborted: true, error })
+        }
+        controller.close()
+      },
+      async cancel() {
+        ended.resolve({ aborted: true })
+        await answers.return(undefined)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}

@@ -1,0 +1,130 @@
+import type { Cells } from '../stores/store.ts'
+import type { Change } from './change.ts'
+import { type Planned, type PushWish, rowBytesMax, type Sql } from './compile.ts'
+import { encodeParts } from './fit.ts'
+import type { Table } from './table.ts'
+
+/** What became of the changes of an import that the database took. */
+export interface Tally {
+  applied: number
+  duplicate: number
+  stale: number
+}
+
+/** What an import needs of a push's wish. */
+export type BulkWish = Pick<PushWish, 'client' | 'incarnation' | 'probe' | 'recordings'>
+
+/** How the rows of one table get to the database: the statements that write them, and the one that counts. */
+export type Carry = (sql: Sql, table: Table, scope: string, n: number, rows: readonly (readonly unknown[])[]) => Carried
+
+export interface Carried {
+  /** Before the scope is locked, so that phones do not wait for it. */
+  readonly before: readonly Planned[]
+  readonly after: readonly Planned[]
+}
+
+/**
+ * The statements of one scope's part of an import, for one batch: lock the scope, write each table, count. Puts and
+ * deletes, each of a row of its own.
+ */
+export function compileBulk(
+  sql: Sql,
+  scope: string,
+  changes: readonly Change[],
+  wish: BulkWish,
+  carry: Carry,
+): Planned[] {
+  const n = changes.length
+  const rowsByTable = new Map<Table, unknown[][]>()
+  for (const [place, { table, id, at, by, op, values }] of changes.entries()) {
+    const row = [id, place + 1, at, by ?? wish.client, op === 'delete' || null, ...values]
+    const rows = rowsByTable.get(table)
+    if (rows) rows.push(row)
+    else rowsByTable.set(table, [row])
+  }
+  const carried = [...rowsByTable].map(([table, rows]) => carry(sql, table, scope, n, rows))
+  const lock = [scope, wish.incarnation, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER]
+  const plan: Planned[] = [
+    ...carried.flatMap(({ before }) => before),
+    { sql: sql.scope.lock, params: lock, role: { kind: 'head' } },
+    ...carried.flatMap(({ after }) => after),
+  ]
+  for (const { sql: record, params } of wish.recordings ?? []) {
+    plan.push({ sql: record, params: [scope, n, ...params], role: { kind: 'guard' } })
+  }
+  if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
+  return plan
+}
+
+/**
+ * Asks which changes are settled, without the lock: a stored stamp never falls, so what has lost against it has lost for
+ * good. An import that is sent again is nothing else, and costs a fraction so.
+ */
+export function compilePeek(
+  { dialect, tables, paramBytesMax }: Sql,
+  scope: string,
+  changes: readonly Change[],
+  client: string,
+): Planned[] {
+  return tables.flatMap(({ table, bulk }) => {
+    const stamps = changes.flatMap(({ table: of, id, at, by }, place) =>
+      of === table ? [[id, place, at, by ?? client]] : [],
+    )
+    if (stamps.length === 0) return []
+    return encodeParts(stamps, (part) => dialect.encodeRows(bulk.stampFields, part), paramBytesMax).map(
+      (part): Planned => ({ sql: bulk.peek, params: [scope, ...part], role: { kind: 'guard' } }),
+    )
+  })
+}
+
+/** The changes that are not settled; the others are added to the tally. */
+export function readPeek(
+  changes: readonly Change[],
+  results: readonly (readonly Cells[])[],
+  tally: Tally,
+): readonly Change[] {
+  return results.flatMap(([row]) => {
+    const [equal, greater, news] = row ?? []
+    tally.duplicate += Number(equal)
+    tally.stale += Number(greater)
+    const places = typeof news === 'string' ? news.split(',') : []
+    return places.map((place) => changes[Number(place)] as Change)
+  })
+}
+
+/** Rows as parameters, which every store takes. */
+export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, scope, n, rows) => {
+  const bulk = tables.find((one) => one.table === table)?.bulk
+  if (!bulk) throw new TypeError(`The table ${table.name} is not of this schema`)
+  const stamps = rows.map((row) => row.slice(0, 4))
+  const write = encodeParts(rows, (part) => dialect.encodeRows(bulk.fields, part), paramBytesMax).map(
+    (part): Planned => ({ sql: bulk.upsert, params: [scope, n, ...part], role: { kind: 'guard' } }),
+  )
+  const tally = encodeParts(stamps, (part) => dialect.encodeRows(bulk.stampFields, part), paramBytesMax).map(
+    (part): Planned => ({
+      sql: bulk.tally,
+      params: [scope, n, rows.length, ...part],
+      role: tallyOf(table, rows.length),
+    }),
+  )
+  return { before: [], after: [...write, ...tally] }
+}
+
+export const tallyOf = (table: Table, count: number): Planned['role'] => ({ kind: 'tally', table, count })
+
+/** Adds what became of the changes. A stamp that is there now, and was not written now, was there before. */
+export function addTally(plan: readonly Planned[], results: readonly (readonly Cells[])[], tally: Tally): void {
+  const tables = new Map<Table, { count: number; written: number; equal: number }>()
+  for (const [place, { role }] of plan.entries()) {
+    if (role.kind !== 'tally') continue
+    const [written, found] = results[place]?.[0] ?? []
+    const before = tables.get(role.table)?.equal ?? 0
+    const equal = found === null ? role.count : before + Number(found)
+    tables.set(role.table, { count: role.count, written: Number(written), equal })
+  }
+  for (const { count, written, equal } of tables.values()) {
+    tally.applied += written
+    tally.duplicate += equal - written
+    tally.stale += count - equal
+  }
+}
