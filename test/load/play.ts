@@ -54,24 +54,25 @@ export async function play({ wire, seed, seconds, users = 32, onError, onRound }
   const seen: Record<PhaseName, Seen[]> = {
     ...{ users: [], distinct: [], hot: [], others: [], 'others with distinct': [], 'others with hot': [] },
   }
-  const playSlice = async (name: PhaseName, ms: number) => {
-    wire.rest()
-    const slice = await playPhase(phases[name], ms)
-    seen[name].push(slice)
+  const playSlice = async (name: PhaseName, ms: number): Promise<Seen> => {
+    const { eager, paced } = phases[name]
+    await wire.reopen(eager.length + paced.length)
+    return playPhase(phases[name], ms)
   }
 
   const rounds = Math.max(1, Math.round(seconds / sliceSecondsMax))
   const sliceMs = (seconds * 1_000) / rounds
   const compared = phaseNames.slice(1)
   // What a process does for the first time takes longer.
-  for (const name of phaseNames) await playPhase(phases[name], sliceMs / 5)
-  await playSlice('users', seconds * 1_000)
+  for (const name of phaseNames) await playSlice(name, sliceMs / 5)
+  seen.users.push(await playSlice('users', seconds * 1_000))
   onRound?.(0, rounds)
   for (let round = 1; round <= rounds; round++) {
-    for (const name of round % 2 === 0 ? compared.toReversed() : compared) await playSlice(name, sliceMs)
+    for (const name of round % 2 === 0 ? compared.toReversed() : compared)
+      seen[name].push(await playSlice(name, sliceMs))
     onRound?.(round, rounds)
   }
-  wire.rest()
+  await wire.reopen(0)
   return {
     users,
     writers: [...own, ...hot],

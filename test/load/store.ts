@@ -34,7 +34,7 @@ export async function loadStore({ databaseUrl, spoil, ...options }: LoadOptions)
     const memory = growthOf(watch.stop(), played.roundMs)
     await spoil?.(databaseUrl)
     const breaches = await checkClients(wire, played)
-    wire.rest()
+    await wire.reopen(0)
     const code = await server.stop()
     if (code !== 0) errors.push(`the server ended with ${code}`)
     errors.push(
