@@ -252,6 +252,24 @@ describe('races on Postgres', () => {
     await silent.close()
   })
 
+  it('P13 pushes that wait for the lock of one scope leave connections to those of others, and to pulls of it', async () => {
+    const [stuck, free] = [principal('stuck'), principal('free')]
+    const sync = sampleSync(opened.store)
+    await sync.push(stuck, { client: 'm', changes: [put('row', 0, 'first')] })
+    await rival.query('BEGIN')
+    await rival.query(holdScope('stuck'))
+    const waiting = Array.from({ length: 30 }, (_, n) =>
+      sync.push(stuck, { client: `c${n}`, changes: [put(`row${n}`, n, 'x')] }),
+    )
+    await untilBlocked(4)
+    const answer = await sync.push(free, { client: 'm', changes: [put('row', 0, 'x')] })
+    expect(answer.verdicts[0]?.verdict).toBe('applied')
+    expect((await sync.pull(stuck)).changes).toHaveLength(1)
+    await rival.query('COMMIT')
+    const verdicts = (await Promise.all(waiting)).map(({ verdicts: [verdict] }) => verdict?.verdict)
+    expect(verdicts).toEqual(Array.from(waiting, () => 'applied'))
+  })
+
   it('P2 P3 sixteen writers and a reader on one scope: nothing lost, nothing skipped, positions in order', async () => {
     const stores = [postgresStore(opened.url), postgresStore(opened.url)]
     const syncs = stores.map((store) => sampleSync(store))

@@ -5,12 +5,21 @@ import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { pipeline } from './postgres-pipeline.ts'
-import type { BatchOptions, Cells, Store } from './store.ts'
+import { createScopeTurns } from './scope-turns.ts'
+import { type BatchOptions, type Cells, readsOnly, type Store } from './store.ts'
 
 export interface PostgresOptions extends BatchOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
   readonly connectionsMax?: number
 }
+
+/** How long a batch waits for a connection. */
+const connectMsMax = limits.databaseMsMax / 2
+/**
+ * The part of the connections that the writers of one scope may hold. They work one after the other anyway; those that
+ * wait at the scope's lock only save the way to the database.
+ */
+const scopeShare = 1 / 4
 
 /** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
 export function postgresStore(
@@ -20,7 +29,7 @@ export function postgresStore(
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,
-    connectionTimeoutMillis: limits.databaseMsMax / 2,
+    connectionTimeoutMillis: connectMsMax,
     keepAlive: true,
     application_name: 'driftline',
   })
@@ -28,13 +37,17 @@ export function postgresStore(
   // end the process; the batch that it carried fails by itself.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
+  const turns = createScopeTurns(Math.max(1, Math.floor(connectionsMax * scopeShare)), connectMsMax)
   return {
     dialect: postgres,
-    async batch(_scope, statements) {
+    async batch(scope, statements) {
+      const endTurn = scope === '' || readsOnly(statements) ? undefined : await turns.take(scope)
       try {
         return await runOnce(pool, statements, batchMsMax)
       } catch (error) {
         throw postgresFault(error)
+      } finally {
+        endTurn?.()
       }
     },
     close: () => pool.end(),

@@ -18,6 +18,16 @@ export function isMet({ ratios, target, sense }: Figure): boolean {
   return sense === 'at least' ? median(ratios) >= target : median(ratios) <= target
 }
 
+/** Two lines: whether it is met, and its figures. */
+export function describeFigure(figure: Figure): string {
+  const { name, ours, theirs, ratios, target, sense } = figure
+  const spread =
+    ratios.length > 1
+      ? ` (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}, ${ratios.length} pairs)`
+      : ''
+  return `${isMet(figure) ? 'ok    ' : 'MISSED'} ${name}\n       ${median(ratios).toFixed(2)}${spread}, ${sense} ${target}; medians ${ours} and ${theirs}`
+}
+
 /** One side of a comparison. What `prepare` makes is made before the clock runs: it is the client's work. */
 export interface Side<Input> {
   readonly prepare: () => Input

@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
-import { type Figure, isMet, median } from './measure.ts'
+import { describeFigure, type Figure, isMet } from './measure.ts'
 import { memoryFigures } from './memory.ts'
 import { postgresFigures } from './postgres.ts'
 
@@ -18,15 +18,8 @@ console.log(
 
 const missed: string[] = []
 function report(figure: Figure): void {
-  const { name, ours, theirs, ratios, target, sense } = figure
-  if (!isMet(figure)) missed.push(name)
-  const spread =
-    ratios.length > 1
-      ? ` (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}, ${ratios.length} pairs)`
-      : ''
-  console.log(
-    `${isMet(figure) ? 'ok    ' : 'MISSED'} ${name}\n       ${median(ratios).toFixed(2)}${spread}, ${sense} ${target}; medians ${ours} and ${theirs}`,
-  )
+  if (!isMet(figure)) missed.push(figure.name)
+  console.log(describeFigure(figure))
 }
 for (const [name, figures] of Object.entries({
   libsql: libsqlFigures,
