@@ -29,4 +29,49 @@ describe('what a worker has instead of parts of its libraries', () => {
       expect(ours.hmac(key, data)).toEqual(new Uint8Array(createHmac('sha256', key).update(data).digest()))
     }
   })
+
+  it('pg-connection-string: reads the same of a URL', () => {
+    const { parse: theirs } = require('pg-connection-string')
+    const { parse: ours } = require('../src/edge/pg-connection-string.cjs')
+    const read = ({ user, password, host, port, database, ssl, application_name }: Record<string, unknown>) => ({
+      user,
+      password,
+      host,
+      port,
+      database,
+      ssl,
+      application_name,
+    })
+    for (const url of [
+      'postgres://me:secret@db.example:6543/app',
+      'postgresql://me:s%40c%2Fret@db.example/app?sslmode=disable',
+      'postgres://me:secret@db.example/my%20app?sslmode=no-verify&application_name=x',
+      'postgres://me:secret@db.example/app?sslmode=verify-full',
+    ]) {
+      expect(read(ours(url)), url).toEqual(read(theirs(url)))
+    }
+    expect(ours('postgres://me@[::1]:5432/app')).toMatchObject({ host: '::1', port: '5432', database: 'app' })
+  })
+
+  it('@libsql/core: reads the same of a URL', () => {
+    const theirs = { ...require('@libsql/core/config'), ...require('@libsql/core/uri') }
+    const ours = require('../src/edge/libsql-config.cjs')
+    const read = ({ expandConfig, encodeBaseUrl }: typeof ours, url: string) => {
+      const { scheme, tls, authority, path, authToken, intMode } = expandConfig(
+        { url, authToken: 'token', concurrency: Number.MAX_SAFE_INTEGER },
+        true,
+      )
+      return [tls, authToken, intMode, String(encodeBaseUrl(scheme, authority, path))]
+    }
+    for (const url of [
+      'libsql://alice-acme.turso.io',
+      'libsql://127.0.0.1:8080?tls=0',
+      'https://db.example/path',
+      'http://[::1]:8080',
+      'libsql://db.example?authToken=other',
+    ]) {
+      expect(read(ours, url), url).toEqual(read(theirs, url))
+    }
+    expect(() => ours.expandConfig({ url: 'libsql://db.example?x=1' })).toThrow('has no parameter x')
+  })
 })
