@@ -18,7 +18,7 @@ export const limits = Object.freeze({
   /** Lines of an import that are applied together, and the text in them: for so long phones of the same scope wait. */
   importLinesMax: 2_000,
   importTextMax: 1024 * 1024,
-  /** How many times its size the gzip of an import may inflate to, beyond its first 16 MiB. */
+  /** How many times its size the gzip of an import may inflate to, beyond its first 4 MiB. */
   importInflationMax: 100,
   /** Bytes of the rows that the verdicts of a push repeat, over all scopes, where there is more than one. Beyond: 413. */
   answerBytesMax: 8 * 1024 * 1024,

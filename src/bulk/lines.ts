@@ -95,12 +95,12 @@ function decodeLines(block: Uint8Array): readonly (string | undefined)[] {
 /** Nothing for an empty line. */
 function parseLine(text: string | undefined): Omit<ImportLine, 'line'> | undefined {
   if (text === undefined) return { error: rejection('invalid_change', 'The line must be UTF-8.') }
+  if (text.trim() === '') return undefined
   if (text.length * 3 > limits.changeBytesMax && new TextEncoder().encode(text).length > limits.changeBytesMax)
     return { error: tooLong }
   try {
     return { value: JSON.parse(text) }
   } catch {
-    if (text.trim() === '') return undefined
     return { error: rejection('invalid_change', `The line must be JSON: ${sayWhere(text)}.`) }
   }
 }

@@ -3,7 +3,7 @@ import { limits } from '../limits.ts'
 import { malformed } from '../sync/request.ts'
 
 /** Inflated without being measured: a small body of repeated lines may well be a hundredth of them. */
-const freeBytes = 16 * 1024 * 1024
+const freeBytes = 4 * 1024 * 1024
 
 /**
  * The bytes of a body as they come, inflated where they are gzip. What inflates to far more than any text does is

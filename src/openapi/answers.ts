@@ -17,6 +17,13 @@ const changes = {
   items: ref('stored'),
   description: 'In the order of their commits; without what this request wrote.',
 }
+/** Of an import, before anything is taken or in its last line. */
+export const importing: readonly ProblemCode[] = [
+  ...(['malformed', 'unauthorized', 'no_scope', 'body_too_large', 'unsupported_media_type'] as const),
+  ...(['internal', 'unavailable'] as const),
+]
+
+const count = { type: 'integer', minimum: 0 }
 const more = { type: 'boolean', description: 'True: ask again now.' }
 const removedScopes = {
   type: 'array',
@@ -84,6 +91,20 @@ export const answerSchemas: Json = {
     description: 'One line of a stream: a change, or after each page the cursor that goes on from there.',
     oneOf: [ref('stored'), ref('stream.cursor')],
   },
+  'import.line': {
+    description: 'One line of the answer to an import: a line that was rejected, how far it is, or what ended it.',
+    oneOf: [ref('import.rejection'), ref('import.total'), ref('import.problem')],
+  },
+  'import.rejection': closed({ line: { ...count, minimum: 1 }, error: ref('rejection') }),
+  'import.total': closed(
+    {
+      lines: { ...count, description: 'The lines up to this one are taken for good.' },
+      ...{ applied: count, duplicate: count, stale: count, rejected: count },
+      done: { type: 'boolean', const: true, description: 'In the last line, once all is taken.' },
+    },
+    ['lines', 'applied', 'duplicate', 'stale', 'rejected'],
+  ),
+  'import.problem': closed({ problem: { oneOf: importing.map((code) => ref(`problem.${code}`)) } }),
   'stream.cursor': closed({ cursor, more, removed_scopes: removedScopes }, ['cursor', 'more']),
   verdict: oneOf(
     'verdict',

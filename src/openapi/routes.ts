@@ -1,6 +1,7 @@
 import { type ProblemCode, problems } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../sync/table.ts'
+import { importing } from './answers.ts'
 import { exampleChange } from './changes.ts'
 import { type Json, oneOf, ref } from './schema.ts'
 import { pageRows } from './values.ts'
@@ -26,7 +27,8 @@ const signatures = [
 ] as const
 
 /** One route for each entry, by path and method. */
-export function routes({ tables: [first] }: Schema): Json {
+export function routes({ tables }: Schema): Json {
+  const [first] = tables
   const example = { client: 'phone-7f3a', changes: first ? [exampleChange(first)] : [] }
   const written = (half: string, also: Json) => ({
     required: true,
@@ -97,6 +99,57 @@ export function routes({ tables: [first] }: Schema): Json {
             { Vary: header('Vary') },
           ),
           ...failures(reading),
+        },
+      },
+    },
+    '/v1/import': {
+      post: {
+        operationId: 'import',
+        summary: 'Import changes or rows, a line each, however many',
+        description:
+          'The lines are applied in chunks while they come, and so is the answer given: read it while you send. A bad line is rejected alone. What was cut, or ends with a problem, is sent again, whole or from the last number of lines on: that is always safe.',
+        parameters: [
+          {
+            name: 'table',
+            in: 'query',
+            schema: { type: 'string', enum: tables.map(({ name }) => name) },
+            description: 'Of the lines that name none.',
+          },
+          {
+            name: 'scope',
+            in: 'query',
+            schema: ref('scope'),
+            description: "Of the lines that name none. Absent: the token's first.",
+          },
+          {
+            name: 'client',
+            in: 'query',
+            schema: ref('client'),
+            description: 'Who writes the lines without "by". Absent: import.',
+          },
+          {
+            name: 'at',
+            in: 'query',
+            schema: ref('at'),
+            description: 'The lines are rows, an id and columns, and this is their stamp.',
+          },
+          {
+            name: 'Content-Encoding',
+            in: 'header',
+            schema: { type: 'string', enum: ['gzip'] },
+            description: 'The body is compressed.',
+          },
+        ],
+        requestBody: {
+          required: true,
+          description: `NDJSON in UTF-8: a change in each line, also in the form that it is pulled in, of ${limits.changeBytesMax} bytes at most.`,
+          content: { 'application/x-ndjson': { schema: {} } },
+        },
+        responses: {
+          200: answer('What was rejected, and how far it is.', {
+            'application/x-ndjson': { schema: ref('import.line') },
+          }),
+          ...failures(importing),
         },
       },
     },

@@ -6,6 +6,11 @@ const now = () => Date.now() * 1000
 export const put = (id: string, row: object = { title: id }, at = now()) => ({ table: 'todos', op: 'put', id, at, row })
 const lines = { headers: { Accept: 'application/x-ndjson' } }
 
+const imported = (list: readonly unknown[], more: Record<string, string> = {}) => ({
+  body: list.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join('\n'),
+  headers: { 'Content-Type': 'application/x-ndjson', ...more },
+})
+
 export type Request = [name: string, method: string, path: string, options?: Parameters<ServerProcess['request']>[2]]
 
 const stampAhead = now() + 3_600_000_000
@@ -72,6 +77,18 @@ export const requests: readonly Request[] = [
   ['a pull', 'GET', '/v1/pull'],
   ['a page', 'GET', '/v1/pull?limit=1'],
   ['a pull with a removed scope', 'GET', `/v1/pull?cursor=${foreign}`],
+  ['an import', 'POST', '/v1/import?table=todos', imported(['{"id":1}', put('i1'), put('i1'), { op: 'delete' }])],
+  [
+    'an import of rows',
+    'POST',
+    '/v1/import?table=lists&at=1700000000000000&client=crm',
+    imported([{ id: 'r', name: 'R' }]),
+  ],
+  ['an empty import', 'POST', '/v1/import', imported([])],
+  ['an import of an unknown table', 'POST', '/v1/import?table=nope', imported([])],
+  ['an import of JSON', 'POST', '/v1/import', { body: '{}' }],
+  ['an import that is no gzip', 'POST', '/v1/import', { ...imported([put('x')], { 'Content-Encoding': 'gzip' }) }],
+  ['an import without a token', 'POST', '/v1/import', imported([], { Authorization: '' })],
   ['a stream', 'GET', '/v1/pull?limit=2', lines],
   ['an empty stream', 'GET', '/v1/pull', { ...lines, sub: 'nobody' }],
   ['a stream with a removed scope', 'GET', `/v1/pull?cursor=${foreign}`, lines],

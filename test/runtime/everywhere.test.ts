@@ -20,6 +20,11 @@ const webhook = (id: string, payload: object) => {
   return ['POST', '/v1/webhooks/crm', { body, headers: signedHeaders(body, id) }] as const
 }
 
+const imported = (query: string, list: readonly unknown[]) => {
+  const body = list.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join('\n')
+  return ['POST', `/v1/import${query}`, { body, headers: { 'Content-Type': 'application/x-ndjson' } }] as const
+}
+
 /** Requests in their order. CURSOR stands for the last cursor that was handed out. */
 const requests: readonly (readonly [method: string, path: string, options?: object])[] = [
   ['GET', '/health'],
@@ -129,6 +134,22 @@ const requests: readonly (readonly [method: string, path: string, options?: obje
   ['POST', '/v1/webhooks/crm', { body: '{"changes":[]}' }],
   ['POST', '/v1/webhooks/unknown', { body: '{"changes":[]}' }],
   ['GET', '/v1/webhooks/crm'],
+  imported('?table=todos', [put('i1', 1, { title: odd }), put('i1', 2, { title: 'twice' }), del('m4', 40), '{]']),
+  imported('?table=todos', [put('i1', 1, { title: odd }), put('i1', 2, { title: 'twice' }), del('m4', 40), '{]']),
+  imported('?table=lists&at=1700000000000000&client=crm', [{ id: 'r1', name: odd }, { id: 'r2' }, { id: '' }]),
+  imported('', [
+    { ...put('i2', 1, { title: 'pulled' }), by: 'phone', position: 7, scope: 'alice' },
+    patch('i2', 3, { amount: 0.1 }),
+    { cursor: 'x', more: false },
+    { ...put('i2', 1, { title: 'x' }), scope: 'bob' },
+    { ...put('i2', 1, { title: 'x' }), by: 'no client' },
+    patch('none', 3, { amount: 0.1 }),
+  ]),
+  imported('?table=nope', []),
+  imported('?tables=todos', []),
+  imported('?table=todos&at=5', []),
+  ['POST', '/v1/import', { body: '{}' }],
+  ['GET', '/v1/import'],
   ['GET', '/v1/pull'],
   ['GET', '/v1/pull?limit=200', { sub: 'hooks' }],
   ['DELETE', '/v1/sync'],
@@ -162,7 +183,7 @@ describe('everywhere it runs', () => {
     expect(others).toHaveLength(Object.keys(runtimes).length - 1)
     expect(first.map((answer) => answer.slice(0, 3)).join(' ')).toBe(
       '200 200 200 200 200 200 200 422 200 200 200 200 200 200 200 200 200 400 400 400 415 413 401 401 403 ' +
-        '200 200 200 200 422 200 200 200 400 401 401 401 405 200 200 405 404',
+        '200 200 200 200 422 200 200 200 400 401 401 401 405 200 200 200 200 400 400 400 415 405 200 200 405 404',
     )
     for (const other of others) for (const [place, answer] of other.entries()) expect(answer).toBe(first[place])
   })
