@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hostileTexts, jsonBodies, mutatedRequest } from '../support/hostile.ts'
+import { inLanes } from '../support/lanes.ts'
 import { plain } from '../support/plain.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'
 import { type Answer, request } from '../support/server.ts'
@@ -143,17 +144,6 @@ describe('hostile input', () => {
     }
   })
 })
-
-/** Eight at a time, answers in order. */
-async function inLanes<Item, Result>(items: readonly Item[], run: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = []
-  let next = 0
-  const lane = async () => {
-    for (let n = next++; n < items.length; n = next++) results[n] = await run(items[n] as Item)
-  }
-  await Promise.all(Array.from({ length: 8 }, lane))
-  return results
-}
 
 function parses(text: string): boolean {
   try {

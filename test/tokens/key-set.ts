@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { refused, type TokenCase, taken } from './cases.ts'
-import { pkcs1 } from './forged.ts'
 import { type KeyPair, keyPair, makeToken } from './keys.ts'
+import { pkcs1 } from './signatures.ts'
 
 /** One published key for each algorithm. */
 export const issuer: readonly KeyPair[] = ['RS256', 'PS256', 'ES256', 'EdDSA'].map((alg) => keyPair(alg))
