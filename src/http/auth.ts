@@ -106,8 +106,13 @@ function importSecret(secret: string): Promise<CryptoKey> {
 
 /** A key of the issuer's set, by a token's header. Fails with a `StoreFault` where the set cannot be had. */
 function readKeySet(url: string): JWTVerifyGetKey {
-  const keyOf = createRemoteJWKSet(new URL(url), { [customFetch]: fetchKeys })
+  const open = () => createRemoteJWKSet(new URL(url), { [customFetch]: fetchKeys })
+  let keyOf = open()
+  let seenAt = 0
   return async (header, token) => {
+    // It keeps keys by the clock: where that has gone back, they would be new for as long.
+    if (Date.now() < seenAt - 1_000) keyOf = open()
+    seenAt = Date.now()
     const key = await keyOf(header, token)
     const { publicExponent = [] } = key.algorithm as { publicExponent?: Uint8Array }
     // Node takes the exponent 1, with which everybody can sign.
