@@ -213,6 +213,29 @@ describe('races on Postgres', () => {
     await other.close()
   })
 
+  it.each(['put', 'patch', 'delete'] as const)(
+    'P13 a push locks its rows in the order of their ids, each a %s: who takes them so beside it meets no deadlock',
+    async (op) => {
+      const who = principal(`sorted-${op}`)
+      const sync = sampleSync(opened.store)
+      const ids = ['a', 'b', 'c', 'd']
+      await sync.push(who, { client: 'm', changes: ids.map((id) => put(id, 0, 'x')) })
+      const touch = (id: string) =>
+        rival.query(`UPDATE todos SET notes = 'rival' WHERE scope = '${who.subject}' AND id = '${id}'`)
+      const changeOf = (id: string) =>
+        op === 'put' ? put(id, 1, 'y') : op === 'patch' ? patch(id, 1, { title: 'y' }) : del(id, 1)
+      await rival.query('BEGIN')
+      await touch('a')
+      const pushed = sync.push(who, { client: 'm', changes: ids.toReversed().map(changeOf) })
+      await untilBlocked()
+      // It waits for the first row and holds none: the others can be had at once.
+      await rival.query(`SET LOCAL lock_timeout = '1s'`)
+      for (const id of ids.slice(1)) await touch(id)
+      await rival.query('COMMIT')
+      expect((await pushed).verdicts.map(({ verdict }) => verdict)).toEqual(ids.map(() => 'applied'))
+    },
+  )
+
   it('P13 a push that Postgres picks as the victim of a deadlock is run again and answered', async () => {
     const who = principal('deadlock')
     const sync = sampleSync(opened.store)
