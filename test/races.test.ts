@@ -268,6 +268,9 @@ describe('races on Postgres', () => {
     const silent = postgresStore(through.href, { batchMsMax: 1_000 })
     const changes = Array.from({ length: 500 }, (_, n) => put(`silent${n}`, 0, 'x'.repeat(100)))
     await expect(sampleSync(silent).push(alice, { client: 'm', changes })).rejects.toMatchObject({ kind: 'transient' })
+    // The connection is not used again, though nobody has closed it: what waits behind the rest would wait as long.
+    const small = { client: 'm', changes: [put('after', 0, 'x')] }
+    expect((await sampleSync(silent).push(principal('after'), small)).verdicts).toMatchObject([{ verdict: 'applied' }])
     // The first statement, which locks the scope, has arrived; the backend waits for the rest, and for no answer.
     const other = await sampleSync(opened.store).push(alice, { client: 'n', changes })
     expect(new Set(other.verdicts.map(({ verdict }) => verdict))).toEqual(new Set(['applied']))
