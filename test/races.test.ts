@@ -256,25 +256,38 @@ describe('races on Postgres', () => {
     expect(rows[0].n).toBeGreaterThan(0)
   })
 
-  it('P13 a network that falls silent in the middle of a push locks its scope no longer than a push may take', async () => {
+  /** A store whose connections fall silent, in one direction, after so many bytes. */
+  async function silentStore(direction: 'up' | 'down', after: number) {
     const proxy = await startFaultProxy(Number(new URL(opened.url).port), () => ({
       kind: 'black hole',
-      direction: 'up',
-      after: 20_000,
+      direction,
+      after,
     }))
     proxy.turn('bad')
     const through = new URL(opened.url)
     through.port = String(proxy.port)
-    const silent = postgresStore(through.href, { batchMsMax: 1_000 })
-    const changes = Array.from({ length: 500 }, (_, n) => put(`silent${n}`, 0, 'x'.repeat(100)))
-    await expect(sampleSync(silent).push(alice, { client: 'm', changes })).rejects.toMatchObject({ kind: 'transient' })
-    // The connection is not used again, though nobody has closed it: what waits behind the rest would wait as long.
-    const small = { client: 'm', changes: [put('after', 0, 'x')] }
-    expect((await sampleSync(silent).push(principal('after'), small)).verdicts).toMatchObject([{ verdict: 'applied' }])
+    const store = postgresStore(through.href, { batchMsMax: 1_000 })
+    return { sync: sampleSync(store), close: () => store.close().finally(proxy.close) }
+  }
+  const many = Array.from({ length: 500 }, (_, n) => put(`silent${n}`, 0, 'x'.repeat(100)))
+
+  it('P13 a network that falls silent in the middle of a push locks its scope no longer than a push may take', async () => {
+    const silent = await silentStore('up', 20_000)
+    const push = silent.sync.push(alice, { client: 'm', changes: many })
+    await expect(push).rejects.toMatchObject({ kind: 'transient' })
     // The first statement, which locks the scope, has arrived; the backend waits for the rest, and for no answer.
-    const other = await sampleSync(opened.store).push(alice, { client: 'n', changes })
+    const other = await sampleSync(opened.store).push(alice, { client: 'n', changes: many })
     expect(new Set(other.verdicts.map(({ verdict }) => verdict))).toEqual(new Set(['applied']))
-    proxy.close()
+    await silent.close()
+  })
+
+  it('P2 P13 a connection on which answers fall silent is not used again: what came behind would wait as long', async () => {
+    const who = principal('silent')
+    const silent = await silentStore('down', 20_000)
+    const push = silent.sync.push(who, { client: 'm', changes: many })
+    await expect(push).rejects.toMatchObject({ kind: 'transient' })
+    const { verdicts } = await silent.sync.push(who, { client: 'm', changes: many.slice(0, 5) })
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(Array(5).fill('duplicate'))
     await silent.close()
   })
 
