@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'libsql'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startPostgres } from '../support/postgres.ts'
 import { idsOf, pushing, until } from '../support/pushing.ts'
@@ -62,6 +63,25 @@ describe('a process that is frozen', () => {
       await check(writers, frozen)
     },
   )
+
+  it('P2 P13 a process that stands still with the lock of the file holds up pushes, and all are answered', async () => {
+    const { folder, drop } = await temporaryFolder()
+    cleanups.push(drop)
+    const server = await serve(`file:${folder}/a.db`)
+    const writers = ['a', 'b'].map((writer) => pushing([server], writer))
+    await haveWritten(writers, 40)
+    const holder = new Database(`${folder}/a.db`, { timeout: 2_000 })
+    for (let round = 1; round <= 3; round++) {
+      holder.exec('BEGIN IMMEDIATE')
+      await sleep(250)
+      holder.exec('ROLLBACK')
+      await haveWritten(writers, 40 + round * 20)
+    }
+    holder.close()
+    const outcomes = await Promise.all(writers.map((writer) => writer.stop()))
+    for (const { refused } of outcomes) expect([...refused]).toEqual([])
+    await check(writers, server)
+  })
 
   it('P2 P13 Postgres stands still in the middle of pushes: they wait, and all are answered', async () => {
     const postgres = await startPostgres()
