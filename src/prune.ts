@@ -7,7 +7,7 @@ import type { Schema } from './sync/table.ts'
 export interface PruneOptions {
   /** How long a tombstone is kept after it was stored, in milliseconds. Zero: all go at once. */
   readonly retentionMs: number
-  /** Milliseconds since 1970, by the clock of whoever prunes. No stamp of a client counts. */
+  /** Milliseconds since 1970, by the clock of whoever prunes, which may step. No stamp of a client counts. */
   readonly now?: () => number
   /** Tombstones that one transaction may remove. */
   readonly batchMax?: number
@@ -47,13 +47,13 @@ interface Due {
  * month go too.
  */
 export async function prune(store: Store, schema: Schema, options: PruneOptions): Promise<Pruned> {
-  const { retentionMs, now = Date.now, batchMax = 1_000, signal } = options
+  const { retentionMs, now = earlier, batchMax = 1_000, signal } = options
   const sql = pruneSql(store.dialect, schema)
   const pruned = { scopes: 0, tombstones: 0 }
   for (let last: string | undefined = ''; last !== undefined && !signal?.aborted; ) {
-    const at = now() * 1000
+    const [before, at] = [now() * 1000, (options.now ?? later)() * 1000]
     const [rows = []] = await store.batch('', [
-      { sql: sql.scopes, params: [last, Math.max(at - retentionMs * 1000, 0), scopesMax] },
+      { sql: sql.scopes, params: [last, Math.max(before - retentionMs * 1000, 0), scopesMax] },
     ])
     const scopes = rows.map((row) => readDue(row, at, retentionMs))
     const marks = scopes.filter(({ needsMark }) => needsMark)
@@ -73,6 +73,14 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
   if (!signal?.aborted) await pruneDeliveries(store, now())
   return pruned
 }
+
+/**
+ * The wall's clock, and one that goes steadily since the process began. What was stored is marked with the later and
+ * held against the earlier one: where the clock steps meanwhile, nothing young goes, and what is old goes later.
+ */
+const steady = () => performance.timeOrigin + performance.now()
+const earlier = () => Math.floor(Math.min(Date.now(), steady()))
+const later = () => Math.floor(Math.max(Date.now(), steady()))
 
 /** Forgets webhooks that no sender sends again: each statement that writes names its scope. */
 async function pruneInbox(store: Store, sql: PruneSql, before: number, signal: AbortSignal | undefined): Promise<void> {

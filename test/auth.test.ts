@@ -1,3 +1,4 @@
+import { createHash, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
@@ -8,6 +9,7 @@ describe('tokens of an issuer with a key set', () => {
   let keys: Server
   let url: string
   let status = 200
+  let odd: JsonWebKey[] = []
   const pairs = new Map<string, Awaited<ReturnType<typeof generateKeyPair>>>()
   beforeAll(async () => {
     for (const alg of ['RS256', 'ES256', 'EdDSA']) pairs.set(alg, await generateKeyPair(alg, { extractable: true }))
@@ -15,7 +17,9 @@ describe('tokens of an issuer with a key set', () => {
       [...pairs].map(async ([alg, { publicKey }]) => ({ ...(await exportJWK(publicKey)), alg, kid: alg })),
     )
     keys = createServer((_, response) => {
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: jwks }))
+      response
+        .writeHead(status, { 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ keys: [...jwks, ...odd] }))
     }).listen(0, '127.0.0.1')
     await new Promise((resolve) => keys.once('listening', resolve))
     url = `http://127.0.0.1:${(keys.address() as AddressInfo).port}/jwks.json`
@@ -76,6 +80,31 @@ describe('tokens of an issuer with a key set', () => {
     expect((await createAuthenticate({ jwksUrl: url })(token)).subject).toBe('alice')
   })
 
+  it('P13 refuses a token by a key that nobody should use with 401: it would be no other the next time', async () => {
+    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 })
+    const { n } = await exportJWK(pairs.get('RS256')?.publicKey as CryptoKey)
+    odd = [
+      { ...weak.publicKey.export({ format: 'jwk' }), kid: 'weak', alg: 'RS256' },
+      { kty: 'RSA', kid: 'broken', alg: 'RS256', n: 'AA', e: 'AQAB' },
+      { kty: 'RSA', kid: 'one', alg: 'RS256', n: n ?? '', e: 'AQ' },
+    ]
+    const authenticate = createAuthenticate({ jwksUrl: url })
+    for (const kid of ['weak', 'broken']) {
+      const token = await sign('RS256', {}, undefined, kid)
+      await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'unauthorized' })
+    }
+    // To the power of 1 a signature stays what it is: whoever knows the padding of a hash has signed.
+    const input = `${btoa('{"alg":"RS256","kid":"one"}')}.${btoa(JSON.stringify({ sub: 'mallory', exp }))}`.replaceAll(
+      '=',
+      '',
+    )
+    const hash = createHash('sha256').update(input).digest('hex')
+    const padded = Buffer.from(`0001${'ff'.repeat(202)}003031300d060960864801650304020105000420${hash}`, 'hex')
+    const forged = `${input}.${padded.toString('base64url')}`
+    await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject({ code: 'unauthorized' })
+    odd = []
+  })
+
   it('needs exactly one kind of key', () => {
     expect(() => createAuthenticate({})).toThrow(TypeError)
     expect(() => createAuthenticate({ secret: 'x'.repeat(32), jwksUrl: url })).toThrow(TypeError)
@@ -128,6 +157,10 @@ describe('a token that was verified a moment ago', () => {
     ]) {
       await expect(authenticate(`Bearer ${forged}`)).rejects.toMatchObject(refused)
     }
+    // The last character of 32 bytes has two bits that stand for nothing.
+    const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const respelled = token.slice(0, -1) + last[last.indexOf(token.slice(-1)) + 1]
+    await expect(createAuthenticate({ secret })(`Bearer ${respelled}`)).rejects.toMatchObject(refused)
     const other = createAuthenticate({ secret: 'another secret of the test, 32 bytes or more' })
     await expect(other(`Bearer ${token}`)).rejects.toMatchObject(refused)
   })

@@ -213,6 +213,29 @@ describe('races on Postgres', () => {
     await other.close()
   })
 
+  it.each(['put', 'patch', 'delete'] as const)(
+    'P13 a push locks its rows in the order of their ids, each a %s: who takes them so beside it meets no deadlock',
+    async (op) => {
+      const who = principal(`sorted-${op}`)
+      const sync = sampleSync(opened.store)
+      const ids = ['a', 'b', 'c', 'd']
+      await sync.push(who, { client: 'm', changes: ids.map((id) => put(id, 0, 'x')) })
+      const touch = (id: string) =>
+        rival.query(`UPDATE todos SET notes = 'rival' WHERE scope = '${who.subject}' AND id = '${id}'`)
+      const changeOf = (id: string) =>
+        op === 'put' ? put(id, 1, 'y') : op === 'patch' ? patch(id, 1, { title: 'y' }) : del(id, 1)
+      await rival.query('BEGIN')
+      await touch('a')
+      const pushed = sync.push(who, { client: 'm', changes: ids.toReversed().map(changeOf) })
+      await untilBlocked()
+      // It waits for the first row and holds none: the others can be had at once.
+      await rival.query(`SET LOCAL lock_timeout = '1s'`)
+      for (const id of ids.slice(1)) await touch(id)
+      await rival.query('COMMIT')
+      expect((await pushed).verdicts.map(({ verdict }) => verdict)).toEqual(ids.map(() => 'applied'))
+    },
+  )
+
   it('P13 a push that Postgres picks as the victim of a deadlock is run again and answered', async () => {
     const who = principal('deadlock')
     const sync = sampleSync(opened.store)
@@ -233,22 +256,38 @@ describe('races on Postgres', () => {
     expect(rows[0].n).toBeGreaterThan(0)
   })
 
-  it('P13 a network that falls silent in the middle of a push locks its scope no longer than a push may take', async () => {
+  /** A store whose connections fall silent, in one direction, after so many bytes. */
+  async function silentStore(direction: 'up' | 'down', after: number) {
     const proxy = await startFaultProxy(Number(new URL(opened.url).port), () => ({
       kind: 'black hole',
-      direction: 'up',
-      after: 20_000,
+      direction,
+      after,
     }))
     proxy.turn('bad')
     const through = new URL(opened.url)
     through.port = String(proxy.port)
-    const silent = postgresStore(through.href, { batchMsMax: 1_000 })
-    const changes = Array.from({ length: 500 }, (_, n) => put(`silent${n}`, 0, 'x'.repeat(100)))
-    await expect(sampleSync(silent).push(alice, { client: 'm', changes })).rejects.toMatchObject({ kind: 'transient' })
+    const store = postgresStore(through.href, { batchMsMax: 1_000 })
+    return { sync: sampleSync(store), close: () => store.close().finally(proxy.close) }
+  }
+  const many = Array.from({ length: 500 }, (_, n) => put(`silent${n}`, 0, 'x'.repeat(100)))
+
+  it('P13 a network that falls silent in the middle of a push locks its scope no longer than a push may take', async () => {
+    const silent = await silentStore('up', 20_000)
+    const push = silent.sync.push(alice, { client: 'm', changes: many })
+    await expect(push).rejects.toMatchObject({ kind: 'transient' })
     // The first statement, which locks the scope, has arrived; the backend waits for the rest, and for no answer.
-    const other = await sampleSync(opened.store).push(alice, { client: 'n', changes })
+    const other = await sampleSync(opened.store).push(alice, { client: 'n', changes: many })
     expect(new Set(other.verdicts.map(({ verdict }) => verdict))).toEqual(new Set(['applied']))
-    proxy.close()
+    await silent.close()
+  })
+
+  it('P2 P13 a connection on which answers fall silent is not used again: what came behind would wait as long', async () => {
+    const who = principal('silent')
+    const silent = await silentStore('down', 20_000)
+    const push = silent.sync.push(who, { client: 'm', changes: many })
+    await expect(push).rejects.toMatchObject({ kind: 'transient' })
+    const { verdicts } = await silent.sync.push(who, { client: 'm', changes: many.slice(0, 5) })
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(Array(5).fill('duplicate'))
     await silent.close()
   })
 

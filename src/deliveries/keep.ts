@@ -2,12 +2,15 @@ import { keptDeliveriesSql, pruneDeliveriesSql } from '../dialects/delivery-sql.
 import { limits } from '../limits.ts'
 import type { Store } from '../stores/store.ts'
 
+/** No pause is as long. What is due later than this waits behind another, or was recorded while a clock was ahead. */
+const pauseMsMax = 30 * 3_600_000
+
 /** Drops what was recorded too long ago, in one database. What waited behind it is due then. `now` is in milliseconds. */
 export async function pruneDeliveries(store: Store, now: number): Promise<void> {
   const [remove, mend] = pruneDeliveriesSql(store.dialect)
   await store.batch('', [
     { sql: remove, params: [(now - limits.deliveryKeptMsMax) * 1000] },
-    { sql: mend, params: [now * 1000] },
+    { sql: mend, params: [now * 1000, (now + pauseMsMax) * 1000] },
   ])
 }
 

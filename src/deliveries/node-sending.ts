@@ -8,6 +8,7 @@ export interface SendingOptions {
   /** Where each scope has its own database: the scopes in which something waits. Asked for at the start and every hour. */
   readonly findScopes?: () => Promise<readonly string[]>
   readonly everyMs?: number
+  readonly findMs?: number
 }
 
 /** Sends in the background of a Node process. */
@@ -20,14 +21,14 @@ export interface Sending {
 
 /** Scopes that are sent at once beside the timer. */
 const kicksMax = 16
-const findMs = 3_600_000
 const stopMsMax = 1_000
 
 /**
  * At once after a commit, and every few seconds what is due again or was left by a process that died. Several processes
  * may do this over one database: each delivery is claimed by one.
  */
-export function startSending({ sender, endpoints, findScopes, everyMs = 5_000 }: SendingOptions): Sending {
+export function startSending(options: SendingOptions): Sending {
+  const { sender, endpoints, findScopes, everyMs = 5_000, findMs = 3_600_000 } = options
   const controller = new AbortController()
   const { signal } = controller
   const underWay = new Set<Promise<unknown>>()
@@ -76,8 +77,8 @@ export function startSending({ sender, endpoints, findScopes, everyMs = 5_000 }:
   }
 
   async function find(): Promise<void> {
-    if (!findScopes || Date.now() - foundAt < findMs) return
-    foundAt = Date.now()
+    if (!findScopes || performance.now() - foundAt < findMs) return
+    foundAt = performance.now()
     for (const scope of await findScopes().catch(() => [])) dueAt.set(scope, 0)
   }
 

@@ -85,11 +85,11 @@ export function deliverySql({ param }: Dialect): DeliverySql {
 const isFirst =
   'NOT EXISTS (SELECT 1 FROM driftline_deliveries AS e WHERE e.scope = d.scope AND e.endpoint = d.endpoint AND e.position < d.position)'
 
-/** [at] and [now], over all scopes: drops what was recorded before, and makes the next of each line due. */
+/** [at] and [now, at], over all scopes: drops what was recorded before, and makes the first of each line due that would be later. */
 export function pruneDeliveriesSql({ param }: Dialect): readonly [remove: string, mend: string] {
   return [
     `DELETE FROM driftline_deliveries WHERE created_at < ${param(1)}`,
-    `UPDATE driftline_deliveries AS d SET next_at = ${param(1)} WHERE d.next_at = ${waiting} AND ${isFirst}`,
+    `UPDATE driftline_deliveries AS d SET next_at = ${param(1)} WHERE d.next_at > ${param(2)} AND ${isFirst}`,
   ]
 }
 

@@ -1,6 +1,7 @@
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { Problem } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { logError } from '../log.ts'
 import { StoreFault } from '../stores/store.ts'
 import type { Access, Principal } from '../sync/authorize.ts'
 import { isObject } from '../sync/change.ts'
@@ -44,7 +45,7 @@ export function createAuthenticate({
   scopesOf = defaultScopes,
 }: AuthOptions): Authenticate {
   if ((secret === undefined) === (jwksUrl === undefined)) throw new TypeError('Give either a secret or a jwksUrl')
-  const key = secret !== undefined ? importSecret(secret) : createRemoteJWKSet(new URL(jwksUrl ?? ''))
+  const key = secret !== undefined ? importSecret(secret) : readKeySet(jwksUrl ?? '')
   const options = {
     algorithms: secret !== undefined ? ['HS256'] : asymmetric,
     requiredClaims: ['exp', 'sub'],
@@ -97,27 +98,57 @@ function rememberTokens() {
   }
 }
 
-/** The issuer's fault, not the token's. */
-const keySetFaults = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
-
 /** Imported once, not with every token. */
 function importSecret(secret: string): Promise<CryptoKey> {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), algorithm, false, ['verify'])
 }
 
+/** A key of the issuer's set, by a token's header. Fails with a `StoreFault` where the set cannot be had. */
+function readKeySet(url: string): JWTVerifyGetKey {
+  const open = () => createRemoteJWKSet(new URL(url), { [customFetch]: fetchKeys })
+  let keyOf = open()
+  let seenAt = 0
+  return async (header, token) => {
+    // It keeps keys by the clock: where that has gone back, they would be new for as long.
+    if (Date.now() < seenAt - 1_000) keyOf = open()
+    seenAt = Date.now()
+    const key = await keyOf(header, token)
+    const { publicExponent = [] } = key.algorithm as { publicExponent?: Uint8Array }
+    // Node takes the exponent 1, with which everybody can sign.
+    if (/^0*1$/.test([...publicExponent].join(''))) throw new TypeError('The key has the exponent 1')
+    return key
+  }
+}
+
+/** That the set cannot be had passes (P13). Whatever is wrong later is the token's fault, or that of a key, and stays. */
+async function fetchKeys(url: string, init: RequestInit): Promise<Response> {
+  try {
+    const answer = await fetch(url, init)
+    const set: unknown = answer.status === 200 && (await answer.json())
+    if (isObject(set) && Array.isArray(set.keys) && set.keys.every(isObject)) return Response.json(set)
+    throw new TypeError(`no key set, with the status ${answer.status}`)
+  } catch (cause) {
+    throw new StoreFault('transient', { message: 'the key set cannot be fetched', cause })
+  }
+}
+
+/** A signature that ends as an encoder writes it. Otherwise one token could be written in several ways. */
+const canonical = /\.(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
+
 async function verify(token: string, key: Promise<CryptoKey> | JWTVerifyGetKey, options: object): Promise<JWTPayload> {
   try {
+    if (!canonical.test(token)) throw new errors.JWSInvalid()
     const { payload } =
       typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, await key, options)
     return payload
   } catch (error) {
+    if (error instanceof StoreFault) throw error
     if (error instanceof errors.JWTExpired) throw unauthorized('The token has expired. Get a new one.', true)
     if (error instanceof errors.JWTClaimValidationFailed)
       throw unauthorized(`The claim ${error.claim} of the token is missing or wrong.`, true)
-    if (!(error instanceof errors.JOSEError) || keySetFaults.includes(error.code)) {
-      throw new StoreFault('transient', { message: 'the key set cannot be fetched', cause: error })
-    }
+    // A key that the issuer publishes and nobody should use: too weak, broken, or private.
+    if (!(error instanceof errors.JOSEError) || error.code === 'ERR_JWKS_INVALID') logError('key of the issuer', error)
     throw unauthorized('The token or its signature is not valid.', true)
   }
 }

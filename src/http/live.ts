@@ -61,7 +61,7 @@ function readTransport(headers: Headers): Transport {
 /** A browser can set no header of a WebSocket but this one, a list of names: its token is one of them. */
 function readToken(headers: Headers): string | undefined {
   const bearer = readProtocols(headers).find((protocol) => protocol.startsWith('bearer.'))
-  return headers.get('authorization') ?? (bearer && `Bearer ${bearer.slice('bearer.'.length)}`)
+  return headers.get('authorization') || (bearer && `Bearer ${bearer.slice('bearer.'.length)}`)
 }
 
 function readProtocols(headers: Headers): string[] {

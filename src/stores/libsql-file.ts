@@ -44,13 +44,14 @@ export async function libsqlFileStore(
   const store: Store = {
     dialect: sqlite,
     async batch(_scope, statements) {
-      for (const until = Date.now() + batchMsMax; ; ) {
+      // Not by the wall's clock, which may step.
+      for (const until = performance.now() + batchMsMax; ; ) {
         if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
         try {
           return attempt(statements)
         } catch (error) {
           const fault = sqliteFault(error)
-          if (!/^SQLITE_(BUSY|LOCKED)/.test(fault.code ?? '') || Date.now() > until) throw fault
+          if (!/^SQLITE_(BUSY|LOCKED)/.test(fault.code ?? '') || performance.now() > until) throw fault
           await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 45))
         }
       }

@@ -1,115 +1,119 @@
 import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signToken } from '../../src/token.ts'
+import {
+  askEverywhere,
+  canary,
+  put,
+  readCanaries,
+  type Target,
+  untouched,
+  writeCanaries,
+} from '../hostile/everywhere.ts'
+import { oddFrames, openRawSocket } from '../hostile/frames.ts'
+import { type RawAnswer, rawRequests, sendRaw } from '../hostile/raw.ts'
+import {
+  bodyTo,
+  changePlaces,
+  changesTo,
+  entries,
+  forgedCursor,
+  type Hostile,
+  requestPlaces,
+} from '../hostile/requests.ts'
 import { hostileTexts, jsonBodies, mutatedRequest } from '../support/hostile.ts'
-import { plain } from '../support/plain.ts'
+import { listenBySocket } from '../support/live.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'
-import { type Answer, request } from '../support/server.ts'
-import { signedHeaders } from '../support/webhook.ts'
-
-type Hostile = readonly [method: string, path: string, options?: object]
+import { type Answer, request, testSecret } from '../support/server.ts'
 
 const names = ['Node with libSQL in a file', 'Node with Postgres', 'workerd with Durable Objects'] as const
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
-const canary = 'canary-of-another-scope'
-const at = 1_700_000_000_000_000
-const put = (id: string, row: object, more: object = {}) => ({ table: 'todos', op: 'put', id, at, row, ...more })
-const sync = (sub: string, body: unknown): Hostile => ['POST', '/v1/sync', { sub, body }]
-const webhook = (id: string, body: string): Hostile => [
-  'POST',
-  '/v1/webhooks/crm',
-  { body, headers: signedHeaders(body, id) },
-]
 
 describe('hostile input', () => {
   const started: Runtime[] = []
+  let targets: Target[] = []
   beforeAll(async () => {
+    console.log(`SEED=${seed}`)
     started.push(...(await Promise.all(names.map((name) => runtimes[name]!()))))
-    for (const { url } of started) {
-      const changes = ['a', 'b', 'c'].map((id) => put(id, { title: canary, notes: canary }))
-      expect((await request(url, 'POST', '/v1/push', { sub: 'owner', body: { client: 'o', changes } })).status).toBe(
-        200,
-      )
-    }
+    targets = started.map(({ url }, n) => ({ name: names[n] ?? '', url }))
+    await writeCanaries(targets)
   })
   afterAll(() => Promise.all(started.map((runtime) => runtime.close())))
 
   /** The answers of the first runtime, once all have given the same and none a 5xx or a byte of the other scope. */
-  async function everywhere(requests: readonly Hostile[]): Promise<Answer[]> {
-    const all = await Promise.all(started.map(({ url }) => inLanes(requests, (one) => request(url, ...one))))
-    const [first = [], ...others] = all
-    for (const [n, answer] of first.entries()) {
-      const [method, path, options] = requests[n] as Hostile
-      const what = `${method} ${path} ${JSON.stringify(options).slice(0, 500)} ${answer.text.slice(0, 300)}`
-      expect(answer.status, what).toBeLessThan(500)
-      expect(answer.text, what).not.toContain(canary)
-      for (const [other, answers] of others.entries())
-        expect(plain(answers[n] as Answer), `${names[other + 1]}: ${what}`).toBe(plain(answer))
-    }
-    return first
+  async function everywhere(requests: readonly Hostile[]): Promise<readonly Answer[]> {
+    const { answers, breaches } = await askEverywhere(targets, requests)
+    expect(breaches.slice(0, 10)).toEqual([])
+    return answers
   }
 
-  it('P7 P11 P12 every naughty text comes back as it was sent, or is rejected alone', async () => {
-    const rows = hostileTexts.map((text, n) => put(`n${n}`, { title: text, notes: text, list_id: text }))
-    const [pushed] = await everywhere([sync('texts', { client: 'a', changes: rows, return: 'lost' })])
-    const [pulled] = await everywhere([['GET', '/v1/pull?limit=5000', { sub: 'texts' }]])
-    const stored = new Map<string, { row: object }>(
-      pulled?.json.changes.map((change: { id: string; row: object }) => [change.id, change]),
+  it.each(entries)(
+    'P7 P11 P12 every naughty text in a %s comes back as it was sent, or is rejected alone',
+    async (entry) => {
+      const scope = `texts-${entry}`
+      const rows = hostileTexts.map((text, n) => put(`n${n}`, { title: text, notes: text, list_id: text }))
+      const [written] = await everywhere([changesTo(entry, scope, rows)])
+      const [pulled] = await everywhere([['GET', '/v1/pull?limit=5000', { sub: scope }]])
+      const stored = new Map<string, { row: object }>(
+        pulled?.json.changes.map((change: { id: string; row: object }) => [change.id, change]),
+      )
+      let applied = 0
+      for (const [n, { verdict }] of written?.json.verdicts.entries() ?? []) {
+        expect(verdict === 'applied', hostileTexts[n]).toBe(stored.has(`n${n}`))
+        if (verdict === 'applied') expect(stored.get(`n${n}`)?.row).toMatchObject(rows[n]?.row ?? {})
+        if (verdict === 'applied') applied++
+      }
+      expect(hostileTexts.length - applied).toBe(3) // NUL and two lone surrogates
+    },
+  )
+
+  it.each(entries)(
+    'P7 P11 P12 naughty texts as ids, tables, ops, scopes, columns and stamps of a %s harm no other change',
+    async (entry) => {
+      const good = put('good', { title: 'good' })
+      // A webhook may write any scope, which costs a transaction, or an object, each.
+      const isScopes = (n: number) => entry === 'webhook' && n === 3
+      const textsOf = (n: number) =>
+        hostileTexts.filter((text, k) => text !== 'owner' && (!isScopes(n) || k % 20 === 0))
+      const answers = await everywhere(
+        changePlaces.map((place, n) => changesTo(entry, `places-${entry}-${n}`, [...textsOf(n).map(place), good])),
+      )
+      for (const [n, { json }] of answers.entries()) {
+        expect(json.verdicts).toHaveLength(textsOf(n).length + 1)
+        expect(json.verdicts.at(-1)).toMatchObject({ verdict: 'applied' })
+        const applied = json.verdicts.filter(({ verdict }: { verdict: string }) => verdict === 'applied')
+        // An id may be any printable text.
+        if (n !== 0 && !isScopes(n)) expect(applied).toHaveLength(1)
+      }
+    },
+  )
+
+  it('P7 P11 naughty texts anywhere else in a request, its path and its headers are refused with a 4xx', async () => {
+    const places = Object.entries(requestPlaces)
+    const texts = hostileTexts.filter((text) => text.isWellFormed())
+    // Each text in one place, and those that mean something to a program in more: others with each seed.
+    const isTried = (n: number, place: number) =>
+      n < texts.length - 40 ? place === (n + seed) % places.length : (n + place + seed) % 4 === 0
+    const tries = texts.flatMap((text, n) =>
+      places.filter((_, place) => isTried(n, place)).map(([name, make]) => [name, make, text] as const),
     )
-    let applied = 0
-    for (const [n, { verdict }] of pushed?.json.verdicts.entries() ?? []) {
-      expect(verdict === 'applied', hostileTexts[n]).toBe(stored.has(`n${n}`))
-      if (verdict === 'applied') expect(stored.get(`n${n}`)?.row).toMatchObject(rows[n]?.row ?? {})
-      if (verdict === 'applied') applied++
-    }
-    expect(hostileTexts.length - applied).toBe(3) // NUL and two lone surrogates
+    const answers = await everywhere(tries.map(([, make, text], n) => make(text, `place-${n}`)))
+    const taken = tries.filter((_, n) => (answers[n]?.status ?? 0) < 400)
+    expect(taken.map(([name, , text]) => `${name}: ${text}`)).toEqual([])
   })
 
-  it('P7 P11 P12 naughty texts as ids, tables, ops, scopes, columns and stamps harm no other change', async () => {
-    const good = put('good', { title: 'good' })
-    const places: ((text: string) => object)[] = [
-      (text) => put(text, { title: 'x' }),
-      (text) => put('x', { title: 'x' }, { table: text }),
-      (text) => put('x', { title: 'x' }, { op: text }),
-      (text) => put('x', { title: 'x' }, { scope: text }),
-      (text) => put('x', { title: 'x' }, { at: text }),
-      (text) => put('x', JSON.parse(`{"title":"x",${JSON.stringify(text)}:1}`)),
-      (text) => JSON.parse(JSON.stringify(put('x', { title: 'x' })).replace('{', `{${JSON.stringify(text)}:1,`)),
-    ]
-    const answers = await everywhere(
-      places.map((place, n) => sync(`places${n}`, { client: 'a', changes: [...hostileTexts.map(place), good] })),
-    )
-    for (const { json } of answers) {
-      expect(json.verdicts).toHaveLength(hostileTexts.length + 1)
-      expect(json.verdicts.at(-1)).toMatchObject({ verdict: 'applied', current: { row: { title: 'good' } } })
-    }
-    for (const { json } of answers.slice(1))
-      expect(json.verdicts.filter(({ verdict }: { verdict: string }) => verdict === 'applied')).toHaveLength(1)
-  })
-
-  it('P7 P11 naughty texts as clients, cursors, limits, parameters, sources and members are refused with a 4xx', async () => {
-    const some = hostileTexts.filter((text, n) => text.isWellFormed() && (n % 20 === 0 || n > hostileTexts.length - 20))
-    const answers = await everywhere(
-      some.flatMap((text): Hostile[] => {
-        const inUrl = encodeURIComponent(text)
-        return [
-          sync('members', { client: `${text} `, cursor: null }),
-          sync('members', { client: 'a', cursor: `${text}=` }),
-          sync('members', JSON.parse(`{"client":"a",${JSON.stringify(text)}:1}`)),
-          ['GET', `/v1/pull?cursor=${inUrl}=`, { sub: 'members' }],
-          ['GET', `/v1/pull?limit=${inUrl}x`, { sub: 'members' }],
-          ['GET', `/v1/live?scope=${inUrl}`, { sub: 'members', headers: { Accept: 'text/event-stream' } }],
-          ['POST', `/v1/webhooks/${inUrl}x`, { sub: 'members', body: '{"changes":[]}' }],
-        ]
+  it('P12 JSONTestSuite: what is no JSON is 400 and the rest gets its verdicts, in a sync, a push and a webhook', async () => {
+    const wrapped = jsonBodies.map(({ input }) => `{"changes":[${input}]}`)
+    const entryOf = (n: number) => entries[n % entries.length] ?? 'sync'
+    const bare = await everywhere(jsonBodies.map(({ input }, n) => bodyTo(entryOf(n), 'json', `b${n}`, input)))
+    const inside = await everywhere(
+      wrapped.map((body, n) => {
+        const entry = entryOf(n + 1)
+        return bodyTo(entry, 'json', `i${n}`, entry === 'webhook' ? body : body.replace('{', '{"client":"a",'))
       }),
     )
-    for (const [n, { status }] of answers.entries()) expect(status, some[Math.floor(n / 7)]).toBeGreaterThanOrEqual(400)
-  })
-
-  it('P12 JSONTestSuite: what is no JSON is 400 and the rest gets its verdicts, in a sync and in a webhook', async () => {
-    const wrapped = jsonBodies.map(({ input }) => `{"client":"a","changes":[${input}]}`)
-    const bare = await everywhere(jsonBodies.map(({ input }, n) => webhook(`b${n}`, input)))
-    const inside = await everywhere(wrapped.map((body) => sync('json', body)))
     for (const [n, { name }] of jsonBodies.entries()) {
       // None of them is a request, whether or not it is JSON.
       expect(bare[n]?.status, name).toBe(400)
@@ -122,37 +126,83 @@ describe('hostile input', () => {
   })
 
   it('P7 P11 valid requests with a few values changed: never a 5xx, the same bytes everywhere', async () => {
-    console.log(`SEED=${seed}`)
     const requests = fc.sample(mutatedRequest, { numRuns: 120, seed })
     const bodies = requests.map((body) => JSON.stringify(body) ?? 'null')
     // One after the other: each meets the rows of those before it.
     for (const [n, body] of bodies.entries()) {
-      await everywhere([sync('alice', body)])
-      if (n % 3 === 0) await everywhere([webhook(`m${n}`, body)])
+      await everywhere([bodyTo(entries[n % 2] ?? 'sync', 'alice', '', body)])
+      if (n % 3 === 0) await everywhere([bodyTo('webhook', '', `m${n}`, body)])
     }
     const [pulled] = await everywhere([['GET', '/v1/pull?limit=5000', { sub: 'alice' }]])
     expect(pulled?.json.changes.length).toBeGreaterThan(2)
   })
 
-  it('P11 after all of it the other scope is as it was', async () => {
-    for (const { url } of started) {
-      const { json } = await request(url, 'GET', '/v1/pull', { sub: 'owner' })
-      expect(json.changes.map(({ id, position, row }: Record<string, object>) => [id, position, row])).toEqual(
-        ['a', 'b', 'c'].map((id, n) => [id, n + 1, expect.objectContaining({ title: canary, notes: canary })]),
+  it('P9 P11 P16 forged cursors read nothing, and tell nothing of a scope that is not granted', async () => {
+    const numbers = [0, 1, 2, 3, 4, 2 ** 31, 2 ** 53 - 1]
+    const cursors = ['owner', 'nobody', 'reader'].flatMap((scope) =>
+      [null, 'x', '0'.repeat(32)].flatMap((incarnation) =>
+        numbers.map((position, n) => forgedCursor(scope, incarnation, position, numbers.at(-n) ?? 0)),
+      ),
+    )
+    const answers = await everywhere(
+      cursors.flatMap((cursor): Hostile[] => [
+        ['GET', `/v1/pull?cursor=${cursor}`, { sub: 'reader' }],
+        bodyTo('sync', 'reader', '', { client: 'a', cursor }),
+        bodyTo('push', 'reader', '', { client: 'a', cursor }),
+      ]),
+    )
+    // The first third names a scope that is there and the second one that is not.
+    const third = answers.length / 3
+    const said = ({ status, text }: Answer) =>
+      `${status} ${text.replaceAll(/owner|nobody|"now":\d+|"(cursor|request_id)":"[^"]*"/g, '')}`
+    expect(answers.slice(0, third).map(said)).toEqual(answers.slice(third, 2 * third).map(said))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 410]))
+  })
+
+  it('P2 P11 requests that are no HTTP, or not quite, are refused or cut off, and store nothing', async () => {
+    // workerd has a parser of its own, and on Cloudflare another server stands before it.
+    const [{ url }] = targets as [Target]
+    const token = await signToken(testSecret, { sub: 'raw' })
+    const requests = Object.entries(rawRequests(token))
+    const answers = await Promise.all(requests.map(([, bytes]) => sendRaw(url, bytes)))
+    const isFit = ({ status, text }: RawAnswer) => (status === undefined || status < 500) && !text.includes(canary)
+    expect(requests.filter((_, n) => !isFit(answers[n] as RawAnswer)).map(([name]) => name)).toEqual([])
+    expect(answers.filter(({ status }) => status === 200)).toEqual([])
+    expect((await request(url, 'GET', '/v1/pull', { sub: 'raw' })).json.changes).toEqual([])
+  })
+
+  it('P11 P15 texts and broken frames over a live socket say nothing and disturb nobody', async () => {
+    for (const { url } of targets) {
+      const token = await signToken(testSecret, { sub: 'socket' })
+      const [listener, speaker] = await Promise.all([listenBySocket(url, { sub: 'socket' }), openWebSocket(url, token)])
+      for (const text of hostileTexts) speaker.send(text.toWellFormed().slice(0, 250))
+      const odd = await Promise.all(
+        Object.values(oddFrames).map(async (bytes) => {
+          const socket = await openRawSocket(url, token)
+          socket.write(bytes)
+          return socket
+        }),
       )
+      const body = { client: 's', changes: [put('told', { title: 'told' }, { at: Date.now() * 1000 })] }
+      const { status } = await request(url, 'POST', '/v1/push', { sub: 'socket', body })
+      expect(status).toBe(200)
+      await listener.reached('socket', 1)
+      expect(listener.received).toEqual(['{"scope":"socket","position":1}'])
+      expect(speaker.readyState).toBe(WebSocket.OPEN)
+      for (const one of [listener, speaker]) one.close()
+      for (const socket of odd) socket.destroy()
     }
+  })
+
+  it('P11 after all of it the other scope is as it was', async () => {
+    for (const target of targets) expect(await readCanaries(target), target.name).toEqual(untouched)
   })
 })
 
-/** Eight at a time, answers in order. */
-async function inLanes<Item, Result>(items: readonly Item[], run: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = []
-  let next = 0
-  const lane = async () => {
-    for (let n = next++; n < items.length; n = next++) results[n] = await run(items[n] as Item)
-  }
-  await Promise.all(Array.from({ length: 8 }, lane))
-  return results
+async function openWebSocket(url: string, token: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/live`, ['driftline', `bearer.${token}`])
+  await once(socket, 'open')
+  return socket
 }
 
 function parses(text: string): boolean {

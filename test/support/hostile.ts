@@ -137,7 +137,10 @@ function mutate(value: unknown, mutation: Mutation): unknown {
   const keys = Object.keys(value)
   const key = keys[place % Math.max(1, keys.length)]
   const copy = structuredClone(value) as Record<string, unknown>
-  if (how === 'add' && place % 3 === 0) return define(copy, String(junkValue), junkValue)
+  if (how === 'add' && place % 3 === 0) {
+    // Not by String: an object of junk may have a toString that is none.
+    return define(copy, typeof junkValue === 'string' ? junkValue : JSON.stringify(junkValue), junkValue)
+  }
   if (key === undefined) return copy
   if (how === 'remove' && place % 3 === 0) {
     delete copy[key]
