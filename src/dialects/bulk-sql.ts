@@ -13,13 +13,15 @@ export interface BulkSql {
   readonly upsert: string
   /** [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the ordinals of the others. */
   readonly peek: string
-  /** [scope, n, number of rows, …stamps] → the rows that were written and, if not all were, those that now have the sent stamp. */
+  /** [scope, n, number of rows, …`tallied` of the rows] → the rows that were written and, if not all were, those that now have the sent stamp. */
   readonly tally: string
+  /** The parameters of the rows that hold their stamps: nothing is encoded twice. */
+  readonly tallied: (rows: readonly string[]) => readonly string[]
 }
 
 /** `from` says where the rows of so many fields come from: parameters from place 3 and 4 on, or a table. */
 export function bulkSql(
-  dialect: Pick<Dialect, 'param' | 'decodeRows'>,
+  dialect: Pick<Dialect, 'param' | 'decodeRows' | 'encodesByField'>,
   table: Table,
   from: (fields: readonly Field[], first: number) => string = dialect.decodeRows,
 ): BulkSql {
@@ -31,6 +33,7 @@ export function bulkSql(
   return {
     fields,
     stampFields,
+    tallied: (rows) => (dialect.encodesByField ? rows.slice(0, stampFields.length) : rows),
     upsert: `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
 SELECT ${scope}, j.i$, j.a$, j.b$, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
 FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS b WHERE true
@@ -40,7 +43,7 @@ count(CASE WHEN (t.updated_at, t.updated_by) > (j.a$, j.b$) THEN 1 END),
 string_agg(CASE WHEN t.id IS NULL OR (t.updated_at, t.updated_by) < (j.a$, j.b$) THEN CAST(j.o$ AS text) END, ',')
 FROM ${dialect.decodeRows(stampFields, 2)} LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$`,
     // Looks for stamps only where not every row was written: in a first import there is nothing to look for.
-    tally: `SELECT w.n$, CASE WHEN w.n$ < ${count} THEN (SELECT count(*) FROM ${from(stampFields, 4)}
+    tally: `SELECT w.n$, CASE WHEN w.n$ < ${count} THEN (SELECT count(*) FROM ${from(dialect.encodesByField ? stampFields : fields, 4)}
 JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$ AND t.updated_at = j.a$ AND t.updated_by = j.b$) END
 FROM (SELECT count(*) AS n$ FROM ${target} WHERE scope = ${scope} AND position > ${basePosition(scope, n)}) AS w`,
   }

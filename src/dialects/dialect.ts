@@ -24,6 +24,8 @@ export interface Dialect {
   param(place: number): string
   /** Rows as the texts of parameters: so many whatever the number of rows. `undefined` and null both become NULL. */
   encodeRows(fields: readonly Field[], rows: readonly (readonly unknown[])[]): readonly string[]
+  /** Whether each field has a parameter of its own, or all have one. */
+  readonly encodesByField: boolean
   /** The rows of such parameters, the first of which has that number, as an item of FROM, named `j`. */
   decodeRows(fields: readonly Field[], first: number): string
   /** Ids as the text of one parameter, and the rows of a table that have them, named `t`, as `FROM … WHERE …`. */

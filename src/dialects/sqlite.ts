@@ -9,17 +9,24 @@ export const sqlite: Dialect = {
   name: 'sqlite',
   param: (place) => `?${place}`,
 
+  encodesByField: false,
   // One JSON text. Numbered parameters by the thousand are eight times slower.
   encodeRows(fields, rows) {
-    const encoders = fields.map(({ type }) => encoderOf[type])
-    const lines = rows.map((row) => {
-      const values: unknown[] = []
-      for (const [place, encode] of encoders.entries()) {
-        const value = row[place]
-        values.push(value === undefined || value === null ? null : encode ? encode(value) : value)
-      }
-      return values
+    const encoders = fields.flatMap(({ type }, place) => {
+      const encode = encoderOf[type]
+      return encode ? [[place, encode] as const] : []
     })
+    const lines = rows.map((row) => {
+      let values: unknown[] | undefined
+      for (const [place, encode] of encoders) {
+        const value = row[place]
+        if (value === undefined || value === null) continue
+        values ??= [...row]
+        values[place] = encode(value)
+      }
+      return values ?? row
+    })
+    // What is undefined becomes null.
     return [JSON.stringify(lines)]
   },
   // A path that is spelled out is a quarter cheaper than a number, of which SQLite makes a path for each value.

@@ -96,14 +96,14 @@ export function readPeek(
 export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, scope, n, rows) => {
   const bulk = tables.find((one) => one.table === table)?.bulk
   if (!bulk) throw new TypeError(`The table ${table.name} is not of this schema`)
-  const stamps = rows.map((row) => row.slice(0, 4))
-  const write = encodeParts(rows, (part) => dialect.encodeRows(bulk.fields, part), paramBytesMax).map(
+  const parts = encodeParts(rows, (part) => dialect.encodeRows(bulk.fields, part), paramBytesMax)
+  const write = parts.map(
     (part): Planned => ({ sql: bulk.upsert, params: [scope, n, ...part], role: { kind: 'guard' } }),
   )
-  const tally = encodeParts(stamps, (part) => dialect.encodeRows(bulk.stampFields, part), paramBytesMax).map(
+  const tally = parts.map(
     (part): Planned => ({
       sql: bulk.tally,
-      params: [scope, n, rows.length, ...part],
+      params: [scope, n, rows.length, ...bulk.tallied(part)],
       role: tallyOf(table, rows.length),
     }),
   )

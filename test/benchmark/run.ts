@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { importFigures } from './import.ts'
 import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
 import { describeFigure, type Figure, isMet } from './measure.ts'
@@ -24,6 +25,7 @@ function report(figure: Figure): void {
 for (const [name, figures] of Object.entries({
   libsql: libsqlFigures,
   postgres: postgresFigures,
+  import: importFigures,
   memory: memoryFigures,
   live: liveFigures,
 })) {
