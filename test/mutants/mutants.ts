@@ -31,6 +31,8 @@ const removing = (condition: string) =>
   return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/** Rows with stamps`,
   )
 
+const importTest = { file: 'test/bulk/import.test.ts', why: 'phones import nothing' }
+
 /** Takes the positions in a transaction of its own; \`rewrite\` is what the rest then makes of them. */
 const takingPositionsFirst = (rewrite: string) =>
   inOneEdit(
@@ -49,7 +51,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: '>= for > on Postgres: a replay wins again',
     store: 'postgres',
-    edits: inOneEdit('src/dialects/postgres.ts', `WHERE ${rowGuard}`, `WHERE ${rowGuard.replace('<', '<=')}`),
+    edits: inOneEdit('src/dialects/bulk-sql.ts', `WHERE ${rowGuard}`, `WHERE ${rowGuard.replace('<', '<=')}`),
   },
   {
     name: '>= for > on SQLite',
@@ -262,5 +264,17 @@ export const mutants: readonly Mutant[] = [
       'removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),',
       'removedScopes: [],',
     ),
+  },
+  {
+    name: 'an import takes what is newer for settled, where it looks before it writes',
+    store: 'libsql file',
+    edits: inOneEdit('src/dialects/bulk-sql.ts', 'OR (t.updated_at, t.updated_by) < (j.a$, j.b$)', 'OR false'),
+    race: importTest,
+  },
+  {
+    name: 'an import writes the lines of others in its own name',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/compile-bulk.ts', 'place + 1, at, by ?? wish.client,', 'place + 1, at, wish.client,'),
+    race: importTest,
   },
 ]
