@@ -22,7 +22,8 @@ export function* allCorpora(): Generator<Batch> {
   }
   for (const entry of entries) {
     const bare = jsonBodies.map(({ input }, n) => bodyTo(entry, 'json', `bare-${n}`, input))
-    yield { requests: bare, inputs: bare.length, mustRefuse: true }
+    // Of an import each is a bad line.
+    yield { requests: bare, inputs: bare.length, mustRefuse: entry !== 'import' }
     const client = entry === 'webhook' ? '' : '"client":"a",'
     const inside = jsonBodies.map(({ input }, n) => bodyTo(entry, 'json', `in-${n}`, `{${client}"changes":[${input}]}`))
     yield { requests: inside, inputs: inside.length, mustRefuse: false }

@@ -6,7 +6,7 @@ import { put } from './everywhere.ts'
 export type Hostile = readonly [method: string, path: string, options?: object]
 
 /** The entries that take changes: each makes one request of a change set, or of a text in its place. */
-export const entries = ['sync', 'push', 'webhook'] as const
+export const entries = ['sync', 'push', 'webhook', 'import'] as const
 export type Entry = (typeof entries)[number]
 
 export const sync = (sub: string, body: unknown): Hostile => ['POST', '/v1/sync', { sub, body }]
@@ -21,7 +21,23 @@ export function webhook(id: string, body: unknown, source = 'crm'): Hostile {
 /** A body as it is, to one of the entries. A webhook needs an id of its own. */
 export function bodyTo(entry: Entry, sub: string, id: string, body: unknown): Hostile {
   if (entry === 'webhook') return webhook(id, body)
+  if (entry === 'import') return imported(sub, body)
   return entry === 'sync' ? sync(sub, body) : push(sub, body)
+}
+
+/** The changes of a push as lines, or whatever else it is as it is. */
+function imported(sub: string, body: unknown, query = '?client=a', headers = {}): Hostile {
+  const { changes } = (parsed(body) ?? {}) as { changes?: unknown }
+  const lines = Array.isArray(changes) ? changes.map((change) => JSON.stringify(change)).join('\n') : body
+  return ['POST', `/v1/import${query}`, { sub, body: lines, headers: { ...ndjson, ...headers } }]
+}
+
+function parsed(body: unknown): unknown {
+  try {
+    return typeof body === 'string' ? JSON.parse(body) : body
+  } catch {
+    return undefined
+  }
 }
 
 /** Changes into a scope, by one of the entries. */
@@ -42,6 +58,7 @@ export const changePlaces: readonly ((text: string) => object)[] = [
 ]
 
 const member = (text: string) => JSON.parse(`{"client":"a","changes":[],${JSON.stringify(text)}:1}`)
+const ndjson = { 'Content-Type': 'application/x-ndjson' }
 const unsigned = { 'Content-Type': 'application/json' }
 const asEvents = { Accept: 'text/event-stream' }
 const live = (query: string, headers = {}): Hostile => ['GET', `/v1/live${query}`, { sub: 'members', headers }]
@@ -72,6 +89,12 @@ export const requestPlaces: Readonly<Record<string, (text: string, id: string) =
   "a pull's cursor twice": (text) => pull(`?cursor=${encodeURIComponent(text)}&cursor=${encodeURIComponent(text)}`),
   "a pull's token": (text) => pull('', { Authorization: `Bearer ${inHeader(text)}` }),
   "a pull's scheme": (text) => pull('', { Authorization: `${inHeader(text)}x` }),
+  "an import's table": (text) => imported('members', '', `?table=${encodeURIComponent(text)}x`),
+  "an import's client": (text) => imported('members', '', `?client=${encodeURIComponent(text)}%20`),
+  "an import's stamp": (text) => imported('members', '', `?table=todos&at=${encodeURIComponent(text)}x`),
+  "an import's parameter": (text) => imported('members', '', `?${encodeURIComponent(`x${text}`)}=1`),
+  "an import's type": (text) => imported('members', '', '', { 'Content-Type': inHeader(text) }),
+  "an import's encoding": (text) => imported('members', '', '', { 'Content-Encoding': `x${inHeader(text)}` }),
   'a path': (text) => ['GET', `/v1/${encodeURIComponent(text)}/x`, { sub: 'members' }],
   "a webhook's source": (text, id) => webhook(id, '{"changes":[]}', `${encodeURIComponent(text)}x`),
   "a webhook's source, unsigned": (text) => [

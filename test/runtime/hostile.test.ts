@@ -18,6 +18,7 @@ import {
   bodyTo,
   changePlaces,
   changesTo,
+  type Entry,
   entries,
   forgedCursor,
   type Hostile,
@@ -30,6 +31,18 @@ import { type Answer, request, testSecret } from '../support/server.ts'
 
 const names = ['Node with libSQL in a file', 'Node with Postgres', 'workerd with Durable Objects'] as const
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
+
+/** What became of each change: an import names those that it rejected. */
+function verdictsOf(entry: Entry, { text, json }: Answer, count: number): { verdict: string }[] {
+  if (entry !== 'import') return json.verdicts
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const rejected = new Set(lines.map(({ line }) => line))
+  expect(lines.at(-1)).toMatchObject({ lines: count, rejected: rejected.has(undefined) ? rejected.size - 1 : 0 })
+  return Array.from({ length: count }, (_, n) => ({ verdict: rejected.has(n + 1) ? 'rejected' : 'applied' }))
+}
 
 describe('hostile input', () => {
   const started: Runtime[] = []
@@ -60,7 +73,8 @@ describe('hostile input', () => {
         pulled?.json.changes.map((change: { id: string; row: object }) => [change.id, change]),
       )
       let applied = 0
-      for (const [n, { verdict }] of written?.json.verdicts.entries() ?? []) {
+      const verdicts = verdictsOf(entry, written as Answer, rows.length)
+      for (const [n, { verdict }] of verdicts.entries()) {
         expect(verdict === 'applied', hostileTexts[n]).toBe(stored.has(`n${n}`))
         if (verdict === 'applied') expect(stored.get(`n${n}`)?.row).toMatchObject(rows[n]?.row ?? {})
         if (verdict === 'applied') applied++
@@ -80,10 +94,11 @@ describe('hostile input', () => {
       const answers = await everywhere(
         changePlaces.map((place, n) => changesTo(entry, `places-${entry}-${n}`, [...textsOf(n).map(place), good])),
       )
-      for (const [n, { json }] of answers.entries()) {
-        expect(json.verdicts).toHaveLength(textsOf(n).length + 1)
-        expect(json.verdicts.at(-1)).toMatchObject({ verdict: 'applied' })
-        const applied = json.verdicts.filter(({ verdict }: { verdict: string }) => verdict === 'applied')
+      for (const [n, answer] of answers.entries()) {
+        const verdicts = verdictsOf(entry, answer, textsOf(n).length + 1)
+        expect(verdicts).toHaveLength(textsOf(n).length + 1)
+        expect(verdicts.at(-1)).toMatchObject({ verdict: 'applied' })
+        const applied = verdicts.filter(({ verdict }) => verdict === 'applied')
         // An id may be any printable text.
         if (n !== 0 && !isScopes(n)) expect(applied).toHaveLength(1)
       }
@@ -106,7 +121,8 @@ describe('hostile input', () => {
 
   it('P12 JSONTestSuite: what is no JSON is 400 and the rest gets its verdicts, in a sync, a push and a webhook', async () => {
     const wrapped = jsonBodies.map(({ input }) => `{"changes":[${input}]}`)
-    const entryOf = (n: number) => entries[n % entries.length] ?? 'sync'
+    const ofJson = entries.filter((entry) => entry !== 'import')
+    const entryOf = (n: number) => ofJson[n % ofJson.length] ?? 'sync'
     const bare = await everywhere(jsonBodies.map(({ input }, n) => bodyTo(entryOf(n), 'json', `b${n}`, input)))
     const inside = await everywhere(
       wrapped.map((body, n) => {
@@ -132,6 +148,7 @@ describe('hostile input', () => {
     for (const [n, body] of bodies.entries()) {
       await everywhere([bodyTo(entries[n % 2] ?? 'sync', 'alice', '', body)])
       if (n % 3 === 0) await everywhere([bodyTo('webhook', '', `m${n}`, body)])
+      if (n % 3 === 1) await everywhere([bodyTo('import', 'alice', '', body)])
     }
     const [pulled] = await everywhere([['GET', '/v1/pull?limit=5000', { sub: 'alice' }]])
     expect(pulled?.json.changes.length).toBeGreaterThan(2)
