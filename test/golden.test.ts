@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { censusSql } from '../src/dialects/census-sql.ts'
 import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
@@ -36,7 +37,9 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     deliveryFinish: finish.join(';\n'),
     deliveryFail: fail,
   }
-  const statements = { ...scope, weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery }
+  const census = censusSql(dialect, schema)
+  const counting = { censusHead: census.head, censusRows: census.rows.join(';\n') }
+  const statements = { ...scope, weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery, ...counting }
   it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
     await expect(sql.replaceAll('\t', '\\t')).toMatchFileSnapshot(`golden/${dialect.name}.${name}.sql`)
   })
@@ -57,6 +60,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 22)
+  expect(files).toHaveLength(2 * 24)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })
