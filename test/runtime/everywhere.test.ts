@@ -9,6 +9,9 @@ const put = (id: string, n: number, row: object) => ({ table: 'todos', op: 'put'
 const patch = (id: string, n: number, row: object) => ({ table: 'todos', op: 'patch', id, at: at(n), row })
 const del = (id: string, n: number) => ({ table: 'todos', op: 'delete', id, at: at(n) })
 
+const as = (encoding: string, more: object = {}) => ({
+  headers: { Accept: 'application/x-ndjson', 'Accept-Encoding': encoding, ...more },
+})
 const lines = { headers: { Accept: 'application/x-ndjson' } }
 const foreign = { sub: 'carol', scopes: [{ id: 'alice', access: 'read' as const }, 'team'] }
 const sync = (body: object, options: object = {}) => ['POST', '/v1/sync', { body, ...options }] as const
@@ -20,7 +23,7 @@ const webhook = (id: string, payload: object) => {
   return ['POST', '/v1/webhooks/crm', { body, headers: signedHeaders(body, id) }] as const
 }
 
-/** Requests in their order. CURSOR stands for the last cursor that was handed out. */
+/** Requests in their order. CURSOR and TAG stand for the last cursor and the first ETag that were handed out. */
 const requests: readonly (readonly [method: string, path: string, options?: object])[] = [
   ['GET', '/health'],
   ['GET', '/v1/pull'],
@@ -71,6 +74,13 @@ const requests: readonly (readonly [method: string, path: string, options?: obje
   ['GET', '/v1/pull?limit=50&cursor=CURSOR'],
   ['GET', '/v1/pull?limit=50&cursor=CURSOR'],
   ['GET', '/v1/pull?limit=7', lines],
+  ['GET', '/v1/pull?limit=7', as('identity')],
+  ['GET', '/v1/pull?limit=7', as('gzip;q=0, br')],
+  ['GET', '/v1/pull?limit=7', as('gzip', { Origin: 'https://app.example' })],
+  ['HEAD', '/v1/pull?limit=7', lines],
+  ['GET', '/v1/pull?limit=7', as('gzip', { 'If-None-Match': 'TAG' })],
+  ['GET', '/v1/pull?limit=8', as('gzip', { 'If-None-Match': 'TAG' })],
+  ['GET', '/v1/pull?limit=7', { headers: { 'If-None-Match': 'TAG' } }],
   sync(
     {
       client: 'a',
@@ -146,12 +156,18 @@ describe('everywhere it runs', () => {
 
   it.each(Object.keys(runtimes))('%s takes every kind of request', async (name) => {
     let cursor = ''
+    let tag = ''
     const seen: string[] = []
     for (const [method, path, options = {}] of requests) {
-      const filled = JSON.parse(JSON.stringify({ path, options }).replaceAll('CURSOR', cursor))
+      const filled = JSON.parse(
+        JSON.stringify({ path, options })
+          .replaceAll('CURSOR', cursor)
+          .replaceAll('TAG', JSON.stringify(tag).slice(1, -1)),
+      )
       const answer = await request(urlOf(name), method, filled.path, filled.options)
       expect(answer.status, `${method} ${path} ${answer.text}`).toBeLessThan(500)
       if (typeof answer.json?.cursor === 'string') cursor = answer.json.cursor
+      tag ||= answer.headers.get('etag') ?? ''
       seen.push(plain(answer))
     }
     answers.set(name, seen)
@@ -161,7 +177,7 @@ describe('everywhere it runs', () => {
     const [first = [], ...others] = [...answers.values()]
     expect(others).toHaveLength(Object.keys(runtimes).length - 1)
     expect(first.map((answer) => answer.slice(0, 3)).join(' ')).toBe(
-      '200 200 200 200 200 200 200 422 200 200 200 200 200 200 200 200 200 400 400 400 415 413 401 401 403 ' +
+      '200 200 200 200 200 200 200 422 200 200 200 200 200 200 200 200 200 200 304 200 200 200 200 200 400 400 400 415 413 401 401 403 ' +
         '200 200 200 200 422 200 200 200 400 401 401 401 405 200 200 405 404',
     )
     for (const other of others) for (const [place, answer] of other.entries()) expect(answer).toBe(first[place])
