@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { bootstrapFigures } from './bootstrap.ts'
 import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
 import { type Figure, isMet, median } from './measure.ts'
-import { memoryFigures } from './memory.ts'
 import { postgresFigures } from './postgres.ts'
 
 /** `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `-- --check` a missed target fails it. */
@@ -31,7 +31,7 @@ function report(figure: Figure): void {
 for (const [name, figures] of Object.entries({
   libsql: libsqlFigures,
   postgres: postgresFigures,
-  memory: memoryFigures,
+  bootstrap: bootstrapFigures,
   live: liveFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
