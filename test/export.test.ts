@@ -111,7 +111,7 @@ describe.each(Object.entries(databases))('npm run export from %s', (_, makeUrl) 
       const file = await openExportFile(out, of, false)
       for (let page = 0; page < 2; page++) await file.write((await pages.next()).value)
       await file.cut()
-      await appendFile(`${out}.part`, '{"scope":"alice","tab')
+      await appendFile(`${out}.part`, `{"scope":"alice"${' '.repeat(8 * 2 ** 20)}`)
       expect(existsSync(out)).toBe(false)
 
       const sync = sampleSync(store)
