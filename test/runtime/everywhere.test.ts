@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signToken } from '../../src/token.ts'
 import { plain } from '../support/plain.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'
-import { request } from '../support/server.ts'
+import { request, testSecret } from '../support/server.ts'
+import { Replica, readLines } from '../support/streams.ts'
 import { signedHeaders } from '../support/webhook.ts'
 
 const at = (n: number) => 1_700_000_000_000_000 + n
@@ -205,4 +207,39 @@ describe('everywhere it runs', () => {
       expect(json.changes.map(({ id }: { id: string }) => id).sort()).toEqual(rounds.map((round) => `${sub}-${round}`))
     }
   })
+  it.each(Object.keys(runtimes).flatMap((name) => [[name, 'identity'] as const, [name, 'gzip'] as const]))(
+    'P1 P3 P8 %s, %s: a stream with writes between its pages and the next pull give what the database holds',
+    async (name, encoding) => {
+      const sub = `streams-${encoding}`
+      const push = (changes: object[]) =>
+        request(urlOf(name), 'POST', '/v1/push', { sub, body: { client: 'a', changes } })
+      await push(Array.from({ length: 200 }, (_, n) => put(`r${n}`, 0, { title: 'x' })))
+      const stream = async (query: string) =>
+        fetch(`${urlOf(name)}/v1/pull${query}`, {
+          headers: {
+            Authorization: `Bearer ${await signToken(testSecret, { sub })}`,
+            ...as(encoding).headers,
+          },
+        })
+      const replica = new Replica()
+      let [cursor, round] = ['', 0]
+      // Whatever the encoding, fetch has taken it off.
+      for await (const line of readLines(await stream('?limit=20'), false)) {
+        replica.take(line)
+        if (line.cursor === undefined) continue
+        cursor = line.cursor
+        if (++round > 8) continue
+        const at = 10 + round
+        await push([
+          del(`r${round}`, at),
+          patch('r50', at, { notes: `${round}` }),
+          put(`r${199 - round}`, at, { title: 'y' }),
+        ])
+      }
+      for await (const line of readLines(await stream(`?cursor=${cursor}`), false)) replica.take(line)
+      const { json } = await request(urlOf(name), 'GET', '/v1/pull?limit=1000', { sub })
+      expect(json.changes).toHaveLength(192)
+      expect(replica.rows()).toEqual(new Replica(json.changes).rows())
+    },
+  )
 })

@@ -13,11 +13,11 @@ export interface Line {
   readonly row?: object
 }
 
-/** The lines of an answer as they arrive, decompressed where they must be. */
-export async function* readLines({ status, headers, body }: Response): AsyncGenerator<Line> {
+/** The lines of an answer as they arrive. `fetch` has decompressed them already, an app that is called directly has not. */
+export async function* readLines({ status, headers, body }: Response, encoded = true): AsyncGenerator<Line> {
   expect(status).toBe(200)
   let bytes = body as ReadableStream<Uint8Array<ArrayBuffer>>
-  if (headers.get('content-encoding') === 'gzip') bytes = bytes.pipeThrough(new DecompressionStream('gzip'))
+  if (encoded && headers.get('content-encoding') === 'gzip') bytes = bytes.pipeThrough(new DecompressionStream('gzip'))
   let rest = ''
   for await (const text of bytes.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split('\n')
