@@ -16,9 +16,23 @@ export function answerToJson(answer: SyncAnswer, part: 'sync' | 'push' | 'pull')
 }
 
 /** The two members that end a page, in an answer and in a line of a stream. */
-export function pageEnd({ cursor, more }: Page): string {
+function pageEnd({ cursor, more }: Page): string {
   return `"cursor":${JSON.stringify(formatCursor(cursor))},"more":${more}`
 }
+
+/**
+ * A page as lines of a stream: a change a line, and after them the cursor that goes on from there. Every change begins with
+ * `{"scope":"`; inside a text the quotes would be escaped, so this splits nowhere else.
+ */
+export function answerToLines({ page, removedScopes }: SyncAnswer): string {
+  if (!page) return ''
+  const rows = page.rows === '' ? '' : `${page.rows.replaceAll('},{"scope":"', '}\n{"scope":"')}\n`
+  const removed = removedScopes.length > 0 ? `,"removed_scopes":${JSON.stringify(removedScopes)}` : ''
+  return `${rows}{${pageEnd(page)}${removed}}\n`
+}
+
+/** The line that a stream begins with: how many rows are to come. */
+export const rowsLine = (rows: number) => `{"rows":${rows}}\n`
 
 /** As `JSON.stringify` writes it, in a third of the time: there is one for each change. */
 function outcomeToJson(outcome: Outcome): string {

@@ -1,5 +1,6 @@
 import { cors } from 'hono/cors'
 import { Hono } from 'hono/tiny'
+import { createCensus } from './census.ts'
 import { Problem } from './errors.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import { documentHandler, type ReadDocument } from './http/documents.ts'
@@ -7,7 +8,7 @@ import type { Env } from './http/env.ts'
 import { importHandler } from './http/import.ts'
 import { liveHandler } from './http/live.ts'
 import { problemResponse } from './http/problem.ts'
-import { pullHandler } from './http/pull.ts'
+import { type Gzip, pullHandler } from './http/pull.ts'
 import { type Listeners, recordRequests } from './http/record.ts'
 import { syncHandler } from './http/sync.ts'
 import { webhookHandler } from './http/webhook.ts'
@@ -30,6 +31,8 @@ export interface AppOptions<S extends Schema = Schema> extends SyncOptions, List
   readonly live?: Live
   /** The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it they are not there. */
   readonly documents?: ReadDocument
+  /** Compresses streams, where it should not be the standard's `CompressionStream`. */
+  readonly gzip?: Gzip
 }
 
 /** The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime. */
@@ -50,8 +53,8 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const crossOrigin = cors({
     origin: (origin) => (options.corsOrigins?.includes(origin) ? origin : null),
     allowMethods: ['GET', 'POST'],
-    allowHeaders: ['Authorization', 'Content-Type', 'Accept'],
-    exposeHeaders: ['Server-Timing', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+    allowHeaders: ['Authorization', 'Content-Type', 'Accept', 'If-None-Match'],
+    exposeHeaders: ['ETag', 'Server-Timing', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
     maxAge: 86_400,
   })
   // Only browsers of another origin pay for it, by the same wrapping.
@@ -59,7 +62,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
 
   app.post('/v1/sync', syncHandler('sync', authenticate, run))
   app.post('/v1/push', syncHandler('push', authenticate, run))
-  app.get('/v1/pull', pullHandler(authenticate, run))
+  app.get('/v1/pull', pullHandler({ ...options, authenticate, run, takeCensus: createCensus(options) }))
   app.post('/v1/import', importHandler(authenticate, run, options))
   app.post('/v1/webhooks/:source', webhookHandler(verify, webhooks, run))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))

@@ -104,9 +104,14 @@ const hashesMax = 1_000
 export async function hashScope(scope: string): Promise<string> {
   const known = hashes.get(scope)
   if (known !== undefined) return known
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(scope))
-  const hash = Array.from(new Uint8Array(digest, 0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const hash = await hashText(scope)
   if (hashes.size >= hashesMax) hashes.clear()
   hashes.set(scope, hash)
   return hash
+}
+
+/** The first 16 hexadecimal digits of a text's SHA-256. */
+export async function hashText(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return Array.from(new Uint8Array(digest, 0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

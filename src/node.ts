@@ -15,6 +15,7 @@ import { logError, requestLog } from './log.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
+import { nodeGzip } from './node-gzip.ts'
 import { documentsOf } from './openapi/documents.ts'
 import { prune } from './prune.ts'
 import { startPruning } from './prune-timer.ts'
@@ -51,6 +52,7 @@ async function start(): Promise<void> {
     ...(sending && { onCommit: sending.kick }),
     ...(onRequest && { onRequest }),
     documents: documentsOf(schema),
+    gzip: nodeGzip,
   })
   // What goes on after an answer, such as its log line.
   const afterwards = new Set<Promise<unknown>>()

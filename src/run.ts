@@ -175,7 +175,7 @@ function push<Key, Item>(lists: Map<Key, Item[]>, key: Key, item: Item): void {
 }
 
 /** Side by side, but not too many at once. Waits for all that began, so that nothing goes on after an error. */
-async function inTurns<Item>(items: readonly Item[], run: (item: Item) => Promise<void>): Promise<void> {
+export async function inTurns<Item>(items: readonly Item[], run: (item: Item) => Promise<void>): Promise<void> {
   for (let from = 0; from < items.length; from += limits.scopesAtOnceMax) {
     const done = await Promise.allSettled(items.slice(from, from + limits.scopesAtOnceMax).map(run))
     for (const one of done) if (one.status === 'rejected') throw one.reason

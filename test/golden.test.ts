@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { censusSql } from '../src/dialects/census-sql.ts'
 import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
@@ -41,7 +42,12 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     bulkTally: String(bulk?.tally),
     bulkPeek: String(bulk?.peek),
   }
-  const statements = { ...scope, ...bulkStatements, weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery }
+  const census = censusSql(dialect, schema)
+  const counting = { censusHead: census.head, censusRows: census.rows.join(';\n') }
+  const statements = {
+    ...{ ...scope, ...bulkStatements, ...counting },
+    ...{ weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery },
+  }
   it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
     await expect(sql.replaceAll('\t', '\\t')).toMatchFileSnapshot(`golden/${dialect.name}.${name}.sql`)
   })
@@ -62,6 +68,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 25)
+  expect(files).toHaveLength(2 * 27)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

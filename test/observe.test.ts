@@ -133,7 +133,7 @@ describe('onSync', () => {
     const sync = createSync({ schema, store: opened.store, now })
     await sync.push(alice, { client: 'a', changes: Array.from({ length: 30 }, (_, n) => put(`s${n}`, 5, 'x')) })
     const events: (SyncEvent & Partial<RequestEvent>)[] = []
-    const call = serve((event) => events.push(event), failing(3))
+    const call = serve((event) => events.push(event), failing(4))
     const answer = await call('GET', '/v1/pull?limit=10', undefined, { Accept: 'application/x-ndjson' })
     await expect(answer.text()).rejects.toThrow()
     await settle(() => events.length === 1)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createSync } from '../src/create-sync.ts'
+import { censusSql } from '../src/dialects/census-sql.ts'
 import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import type { Statement } from '../src/dialects/dialect.ts'
 import { postgres } from '../src/dialects/postgres.ts'
@@ -35,6 +36,11 @@ const deliveries = [...recording, head, claim, ...finish, fail].map(
   (sql, place) => [`delivery ${place} by ${sql.slice(0, 40)}`, sql] as [string, string],
 )
 statements.push(...deliveries)
+const census = [schema, small].map((one) => censusSql(postgres, one))
+const counting = census.flatMap(({ head, rows }, place) =>
+  [head, ...rows].map((sql, table) => [`census ${place} ${table}`, sql] as [string, string]),
+)
+statements.push(...counting)
 
 describe('P11 every statement on Postgres names one scope, by the reading of its own parser', () => {
   it.each(statements)('%s', async (_, sql) => {
@@ -42,7 +48,7 @@ describe('P11 every statement on Postgres names one scope, by the reading of its
   })
 
   it('knows all of them', () => {
-    expect(statements).toHaveLength(2 * 17 + pruning.length + deliveries.length)
+    expect(statements).toHaveLength(2 * 17 + pruning.length + deliveries.length + counting.length)
   })
 
   /** Every way to lose the scope at one place of a statement. */

@@ -1,35 +1,83 @@
 import type { Context } from 'hono'
-import { answerToJson, pageEnd } from '../answer.ts'
+import { answerToJson, answerToLines, rowsLine } from '../answer.ts'
+import type { TakeCensus } from '../census.ts'
 import { type Facts, noteCaller, type StreamEnd } from '../facts.ts'
 import type { RunSync, SyncAnswer } from '../run.ts'
 import { quote } from '../sync/change.ts'
 import { type Cursor, parseCursor } from '../sync/cursor.ts'
 import { decodeLimit, malformed } from '../sync/request.ts'
+import type { Schema } from '../sync/table.ts'
 import type { Authenticate } from './auth.ts'
 import type { Env } from './env.ts'
+import { streamTag } from './tag.ts'
+
+/** Compresses a stream. Node's own also flushes, so that what the client has by then goes on from the last page. */
+export type Gzip = () => {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+}
+
+export interface PullOptions {
+  readonly schema: Schema
+  readonly authenticate: Authenticate
+  readonly run: RunSync
+  readonly takeCensus: TakeCensus
+  readonly gzip?: Gzip | undefined
+}
 
 /** `GET /v1/pull?cursor=…&limit=…`: one page, or with `Accept: application/x-ndjson` all of them as a stream. */
-export function pullHandler(authenticate: Authenticate, run: RunSync) {
+export function pullHandler({ schema, authenticate, run, takeCensus, gzip = standardGzip }: PullOptions) {
+  const shape = JSON.stringify(schema)
   return async (context: Context<Env>): Promise<Response> => {
+    const { req } = context
     const facts = context.get('facts')
     facts.operation = 'pull'
-    const principal = await authenticate(context.req.header('authorization'))
+    // 1 Who calls, and which scopes that grants.
+    const principal = await authenticate(req.header('authorization'))
     noteCaller(facts, principal)
-    const { cursor, limit } = decodeQuery(context.req.queries())
+    // 2 From where, and in which form.
+    const { cursor, limit } = decodeQuery(req.queries())
     const pull = (from: Cursor | null) =>
       run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit }, facts)
-    const first = await pull(cursor)
-    if (!acceptsLines(context.req.header('accept'))) {
-      return new Response(answerToJson(first, 'pull'), {
-        headers: { 'Content-Type': 'application/json', Vary: 'Accept' },
-      })
+    if (!accepts(req.header('accept'), 'application/x-ndjson')) {
+      const headers = { 'Content-Type': 'application/json', Vary: 'Accept' }
+      return new Response(answerToJson(await pull(cursor), 'pull'), { headers })
     }
+    // 3 What the client holds already is not sent again, and costs the heads of the scopes. A proxy may have made the tag strong.
+    const headers: Record<string, string> = { 'Cache-Control': 'private, no-cache', Vary: 'Accept, Accept-Encoding' }
+    const look = async (counts: boolean) => {
+      const { heads, rows } = await takeCensus(principal, cursor, facts, counts)
+      const tag = await streamTag(shape, heads, cursor, limit)
+      headers.ETag = tag
+      return { tag, rows }
+    }
+    const held = req.header('if-none-match')
+    if (held !== undefined) {
+      const { tag } = await look(false)
+      if (held.includes(tag.slice(2))) return new Response(null, { status: 304, headers })
+    }
+    // 4 The heads are read before the rows, so the tag never promises more than the stream holds.
+    const { rows } = await look(true)
+    const first = await pull(cursor)
     // A HEAD has no body, which nobody would ever read to its end.
-    return new Response(context.req.method === 'HEAD' ? null : streamPages(first, pull, facts), {
-      headers: { 'Content-Type': 'application/x-ndjson', Vary: 'Accept' },
-    })
+    const body = req.method === 'HEAD' ? null : streamPages(rows, first, pull, facts)
+    headers['Content-Type'] = 'application/x-ndjson'
+    if (!accepts(encodingsOf(req), 'gzip')) return new Response(body, { headers })
+    headers['Content-Encoding'] = 'gzip'
+    // Workers would compress it once more. To Node the member means nothing.
+    const manual: ResponseInit & { encodeBody: 'manual' } = { headers, encodeBody: 'manual' }
+    return new Response(body?.pipeThrough(gzip()), manual)
   }
 }
+
+/** Cloudflare's edge asks a worker for gzip whatever the client takes, and would not undo it for this type: it says so apart. */
+function encodingsOf(req: Context['req']): string | undefined {
+  const { cf } = req.raw as { readonly cf?: { readonly clientAcceptEncoding?: string } }
+  return cf?.clientAcceptEncoding ?? req.header('accept-encoding')
+}
+
+/** Its type wants more of a chunk's buffer than bytes. */
+const standardGzip = () => new CompressionStream('gzip') as unknown as ReturnType<Gzip>
 
 function decodeQuery(queries: Record<string, string[]>): { cursor: Cursor | null; limit: number } {
   for (const [name, values] of Object.entries(queries)) {
@@ -45,15 +93,21 @@ function decodeQuery(queries: Record<string, string[]>): { cursor: Cursor | null
   }
 }
 
-function acceptsLines(accept = ''): boolean {
-  return accept.split(',').some((type) => type.trim().split(';')[0]?.trim().toLowerCase() === 'application/x-ndjson')
+/** Whether a list of what the client takes names it, and not with `q=0`. */
+function accepts(list = '', name: string): boolean {
+  return list.split(',').some((item) => {
+    const [one, ...params] = item.split(';').map((part) => part.trim().toLowerCase())
+    return one === name && !params.some((param) => /^q=0(\.0*)?$/.test(param))
+  })
 }
 
 /**
- * One change a line, and after each page a line with the cursor that goes on from there. A page is read when the client
- * has taken the one before, so memory stays flat. A fault in the middle cuts the stream: the last cursor line still holds.
+ * How many rows are to come, then one change a line, and after each page a line with the cursor that goes on from there. A
+ * page is read when the client has taken the one before, so memory stays flat. A fault in the middle cuts the stream: the
+ * last cursor line still holds.
  */
 function streamPages(
+  rows: number,
   first: SyncAnswer,
   pull: (cursor: Cursor) => Promise<SyncAnswer>,
   facts: Facts,
@@ -62,6 +116,7 @@ function streamPages(
   const ended = Promise.withResolvers<StreamEnd>()
   facts.ended = ended.promise
   facts.bytes = 0
+  let begin = rowsLine(rows)
   let next: SyncAnswer | undefined = first
   const end = (controller: ReadableStreamDefaultController) => {
     controller.close()
@@ -71,11 +126,9 @@ function streamPages(
     {
       async pull(controller) {
         const page = next?.page
-        if (!page) return end(controller)
-        const removed =
-          next && next.removedScopes.length > 0 ? `,"removed_scopes":${JSON.stringify(next.removedScopes)}` : ''
-        const lines = page.rows === '' ? '' : `${splitRows(page.rows)}\n`
-        const bytes = encoder.encode(`${lines}{${pageEnd(page)}${removed}}\n`)
+        if (!next || !page) return end(controller)
+        const bytes = encoder.encode(begin + answerToLines(next))
+        begin = ''
         facts.bytes = (facts.bytes ?? 0) + bytes.length
         controller.enqueue(bytes)
         if (!page.more) return end(controller)
@@ -90,9 +143,4 @@ function streamPages(
     },
     { highWaterMark: 0 },
   )
-}
-
-/** Every change begins with `{"scope":"`; inside a text the quotes would be escaped, so this splits nowhere else. */
-function splitRows(rows: string): string {
-  return rows.replaceAll('},{"scope":"', '}\n{"scope":"')
 }

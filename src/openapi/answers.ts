@@ -88,9 +88,14 @@ export const answerSchemas: Json = {
   'push.answer': closed({ now, verdicts }),
   'pull.answer': closed({ now, ...page }, ['now', 'changes', 'cursor', 'more']),
   'stream.line': {
-    description: 'One line of a stream: a change, or after each page the cursor that goes on from there.',
-    oneOf: [ref('stored'), ref('stream.cursor')],
+    description:
+      'One line of a stream: first how many rows are to come, then changes, and after each page the cursor that goes on from there.',
+    oneOf: [ref('stored'), ref('stream.cursor'), ref('stream.rows')],
   },
+  'stream.rows': closed(
+    { rows: { type: 'integer', minimum: 0, description: 'Writes that go on meanwhile may change it a little.' } },
+    ['rows'],
+  ),
   'import.line': {
     description: 'One line of the answer to an import: a line that was rejected, how far it is, or what ended it.',
     oneOf: [ref('import.rejection'), ref('import.total'), ref('import.problem')],

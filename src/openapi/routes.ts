@@ -26,6 +26,13 @@ const signatures = [
   ],
 ] as const
 
+/** Of a stream only. */
+const streamHeaders: Json = {
+  ETag: { schema: { type: 'string', pattern: '^W/"[0-9a-f]{16}"$' }, description: 'Of a stream.' },
+  'Cache-Control': { schema: { type: 'string', const: 'private, no-cache' }, description: 'Of a stream.' },
+  'Content-Encoding': { schema: { type: 'string', const: 'gzip' }, description: 'Of a stream that is compressed.' },
+}
+
 /** One route for each entry, by path and method. */
 export function routes({ tables }: Schema): Json {
   const [first] = tables
@@ -87,17 +94,24 @@ export function routes({ tables }: Schema): Json {
         operationId: 'pull',
         summary: 'Pull the changes since a cursor',
         description:
-          'With Accept: application/x-ndjson all pages are streamed, a JSON text a line, and after each page a line with a cursor, from which a cut stream goes on.',
+          'With Accept: application/x-ndjson all pages are streamed, a JSON text a line: how many rows are to come, the changes, and after each page a line with a cursor, from which a cut stream goes on. The stream has an ETag for If-None-Match, and is compressed for Accept-Encoding: gzip.',
         parameters: [
           { name: 'cursor', in: 'query', schema: ref('cursor'), description: 'Absent: from the beginning.' },
           { name: 'limit', in: 'query', schema: pageRows },
+          {
+            name: 'If-None-Match',
+            in: 'header',
+            schema: { type: 'string' },
+            description: 'The ETag of a stream that was read to its end: 304 where there is nothing new.',
+          },
         ],
         responses: {
           200: answer(
             'A page, or the stream of all of them.',
             { ...json('pull.answer'), 'application/x-ndjson': { schema: ref('stream.line') } },
-            { Vary: header('Vary') },
+            { Vary: header('Vary'), ...streamHeaders },
           ),
+          304: answer('The stream is the one that the client holds.', {}, { Vary: header('Vary'), ...streamHeaders }),
           ...failures(reading),
         },
       },

@@ -40,13 +40,14 @@ export async function inPairs<A, B>(
   cost: (run: () => Promise<unknown>) => Promise<number>,
   ours: Side<A>,
   theirs: Side<B>,
+  warmings = 5,
 ): Promise<{ ours: number[]; theirs: number[] }> {
   const costs = { ours: [] as number[], theirs: [] as number[] }
   const once = <Input>({ prepare, run }: Side<Input>) => {
     const input = prepare()
     return () => run(input)
   }
-  for (let warm = 0; warm < 5; warm++) {
+  for (let warm = 0; warm < warmings; warm++) {
     await once(ours)()
     await once(theirs)()
   }

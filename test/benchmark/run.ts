@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { bootstrapFigures } from './bootstrap.ts'
 import { importFigures } from './import.ts'
 import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
 import { describeFigure, type Figure, isMet } from './measure.ts'
-import { memoryFigures } from './memory.ts'
 import { postgresFigures } from './postgres.ts'
 
 /** `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `-- --check` a missed target fails it. */
@@ -26,7 +26,7 @@ for (const [name, figures] of Object.entries({
   libsql: libsqlFigures,
   postgres: postgresFigures,
   import: importFigures,
-  memory: memoryFigures,
+  bootstrap: bootstrapFigures,
   live: liveFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks'
 import { createApp } from '../../src/app.ts'
+import type { Gzip } from '../../src/http/pull.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { schema } from '../../src/schema.ts'
@@ -19,8 +20,9 @@ export async function createTablesIn(store: Store): Promise<void> {
   await migrate(store, [{ name: '0001_bench', statements: createTables(schema, store.dialect.name) }])
 }
 
-export function driftline(store: Store): App {
-  return createApp({ schema, store, auth: { secret: benchSecret }, webhookSecrets: { crm: [webhookSecret] } })
+export function driftline(store: Store, gzip?: Gzip): App {
+  const webhookSecrets = { crm: [webhookSecret] }
+  return createApp({ schema, store, auth: { secret: benchSecret }, webhookSecrets, ...(gzip && { gzip }) })
 }
 
 const webhookSecret = `whsec_${btoa(benchSecret)}`

@@ -92,6 +92,7 @@ export const requests: readonly Request[] = [
   ['a stream', 'GET', '/v1/pull?limit=2', lines],
   ['an empty stream', 'GET', '/v1/pull', { ...lines, sub: 'nobody' }],
   ['a stream with a removed scope', 'GET', `/v1/pull?cursor=${foreign}`, lines],
+  ['a stream as it is', 'GET', '/v1/pull', { headers: { ...lines.headers, 'Accept-Encoding': 'identity' } }],
   ['HEAD', 'HEAD', '/v1/pull'],
   ['HEAD of a stream', 'HEAD', '/v1/pull', lines],
   ['health', 'GET', '/health', { headers: { Authorization: '' } }],

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signToken } from '../../src/token.ts'
 import { plain } from '../support/plain.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'
-import { request } from '../support/server.ts'
+import { request, testSecret } from '../support/server.ts'
+import { Replica, readLines } from '../support/streams.ts'
 import { signedHeaders } from '../support/webhook.ts'
 
 const at = (n: number) => 1_700_000_000_000_000 + n
@@ -9,6 +11,9 @@ const put = (id: string, n: number, row: object) => ({ table: 'todos', op: 'put'
 const patch = (id: string, n: number, row: object) => ({ table: 'todos', op: 'patch', id, at: at(n), row })
 const del = (id: string, n: number) => ({ table: 'todos', op: 'delete', id, at: at(n) })
 
+const as = (encoding: string, more: object = {}) => ({
+  headers: { Accept: 'application/x-ndjson', 'Accept-Encoding': encoding, ...more },
+})
 const lines = { headers: { Accept: 'application/x-ndjson' } }
 const foreign = { sub: 'carol', scopes: [{ id: 'alice', access: 'read' as const }, 'team'] }
 const sync = (body: object, options: object = {}) => ['POST', '/v1/sync', { body, ...options }] as const
@@ -25,7 +30,7 @@ const imported = (query: string, list: readonly unknown[]) => {
   return ['POST', `/v1/import${query}`, { body, headers: { 'Content-Type': 'application/x-ndjson' } }] as const
 }
 
-/** Requests in their order. CURSOR stands for the last cursor that was handed out. */
+/** Requests in their order. CURSOR and TAG stand for the last cursor and the first ETag that were handed out. */
 const requests: readonly (readonly [method: string, path: string, options?: object])[] = [
   ['GET', '/health'],
   ['GET', '/v1/pull'],
@@ -76,6 +81,13 @@ const requests: readonly (readonly [method: string, path: string, options?: obje
   ['GET', '/v1/pull?limit=50&cursor=CURSOR'],
   ['GET', '/v1/pull?limit=50&cursor=CURSOR'],
   ['GET', '/v1/pull?limit=7', lines],
+  ['GET', '/v1/pull?limit=7', as('identity')],
+  ['GET', '/v1/pull?limit=7', as('gzip;q=0, br')],
+  ['GET', '/v1/pull?limit=7', as('gzip', { Origin: 'https://app.example' })],
+  ['HEAD', '/v1/pull?limit=7', lines],
+  ['GET', '/v1/pull?limit=7', as('gzip', { 'If-None-Match': 'TAG' })],
+  ['GET', '/v1/pull?limit=8', as('gzip', { 'If-None-Match': 'TAG' })],
+  ['GET', '/v1/pull?limit=7', { headers: { 'If-None-Match': 'TAG' } }],
   sync(
     {
       client: 'a',
@@ -167,12 +179,18 @@ describe('everywhere it runs', () => {
 
   it.each(Object.keys(runtimes))('%s takes every kind of request', async (name) => {
     let cursor = ''
+    let tag = ''
     const seen: string[] = []
     for (const [method, path, options = {}] of requests) {
-      const filled = JSON.parse(JSON.stringify({ path, options }).replaceAll('CURSOR', cursor))
+      const filled = JSON.parse(
+        JSON.stringify({ path, options })
+          .replaceAll('CURSOR', cursor)
+          .replaceAll('TAG', JSON.stringify(tag).slice(1, -1)),
+      )
       const answer = await request(urlOf(name), method, filled.path, filled.options)
       expect(answer.status, `${method} ${path} ${answer.text}`).toBeLessThan(500)
       if (typeof answer.json?.cursor === 'string') cursor = answer.json.cursor
+      tag ||= answer.headers.get('etag') ?? ''
       seen.push(plain(answer))
     }
     answers.set(name, seen)
@@ -182,7 +200,7 @@ describe('everywhere it runs', () => {
     const [first = [], ...others] = [...answers.values()]
     expect(others).toHaveLength(Object.keys(runtimes).length - 1)
     expect(first.map((answer) => answer.slice(0, 3)).join(' ')).toBe(
-      '200 200 200 200 200 200 200 422 200 200 200 200 200 200 200 200 200 400 400 400 415 413 401 401 403 ' +
+      '200 200 200 200 200 200 200 422 200 200 200 200 200 200 200 200 200 200 304 200 200 200 200 200 400 400 400 415 413 401 401 403 ' +
         '200 200 200 200 422 200 200 200 400 401 401 401 405 200 200 200 200 400 400 400 415 405 200 200 405 404',
     )
     for (const other of others) for (const [place, answer] of other.entries()) expect(answer).toBe(first[place])
@@ -210,4 +228,39 @@ describe('everywhere it runs', () => {
       expect(json.changes.map(({ id }: { id: string }) => id).sort()).toEqual(rounds.map((round) => `${sub}-${round}`))
     }
   })
+  it.each(Object.keys(runtimes).flatMap((name) => [[name, 'identity'] as const, [name, 'gzip'] as const]))(
+    'P1 P3 P8 %s, %s: a stream with writes between its pages and the next pull give what the database holds',
+    async (name, encoding) => {
+      const sub = `streams-${encoding}`
+      const push = (changes: object[]) =>
+        request(urlOf(name), 'POST', '/v1/push', { sub, body: { client: 'a', changes } })
+      await push(Array.from({ length: 200 }, (_, n) => put(`r${n}`, 0, { title: 'x' })))
+      const stream = async (query: string) =>
+        fetch(`${urlOf(name)}/v1/pull${query}`, {
+          headers: {
+            Authorization: `Bearer ${await signToken(testSecret, { sub })}`,
+            ...as(encoding).headers,
+          },
+        })
+      const replica = new Replica()
+      let [cursor, round] = ['', 0]
+      // Whatever the encoding, fetch has taken it off.
+      for await (const line of readLines(await stream('?limit=20'), false)) {
+        replica.take(line)
+        if (line.cursor === undefined) continue
+        cursor = line.cursor
+        if (++round > 8) continue
+        const at = 10 + round
+        await push([
+          del(`r${round}`, at),
+          patch('r50', at, { notes: `${round}` }),
+          put(`r${199 - round}`, at, { title: 'y' }),
+        ])
+      }
+      for await (const line of readLines(await stream(`?cursor=${cursor}`), false)) replica.take(line)
+      const { json } = await request(urlOf(name), 'GET', '/v1/pull?limit=1000', { sub })
+      expect(json.changes).toHaveLength(192)
+      expect(replica.rows()).toEqual(new Replica(json.changes).rows())
+    },
+  )
 })

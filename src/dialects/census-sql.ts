@@ -1,0 +1,20 @@
+import type { Schema } from '../sync/table.ts'
+import { basePosition, type Dialect, pageParams, pageRows } from './dialect.ts'
+
+/** What is asked before a stream. */
+export interface CensusSql {
+  /** [scope] → incarnation, position, watermark. */
+  readonly head: string
+  /** For each table [scope, position, start] → how many of its rows the pages after that position hand out. */
+  readonly rows: readonly string[]
+}
+
+/** Counts by the very condition that a page reads by. */
+export function censusSql(dialect: Dialect, { tables }: Schema): CensusSql {
+  const scope = dialect.param(1)
+  const params = pageParams(dialect, basePosition(scope, '0'))
+  return {
+    head: `SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ${scope}`,
+    rows: tables.map((table) => pageRows(table, 'count(*)', params.position, params)),
+  }
+}
