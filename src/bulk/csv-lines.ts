@@ -10,7 +10,7 @@ import type { ChunkSize, ImportLine, ReadChunk } from './lines.ts'
 export interface CsvWish {
   readonly table: Table
   /** The stamp of all rows; `atHeader` names the header of those that have one each. */
-  readonly at: number
+  readonly at: number | undefined
   readonly atHeader?: string | undefined
   /** Headers by the column, or `id`, that they stand for. A header that is the column's own name needs none. */
   readonly headers: ReadonlyMap<string, string>

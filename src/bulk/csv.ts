@@ -33,9 +33,11 @@ export async function* readCsv(blocks: AsyncIterable<string>, delimiter: string)
   function* take(text: string, isEnd: boolean): Generator<CsvBlock> {
     newline ??= findNewline(text)
     const whole = newline === '\n' ? mendNewlines(text) : text
-    for (let from = 0; ; ) {
-      const left = from === 0 ? whole : whole.slice(from)
-      const { data, end, broken } = parse(left, { delimiter, newline }, isEnd)
+    let from = 0
+    for (let window = whole.length; ; ) {
+      const part = whole.slice(from, from + window)
+      const isAll = from + part.length === whole.length
+      const { data, end, broken } = parse(part, { delimiter, newline }, isEnd && isAll)
       const records: CsvRecord[] = []
       for (const fields of data) {
         const first = line
@@ -43,20 +45,22 @@ export async function* readCsv(blocks: AsyncIterable<string>, delimiter: string)
         if (fields.length > 1 || fields[0] !== '') records.push(check({ line: first, last: line, fields }))
         line++
       }
-      const isStuck = !broken && left.length - end > limits.changeBytesMax
-      if (!broken && !isStuck) {
-        if (records.length > 0) yield { records, textEach: end / records.length }
-        rest = isEnd ? '' : left.slice(end)
-        return
+      from += end
+      const isStuck = isAll && !isEnd && whole.length - from > limits.changeBytesMax
+      if (broken || isStuck) {
+        const lineEnd = whole.indexOf('\n', from)
+        const next = lineEnd === -1 ? whole.length : lineEnd + 1
+        const text = whole.slice(from, next).replace(/\r?\n$/, '')
+        records.push({ line, last: line, fields: [], error: broken ? brokenQuotes : unclosedQuote, text })
+        line++
+        from = next
       }
-      const lineEnd = left.indexOf('\n', end)
-      const next = lineEnd === -1 ? left.length : lineEnd + 1
-      const text = left.slice(end, next).replace(/\r?\n$/, '')
-      records.push({ line, last: line, fields: [], error: broken ? brokenQuotes : unclosedQuote, text })
-      line++
-      yield { records, textEach: next / records.length }
-      from += next
+      if (records.length > 0) yield { records, textEach: part.length / records.length }
+      if (isAll && !broken && !isStuck) break
+      // What comes after a broken record is read again: so little of it that many of them cost no more than a few.
+      window = broken || isStuck ? windowMin : window * 2
     }
+    rest = isEnd ? '' : whole.slice(from)
   }
 
   for await (const text of blocks) yield* take(rest + text, false)
@@ -76,11 +80,22 @@ function parse(text: string, config: { delimiter: string; newline: string }, isE
   const run = (more: Papa.ParseConfig): Papa.ParseResult<string[]> =>
     new Papa.Parser({ ...papaConfig, ...more }).parse(text, 0, !isEnd)
   const { data, errors, meta } = run({})
-  // An error of a row that has not ended yet may be none: the text may go on with what closes it.
-  const row = errors.find((error) => Number(error.row) < data.length)?.row
-  if (row === undefined) return { data, end: meta.cursor, broken: false }
-  return { data: data.slice(0, row), end: row === 0 ? 0 : run({ preview: row }).meta.cursor, broken: true }
+  const found = errors.find(({ row, index }) => Number(row) < data.length || isCertain(text, Number(index)))
+  if (!found) return { data, end: meta.cursor, broken: false }
+  const row = Number(found.row)
+  const end = row === 0 ? 0 : row === data.length ? meta.cursor : run({ preview: row }).meta.cursor
+  return { data: data.slice(0, row), end, broken: true }
 }
+
+/** Whether the field in quotes that begins here is broken, where its record has not ended yet: the text may go on with what ends it. */
+function isCertain(text: string, index: number): boolean {
+  let quote = text.indexOf('"', index)
+  while (text[quote + 1] === '"') quote = text.indexOf('"', quote + 2)
+  return quote !== -1 && /\s*\S/.test(text.slice(quote + 1, quote + 100))
+}
+
+/** How much text is read at first after a broken record. */
+const windowMin = 1024
 
 /** What the first line ends with, quotes left aside. */
 function findNewline(text: string): string {

@@ -16,7 +16,7 @@ export function readChunks(
 ): AsyncGenerator<ReadChunk> {
   if (format === 'ndjson') return readLines(bytes, size)
   const blocks = readTextBlocks(bytes, limits.changeBytesMax)
-  const wish = { ...csv, table: schema.tablesByName.get(table ?? '') as Table, at: at as number }
+  const wish = { ...csv, table: schema.tablesByName.get(table ?? '') as Table, at }
   return readCsvLines(blocks, wish, size)
 }
 

@@ -74,7 +74,7 @@ export function readImportOptions(): ImportOptions {
   const { resume: _, anew: __, rejected: ___, ...rest } = values
   return {
     ...{ file, format, gzip, table, scope, client, resume, anew },
-    at: at === undefined ? (csv ? 'now' : undefined) : readAt(at),
+    at: at !== undefined ? readAt(at) : csv && values['at-column'] === undefined ? 'now' : undefined,
     csv: {
       atHeader: values['at-column'],
       headers: readMap(values.map ?? []),

@@ -36,8 +36,9 @@ export interface ImportEnd {
   readonly state: ImportState
   /** All of the file was read. */
   readonly complete: boolean
-  /** What kept it from its end. */
+  /** What kept it from its end, and whether that is the file. */
   readonly fault?: unknown
+  readonly damaged?: boolean
 }
 
 /** Imports what comes after the state, and gives the state that it came to, whatever happened. */
@@ -69,18 +70,31 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
     writtenAt = performance.now()
     if (statePath !== undefined) await writeState(statePath, state)
   }
+  let begun = false
+  let unread: unknown
   async function* chunks() {
-    const all = readChunks(options, source.bytes, state.at, database.chunkSize)
-    complete = yield* takeChunks(all, run.state.line, signal)
+    const all = takeChunks(readChunks(options, source.bytes, state.at, database.chunkSize), run.state.line, signal)
+    try {
+      for (;;) {
+        const { value, done } = await all.next()
+        if (done) {
+          complete = value
+          return
+        }
+        // A file that cannot be read as it was said leaves nothing behind.
+        if (!begun) await keep()
+        begun = true
+        underWay.push(value.lines)
+        yield value
+      }
+    } catch (fault) {
+      // Where a file is damaged, what was read of it comes to its end first.
+      unread = fault
+    }
   }
   try {
-    await keep()
     const rejected = await openRejected(options.rejected, state.rejectedBytes)
-    const results = importChunks(chunks(), (lines) => {
-      underWay.push(lines)
-      return importChunk(lines)
-    })
-    for await (const { rejections, last, ...tally } of results) {
+    for await (const { rejections, last, ...tally } of importChunks(chunks(), importChunk)) {
       const sources =
         rejections.length > 0 ? new Map(underWay[0]?.map(({ line, source }) => [line, source])) : undefined
       underWay.shift()
@@ -99,10 +113,12 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
       if (performance.now() - writtenAt > stateMs) await keep()
       progress.show(counts, source.size === undefined ? undefined : source.read / source.size)
     }
-    if (!complete) await keep()
+    if (unread !== undefined) throw unread
+    if (!complete && begun) await keep()
     return { state, complete }
   } catch (fault) {
+    if (!begun) throw fault
     await keep().catch(() => {})
-    return { state, complete: false, fault }
+    return { state, complete: false, fault, damaged: fault === unread }
   }
 }

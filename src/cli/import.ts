@@ -42,7 +42,8 @@ await runCommand(async () => {
     stop.signal.addEventListener('abort', () => progress.say('Stopping after what is under way; again ends at once.'))
     const run = { options, settings, source, database, state, statePath, wish, progress, onRejected }
     const end = await runImport({ ...run, signal: stop.signal })
-    progress.end()
+      .catch(throwFault)
+      .finally(progress.end)
     if (end.complete && statePath !== undefined) await dropState(statePath)
     report(options, end, shown)
   } finally {
@@ -77,7 +78,11 @@ async function findBeginning(
   return { same, at: stamp, line: 0, counts, rejectedBytes: 0, seconds: 0, time: new Date(now).toISOString() }
 }
 
-function report(options: ImportOptions, { state, complete, fault }: ImportEnd, shown: readonly RejectedLine[]): void {
+function report(
+  options: ImportOptions,
+  { state, complete, fault, damaged = false }: ImportEnd,
+  shown: readonly RejectedLine[],
+): void {
   const { counts, seconds, line } = state
   const number = (value: number) => value.toLocaleString('en')
   for (const { line, error } of shown) console.error(`Line ${line}: ${error.code}. ${error.detail}`)
@@ -94,14 +99,14 @@ function report(options: ImportOptions, { state, complete, fault }: ImportEnd, s
   }
   if (fault !== undefined) console.error(sayFault(fault))
   process.exitCode = fault === undefined ? 130 : 1
-  console.error(`Lines up to ${line} are taken for good. ${howToGoOn(options, state)}`)
+  const taken = line === 0 ? 'Nothing is taken yet.' : `All lines up to ${line} are done with.`
+  console.error(`${taken} ${howToGoOn(options, state, damaged)}`)
 }
 
-function howToGoOn({ file }: ImportOptions, { at }: ImportState): string {
-  if (file === '-') {
-    return at === undefined
-      ? 'Send all of it again: what was taken is a duplicate then.'
-      : `Send all of it again with --at ${at}: what was taken is a duplicate then.`
+function howToGoOn({ file }: ImportOptions, { at }: ImportState, damaged: boolean): string {
+  if (file === '-' || damaged) {
+    const words = [...(damaged && file !== '-' ? ['--anew'] : []), ...(at === undefined ? [] : [`--at ${at}`])]
+    return `Give all of it again${words.length > 0 ? ` with ${words.join(' ')}` : ''}: what was taken is a duplicate then.`
   }
   const words = process.argv.slice(2).filter((word) => word !== '--resume' && word !== '--anew')
   const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
