@@ -26,6 +26,9 @@ export function readDatabaseUrl(env: Readonly<Record<string, string | undefined>
 
 export const isPostgres = (url: string) => /^postgres(ql)?:/.test(url)
 
+/** Neon's hosts are asked over HTTP. */
+export const isPostgresOverTcp = (url: string) => isPostgres(url) && !/\.neon\.tech$/.test(new URL(url).hostname)
+
 /** The URLs of the shards. A path may hold spaces, a Postgres URL none. */
 export function splitShards(url: string): readonly string[] {
   return isPostgres(url) ? url.split(/\s+/) : [url]
@@ -54,7 +57,7 @@ export async function openStore(
     ])
     return libsqlStore(createClient({ url, ...(authToken && { authToken }), fetch: fetchWithin(batchMsMax) }))
   }
-  if (/\.neon\.tech$/.test(new URL(url).hostname)) {
+  if (!isPostgresOverTcp(url)) {
     const { neonStore } = await import('./stores/neon.ts')
     return neonStore(url, { batchMsMax })
   }

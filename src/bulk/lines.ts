@@ -7,6 +7,8 @@ export interface ImportLine {
   readonly line: number
   readonly value?: unknown
   readonly error?: Rejection
+  /** As it came, for whoever shows it: the text of the line, or the fields of a CSV record. None where it is too long or no UTF-8. */
+  readonly source?: string | readonly string[] | undefined
 }
 
 /** So many lines, and so much text in them, make a chunk. */
@@ -43,7 +45,7 @@ export async function* readLines(
       last++
       const line = isTooLong ? { error: tooLong } : parseLine(one)
       isTooLong = false
-      if (line) lines.push({ line: last, ...line })
+      if (line) lines.push({ line: last, source: one, ...line })
       text += one?.length ?? 0
       if (lines.length >= linesMax || text >= textMax) {
         yield { lines, last }

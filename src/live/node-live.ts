@@ -1,5 +1,5 @@
 import { logError, logReturn } from '../log.ts'
-import { isPostgres, splitShards } from '../node-store.ts'
+import { isPostgresOverTcp, splitShards } from '../node-store.ts'
 import { postgresFault } from '../stores/faults.ts'
 import { createHub } from './hub.ts'
 import { type SocketLive, socketLive } from './sockets.ts'
@@ -39,8 +39,4 @@ async function openBus(url: string, receive: (scope: string, position: number) =
   })
   await bus.ready
   return bus
-}
-
-function isPostgresOverTcp(url: string): boolean {
-  return isPostgres(url) && !/\.neon\.tech$/.test(new URL(url).hostname)
 }

@@ -6,55 +6,51 @@ import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
-import { pipeline } from './postgres-pipeline.ts'
+import { rollBack } from './postgres.ts'
+import { openingOf, pipeline } from './postgres-pipeline.ts'
 import type { BatchOptions, Cells, Store } from './store.ts'
 
 /**
- * A Postgres over TCP for one caller at a time, whose batches may hold COPY … FROM STDIN. Such a batch takes a round trip
- * for each COPY and one for what lies between, on the one connection that has the temporary tables.
+ * A Postgres over TCP whose batches may hold COPY … FROM STDIN. Such a batch takes a round trip for each COPY and one
+ * for what lies between, on a connection of its own, which has the temporary tables: the scopes of a chunk go side by side.
  */
 export function copyStore(url: string, { batchMsMax = limits.databaseMsMax }: BatchOptions = {}): Store {
-  let opened: Promise<pg.Client> | undefined
-  const open = async () => {
-    const client = new pg.Client({
-      connectionString: url,
-      connectionTimeoutMillis: limits.databaseMsMax / 2,
-      keepAlive: true,
-      application_name: 'driftline import',
-    })
-    // The batch that a lost connection carried fails by itself.
-    client.on('error', () => {})
-    await client.connect()
-    return client
-  }
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: limits.scopesAtOnceMax,
+    connectionTimeoutMillis: limits.databaseMsMax / 2,
+    keepAlive: true,
+    application_name: 'driftline import',
+  })
+  // The batch that a lost connection carried fails by itself.
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return {
     dialect: postgres,
     async batch(_scope, statements) {
+      let client: pg.PoolClient | undefined
       try {
-        opened ??= open()
-        const client = await opened
+        client = await pool.connect()
         const copies = statements.some(({ copied }) => copied !== undefined)
-        return await withDeadline(
-          copies ? runCopies(client, statements, batchMsMax) : pipeline(client, statements, batchMsMax),
-          batchMsMax,
-        )
+        const run = copies ? runCopies(client, statements, batchMsMax) : pipeline(client, statements, batchMsMax)
+        const results = await withDeadline(run, batchMsMax)
+        client.release()
+        return results
       } catch (error) {
-        // Whatever state it was left in: a new one costs little beside a chunk.
-        const client = await opened?.catch(() => undefined)
-        opened = undefined
-        void client?.end().catch(() => {})
+        client?.release(await rollBack(client, error, true))
         throw postgresFault(error)
       }
     },
-    async close() {
-      await (await opened?.catch(() => undefined))?.end()
-    },
+    close: () => pool.end(),
   }
 }
 
-async function runCopies(client: pg.Client, statements: readonly Statement[], batchMsMax: number): Promise<Cells[][]> {
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
-  await client.query(`SET LOCAL statement_timeout = ${batchMsMax * 0.9}`)
+async function runCopies(
+  client: pg.ClientBase,
+  statements: readonly Statement[],
+  batchMsMax: number,
+): Promise<Cells[][]> {
+  for (const { sql } of openingOf(batchMsMax)) await client.query(sql)
   const results: Cells[][] = []
   for (const { sql, params, copied } of statements) {
     if (copied !== undefined) {

@@ -23,7 +23,7 @@ export async function pipeline(
  * is not applied later. From Postgres 17 on that holds for the transaction too: where the network falls silent between
  * two statements no statement runs, and the lock of the scope would be held until TCP gives up, which takes hours.
  */
-function openingOf(batchMsMax: number): readonly Statement[] {
+export function openingOf(batchMsMax: number): readonly Statement[] {
   const ms = `'${batchMsMax * 0.9}'`
   const lines = [
     'BEGIN ISOLATION LEVEL READ COMMITTED',

@@ -99,6 +99,23 @@ describe.each(names)('an import into %s', (name) => {
     expect(onCommit.length).toBe(told)
   })
 
+  it('P12 takes the lines of many scopes, those of a chunk side by side', async () => {
+    const people = Array.from({ length: 9 }, someone)
+    const grant = { scope: undefined, isAllowed: (scope: string) => people.some(({ subject }) => subject === scope) }
+    const lines = Array.from({ length: 90 }, (_, n) => ({ ...put(`r${n}`, n), scope: people[n % 9]?.subject }))
+    const all = [...lines, put('nobody', 0), { ...put('x', 0), scope: 'else' }, { ...put('x', 0), scope: '' }]
+    for (const sums of [{ applied: 90 }, { duplicate: 90 }]) {
+      const sum = await run('', all, { grant }, 40)
+      expect(sum).toMatchObject({ applied: 0, duplicate: 0, stale: 0, ...sums })
+      expect(sum.rejections.map(({ line, error }) => [line, error.code])).toEqual([
+        [91, 'invalid_change'],
+        [92, 'forbidden_scope'],
+        [93, 'invalid_change'],
+      ])
+    }
+    for (const who of people) expect(await rowsOf(who)).toHaveLength(10)
+  })
+
   it('takes rows with a stamp given once, for one table', async () => {
     const who = someone()
     const rows = [{ id: '1', title: 'one', done: true }, { id: '2', title: 'two' }, { id: '3' }, { title: 'x' }, 5]

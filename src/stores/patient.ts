@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Store, StoreFault } from './store.ts'
+
+export interface PatienceOptions {
+  /** How long to wait before each further try, in milliseconds. */
+  readonly pausesMs?: readonly number[]
+  /** Told before each wait. */
+  readonly onWait?: (fault: StoreFault, pauseMs: number) => void
+  /** Ends the waiting: the fault is thrown then. */
+  readonly signal?: AbortSignal
+}
+
+/** About half a minute: as long as a database takes to start anew. */
+const pauses = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]
+
+/**
+ * A store that tries a batch again while the database is away: for a command that nobody else waits for. What the lost
+ * try may have committed is a duplicate in the next one (P5). A full disk does not empty itself.
+ */
+export function patientStore(store: Store, { pausesMs = pauses, onWait, signal }: PatienceOptions = {}): Store {
+  return {
+    ...store,
+    async batch(scope, statements) {
+      for (let tries = 0; ; tries++) {
+        try {
+          return await store.batch(scope, statements)
+        } catch (fault) {
+          const pauseMs = pausesMs[tries]
+          if (!(fault instanceof StoreFault) || fault.kind !== 'transient' || isDiskFull(fault)) throw fault
+          if (pauseMs === undefined || signal?.aborted) throw fault
+          onWait?.(fault, pauseMs)
+          // Woken by the signal it tries once more, and no more.
+          await sleep(pauseMs, undefined, { ...(signal && { signal }) }).catch(() => {})
+        }
+      }
+    },
+  }
+}
+
+/** Whether the database has no room left: a full disk, or a quota. */
+export const isDiskFull = ({ code }: StoreFault): boolean => code === '53100' || code === 'SQLITE_FULL'
