@@ -7,7 +7,7 @@ import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { rollBack } from './postgres.ts'
-import { openingOf, pipeline } from './postgres-pipeline.ts'
+import { commit, flush, openingOf, pipeline } from './postgres-pipeline.ts'
 import type { BatchOptions, Cells, Store } from './store.ts'
 
 /**
@@ -45,32 +45,27 @@ export function copyStore(url: string, { batchMsMax = limits.databaseMsMax }: Ba
   }
 }
 
+/** What lies between two COPYs goes in one flush: there is one turn of the network for each, and one more at either end. */
 async function runCopies(
   client: pg.ClientBase,
   statements: readonly Statement[],
   batchMsMax: number,
 ): Promise<Cells[][]> {
-  for (const { sql } of openingOf(batchMsMax)) await client.query(sql)
+  const opening = openingOf(batchMsMax)
   const results: Cells[][] = []
-  for (const { sql, params, copied } of statements) {
-    if (copied !== undefined) {
-      const stream = client.query(copyFrom(sql))
-      stream.end(copied)
-      await once(stream, 'finish')
-      results.push([])
-    } else {
-      const { rows } = await client.query<Cells>({
-        text: sql,
-        values: [...params],
-        rowMode: 'array',
-        types: texts,
-      } as never)
-      results.push(rows)
+  let waiting: Statement[] = [...opening]
+  for (const statement of statements) {
+    const { sql, copied } = statement
+    if (copied === undefined) {
+      waiting.push(statement)
+      continue
     }
+    results.push(...(await flush(client, waiting)), [])
+    waiting = []
+    const stream = client.query(copyFrom(sql))
+    stream.end(copied)
+    await once(stream, 'finish')
   }
-  await client.query('COMMIT')
-  return results
+  results.push(...(await flush(client, [...waiting, commit])))
+  return results.slice(opening.length, -1)
 }
-
-/** Each cell as its text, as in every other store. */
-const texts = { getTypeParser: () => (text: string) => text }

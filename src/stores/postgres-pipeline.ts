@@ -11,10 +11,15 @@ export async function pipeline(
 ): Promise<Cells[][]> {
   const transaction = statements.length > 1
   const opening = openingOf(batchMsMax)
-  const results = await new Promise<Cells[][]>((resolve, reject) => {
-    client.query(new Pipeline(transaction ? [...opening, ...statements, commit] : statements, resolve, reject))
-  })
+  const results = await flush(client, transaction ? [...opening, ...statements, commit] : statements)
   return transaction ? results.slice(opening.length, -1) : results
+}
+
+/** Statements in one flush, as they are: whoever begins a transaction in one may end it in another. */
+export function flush(client: pg.ClientBase, statements: readonly Statement[]): Promise<Cells[][]> {
+  return new Promise((resolve, reject) => {
+    client.query(new Pipeline(statements, resolve, reject))
+  })
 }
 
 /**
@@ -33,7 +38,7 @@ export function openingOf(batchMsMax: number): readonly Statement[] {
   if (batchMsMax > limits.databaseMsMax) lines.push(`SET LOCAL lock_timeout = ${limits.databaseMsMax * 0.9}`)
   return lines.map((sql) => ({ sql, params: [] }))
 }
-const commit: Statement = { sql: 'COMMIT', params: [] }
+export const commit: Statement = { sql: 'COMMIT', params: [] }
 
 /** The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream do). */
 interface Connection {
