@@ -52,8 +52,8 @@ export interface ChunkResult extends Tally {
 export function createImport(run: RunSync, principal: Principal, wish: ImportWish, facts?: Facts) {
   const base = { client: wish.client, atomic: false, return: 'lost', limit: 1, grant: wish.grant } as const
 
-  // What was sent before comes again in one piece, so a chunk is like the one before it.
-  let peek = false
+  // What was sent before comes again in one piece, so a chunk is like the one before it. The first one tells.
+  let peek = true
   let before: Promise<unknown> | undefined
 
   return function importChunk(lines: readonly ImportLine[]): Promise<ChunkResult> {
