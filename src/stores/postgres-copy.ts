@@ -50,7 +50,8 @@ async function runCopies(
   statements: readonly Statement[],
   batchMsMax: number,
 ): Promise<Cells[][]> {
-  for (const { sql } of openingOf(batchMsMax)) await client.query(sql)
+  const opening = openingOf(batchMsMax).map(({ sql }) => sql)
+  await client.query(opening.join('; '))
   const results: Cells[][] = []
   for (const { sql, params, copied } of statements) {
     if (copied !== undefined) {
