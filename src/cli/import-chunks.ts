@@ -29,17 +29,29 @@ export async function* takeChunks(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<ReadChunk, boolean> {
-  const stopped = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined))
-  })
   for (;;) {
     await setImmediate()
     // Standard input may wait for ever: what it reads is left alone then.
-    const read = signal.aborted ? undefined : await Promise.race([chunks.next(), stopped])
+    const read = signal.aborted ? undefined : await nextOrAbort(chunks, signal)
     if (!read) return false
     if (read.done) return true
     const { lines, last } = read.value
     if (last > after)
       yield { lines: lines[0] && lines[0].line > after ? lines : lines.filter(({ line }) => line > after), last }
   }
+}
+
+/** Nothing after the signal. (A race against one promise for all would hold every chunk until the end.) */
+function nextOrAbort<Item>(
+  items: AsyncGenerator<Item>,
+  signal: AbortSignal,
+): Promise<IteratorResult<Item, unknown> | undefined> {
+  return new Promise((resolve, reject) => {
+    const stop = () => resolve(undefined)
+    signal.addEventListener('abort', stop)
+    items
+      .next()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', stop))
+  })
 }

@@ -1,12 +1,12 @@
 import { Problem } from '../errors.ts'
-import { isDiskFull } from '../stores/patient.ts'
+import { isDiskFault } from '../stores/patient.ts'
 import { StoreFault } from '../stores/store.ts'
 
 /** What went wrong with an import, in a sentence or two that say what to do. */
 export function sayFault(error: unknown): string {
   if (error instanceof StoreFault) {
     const words = `${error.message}${error.code === undefined ? '' : ` (${error.code})`}`
-    if (isDiskFull(error)) return `The disk of the database is full: ${words}. Make room.`
+    if (isDiskFault(error)) return `The database cannot write: ${words}. Its disk may be full: make room.`
     if (error.kind === 'transient') return `The database does not answer, or takes nothing: ${words}.`
     return `The database does not take what driftline sends: ${words}. Try npm run migrate -- --check.`
   }

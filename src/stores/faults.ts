@@ -14,7 +14,8 @@ export function postgresFault(error: unknown): StoreFault {
   const marker = markerIn(message)
   if (marker) return new StoreFault('aborted', { message, code, marker })
   const more = { message, code, cause: error }
-  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return new StoreFault('transient', more)
+  // Every SQLSTATE has a digit: EPIPE is the network's.
+  if (code === undefined || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code)) return new StoreFault('transient', more)
   if (conflictStates.test(code)) return new StoreFault('conflict', more)
   if (transientStates.test(code)) return new StoreFault('transient', more)
   return new StoreFault(refusedStates.test(code) ? 'refused' : 'broken', more)

@@ -26,7 +26,7 @@ export function patientStore(store: Store, { pausesMs = pauses, onWait, signal }
           return await store.batch(scope, statements)
         } catch (fault) {
           const pauseMs = pausesMs[tries]
-          if (!(fault instanceof StoreFault) || fault.kind !== 'transient' || isDiskFull(fault)) throw fault
+          if (!(fault instanceof StoreFault) || fault.kind !== 'transient' || isDiskFault(fault)) throw fault
           if (pauseMs === undefined || signal?.aborted) throw fault
           onWait?.(fault, pauseMs)
           // Woken by the signal it tries once more, and no more.
@@ -37,5 +37,6 @@ export function patientStore(store: Store, { pausesMs = pauses, onWait, signal }
   }
 }
 
-/** Whether the database has no room left: a full disk, or a quota. */
-export const isDiskFull = ({ code }: StoreFault): boolean => code === '53100' || code === 'SQLITE_FULL'
+/** Whether the database cannot write: its disk is full or sick, or a quota is reached. */
+export const isDiskFault = ({ code = '' }: StoreFault): boolean =>
+  /^(53100|58030|XX000|SQLITE_FULL|SQLITE_IOERR\w*)$/.test(code)

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 
@@ -9,16 +9,27 @@ export interface Ran {
   readonly err: string
 }
 
-export async function runCli(
+export function runCli(
   command: string,
   args: readonly string[],
   env: Record<string, string>,
-  { input = '', cwd = process.cwd() } = {},
+  options: { input?: string | Uint8Array; cwd?: string } = {},
 ): Promise<Ran> {
+  return startCli(command, args, env, options).ran
+}
+
+/** The same while it runs, for tests that send it a signal. */
+export function startCli(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  { input = '', cwd = process.cwd() }: { input?: string | Uint8Array; cwd?: string } = {},
+): { readonly child: ChildProcess; readonly ran: Promise<Ran> } {
   const entry = new URL(`../../src/cli/${command}.ts`, import.meta.url).pathname
   const child = spawn(process.execPath, [entry, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
   child.stdin.end(input)
-  const exited = once(child, 'exit')
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])
-  return { code, out, err }
+  const ran = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(([out, err, [code]]) => ({
+    ...{ code, out, err },
+  }))
+  return { child, ran }
 }

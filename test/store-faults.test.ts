@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest'
+import { postgresFault } from '../src/stores/faults.ts'
+
+it.each([
+  ['EPIPE', 'transient'],
+  ['ECONNRESET', 'transient'],
+  [undefined, 'transient'],
+  ['57P01', 'transient'],
+  ['XX000', 'transient'],
+  ['40P01', 'conflict'],
+  ['23505', 'refused'],
+  ['42P01', 'broken'],
+] as const)('P13 a Postgres fault of code %s is %s', (code, kind) => {
+  expect(postgresFault(Object.assign(new Error('some words'), { code })).kind).toBe(kind)
+})
