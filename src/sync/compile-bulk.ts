@@ -83,6 +83,8 @@ export function readPeek(
   results: readonly (readonly Cells[])[],
   tally: Tally,
 ): readonly Change[] {
+  // A scope whose database does not exist yet answers nothing.
+  if (results.some((rows) => rows.length === 0)) return changes
   return results.flatMap(([row]) => {
     const [equal, greater, news] = row ?? []
     tally.duplicate += Number(equal)
