@@ -81,7 +81,7 @@ export function readImportOptions(): ImportOptions {
       ignore: values['ignore-others'] ? 'others' : (values.ignore ?? []),
       delimiter: readDelimiter(values.delimiter, ending),
     },
-    rejected: values.rejected ?? `${file === '-' ? 'import' : file}.rejected.ndjson`,
+    rejected: values.rejected ?? `${file === '-' || file.startsWith('/dev/') ? 'import' : file}.rejected.ndjson`,
     given: Object.fromEntries(
       Object.entries({ ...rest, format }).flatMap(([name, value]) =>
         value === undefined || value === false ? [] : [[`--${name}`, String(value)]],

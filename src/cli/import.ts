@@ -28,7 +28,8 @@ await runCommand(async () => {
   const stop = new AbortController()
   const forget = onInterrupt(stop)
   try {
-    const statePath = options.file === '-' ? undefined : `${options.file}.import.json`
+    // What comes through a pipe cannot be read again.
+    const statePath = source.size === undefined ? undefined : `${options.file}.import.json`
     const state = await findBeginning(options, source, database, statePath)
     const { table, client, scope } = options
     const grant = { scope, isAllowed: () => true }
@@ -45,7 +46,7 @@ await runCommand(async () => {
       .catch(throwFault)
       .finally(progress.end)
     if (end.complete && statePath !== undefined) await dropState(statePath)
-    report(options, end, shown)
+    report(options, end, shown, statePath !== undefined)
   } finally {
     forget()
     source.close()
@@ -71,7 +72,11 @@ async function findBeginning(
     checkSame(found.same, same, statePath)
     return found
   }
-  if (resume) throw new TypeError(`There is nothing to go on with: no ${statePath}. Import the file without --resume.`)
+  if (resume) {
+    throw new TypeError(
+      `There is nothing to go on with: no ${statePath ?? 'file that can be read again'}. Import it without --resume.`,
+    )
+  }
   const now = Date.now()
   const counts = { applied: 0, duplicate: 0, stale: 0, rejected: 0 }
   const stamp = at === 'now' ? now * 1000 : at
@@ -82,6 +87,7 @@ function report(
   options: ImportOptions,
   { state, complete, fault, damaged = false }: ImportEnd,
   shown: readonly RejectedLine[],
+  resumable: boolean,
 ): void {
   const { counts, seconds, line } = state
   const number = (value: number) => value.toLocaleString('en')
@@ -100,12 +106,12 @@ function report(
   if (fault !== undefined) console.error(sayFault(fault))
   process.exitCode = fault === undefined ? 130 : 1
   const taken = line === 0 ? 'Nothing is taken yet.' : `All lines up to ${line} are done with.`
-  console.error(`${taken} ${howToGoOn(options, state, damaged)}`)
+  console.error(`${taken} ${howToGoOn(state, resumable, damaged)}`)
 }
 
-function howToGoOn({ file }: ImportOptions, { at }: ImportState, damaged: boolean): string {
-  if (file === '-' || damaged) {
-    const words = [...(damaged && file !== '-' ? ['--anew'] : []), ...(at === undefined ? [] : [`--at ${at}`])]
+function howToGoOn({ at }: ImportState, resumable: boolean, damaged: boolean): string {
+  if (!resumable || damaged) {
+    const words = [...(resumable ? ['--anew'] : []), ...(at === undefined ? [] : [`--at ${at}`])]
     return `Give all of it again${words.length > 0 ? ` with ${words.join(' ')}` : ''}: what was taken is a duplicate then.`
   }
   const words = process.argv.slice(2).filter((word) => word !== '--resume' && word !== '--anew')
