@@ -26,12 +26,13 @@ export interface CsvWish {
 export async function* readCsvLines(
   blocks: AsyncIterable<string>,
   wish: CsvWish,
-  { linesMax, textMax }: ChunkSize,
+  { linesMax, textMax, firstMax = linesMax }: ChunkSize,
 ): AsyncGenerator<ReadChunk> {
   let toLine: ((record: CsvRecord) => ImportLine) | undefined
   let lines: ImportLine[] = []
   let text = 0
   let last = 0
+  let wanted = firstMax
   for await (const { records, textEach } of readCsv(blocks, wish.delimiter) as AsyncIterable<CsvBlock>) {
     for (const record of records) {
       if (!toLine) {
@@ -41,8 +42,9 @@ export async function* readCsvLines(
       lines.push(toLine(record))
       last = record.last
       text += textEach
-      if (lines.length >= linesMax || text >= textMax) {
+      if (lines.length >= wanted || text >= textMax) {
         yield { lines, last }
+        wanted = linesMax
         lines = []
         text = 0
       }

@@ -93,7 +93,10 @@ export function createImport(run: RunSync, principal: Principal, wish: ImportWis
     }
 
     const { alone, byClient } = split(changes, wish)
-    await send(alone, { client: wish.client, bulk: { peek } })
+    const look = peek
+    // The next chunk begins before this one is done.
+    peek = false
+    await send(alone, { client: wish.client, bulk: { peek: look } })
     peek = tally.applied * 2 < alone.length
     for (const [client, some] of byClient) await send(some, { client })
     // Rejections of the database come after those of the decoder.

@@ -15,6 +15,8 @@ export interface ImportLine {
 export interface ChunkSize {
   readonly linesMax: number
   readonly textMax: number
+  /** Lines of the first one, where that is smaller: the database begins sooner. */
+  readonly firstMax?: number
 }
 
 /** Lines read so far, for whoever goes on from there. */
@@ -32,13 +34,14 @@ const newline = 10
  */
 export async function* readLines(
   source: AsyncIterable<Uint8Array>,
-  { linesMax, textMax }: ChunkSize,
+  { linesMax, textMax, firstMax = linesMax }: ChunkSize,
 ): AsyncGenerator<ReadChunk> {
   let lines: ImportLine[] = []
   let text = 0
   let last = 0
   let rest = new Uint8Array(0)
   let isTooLong = false
+  let wanted = firstMax
 
   function* take(block: Uint8Array): Generator<ReadChunk> {
     for (const one of decodeLines(block)) {
@@ -47,8 +50,9 @@ export async function* readLines(
       isTooLong = false
       if (line) lines.push({ line: last, source: one, ...line })
       text += one?.length ?? 0
-      if (lines.length >= linesMax || text >= textMax) {
+      if (lines.length >= wanted || text >= textMax) {
         yield { lines, last }
+        wanted = linesMax
         lines = []
         text = 0
       }

@@ -25,7 +25,7 @@ export interface ImportDatabase {
 }
 
 /** COPY costs a few round trips a chunk, and memory of its size; from here on larger ones gain nothing. */
-const copyChunkSize: ChunkSize = { linesMax: 10_000, textMax: 8 * 1024 * 1024 }
+export const copyChunkSize: ChunkSize = { linesMax: 10_000, textMax: 8 * 1024 * 1024, firstMax: 1_000 }
 /** Whoever waits at a terminal has more time than a phone. */
 const copyMsMax = 60_000
 

@@ -2,7 +2,7 @@ import { base64urlToHex } from '../sync/bytes.ts'
 import type { Table } from '../sync/table.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { bulkSql } from './bulk-sql.ts'
-import { type Field, quoted } from './dialect.ts'
+import { basePosition, type Field, quoted } from './dialect.ts'
 import { postgres, postgresTypes } from './postgres.ts'
 
 /** The statements of an import into Postgres by COPY into a temporary table, which is empty again after the commit. */
@@ -10,7 +10,9 @@ export interface StagedSql {
   readonly fields: readonly Field[]
   readonly create: string
   readonly copy: string
-  /** [scope, n] → nothing. */
+  /** [scope, n] → nothing: the rows that are new, without the upsert's search for rivals, which costs half as much again. */
+  readonly insert: string
+  /** [scope, n, number of rows] → nothing: upserts those that were there before, if any were. */
   readonly merge: string
   /** [scope, n, number of rows] → as `tally` of the bulk. */
   readonly tally: string
@@ -19,7 +21,14 @@ export interface StagedSql {
 /** `place`: of the table in its schema, since a name may be as long as Postgres takes. */
 export function stagedSql(table: Table, place: number): StagedSql {
   const staged = `driftline_staged_${place}`
+  const target = quoted(table.name)
+  // A look by the key for each row, as an expression: the planner knows nothing of the temporary table.
+  const stored = `(SELECT position FROM ${target} WHERE scope = $1 AND id = j.i$)`
+  const base = basePosition('$1', '$2')
+  const written = `(SELECT count(*) FROM ${target} WHERE scope = $1 AND position > ${base})`
+  const beyond = `coalesce((SELECT max(id) FROM ${target} WHERE scope = $1), '') < (SELECT min(i$) FROM ${staged})`
   const { fields, upsert } = bulkSql(postgres, table, () => `${staged} AS j`)
+  const [fresh = ''] = upsert.split('ON CONFLICT')
   const columns = fields.map(
     ({ name, type }) => `${name} ${postgresTypes[type]}${type === 'text' ? ' COLLATE "C"' : ''}`,
   )
@@ -27,12 +36,14 @@ export function stagedSql(table: Table, place: number): StagedSql {
     fields,
     create: `CREATE TEMPORARY TABLE IF NOT EXISTS ${staged} (${columns.join(', ')}) ON COMMIT DELETE ROWS`,
     copy: `COPY ${staged} (${fields.map(({ name }) => name).join(', ')}) FROM STDIN`,
-    merge: upsert,
+    // Beyond the last id of the scope nothing is looked for: so rows come that are sorted by it.
+    insert: `${fresh} AND CASE WHEN ${beyond} THEN true ELSE ${stored} IS NULL END`,
+    merge: upsert.replace('WHERE true', `WHERE ${written} < $3 AND ${stored} <= b.base$`),
     // OFFSET 0 looks each row up by its key; without statistics of the temporary table the whole scope would be read.
     tally: `SELECT w.n$, CASE WHEN w.n$ < $3 THEN (SELECT count(*) FROM ${staged} AS j
-CROSS JOIN LATERAL (SELECT updated_at, updated_by FROM ${quoted(table.name)} WHERE scope = $1 AND id = j.i$ OFFSET 0) AS t
+CROSS JOIN LATERAL (SELECT updated_at, updated_by FROM ${target} WHERE scope = $1 AND id = j.i$ OFFSET 0) AS t
 WHERE t.updated_at = j.a$ AND t.updated_by = j.b$) END
-FROM (SELECT count(*) AS n$ FROM ${quoted(table.name)} WHERE scope = $1 AND position > (SELECT position - $2 FROM driftline_scopes WHERE scope = $1)) AS w`,
+FROM (SELECT ${written} AS n$) AS w`,
   }
 }
 

@@ -8,7 +8,7 @@ import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { rollBack } from './postgres.ts'
 import { commit, flush, openingOf, pipeline } from './postgres-pipeline.ts'
-import type { BatchOptions, Cells, Store } from './store.ts'
+import { type BatchOptions, type Cells, type Store, StoreFault } from './store.ts'
 
 /**
  * A Postgres over TCP whose batches may hold COPY … FROM STDIN. Such a batch takes a round trip for each COPY and one
@@ -38,11 +38,21 @@ export function copyStore(url: string, { batchMsMax = limits.databaseMsMax }: Ba
         return results
       } catch (error) {
         client?.release(await rollBack(client, error, true))
-        throw postgresFault(error)
+        throw isRival(error)
+          ? new StoreFault('conflict', { message: String(error), code: '23505', cause: error })
+          : postgresFault(error)
       }
     },
     close: () => pool.end(),
   }
+}
+
+/**
+ * The same key was inserted between the look for it and the insert, by somebody who does not take the scope's lock. Once
+ * more, and the row is there to be merged. A unique constraint of the user's own is none of this.
+ */
+function isRival(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505' && /_pkey$/.test(error.constraint ?? '')
 }
 
 /** What lies between two COPYs goes in one flush: there is one turn of the network for each, and one more at either end. */

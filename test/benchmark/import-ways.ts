@@ -2,8 +2,9 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { request } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { createImport, importChunks } from '../../src/bulk/import.ts'
-import { type ChunkSize, readLines } from '../../src/bulk/lines.ts'
+import { chunkSize, createImport, importChunks } from '../../src/bulk/import.ts'
+import { readLines } from '../../src/bulk/lines.ts'
+import { copyChunkSize } from '../../src/cli/import-database.ts'
 import { createRun } from '../../src/run.ts'
 import { schema } from '../../src/schema.ts'
 import type { Store } from '../../src/stores/store.ts'
@@ -32,15 +33,13 @@ export interface Sum {
   duplicate: number
 }
 
-const terminalChunk: ChunkSize = { linesMax: 10_000, textMax: 8 * 2 ** 20 }
-
 /** As `npm run import` does it. */
 export async function fromTerminal(store: Store, path: string, carry?: Carry): Promise<Sum> {
   const run = createRun({ schema, store, ...(carry && { carry }) })
   const wish = { client: 'import', table: undefined, at: undefined, grant: { scope: 'alice', isAllowed: () => true } }
   const importChunk = createImport(run, { subject: 'bench', scopes: new Map() }, wish)
   const sum = { applied: 0, duplicate: 0 }
-  const chunks = readLines(createReadStream(path, { highWaterMark: 2 ** 18 }), terminalChunk)
+  const chunks = readLines(createReadStream(path, { highWaterMark: 2 ** 18 }), carry ? copyChunkSize : chunkSize)
   for await (const one of importChunks(chunks, importChunk)) {
     sum.applied += one.applied
     sum.duplicate += one.duplicate
