@@ -85,13 +85,14 @@ export function readPeek(
 ): readonly Change[] {
   // A scope whose database does not exist yet answers nothing.
   if (results.some((rows) => rows.length === 0)) return changes
-  return results.flatMap(([row]) => {
+  // A join gives them in any order; positions go by that of the lines.
+  const places = results.flatMap(([row]) => {
     const [equal, greater, news] = row ?? []
     tally.duplicate += Number(equal)
     tally.stale += Number(greater)
-    const places = typeof news === 'string' ? news.split(',') : []
-    return places.map((place) => changes[Number(place)] as Change)
+    return typeof news === 'string' ? news.split(',').map(Number) : []
   })
+  return places.sort((a, b) => a - b).map((place) => changes[place] as Change)
 }
 
 /** Rows as parameters, which every store takes. */
