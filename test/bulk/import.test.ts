@@ -116,6 +116,19 @@ describe.each(names)('an import into %s', (name) => {
     for (const who of people) expect(await rowsOf(who)).toHaveLength(10)
   })
 
+  it('P7 gives positions in the order of the lines', async () => {
+    const who = someone()
+    const ids = Array.from({ length: 300 }, (_, n) => `id${(n * 7919) % 300}`)
+    await run(
+      who.subject,
+      ids.map((id) => put(id, 0)),
+      {},
+      1000,
+    )
+    const { changes } = await sampleSync(opened.store).pull(who, { limit: 5000 })
+    expect(changes.map(({ id }) => id)).toEqual(ids)
+  })
+
   it('takes rows with a stamp given once, for one table', async () => {
     const who = someone()
     const rows = [{ id: '1', title: 'one', done: true }, { id: '2', title: 'two' }, { id: '3' }, { title: 'x' }, 5]
