@@ -15,6 +15,7 @@ import { startServer } from '../support/server.ts'
 import { upsertSql } from './by-hand.ts'
 import { type Point, writeChart } from './chart.ts'
 import { at, fromTerminal, overHttp, type Sum, writeLines } from './import-ways.ts'
+import { residentBytes } from './live.ts'
 import { type Figure, faster, median, wallMs, within } from './measure.ts'
 import { createTablesIn, id, row } from './subject.ts'
 
@@ -37,6 +38,8 @@ interface Ways {
   readonly import: (path: string) => Promise<number>
   readonly replay: (path: string) => Promise<number>
   readonly overHttp: (path: string) => Promise<number>
+  /** The process that takes them over HTTP. */
+  readonly server: number
 }
 
 /** An import of NDJSON from the terminal and over HTTP, against what the drivers do when they do nothing else. */
@@ -116,6 +119,22 @@ async function growth(ways: Ways, folder: string, report: (figure: Figure) => vo
     target: 150,
     sense: 'at most',
   })
+  // The server has taken a few by now: what it grows is not what it starts with.
+  const before = await residentBytes(ways.server)
+  let most = before
+  const looking = setInterval(async () => {
+    most = Math.max(most, await residentBytes(ways.server))
+  }, 50)
+  const ms = await ways.overHttp(fileOf(folder, 1_000_000))
+  clearInterval(looking)
+  report({
+    name: `${ways.name}: MB that a server grows while 1 million rows come over HTTP`,
+    ours: `${((most - before) / 2 ** 20).toFixed(0)} MB`,
+    theirs: `${Math.round(1_000_000 / ms)}k rows/s`,
+    ratios: [(most - before) / 2 ** 20],
+    target: 150,
+    sense: 'at most',
+  })
   return points
 }
 
@@ -177,6 +196,7 @@ async function openPostgres(): Promise<{ ways: Ways; close: () => Promise<void> 
     },
     replay: (path) => timed(() => fromTerminal(store, path, carry), repeated),
     overHttp: (path) => timed(() => overHttp(server.url, path, `s${++scopes}`), fresh),
+    server: server.process.pid ?? 0,
   }
   const close = async () => {
     await server.stop()
@@ -243,6 +263,7 @@ async function openLibsql(folder: string): Promise<{ ways: Ways; close: () => Pr
     },
     replay: (file) => timed(() => fromTerminal(last as NonNullable<typeof last>, file), repeated),
     overHttp: (file) => timed(() => overHttp(server.url, file, `s${++scopes}`), fresh),
+    server: server.process.pid ?? 0,
   }
   const close = async () => {
     await last?.close()

@@ -72,7 +72,7 @@ export async function liveFigures(report: (figure: Figure) => void): Promise<voi
 const mb = (bytes: number) => Math.round(bytes / 2 ** 20)
 
 /** Memory that the process really holds, garbage that was not collected yet included. */
-async function residentBytes(pid: number): Promise<number> {
+export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
 }
