@@ -157,7 +157,8 @@ function toChange(value: unknown, { at, table }: ImportWish): unknown {
 function split(changes: readonly LineChange[], { client, grant }: ImportWish) {
   const counts = new Map<string, number>()
   const keys = changes.map(({ change }) => {
-    const key = isObject(change) ? `${change.scope ?? grant.scope}\n${change.table}\n${change.id}` : ''
+    const { scope = grant.scope, table, id } = isObject(change) ? change : {}
+    const key = [scope, table, id].map((part) => (typeof part === 'string' ? part : '')).join('\n')
     counts.set(key, (counts.get(key) ?? 0) + 1)
     return key
   })

@@ -80,6 +80,8 @@ describe.each(names)('an import into %s', (name) => {
       { table: 'lists', op: 'put', id: 'l', at: noon, row: { name: 'L' } },
       put('c', 0, { priority: 'high' }),
       { ...put('d', 0), scope: 'foreign' },
+      { ...put('e', 0), id: { toString: 1, valueOf: 1 } },
+      { ...put('f', 0), table: JSON.parse(`${'['.repeat(9_000)}${']'.repeat(9_000)}`) },
     ]
     const first = await run(who.subject, lines)
     expect(first).toMatchObject({ applied: 12, duplicate: 0, stale: 1 })
@@ -89,6 +91,8 @@ describe.each(names)('an import into %s', (name) => {
       [16, 'unknown_column'],
       [18, 'invalid_value'],
       [19, 'forbidden_scope'],
+      [20, 'invalid_id'],
+      [21, 'unknown_table'],
     ])
     const { cursor } = await sampleSync(opened.store).pull(who)
     const told = onCommit.length
