@@ -52,7 +52,7 @@ export interface ChunkResult extends Tally {
 export function createImport(run: RunSync, principal: Principal, wish: ImportWish, facts?: Facts) {
   const base = { client: wish.client, atomic: false, return: 'lost', limit: 1, grant: wish.grant } as const
 
-  // What was sent before comes again in one piece, so a chunk is like the one before it. The first one tells.
+  // What was sent before comes again in one piece, so a chunk is like those before it. The first one tells, see below.
   let peek = true
   let before: Promise<unknown> | undefined
 
@@ -93,10 +93,7 @@ export function createImport(run: RunSync, principal: Principal, wish: ImportWis
     }
 
     const { alone, byClient } = split(changes, wish)
-    const look = peek
-    // The next chunk begins before this one is done.
-    peek = false
-    await send(alone, { client: wish.client, bulk: { peek: look } })
+    await send(alone, { client: wish.client, bulk: { peek } })
     peek = tally.applied * 2 < alone.length
     for (const [client, some] of byClient) await send(some, { client })
     // Rejections of the database come after those of the decoder.
@@ -105,17 +102,21 @@ export function createImport(run: RunSync, principal: Principal, wish: ImportWis
   }
 }
 
-/** The results of chunks in their order, two of them under way at once, each as soon as it is there. */
+/**
+ * The results of chunks in their order, each as soon as it is there, and two of them under way at once, once the first
+ * has told what to expect.
+ */
 export async function* importChunks(
   chunks: AsyncGenerator<ReadChunk>,
   importChunk: (lines: readonly ImportLine[]) => Promise<ChunkResult>,
 ): AsyncGenerator<ChunkResult & { readonly last: number }> {
   const running: { last: number; result: Promise<ChunkResult> }[] = []
   let reading: Promise<IteratorResult<ReadChunk>> | undefined
+  let atOnce = 1
   try {
     for (let ended = false; !ended || running.length > 0; ) {
       const [first] = running
-      if (!ended && running.length < 2) {
+      if (!ended && running.length < atOnce) {
         reading ??= chunks.next()
         const read = first ? await Promise.race([reading, first.result.then(() => undefined)]) : await reading
         if (read) {
@@ -127,6 +128,7 @@ export async function* importChunks(
       }
       if (first) yield { ...(await first.result), last: first.last }
       running.shift()
+      atOnce = 2
     }
   } finally {
     reading?.catch(() => {})

@@ -46,7 +46,7 @@ export async function* readLines(
   function* take(block: Uint8Array): Generator<ReadChunk> {
     for (const one of decodeLines(block)) {
       last++
-      const line = isTooLong ? { error: tooLong } : parseLine(one)
+      const line = isTooLong ? { error: tooLong } : parseLine(last === 1 ? one?.replace(/^\ufeff/, '') : one)
       isTooLong = false
       if (line) lines.push({ line: last, source: one, ...line })
       text += one?.length ?? 0
@@ -76,7 +76,7 @@ export async function* readLines(
   if (lines.length > 0) yield { lines, last }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The lines of a block, `undefined` for one that is no UTF-8. All at once, and one by one only where one is bad. */
 function decodeLines(block: Uint8Array): readonly (string | undefined)[] {
