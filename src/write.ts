@@ -73,7 +73,8 @@ export function createWriter(options: WriterOptions): Writer {
   async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
     let accepted = changes
     if (bulk?.peek) {
-      accepted = readPeek(changes, await batch(scope, compilePeek(sql, scope, changes, client)), tally)
+      const plan = compilePeek(sql, scope, changes, client)
+      accepted = readPeek(changes, plan, await batch(scope, plan), tally)
       if (accepted.length === 0) return undefined
     }
     for (let tries = 1; ; tries++) {

@@ -160,7 +160,7 @@ function split(changes: readonly LineChange[], { client, grant }: ImportWish) {
   const counts = new Map<string, number>()
   const keys = changes.map(({ change }) => {
     const { scope = grant.scope, table, id } = isObject(change) ? change : {}
-    const key = [scope, table, id].map((part) => (typeof part === 'string' ? part : '')).join('\n')
+    const key = `${textOf(scope)}\n${textOf(table)}\n${textOf(id)}`
     counts.set(key, (counts.get(key) ?? 0) + 1)
     return key
   })
@@ -180,5 +180,7 @@ function split(changes: readonly LineChange[], { client, grant }: ImportWish) {
   }
   return { alone, byClient }
 }
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
 
 export const chunkSize = { linesMax: limits.importLinesMax, textMax: limits.importTextMax }

@@ -24,8 +24,8 @@ export interface ImportDatabase {
   close(): Promise<void>
 }
 
-/** COPY costs a few round trips a chunk, and memory of its size; from here on larger ones gain nothing. */
-export const copyChunkSize: ChunkSize = { linesMax: 10_000, textMax: 8 * 1024 * 1024, firstMax: 1_000 }
+/** COPY costs a few round trips a chunk, and memory of its size: from here on larger ones gain little. */
+export const copyChunkSize: ChunkSize = { linesMax: 4_000, textMax: 8 * 1024 * 1024, firstMax: 1_000 }
 /** Whoever waits at a terminal has more time than a phone. */
 const copyMsMax = 60_000
 

@@ -6,12 +6,10 @@ import { basePosition, type Dialect, type Field, quoted } from './dialect.ts'
  * WHERE on both databases: on SQLite, too, a replay then writes nothing.
  */
 export interface BulkSql {
-  /** Fields of the rows, and of the stamps that `tally` looks for. */
   readonly fields: readonly Field[]
-  readonly stampFields: readonly Field[]
   /** [scope, n, …rows] → nothing. */
   readonly upsert: string
-  /** [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the ordinals of the others. */
+  /** [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the ids of the others, a line each. */
   readonly peek: string
   /** [scope, n, number of rows, …`tallied` of the rows] → the rows that were written and, if not all were, those that now have the sent stamp. */
   readonly tally: string
@@ -21,7 +19,7 @@ export interface BulkSql {
 
 /** `from` says where the rows of so many fields come from: parameters from place 3 and 4 on, or a table. */
 export function bulkSql(
-  dialect: Pick<Dialect, 'param' | 'decodeRows' | 'encodesByField'>,
+  dialect: Pick<Dialect, 'param' | 'decodeRows' | 'decodeStamps' | 'encodesByField'>,
   table: Table,
   from: (fields: readonly Field[], first: number) => string = dialect.decodeRows,
 ): BulkSql {
@@ -29,10 +27,10 @@ export function bulkSql(
   const target = quoted(table.name)
   const names = table.columns.map(({ name }) => quoted(name))
   const fields = bulkFields(table)
+  // All that `tally` looks for stands in the first ones.
   const stampFields = fields.slice(0, 4)
   return {
     fields,
-    stampFields,
     tallied: (rows) => (dialect.encodesByField ? rows.slice(0, stampFields.length) : rows),
     upsert: `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
 SELECT ${scope}, j.i$, j.a$, j.b$, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
@@ -40,8 +38,9 @@ FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) A
 ${onConflictWhere(['updated_at', 'updated_by', 'deleted', 'position', ...names])}`,
     peek: `SELECT count(CASE WHEN t.updated_at = j.a$ AND t.updated_by = j.b$ THEN 1 END),
 count(CASE WHEN (t.updated_at, t.updated_by) > (j.a$, j.b$) THEN 1 END),
-string_agg(CASE WHEN t.id IS NULL OR (t.updated_at, t.updated_by) < (j.a$, j.b$) THEN CAST(j.o$ AS text) END, ',')
-FROM ${dialect.decodeRows(stampFields, 2)} LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$`,
+string_agg(CASE WHEN t.id IS NULL OR (t.updated_at, t.updated_by) < (j.a$, j.b$) THEN j.i$ END, '
+')
+FROM ${dialect.decodeStamps(2)} LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$`,
     // Looks for stamps only where not every row was written: in a first import there is nothing to look for.
     tally: `SELECT w.n$, CASE WHEN w.n$ < ${count} THEN (SELECT count(*) FROM ${from(dialect.encodesByField ? stampFields : fields, 4)}
 JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$ AND t.updated_at = j.a$ AND t.updated_by = j.b$) END

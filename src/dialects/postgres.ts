@@ -1,7 +1,7 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { onConflictWhere } from './bulk-sql.ts'
-import { basePosition, type Dialect, quoted } from './dialect.ts'
+import { basePosition, type Dialect, type Field, quoted } from './dialect.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
 
 /** What a column of each type is in Postgres. */
@@ -15,6 +15,12 @@ export const postgresTypes = {
   uuid: 'uuid',
   bytes: 'bytea',
 } as const
+
+const stampFields: readonly Field[] = [
+  { name: 'i$', type: 'text' },
+  { name: 'a$', type: 'integer' },
+  { name: 'b$', type: 'text' },
+]
 
 export const postgres: Dialect = {
   name: 'postgres',
@@ -41,6 +47,9 @@ export const postgres: Dialect = {
     )
     return `(SELECT ${columns.join(', ')}) AS j`
   },
+
+  encodeStamps: (rows) => postgres.encodeRows(stampFields, rows),
+  decodeStamps: (first) => postgres.decodeRows(stampFields, first),
 
   // OFFSET 0 keeps the planner from joining the two in another way than row by row, by the key. Without fresh statistics
   // it would rather read the whole scope.

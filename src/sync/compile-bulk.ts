@@ -1,3 +1,4 @@
+import type { Stamped } from '../dialects/dialect.ts'
 import type { Cells } from '../stores/store.ts'
 import type { Change } from './change.ts'
 import { type Planned, type PushWish, rowBytesMax, type Sql } from './compile.ts'
@@ -67,12 +68,12 @@ export function compilePeek(
   client: string,
 ): Planned[] {
   return tables.flatMap(({ table, bulk }) => {
-    const stamps = changes.flatMap(({ table: of, id, at, by }, place) =>
-      of === table ? [[id, place, at, by ?? client]] : [],
+    const stamps = changes.flatMap(({ table: of, id, at, by }): Stamped[] =>
+      of === table ? [[id, at, by ?? client]] : [],
     )
     if (stamps.length === 0) return []
-    return encodeParts(stamps, (part) => dialect.encodeRows(bulk.stampFields, part), paramBytesMax).map(
-      (part): Planned => ({ sql: bulk.peek, params: [scope, ...part], role: { kind: 'guard' } }),
+    return encodeParts(stamps, dialect.encodeStamps, paramBytesMax).map(
+      (part): Planned => ({ sql: bulk.peek, params: [scope, ...part], role: { kind: 'peek', table } }),
     )
   })
 }
@@ -80,19 +81,23 @@ export function compilePeek(
 /** The changes that are not settled; the others are added to the tally. */
 export function readPeek(
   changes: readonly Change[],
+  plan: readonly Planned[],
   results: readonly (readonly Cells[])[],
   tally: Tally,
 ): readonly Change[] {
   // A scope whose database does not exist yet answers nothing.
   if (results.some((rows) => rows.length === 0)) return changes
-  // A join gives them in any order; positions go by that of the lines.
-  const places = results.flatMap(([row]) => {
-    const [equal, greater, news] = row ?? []
+  const news = new Map<Table, Set<string>>()
+  for (const [place, { role }] of plan.entries()) {
+    const [equal, greater, ids] = results[place]?.[0] ?? []
     tally.duplicate += Number(equal)
     tally.stale += Number(greater)
-    return typeof news === 'string' ? news.split(',').map(Number) : []
-  })
-  return places.sort((a, b) => a - b).map((place) => changes[place] as Change)
+    if (role.kind !== 'peek' || typeof ids !== 'string') continue
+    const set = news.get(role.table) ?? new Set()
+    for (const id of ids.split('\n')) set.add(id)
+    news.set(role.table, set)
+  }
+  return changes.filter(({ table, id }) => news.get(table)?.has(id))
 }
 
 /** Rows as parameters, which every store takes. */

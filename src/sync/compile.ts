@@ -38,6 +38,7 @@ export function compileSchema(schema: Schema, dialect: Dialect, storeLimits?: St
 export type Role =
   | { readonly kind: 'head' | 'page' | 'guard' | 'claim' }
   | { readonly kind: 'states' | 'results'; readonly table: Table; readonly pass: number }
+  | { readonly kind: 'peek'; readonly table: Table }
   | { readonly kind: 'tally'; readonly table: Table; readonly count: number }
 
 export type Planned = Statement & { readonly role: Role }

@@ -133,6 +133,51 @@ describe.each(names)('an import into %s', (name) => {
     expect(changes.map(({ id }) => id)).toEqual(ids)
   })
 
+  it('P5 P12 sent again with some later and some earlier stamps, writes the later ones alone, whatever the ids', async () => {
+    const who = someone()
+    const ids = [
+      '"',
+      '\\',
+      '\\u0041',
+      '\\n',
+      '__proto__',
+      '0',
+      '1e3',
+      "'",
+      '🏔',
+      '{"a":1}',
+      'a,b',
+      'null',
+      'NULL',
+      'é',
+      'é',
+      ' ',
+      '%',
+    ]
+    const lines = ids.map((id, n) => put(id, 0, { by: n % 2 ? 'b' : 'm' }))
+    expect(await run(who.subject, lines, {}, 100)).toMatchObject({ applied: ids.length, rejections: [] })
+    const stamps: [number, string][] = [[0, 'a'], [0, 'z'], [1, 'a'], [-1, 'z'], [946_684_800_000_000 - noon, 'z']] // biome-ignore format: a table
+    for (const linesMax of [100, 4]) {
+      for (const [at, by] of stamps) {
+        const again = lines.map((line, n) => (n % 3 ? line : { ...line, by, at: noon + at }))
+        const before = await rowsOf(who)
+        const isLater = (id: unknown) => {
+          const stored = before.find((row) => row.id === id)
+          return stored && (noon + at > stored.at || (noon + at === stored.at && by > stored.by))
+        }
+        const later = again.filter(({ id }, n) => n % 3 === 0 && isLater(id))
+        const sum = await run(who.subject, again, {}, linesMax)
+        expect(sum).toMatchObject({ applied: later.length, rejections: [] })
+        expect(sum.applied + sum.duplicate + sum.stale).toBe(ids.length)
+        const written = new Set(later.map(({ id }) => id))
+        expect(await rowsOf(who)).toEqual(
+          before.map((row) => (written.has(row.id) ? { ...row, at: noon + at, by } : row)),
+        )
+      }
+    }
+    expect(await run(who.subject, lines, {}, 100)).toMatchObject({ applied: 0 })
+  })
+
   it('takes rows with a stamp given once, for one table', async () => {
     const who = someone()
     const rows = [{ id: '1', title: 'one', done: true }, { id: '2', title: 'two' }, { id: '3' }, { title: 'x' }, 5]
