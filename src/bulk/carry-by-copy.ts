@@ -3,7 +3,7 @@ import type { Planned } from '../sync/compile.ts'
 import { type Carry, tallyOf } from '../sync/compile-bulk.ts'
 import type { Schema, Table } from '../sync/table.ts'
 
-/** Rows through COPY into a temporary table, from which one statement inserts what is new and one merges what is not: for Postgres with a `copyStore`. */
+/** Rows through COPY into a temporary table, from which one statement inserts what is new and one merges what is not: for a Postgres over TCP. */
 export function carryByCopy(schema: Schema): Carry {
   const statements = new Map<Table, StagedSql>(schema.tables.map((table, place) => [table, stagedSql(table, place)]))
   return (_sql, table, scope, n, rows) => {

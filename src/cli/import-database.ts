@@ -24,7 +24,7 @@ export interface ImportDatabase {
   close(): Promise<void>
 }
 
-/** COPY costs a few round trips a chunk, and memory of its size: from here on larger ones gain little. */
+/** A chunk by COPY costs some statements more, and memory of its size: from here on larger ones gain little. */
 export const copyChunkSize: ChunkSize = { linesMax: 4_000, textMax: 8 * 1024 * 1024, firstMax: 1_000 }
 /** Whoever waits at a terminal has more time than a phone. */
 const copyMsMax = 60_000
@@ -53,8 +53,8 @@ export async function openImportDatabase(env: Environment): Promise<ImportDataba
     await opened.close()
   }
   if (splitShards(url).length > 1) return { name, store: opened, chunkSize, poke, close }
-  const { copyStore } = await import('../stores/postgres-copy.ts')
-  const store = copyStore(url, { batchMsMax: copyMsMax })
+  const { postgresStore } = await import('../stores/postgres.ts')
+  const store = postgresStore(url, { batchMsMax: copyMsMax })
   return {
     ...{ name, store, carry: carryByCopy(schema), chunkSize: copyChunkSize, poke },
     close: () => store.close().then(close),

@@ -7,7 +7,7 @@ import { type ColumnType, isLong } from '../sync/value.ts'
 export interface Statement {
   readonly sql: string
   readonly params: readonly (string | number | null)[]
-  /** What a COPY … FROM STDIN reads. For the one store that takes it, see `copyStore`. */
+  /** What a COPY … FROM STDIN reads: for a Postgres over TCP, which takes it in the same flush. */
   readonly copied?: string
 }
 

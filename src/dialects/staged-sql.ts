@@ -10,7 +10,10 @@ export interface StagedSql {
   readonly fields: readonly Field[]
   readonly create: string
   readonly copy: string
-  /** [scope, n] → nothing: the rows that are new, without the upsert's search for rivals, which costs half as much again. */
+  /**
+   * [scope, n] → nothing: the rows that are new, without the upsert's search for rivals, which costs half as much again.
+   * A key that somebody who does not take the scope's lock inserts meanwhile is refused, and there when it is tried anew.
+   */
   readonly insert: string
   /** [scope, n, number of rows] → nothing: upserts those that were there before, if any were. */
   readonly merge: string

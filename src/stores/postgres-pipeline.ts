@@ -11,15 +11,11 @@ export async function pipeline(
 ): Promise<Cells[][]> {
   const transaction = statements.length > 1
   const opening = openingOf(batchMsMax)
-  const results = await flush(client, transaction ? [...opening, ...statements, commit] : statements)
-  return transaction ? results.slice(opening.length, -1) : results
-}
-
-/** Statements in one flush, as they are: whoever begins a transaction in one may end it in another. */
-export function flush(client: pg.ClientBase, statements: readonly Statement[]): Promise<Cells[][]> {
-  return new Promise((resolve, reject) => {
-    client.query(new Pipeline(statements, resolve, reject))
+  const all = transaction ? [...opening, ...statements, commit] : statements
+  const results = await new Promise<Cells[][]>((resolve, reject) => {
+    client.query(new Pipeline(all, resolve, reject))
   })
+  return transaction ? results.slice(opening.length, -1) : results
 }
 
 /**
@@ -28,7 +24,7 @@ export function flush(client: pg.ClientBase, statements: readonly Statement[]): 
  * is not applied later. From Postgres 17 on that holds for the transaction too: where the network falls silent between
  * two statements no statement runs, and the lock of the scope would be held until TCP gives up, which takes hours.
  */
-export function openingOf(batchMsMax: number): readonly Statement[] {
+function openingOf(batchMsMax: number): readonly Statement[] {
   const ms = `'${batchMsMax * 0.9}'`
   const lines = [
     'BEGIN ISOLATION LEVEL READ COMMITTED',
@@ -38,7 +34,7 @@ export function openingOf(batchMsMax: number): readonly Statement[] {
   if (batchMsMax > limits.databaseMsMax) lines.push(`SET LOCAL lock_timeout = ${limits.databaseMsMax * 0.9}`)
   return lines.map((sql) => ({ sql, params: [] }))
 }
-export const commit: Statement = { sql: 'COMMIT', params: [] }
+const commit: Statement = { sql: 'COMMIT', params: [] }
 
 /** The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream do). */
 interface Connection {
@@ -46,6 +42,8 @@ interface Connection {
   parse(message: { text: string }): void
   bind(message: { values: readonly unknown[] }): void
   execute(message: object): void
+  sendCopyFromChunk(chunk: Buffer): void
+  endCopyFrom(): void
   sync(): void
 }
 
@@ -72,21 +70,24 @@ class Pipeline implements pg.Submittable {
   }
 
   submit(connection: unknown): void {
-    const { stream } = connection as Connection
-    stream.cork?.()
-    for (const { sql, params } of this.#statements) {
-      ;(connection as Connection).parse({ text: sql })
-      ;(connection as Connection).bind({
-        values: params.map((value) => (typeof value === 'number' ? String(value) : value)),
-      })
-      ;(connection as Connection).execute({})
+    const to = connection as Connection
+    to.stream.cork?.()
+    for (const { sql, params, copied } of this.#statements) {
+      to.parse({ text: sql })
+      to.bind({ values: params.map((value) => (typeof value === 'number' ? String(value) : value)) })
+      to.execute({})
+      if (copied === undefined) continue
+      // Right behind the COPY, which reads it; where that failed before, the server passes over it until the Sync.
+      to.sendCopyFromChunk(Buffer.from(copied))
+      to.endCopyFrom()
     }
-    ;(connection as Connection).sync()
-    stream.uncork?.()
+    to.sync()
+    to.stream.uncork?.()
   }
 
   handleRowDescription(): void {}
   handlePortalSuspended(): void {}
+  handleCopyInResponse(): void {}
   handleDataRow({ fields }: { fields: Cells }): void {
     this.#rows.push(fields)
   }

@@ -68,11 +68,7 @@ async function runOnce(pool: pg.Pool, statements: readonly Statement[], batchMsM
 }
 
 /** Leaves the connection clean for the next batch, or says why it must be thrown away. */
-export async function rollBack(
-  client: pg.PoolClient,
-  error: unknown,
-  transaction: boolean,
-): Promise<Error | undefined> {
+async function rollBack(client: pg.PoolClient, error: unknown, transaction: boolean): Promise<Error | undefined> {
   const isAnswer = error instanceof pg.DatabaseError
   if (!isAnswer) return error instanceof Error ? error : new Error('broken connection')
   if (!transaction) return undefined

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'libsql'
 import pg from 'pg'
-import { nodeGzip } from '../../src/node-gzip.ts'
 import { libsqlFileStore } from '../../src/stores/libsql-file.ts'
 import { postgresStore } from '../../src/stores/postgres.ts'
 import { startPostgres } from '../support/postgres.ts'
+import { startServer } from '../support/server.ts'
 import { type Figure, inPairs, median, wallMs } from './measure.ts'
-import { type App, createTablesIn, driftline, headers } from './subject.ts'
+import { growthFigure, peakBytes, residentBytes } from './memory.ts'
+import { type App, benchSecret, createTablesIn, driftline, headers } from './subject.ts'
 
 const rows = 1_000_000
 /** Rows a second that are enough on any machine. */
@@ -39,8 +40,7 @@ export async function bootstrapFigures(report: (figure: Figure) => void): Promis
       if (count !== rows) throw new Error(`the engine gave ${count} rows`)
     },
   }
-  const app = driftline(store, nodeGzip)
-  report(await memoryFigure('libSQL', app, 'identity'))
+  const app = driftline(store)
   const costs = await inPairs(5, wallMs, { prepare: () => {}, run: () => stream(app, 'identity') }, engine, 1)
   report({
     name: 'libSQL: a bootstrap of 1 million rows against their raw rows',
@@ -50,34 +50,28 @@ export async function bootstrapFigures(report: (figure: Figure) => void): Promis
     target: Math.min(0.5, (enough * median(costs.theirs)) / 1000 / rows),
     sense: 'at least',
   })
-  report(await memoryFigure('libSQL', app, 'gzip'))
   raw.close()
   await store.close()
+  for (const encoding of ['identity', 'gzip']) report(await memoryFigure('libSQL', `file:${path}`, encoding))
   await rm(folder, { recursive: true, force: true })
   await postgresFigure(report)
 }
 
-/** What a million rows take, for information, and by how much the process grows, which is bounded. */
-async function memoryFigure(name: string, app: App, encoding: string): Promise<Figure> {
-  // As in a server that has run for a while: what is compiled, and the heap that garbage takes, is there already.
-  await stream(app, encoding, () => {}, 100)
-  globalThis.gc?.()
-  const before = process.memoryUsage.rss()
-  let peak = before
-  const cost = await wallMs(() =>
-    stream(app, encoding, () => {
-      peak = Math.max(peak, process.memoryUsage.rss())
-    }),
+/** By how much a server grows that streams a million rows as the first thing it does, and how fast they come. */
+async function memoryFigure(name: string, url: string, encoding: string): Promise<Figure> {
+  const server = await startServer({ DATABASE_URL: url, AUTH_SECRET: benchSecret, LOG: 'off' })
+  const pid = server.process.pid ?? 0
+  const app = { request: (path: string, init: RequestInit) => fetch(server.url + path, init) }
+  await (await app.request('/v1/pull?limit=10', { headers })).text()
+  const before = await residentBytes(pid)
+  const cost = await wallMs(() => stream(app, encoding))
+  const grown = (await peakBytes(pid)) - before
+  await server.stop()
+  return growthFigure(
+    `${name}: MB that a server grows while it streams 1 million rows, ${encoding}`,
+    grown,
+    rate([cost]),
   )
-  const grown = (peak - before) / 2 ** 20
-  return {
-    name: `${name}: MB that the process grows while it streams 1 million rows, ${encoding}`,
-    ours: `${grown.toFixed(0)} MB`,
-    theirs: rate([cost]),
-    ratios: [grown],
-    target: 150,
-    sense: 'at most',
-  }
 }
 
 async function postgresFigure(report: (figure: Figure) => void): Promise<void> {
@@ -91,29 +85,20 @@ async function postgresFigure(report: (figure: Figure) => void): Promise<void> {
     `${fill("lpad(n::text, 12, '0')", 'n % 3 = 0', 'n % 2 = 1', 'false')} FROM generate_series(0, ${rows - 1}) AS n`,
   )
   await pool.query('VACUUM ANALYZE todos')
-  report(await memoryFigure('Postgres', driftline(store), 'identity'))
+  report(await memoryFigure('Postgres', url, 'identity'))
   await Promise.all([store.close(), pool.end()])
   await postgres.stop()
 }
 
 const rate = (costs: readonly number[]) => `${Math.round(rows / median(costs))}k rows/s`
 
-/** Reads a stream to its end, as fast as it comes, or leaves it after so many chunks. */
-async function stream(
-  app: App,
-  encoding: string,
-  watch = () => {},
-  chunksMax = Number.POSITIVE_INFINITY,
-): Promise<void> {
+/** Reads a stream to its end, as fast as it comes. */
+async function stream(app: App, encoding: string): Promise<void> {
   const asked = { ...headers, Accept: 'application/x-ndjson', 'Accept-Encoding': encoding }
   const response = await app.request('/v1/pull', { headers: asked })
-  let [bytes, chunks] = [0, 0]
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length
-    if (++chunks % 10 === 0) watch()
-    if (chunks === chunksMax) return
-  }
-  if (bytes < rows * (encoding === 'gzip' ? 5 : 200)) throw new Error(`the stream has ${bytes} bytes`)
+  let bytes = 0
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) bytes += chunk.length
+  if (bytes < rows * 200) throw new Error(`the stream has ${bytes} bytes`)
 }
 
 const scopeOf = (count: number) => `INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${count}, 0, 300)`

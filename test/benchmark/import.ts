@@ -9,18 +9,19 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { carryByCopy } from '../../src/bulk/carry-by-copy.ts'
 import { schema } from '../../src/schema.ts'
 import { libsqlFileStore } from '../../src/stores/libsql-file.ts'
-import { copyStore } from '../../src/stores/postgres-copy.ts'
+import { postgresStore } from '../../src/stores/postgres.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { startServer } from '../support/server.ts'
 import { upsertSql } from './by-hand.ts'
 import { type Point, writeChart } from './chart.ts'
 import { at, fromTerminal, overHttp, type Sum, writeLines } from './import-ways.ts'
-import { residentBytes } from './live.ts'
 import { type Figure, faster, median, wallMs, within } from './measure.ts'
+import { growthFigure, peakBytes, peakOfScript, residentBytes } from './memory.ts'
 import { createTablesIn, id, row } from './subject.ts'
 
 const count = 100_000
 const counts = [10_000, count, 1_000_000] as const
+const fewRows = 10
 const rounds = 5
 /** Of a baseline that would take minutes: so many rows less. */
 const fewer = 10
@@ -38,19 +39,20 @@ interface Ways {
   readonly import: (path: string) => Promise<number>
   readonly replay: (path: string) => Promise<number>
   readonly overHttp: (path: string) => Promise<number>
-  /** The process that takes them over HTTP. */
-  readonly server: number
+  /** The DATABASE_URL of a new, empty one. */
+  readonly database: () => Promise<string>
 }
 
 /** An import of NDJSON from the terminal and over HTTP, against what the drivers do when they do nothing else. */
 export async function importFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))
-  for (const size of counts) await writeLines(fileOf(folder, size), size)
+  for (const size of [fewRows, ...counts]) await writeLines(fileOf(folder, size), size)
   const points: Point[] = []
   for (const open of [openPostgres, openLibsql]) {
     const { ways, close } = await open(folder)
     await compare(ways, fileOf(folder, count), report)
     points.push(...(await growth(ways, folder, report)))
+    await memory(ways, folder, report)
     await close()
   }
   await writeChart(points)
@@ -85,21 +87,14 @@ async function compare(ways: Ways, path: string, report: (figure: Figure) => voi
   )
 }
 
-/** Cost of a row by the number of rows, and how far memory grows meanwhile. */
+/** Cost of a row by the number of rows. */
 async function growth(ways: Ways, folder: string, report: (figure: Figure) => void): Promise<Point[]> {
   const points: Point[] = []
-  let grown = 0
   for (const rows of counts) {
     const times: number[] = []
-    globalThis.gc?.()
-    const before = process.memoryUsage.rss()
-    const timer = setInterval(() => {
-      grown = Math.max(grown, (process.memoryUsage.rss() - before) / 2 ** 20)
-    }, 20)
     // The small ones are over soon: several of them.
     for (let time = 0; time < Math.min(9, Math.ceil(500_000 / rows)); time++)
       times.push(await ways.import(fileOf(folder, rows)))
-    clearInterval(timer)
     points.push({ name: ways.name, rows, micros: (median(times) * 1000) / rows })
   }
   const micros = points.map((point) => point.micros)
@@ -111,31 +106,30 @@ async function growth(ways: Ways, folder: string, report: (figure: Figure) => vo
     target: 1.5,
     sense: 'at most',
   })
-  report({
-    name: `${ways.name}: MB that the process grows while it imports 1 million rows`,
-    ours: `${grown.toFixed(0)} MB`,
-    theirs: `${Math.round(1000 / (micros.at(-1) ?? 1))}k rows/s`,
-    ratios: [grown],
-    target: 150,
-    sense: 'at most',
-  })
-  // The server has taken a few by now: what it grows is not what it starts with.
-  const before = await residentBytes(ways.server)
-  let most = before
-  const looking = setInterval(async () => {
-    most = Math.max(most, await residentBytes(ways.server))
-  }, 50)
-  const ms = await ways.overHttp(fileOf(folder, 1_000_000))
-  clearInterval(looking)
-  report({
-    name: `${ways.name}: MB that a server grows while 1 million rows come over HTTP`,
-    ours: `${((most - before) / 2 ** 20).toFixed(0)} MB`,
-    theirs: `${Math.round(1_000_000 / ms)}k rows/s`,
-    ratios: [(most - before) / 2 ** 20],
-    target: 150,
-    sense: 'at most',
-  })
   return points
+}
+
+/** How far the command and a server grow by a million rows, against what they hold for a few. */
+async function memory(ways: Ways, folder: string, report: (figure: Figure) => void): Promise<void> {
+  const few = fileOf(folder, fewRows)
+  const many = fileOf(folder, 1_000_000)
+  const env = { DATABASE_URL: await ways.database() }
+  await peakOfScript('migrate', [], env)
+  const small = await peakOfScript('import', ['--scope', 'few', few], env)
+  let large = 0
+  const commandMs = await wallMs(async () => {
+    large = await peakOfScript('import', ['--scope', 'many', many], env)
+  })
+  const rate = (ms: number) => `${Math.round(1_000_000 / ms)}k rows/s`
+  report(growthFigure(`${ways.name}: MB that npm run import grows by 1 million rows`, large - small, rate(commandMs)))
+  const server = await startServer({ DATABASE_URL: await ways.database(), LOG: 'off' })
+  const pid = server.process.pid ?? 0
+  await overHttp(server.url, few, 'few')
+  const before = await residentBytes(pid)
+  const ms = await wallMs(() => overHttp(server.url, many, 'many'))
+  const grown = (await peakBytes(pid)) - before
+  await server.stop()
+  report(growthFigure(`${ways.name}: MB that a server grows while 1 million rows come over HTTP`, grown, rate(ms)))
 }
 
 /** How long an import takes that must come to this. */
@@ -151,11 +145,12 @@ const fresh = ({ applied, duplicate }: Sum) => applied > 0 && duplicate === 0
 const repeated = ({ applied, duplicate }: Sum) => applied === 0 && duplicate > 0
 
 let scopes = 0
+let databases = 0
 
 async function openPostgres(): Promise<{ ways: Ways; close: () => Promise<void> }> {
   const postgres = await startPostgres()
   const url = await postgres.createDatabase()
-  const store = copyStore(url)
+  const store = postgresStore(url)
   await createTablesIn(store)
   const pool = new pg.Pool({ connectionString: url })
   const server = await startServer({ DATABASE_URL: await postgres.createDatabase(), LOG: 'off' })
@@ -196,7 +191,7 @@ async function openPostgres(): Promise<{ ways: Ways; close: () => Promise<void> 
     },
     replay: (path) => timed(() => fromTerminal(store, path, carry), repeated),
     overHttp: (path) => timed(() => overHttp(server.url, path, `s${++scopes}`), fresh),
-    server: server.process.pid ?? 0,
+    database: () => postgres.createDatabase(),
   }
   const close = async () => {
     await server.stop()
@@ -263,7 +258,7 @@ async function openLibsql(folder: string): Promise<{ ways: Ways; close: () => Pr
     },
     replay: (file) => timed(() => fromTerminal(last as NonNullable<typeof last>, file), repeated),
     overHttp: (file) => timed(() => overHttp(server.url, file, `s${++scopes}`), fresh),
-    server: server.process.pid ?? 0,
+    database: async () => `file:${join(folder, `memory${++databases}.db`)}`,
   }
   const close = async () => {
     await last?.close()

@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import { signToken } from '../../src/token.ts'
 import { startServer, testSecret } from '../support/server.ts'
 import type { Figure } from './measure.ts'
+import { residentBytes } from './memory.ts'
 
 const socketsCount = 10_000
 const perSubject = 10
@@ -70,9 +71,3 @@ export async function liveFigures(report: (figure: Figure) => void): Promise<voi
 }
 
 const mb = (bytes: number) => Math.round(bytes / 2 ** 20)
-
-/** Memory that the process really holds, garbage that was not collected yet included. */
-export async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
-}

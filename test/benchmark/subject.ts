@@ -1,8 +1,7 @@
 import { Webhook } from 'standardwebhooks'
 import { createApp } from '../../src/app.ts'
-import type { Gzip } from '../../src/http/pull.ts'
 import { migrate } from '../../src/migrations/apply.ts'
-import { createTables } from '../../src/migrations/ddl.ts'
+import { readMigrations } from '../../src/migrations/read.ts'
 import { schema } from '../../src/schema.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { signToken } from '../../src/token.ts'
@@ -17,12 +16,12 @@ export interface App {
 }
 
 export async function createTablesIn(store: Store): Promise<void> {
-  await migrate(store, [{ name: '0001_bench', statements: createTables(schema, store.dialect.name) }])
+  await migrate(store, await readMigrations(store.dialect.name))
 }
 
-export function driftline(store: Store, gzip?: Gzip): App {
+export function driftline(store: Store): App {
   const webhookSecrets = { crm: [webhookSecret] }
-  return createApp({ schema, store, auth: { secret: benchSecret }, webhookSecrets, ...(gzip && { gzip }) })
+  return createApp({ schema, store, auth: { secret: benchSecret }, webhookSecrets })
 }
 
 const webhookSecret = `whsec_${btoa(benchSecret)}`

@@ -5,7 +5,6 @@ import { type ChunkResult, createImport, type ImportWish, importChunks } from '.
 import { readLines } from '../../src/bulk/lines.ts'
 import { createRun } from '../../src/run.ts'
 import { schema } from '../../src/schema.ts'
-import { copyStore } from '../../src/stores/postgres-copy.ts'
 import type { Store } from '../../src/stores/store.ts'
 import type { Carry } from '../../src/sync/compile-bulk.ts'
 import { noon, principal, sampleSync } from '../support/sample.ts'
@@ -26,12 +25,9 @@ describe.each(names)('an import into %s', (name) => {
   const onCommit: string[] = []
   beforeAll(async () => {
     opened = await openTestStore(name === 'postgres by COPY' ? 'postgres' : name)
-    way = name === 'postgres by COPY' ? { store: copyStore(opened.url), carry: carryByCopy(schema) } : opened
+    way = name === 'postgres by COPY' ? { store: opened.store, carry: carryByCopy(schema) } : opened
   })
-  afterAll(async () => {
-    if (way.store !== opened.store) await way.store.close()
-    await opened.close()
-  })
+  afterAll(() => opened.close())
 
   let scopes = 0
   const someone = () => principal(`importer${++scopes}`)

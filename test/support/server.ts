@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { signToken, type TokenClaims } from '../../src/token.ts'
+import { nodeArguments } from './scripts.ts'
 
 export const testSecret = 'a secret of the tests, 32 bytes or more'
 
@@ -29,8 +31,9 @@ export interface Answer {
 
 /** Starts it on a free port, with only the environment given, and waits until it listens or has ended. */
 export async function startServer(env: Record<string, string>, cwd = process.cwd()): Promise<ServerProcess> {
-  const entry = new URL('../../src/node.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [entry], {
+  const root = new URL('../..', import.meta.url).pathname
+  const words = nodeArguments('start').map((word) => (word.startsWith('-') ? word : join(root, word)))
+  const child = spawn(process.execPath, words, {
     cwd,
     env: { PATH: process.env.PATH, AUTH_SECRET: testSecret, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
