@@ -1,7 +1,8 @@
 import type { Schema } from '../sync/table.ts'
 import { answerSchemas } from './answers.ts'
 import { changeSchemas } from './changes.ts'
-import { otherResponses, routes } from './routes.ts'
+import { otherResponses } from './responses.ts'
+import { routes } from './routes.ts'
 import type { Json } from './schema.ts'
 
 /** The OpenAPI 3.1 document of a server with these tables. */

@@ -1,20 +1,10 @@
-import { type ProblemCode, problems } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Schema } from '../sync/table.ts'
 import { importing } from './answers.ts'
 import { exampleChange } from './changes.ts'
-import { type Json, oneOf, ref } from './schema.ts'
+import { answer, failures, header, problemsOfAll, problemsOfChanges, problemsOfCursors } from './responses.ts'
+import { type Json, ref } from './schema.ts'
 import { pageRows } from './values.ts'
-
-const header = (name: string): Json => ({ $ref: `#/components/headers/${name}` })
-const everyAnswer = { 'X-Request-Id': header('RequestId'), 'Server-Timing': header('ServerTiming') }
-const headersByStatus: Readonly<Record<number, Json>> = {
-  401: { 'WWW-Authenticate': header('Challenge') },
-  405: { Allow: header('Allow') },
-  426: { Upgrade: header('Upgrade') },
-  429: { 'Retry-After': header('RetryAfter') },
-  503: { 'Retry-After': header('RetryAfter') },
-}
 
 /** The headers of a webhook. Svix sends the same as svix-id, svix-timestamp and svix-signature. */
 const signatures = [
@@ -43,28 +33,6 @@ export function routes({ tables }: Schema): Json {
     content: { 'application/json': { schema: ref(`${half}.request`), example: { ...example, ...also } } },
   })
   const json = (name: string) => ({ 'application/json': { schema: ref(name) } })
-  const writing = [
-    ...[
-      'malformed',
-      'invalid_cursor',
-      'unauthorized',
-      'no_scope',
-      'resync',
-      'body_too_large',
-      'too_many_changes',
-      'answer_too_large',
-    ],
-    ...['unsupported_media_type', 'atomic_scopes', 'atomic_rejected', 'internal', 'unavailable'],
-  ] as ProblemCode[]
-  const reading: ProblemCode[] = [
-    'malformed',
-    'invalid_cursor',
-    'unauthorized',
-    'no_scope',
-    'resync',
-    'internal',
-    'unavailable',
-  ]
   return {
     '/v1/sync': {
       post: {
@@ -77,7 +45,7 @@ export function routes({ tables }: Schema): Json {
             'A verdict for every change, and where a cursor came in the changes since it.',
             json('sync.answer'),
           ),
-          ...failures(writing),
+          ...failures([...problemsOfChanges, ...problemsOfCursors]),
         },
       },
     },
@@ -86,7 +54,10 @@ export function routes({ tables }: Schema): Json {
         operationId: 'push',
         summary: 'Push changes',
         requestBody: written('push', { return: 'lost' }),
-        responses: { 200: answer('A verdict for every change.', json('push.answer')), ...failures(writing) },
+        responses: {
+          200: answer('A verdict for every change.', json('push.answer')),
+          ...failures([...problemsOfChanges, ...problemsOfCursors]),
+        },
       },
     },
     '/v1/pull': {
@@ -112,7 +83,7 @@ export function routes({ tables }: Schema): Json {
             { Vary: header('Vary'), ...streamHeaders },
           ),
           304: answer('The stream is the one that the client holds.', {}, { Vary: header('Vary'), ...streamHeaders }),
-          ...failures(reading),
+          ...failures([...problemsOfAll, ...problemsOfCursors]),
         },
       },
     },
@@ -196,17 +167,7 @@ export function routes({ tables }: Schema): Json {
         },
         responses: {
           200: answer('A verdict for every change.', json('webhook.answer')),
-          ...failures([
-            ...([
-              'malformed',
-              'unauthorized',
-              'body_too_large',
-              'too_many_changes',
-              'answer_too_large',
-              'unsupported_media_type',
-            ] as const),
-            ...(['atomic_scopes', 'atomic_rejected', 'mapping_failed', 'internal', 'unavailable'] as const),
-          ]),
+          ...failures([...problemsOfChanges, 'mapping_failed']),
         },
       },
     },
@@ -231,10 +192,7 @@ export function routes({ tables }: Schema): Json {
             { 'text/event-stream': { schema: { type: 'string' } } },
             { 'Cache-Control': header('CacheControl'), 'X-Accel-Buffering': header('AccelBuffering') },
           ),
-          ...failures([
-            ...(['malformed', 'unauthorized', 'no_scope', 'forbidden_origin', 'upgrade_required'] as const),
-            ...(['too_many_sockets', 'internal', 'unavailable'] as const),
-          ]),
+          ...failures([...problemsOfAll, 'no_scope', 'forbidden_origin', 'upgrade_required', 'too_many_sockets']),
         },
       },
     },
@@ -277,25 +235,4 @@ export function routes({ tables }: Schema): Json {
       },
     },
   }
-}
-
-/** The answers to what no route takes. Each route may answer `MethodNotAllowed`. */
-export const otherResponses: Json = {
-  NotFound: failures(['not_found'])[404],
-  MethodNotAllowed: failures(['method_not_allowed'])[405],
-}
-
-function answer(description: string, content: Json, headers: Json = {}): Json {
-  return { description, headers: { ...everyAnswer, ...headers }, content }
-}
-
-/** The answers of these problems, by status. */
-function failures(codes: readonly ProblemCode[]): Readonly<Record<number, Json>> {
-  const byStatus = Object.groupBy(codes, (code) => problems[code].status)
-  const entries = Object.entries(byStatus).map(([status, some = []]) => {
-    const schema = oneOf('code', Object.fromEntries(some.map((code) => [code, `problem.${code}`])))
-    const description = some.map((code) => problems[code].title).join(', or: ')
-    return [status, answer(description, { 'application/problem+json': { schema } }, headersByStatus[Number(status)])]
-  })
-  return Object.fromEntries(entries)
 }

@@ -1,9 +1,10 @@
 import type { Stamped } from '../dialects/dialect.ts'
 import type { Cells } from '../stores/store.ts'
 import type { Change } from './change.ts'
-import { type Planned, type PushWish, rowBytesMax, type Sql } from './compile.ts'
+import type { Planned, PushWish, Sql } from './compile.ts'
 import { encodeParts } from './fit.ts'
 import type { Table } from './table.ts'
+import { rowBytesMax } from './weight.ts'
 
 /** What became of the changes of an import that the database took. */
 export interface Tally {
