@@ -80,14 +80,17 @@ export function createRun(options: SyncOptions): RunSync {
     if (principal.scopes.size === 0 && !grant)
       throw new Problem('no_scope', 'The token grants no scope to read or write.')
     const receivedAt = now() * 1000
-    const batch: Store['batch'] = async (scope, statements) => {
-      await request.after
+    const look: Store['batch'] = async (scope, statements) => {
       const began = performance.now()
       try {
         return await retryConflicts(() => store.batch(scope, statements))
       } finally {
         facts.databaseMs += performance.now() - began
       }
+    }
+    const batch: Store['batch'] = async (scope, statements) => {
+      await request.after
+      return look(scope, statements)
     }
 
     // 1 Decode each change, 2 authorize it: what is wrong with one is its own rejection and harms no other (P12).
@@ -137,7 +140,7 @@ export function createRun(options: SyncOptions): RunSync {
     const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
     const write = createWriter({
       ...{ tally, carry: options.carry ?? carryInParams },
-      ...{ sql, pages: pagesOf, batch, request, receivedAt, incarnation, committed },
+      ...{ sql, pages: pagesOf, batch, look, request, receivedAt, incarnation, committed },
       answerBytesMax: Math.floor(limits.answerBytesMax / Math.max(changesByScope.size, 1)),
       record: (scope) => record(scope, receivedAt),
     })

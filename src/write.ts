@@ -27,6 +27,8 @@ export interface WriterOptions {
   readonly sql: Sql
   readonly pages: Pages
   readonly batch: Store['batch']
+  /** A batch that does not wait for the chunk before it. */
+  readonly look: Store['batch']
   readonly request: SyncRequest
   /** For the rows that the verdicts of one scope repeat. */
   readonly answerBytesMax: number
@@ -43,7 +45,7 @@ export interface WriterOptions {
 }
 
 export function createWriter(options: WriterOptions): Writer {
-  const { sql, pages, batch, request, answerBytesMax, receivedAt, incarnation, committed, record } = options
+  const { sql, pages, batch, look, request, answerBytesMax, receivedAt, incarnation, committed, record } = options
   const { tally, carry } = options
   const { client, cursor, atomic, webhook, bulk } = request
   const wishOf = (scope: string) => ({
@@ -73,8 +75,7 @@ export function createWriter(options: WriterOptions): Writer {
   async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
     let accepted = changes
     if (bulk?.peek) {
-      const plan = compilePeek(sql, scope, changes, client)
-      accepted = readPeek(changes, plan, await batch(scope, plan), tally)
+      accepted = await peek(scope, changes)
       if (accepted.length === 0) return undefined
     }
     for (let tries = 1; ; tries++) {
@@ -115,6 +116,16 @@ export function createWriter(options: WriterOptions): Writer {
         accepted = accepted.filter(({ index }) => !rejections.has(index))
       }
     }
+  }
+
+  /** What is not settled. It is seen as it was before the chunk before, which is the same where nothing of that was applied. */
+  async function peek(scope: string, changes: readonly Change[]): Promise<readonly Change[]> {
+    const plan = compilePeek(sql, scope, changes, client)
+    const early = look(scope, plan)
+    early.catch(() => {})
+    const before = await request.after
+    const results = before && before.applied > 0 ? await look(scope, plan) : await early
+    return readPeek(changes, plan, results, tally)
   }
 
   /** Why the database would not take these changes, or nothing. */

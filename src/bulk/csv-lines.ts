@@ -44,7 +44,7 @@ export async function* readCsvLines(
       text += textEach
       if (lines.length >= wanted || text >= textMax) {
         yield { lines, last }
-        wanted = linesMax
+        wanted = Math.min(2 * wanted, linesMax)
         lines = []
         text = 0
       }

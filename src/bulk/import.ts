@@ -52,9 +52,9 @@ export interface ChunkResult extends Tally {
 export function createImport(run: RunSync, principal: Principal, wish: ImportWish, facts?: Facts) {
   const base = { client: wish.client, atomic: false, return: 'lost', limit: 1, grant: wish.grant } as const
 
-  // What was sent before comes again in one piece, so a chunk is like those before it. The first one tells, see below.
+  // What was sent before comes again in one piece, so a chunk is like those before it. Until one of them tells, all look.
   let peek = true
-  let before: Promise<unknown> | undefined
+  let before: Promise<ChunkResult> | undefined
 
   return function importChunk(lines: readonly ImportLine[]): Promise<ChunkResult> {
     const result = importAfter(lines, before)
@@ -64,7 +64,7 @@ export function createImport(run: RunSync, principal: Principal, wish: ImportWis
     return result
   }
 
-  async function importAfter(lines: readonly ImportLine[], after: Promise<unknown> | undefined): Promise<ChunkResult> {
+  async function importAfter(lines: readonly ImportLine[], after: typeof before): Promise<ChunkResult> {
     const rejected = new Map<number, Rejection>()
     const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
     const changes: LineChange[] = []
@@ -102,21 +102,17 @@ export function createImport(run: RunSync, principal: Principal, wish: ImportWis
   }
 }
 
-/**
- * The results of chunks in their order, each as soon as it is there, and two of them under way at once, once the first
- * has told what to expect.
- */
+/** The results of chunks in their order, two of them under way at once, each as soon as it is there. */
 export async function* importChunks(
   chunks: AsyncGenerator<ReadChunk>,
   importChunk: (lines: readonly ImportLine[]) => Promise<ChunkResult>,
 ): AsyncGenerator<ChunkResult & { readonly last: number }> {
   const running: { last: number; result: Promise<ChunkResult> }[] = []
   let reading: Promise<IteratorResult<ReadChunk>> | undefined
-  let atOnce = 1
   try {
     for (let ended = false; !ended || running.length > 0; ) {
       const [first] = running
-      if (!ended && running.length < atOnce) {
+      if (!ended && running.length < 2) {
         reading ??= chunks.next()
         const read = first ? await Promise.race([reading, first.result.then(() => undefined)]) : await reading
         if (read) {
@@ -128,7 +124,6 @@ export async function* importChunks(
       }
       if (first) yield { ...(await first.result), last: first.last }
       running.shift()
-      atOnce = 2
     }
   } finally {
     reading?.catch(() => {})
@@ -157,20 +152,13 @@ function toChange(value: unknown, { at, table }: ImportWish): unknown {
 
 /** Puts and deletes alone for their row, and the others by who wrote them. */
 function split(changes: readonly LineChange[], { client, grant }: ImportWish) {
-  const counts = new Map<string, number>()
-  const keys = changes.map(({ change }) => {
-    const { scope = grant.scope, table, id } = isObject(change) ? change : {}
-    const key = `${textOf(scope)}\n${textOf(table)}\n${textOf(id)}`
-    counts.set(key, (counts.get(key) ?? 0) + 1)
-    return key
-  })
+  const isAlone = rowsThatComeOnce(changes, grant.scope)
   const alone: LineChange[] = []
   const byClient = new Map<string, LineChange[]>()
-  for (const [place, one] of changes.entries()) {
+  for (const one of changes) {
     const { op, by = client } = isObject(one.change) ? one.change : {}
     // What cannot be decoded is rejected wherever it goes.
-    const isAlone = op !== 'patch' && counts.get(keys[place] ?? '') === 1
-    if (isAlone || !isClient(by)) {
+    if ((op !== 'patch' && isAlone(one)) || !isClient(by)) {
       alone.push(one)
       continue
     }
@@ -179,6 +167,21 @@ function split(changes: readonly LineChange[], { client, grant }: ImportWish) {
     else byClient.set(by, [one])
   }
   return { alone, byClient }
+}
+
+function rowsThatComeOnce(changes: readonly LineChange[], scopeOfOthers: string | undefined) {
+  const idOf = ({ change }: LineChange) => (isObject(change) ? textOf(change.id) : '')
+  // In most chunks no id comes twice, whatever its table and scope.
+  const ids = new Set<string>()
+  for (const one of changes) ids.add(idOf(one))
+  if (ids.size === changes.length) return () => true
+  const keyOf = (one: LineChange) => {
+    const { scope = scopeOfOthers, table } = isObject(one.change) ? one.change : {}
+    return `${textOf(scope)}\n${textOf(table)}\n${idOf(one)}`
+  }
+  const counts = new Map<string, number>()
+  for (const one of changes) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1)
+  return (one: LineChange) => counts.get(keyOf(one)) === 1
 }
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : '')

@@ -15,7 +15,7 @@ export interface ImportLine {
 export interface ChunkSize {
   readonly linesMax: number
   readonly textMax: number
-  /** Lines of the first one, where that is smaller: the database begins sooner. */
+  /** Lines of the first one, where that is smaller, so that the database begins sooner; each has up to twice those of the one before. */
   readonly firstMax?: number
 }
 
@@ -52,7 +52,7 @@ export async function* readLines(
       text += one?.length ?? 0
       if (lines.length >= wanted || text >= textMax) {
         yield { lines, last }
-        wanted = linesMax
+        wanted = Math.min(2 * wanted, linesMax)
         lines = []
         text = 0
       }

@@ -18,7 +18,11 @@ export interface Field {
 }
 
 /** An id, and the stamp's two halves: when, and who. */
-export type Stamped = readonly [id: string, at: number, by: string]
+export interface Stamped {
+  readonly id: string
+  readonly at: number
+  readonly by?: string | undefined
+}
 
 /** How a database spells what the stages need: a few pure functions, and nothing outside this folder asks for a name. */
 export interface Dialect {
@@ -31,8 +35,8 @@ export interface Dialect {
   readonly encodesByField: boolean
   /** The rows of such parameters, the first of which has that number, as an item of FROM, named `j`. */
   decodeRows(fields: readonly Field[], first: number): string
-  /** Ids and stamps, as `encodeRows` does it, and the rows of such parameters with the columns i$, a$ and b$. */
-  encodeStamps(rows: readonly Stamped[]): readonly string[]
+  /** Ids and stamps, those of `client` where they do not say it, as `encodeRows` does it, and the rows of such parameters with the columns i$, a$ and b$. */
+  encodeStamps(stamps: readonly Stamped[], client: string): readonly string[]
   decodeStamps(first: number): string
   /** Ids as the text of one parameter, and the rows of a table that have them, named `t`, as `FROM … WHERE …`. */
   encodeIds(ids: readonly string[]): string

@@ -29,15 +29,7 @@ export const postgres: Dialect = {
   encodesByField: true,
   // An array for each column, as the text of a literal: Postgres reads it in half the time of JSON, whose names it would
   // look up for each row. One text that grows: a text for each value, joined in the end, costs three times as much.
-  encodeRows: (fields, rows) =>
-    fields.map(({ type }, place) => {
-      let text = '{'
-      for (const row of rows) {
-        if (text !== '{') text += ','
-        text += element(row[place], type)
-      }
-      return `${text}}`
-    }),
+  encodeRows: (fields, rows) => fields.map(({ type }, place) => arrayText(rows, type, (row) => row[place])),
   // The arrays stand in subqueries, so that the planner does not know their length: it would read a whole scope where it
   // has no fresh statistics, instead of looking each row up by its key. In the select list they are read side by side;
   // as a function of FROM each would be stored first, which takes a sixth of the upsert.
@@ -48,12 +40,16 @@ export const postgres: Dialect = {
     return `(SELECT ${columns.join(', ')}) AS j`
   },
 
-  encodeStamps: (rows) => postgres.encodeRows(stampFields, rows),
+  encodeStamps: (stamps, client) => [
+    arrayText(stamps, 'text', ({ id }) => id),
+    arrayText(stamps, 'integer', ({ at }) => at),
+    arrayText(stamps, 'text', ({ by = client }) => by),
+  ],
   decodeStamps: (first) => postgres.decodeRows(stampFields, first),
 
   // OFFSET 0 keeps the planner from joining the two in another way than row by row, by the key. Without fresh statistics
   // it would rather read the whole scope.
-  encodeIds: (ids) => `{${ids.map((id) => element(id, 'text')).join(',')}}`,
+  encodeIds: (ids) => arrayText(ids, 'text', (id) => id),
   fromIds: (table, scope, ids) => `FROM unnest(${ids}::text[]) AS j(i$)
 CROSS JOIN LATERAL (SELECT * FROM ${quoted(table.name)} WHERE scope = ${scope} AND id = j.i$ OFFSET 0) AS t WHERE true`,
   octets,
@@ -75,6 +71,15 @@ CROSS JOIN LATERAL (SELECT * FROM ${quoted(table.name)} WHERE scope = ${scope} A
   page: pageRowsSql,
   readPage: readPageRows,
   raise: (marker, salt) => `('${marker}' || ${salt})::integer`,
+}
+
+function arrayText<Item>(items: readonly Item[], type: ColumnType, read: (item: Item) => unknown): string {
+  let text = '{'
+  for (const item of items) {
+    if (text !== '{') text += ','
+    text += element(read(item), type)
+  }
+  return `${text}}`
 }
 
 /** A value as it stands in the literal of an array. */

@@ -42,8 +42,8 @@ export const sqlite: Dialect = {
 
   // An object from ids to stamps, a text each: arrays would be written out and read again for each of their values, at
   // twice the cost. No `at` has more digits.
-  encodeStamps: (rows) => [
-    `{${rows.map(([id, at, by]) => `${JSON.stringify(id)}:${JSON.stringify(String(at).padStart(atDigits, '0') + by)}`).join(',')}}`,
+  encodeStamps: (stamps, client) => [
+    `{${stamps.map(({ id, at, by = client }) => `${JSON.stringify(id)}:"${String(at).padStart(atDigits, '0')}${by}"`).join(',')}}`,
   ],
   decodeStamps: (first) =>
     `(SELECT key AS i$, CAST(substr(value, 1, ${atDigits}) AS integer) AS a$, substr(value, ${atDigits + 1}) AS b$ FROM json_each(?${first}) LIMIT -1) AS j`,

@@ -1,4 +1,3 @@
-import type { Stamped } from '../dialects/dialect.ts'
 import type { Cells } from '../stores/store.ts'
 import type { Change } from './change.ts'
 import type { Planned, PushWish, Sql } from './compile.ts'
@@ -69,11 +68,9 @@ export function compilePeek(
   client: string,
 ): Planned[] {
   return tables.flatMap(({ table, bulk }) => {
-    const stamps = changes.flatMap(({ table: of, id, at, by }): Stamped[] =>
-      of === table ? [[id, at, by ?? client]] : [],
-    )
-    if (stamps.length === 0) return []
-    return encodeParts(stamps, dialect.encodeStamps, paramBytesMax).map(
+    const ofTable = changes.filter((change) => change.table === table)
+    if (ofTable.length === 0) return []
+    return encodeParts(ofTable, (part) => dialect.encodeStamps(part, client), paramBytesMax).map(
       (part): Planned => ({ sql: bulk.peek, params: [scope, ...part], role: { kind: 'peek', table } }),
     )
   })

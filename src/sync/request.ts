@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { clientRule, isClient, isObject, quote } from './change.ts'
+import type { Tally } from './compile-bulk.ts'
 import { type Cursor, parseCursor } from './cursor.ts'
 
 /** How much of the rows that were written the verdicts repeat. */
@@ -19,8 +20,11 @@ export interface SyncRequest {
   readonly webhook?: WebhookRequest
   /** The changes are a part of an import, which says where it may write; they may have the form that they are pulled in. */
   readonly grant?: Grant
-  /** Nothing is sent to a database before this, and nothing at all where it fails: what goes before is compiled meanwhile. */
-  readonly after?: Promise<unknown> | undefined
+  /**
+   * Nothing is written before this, what came of the chunk before, and nothing at all where it fails: what can be done
+   * without is done meanwhile.
+   */
+  readonly after?: Promise<Pick<Tally, 'applied'>> | undefined
   /** They are puts and deletes, each of a row of its own, and are counted instead of answered. */
   readonly bulk?: {
     /** Most of them are expected to be stored already: look before anything is written. */
