@@ -5,7 +5,7 @@ import type { Schema, Table } from '../sync/table.ts'
 
 /** Rows through COPY into a temporary table, from which one statement inserts what is new and one merges what is not: for a Postgres over TCP. */
 export function carryByCopy(schema: Schema): Carry {
-  const statements = new Map<Table, StagedSql>(schema.tables.map((table, place) => [table, stagedSql(table, place)]))
+  const statements = new Map<Table, StagedSql>(schema.tables.map((table) => [table, stagedSql(table)]))
   return (_sql, table, scope, n, rows) => {
     const staged = statements.get(table)
     if (!staged) throw new TypeError(`The table ${table.name} is not of this schema`)

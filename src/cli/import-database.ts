@@ -30,7 +30,7 @@ export const copyChunkSize: ChunkSize = { linesMax: 4_000, textMax: 8 * 1024 * 1
 const copyMsMax = 60_000
 
 /**
- * Opens what DATABASE_URL stands for. One Postgres over TCP takes rows by COPY; everywhere else they are parameters, one
+ * Opens what DATABASE_URL stands for. One Postgres over TCP takes rows by COPY, where it may; everywhere else they are parameters, one
  * JSON text for each statement: on libSQL that is faster than a prepared statement for each row (100,000 rows: 0.7
  * against 1.1 s of processor). Throws a `TypeError` where the tables are missing.
  */
@@ -55,11 +55,17 @@ export async function openImportDatabase(env: Environment): Promise<ImportDataba
   if (splitShards(url).length > 1) return { name, store: opened, chunkSize, poke, close }
   const { postgresStore } = await import('../stores/postgres.ts')
   const store = postgresStore(url, { batchMsMax: copyMsMax })
+  const copies = await store.batch('', [{ sql: copiesSql, params: [] }])
   return {
-    ...{ name, store, carry: carryByCopy(schema), chunkSize: copyChunkSize, poke },
+    ...{ name, store, poke, chunkSize },
+    ...(copies[0]?.[0]?.[0] === 't' && { carry: carryByCopy(schema), chunkSize: copyChunkSize }),
     close: () => store.close().then(close),
   }
 }
+
+/** Whether rows may go by a temporary table: the role may make one, and Citus would not join it with its own. */
+const copiesSql = `SELECT has_database_privilege(current_database(), 'TEMPORARY')
+AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')`
 
 /** Files of their own for each scope are made and migrated when they are first written; others must be there. */
 async function checkTables(databases: Databases): Promise<void> {

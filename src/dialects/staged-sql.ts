@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { Table } from '../sync/table.ts'
 import type { ColumnType } from '../sync/value.ts'
-import { bulkSql } from './bulk-sql.ts'
+import { bulkFields, bulkSql } from './bulk-sql.ts'
 import { basePosition, type Field, quoted } from './dialect.ts'
 import { postgres, postgresTypes } from './postgres.ts'
 
@@ -21,10 +22,14 @@ export interface StagedSql {
   readonly tally: string
 }
 
-/** `place`: of the table in its schema, since a name may be as long as Postgres takes. */
-export function stagedSql(table: Table, place: number): StagedSql {
-  const staged = `driftline_staged_${place}`
+export function stagedSql(table: Table): StagedSql {
   const target = quoted(table.name)
+  const columns = bulkFields(table)
+    .map(({ name, type }) => `${name} ${postgresTypes[type]}${type === 'text' ? ' COLLATE "C"' : ''}`)
+    .join(', ')
+  // A pooler may hand on a connection that knows the table as it was before a migration.
+  const hash = createHash('sha256').update(`${table.name} ${columns}`).digest('hex')
+  const staged = `driftline_staged_${hash.slice(0, 16)}`
   // A look by the key for each row, as an expression: the planner knows nothing of the temporary table.
   const stored = `(SELECT position FROM ${target} WHERE scope = $1 AND id = j.i$)`
   const base = basePosition('$1', '$2')
@@ -32,12 +37,9 @@ export function stagedSql(table: Table, place: number): StagedSql {
   const beyond = `coalesce((SELECT max(id) FROM ${target} WHERE scope = $1), '') < (SELECT min(i$) FROM ${staged})`
   const { fields, upsert } = bulkSql(postgres, table, () => `${staged} AS j`)
   const [fresh = ''] = upsert.split('ON CONFLICT')
-  const columns = fields.map(
-    ({ name, type }) => `${name} ${postgresTypes[type]}${type === 'text' ? ' COLLATE "C"' : ''}`,
-  )
   return {
     fields,
-    create: `CREATE TEMPORARY TABLE IF NOT EXISTS ${staged} (${columns.join(', ')}) ON COMMIT DELETE ROWS`,
+    create: `CREATE TEMPORARY TABLE IF NOT EXISTS ${staged} (${columns}) ON COMMIT DELETE ROWS`,
     copy: `COPY ${staged} (${fields.map(({ name }) => name).join(', ')}) FROM STDIN`,
     // Beyond the last id of the scope nothing is looked for: so rows come that are sorted by it.
     insert: `${fresh} AND CASE WHEN ${beyond} THEN true ELSE ${stored} IS NULL END`,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../support/command.ts'
 import { noon, principal, sampleSync } from '../support/sample.ts'
@@ -211,6 +212,26 @@ describe('npm run import', () => {
         expect.stringMatching(/ is not ready\. The table driftline_scopes is missing: run npm run migrate\.\n$/),
       ])
       expect(err).not.toContain('postgres@')
+    }
+  })
+
+  it('goes without COPY where the role may make no temporary table', async () => {
+    const url = new URL(await createDatabase())
+    await runCli('migrate', [], { DATABASE_URL: url.href })
+    const role = `plain_${url.pathname.slice(1)}`
+    const owner = new pg.Client({ connectionString: url.href })
+    await owner.connect()
+    await owner.query(`REVOKE TEMPORARY ON DATABASE "${url.pathname.slice(1)}" FROM PUBLIC`)
+    await owner.query(`CREATE ROLE "${role}" LOGIN`)
+    await owner.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO "${role}"`)
+    await owner.end()
+    url.username = role
+    const file = join(folder, 'plain.csv')
+    await writeFile(file, `id,title\n${Array.from({ length: 5_000 }, (_, n) => `${n},title\n`).join('')}`)
+    for (const counts of ['5,000 applied, 0 duplicate', '0 applied, 5,000 duplicate']) {
+      const words = ['--table', 'todos', '--scope', 'a', '--at', time, file]
+      const { out, err } = await runCli('import', words, { DATABASE_URL: url.href })
+      expect([err, out]).toEqual(['', expect.stringContaining(`${counts}, 0 stale, 0 rejected.`)])
     }
   })
 

@@ -4,6 +4,8 @@ import { carryByCopy } from '../../src/bulk/carry-by-copy.ts'
 import { createImport } from '../../src/bulk/import.ts'
 import { createRun } from '../../src/run.ts'
 import { schema } from '../../src/schema.ts'
+import { postgresStore } from '../../src/stores/postgres.ts'
+import { defineSchema, text } from '../../src/sync/table.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 const at = 1_700_000_000_000_000
@@ -59,3 +61,24 @@ it.each([
     expect(rows).toEqual(ids.map((id) => ({ id, name: id === 'l1' ? name : 'imported' })))
   },
 )
+
+it('P7 an import by COPY on a connection that has known the table before a migration', async () => {
+  const store = postgresStore(opened.url, { connectionsMax: 1 })
+  await rival.query('TRUNCATE lists, driftline_scopes')
+  const grant = { scope: 'alice', isAllowed: () => true }
+  for (const [id, columns] of Object.entries({ before: {}, after: { color: text({ nullable: true }) } })) {
+    if (id === 'after') await rival.query('ALTER TABLE lists ADD COLUMN color text')
+    const one = defineSchema({ lists: { name: text(), ...columns } })
+    const run = createRun({ schema: one, store, carry: carryByCopy(one) })
+    const wish = { client: 'import', table: 'lists', at, grant }
+    const row = { id, name: id, ...(id === 'after' && { color: 'red' }) }
+    const importChunk = createImport(run, { subject: 'x', scopes: new Map() }, wish)
+    expect(await importChunk([{ line: 1, value: row }])).toMatchObject({ applied: 1, rejections: [] })
+  }
+  await store.close()
+  const { rows } = await rival.query('SELECT id, color FROM lists ORDER BY id')
+  expect(rows).toEqual([
+    { id: 'after', color: 'red' },
+    { id: 'before', color: null },
+  ])
+})
