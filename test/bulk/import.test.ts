@@ -99,6 +99,13 @@ describe.each(names)('an import into %s', (name) => {
     expect(onCommit.length).toBe(told)
   })
 
+  it('P12 counts a line by what the chunks before it have written', async () => {
+    const who = someone()
+    await run(who.subject, [put('a', 1), put('b', 1)])
+    const lines = [put('a', 2), put('a', 1), put('b', 1), put('a', 2), put('b', 3)]
+    expect(await run(who.subject, lines, {}, 1)).toMatchObject({ applied: 2, duplicate: 2, stale: 1 })
+  })
+
   it('P12 takes the lines of many scopes, those of a chunk side by side', async () => {
     const people = Array.from({ length: 9 }, someone)
     const grant = { scope: undefined, isAllowed: (scope: string) => people.some(({ subject }) => subject === scope) }

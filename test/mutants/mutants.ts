@@ -272,6 +272,16 @@ export const mutants: readonly Mutant[] = [
     race: importTest,
   },
   {
+    name: 'an import counts by what it saw before the chunk before was written',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/write.ts',
+      'before && before.applied > 0 ? await look(scope, plan) : await early',
+      'await early',
+    ),
+    race: importTest,
+  },
+  {
     name: 'an import writes the lines of others in its own name',
     store: 'libsql file',
     edits: inOneEdit('src/sync/compile-bulk.ts', 'place + 1, at, by ?? wish.client,', 'place + 1, at, wish.client,'),
