@@ -96,6 +96,9 @@ function report(
     console.error(`${number(counts.rejected)} rejected: all of them, with what is wrong, are in ${options.rejected}`)
   }
   const rows = sumOf(counts)
+  if (options.format === 'ndjson' && options.at !== undefined && rows > 0 && rows === counts.rejected) {
+    console.error('With --at each line is a row, an id and columns. Leave it out where the lines are changes.')
+  }
   const verdicts = Object.entries(counts).map(([verdict, count]) => `${number(count)} ${verdict}`)
   const rate = number(Math.round(rows / Math.max(seconds, 0.001)))
   console.log(`${number(rows)} rows in ${seconds.toFixed(1)} s, ${rate} a second: ${verdicts.join(', ')}.`)

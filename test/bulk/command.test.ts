@@ -111,6 +111,11 @@ Line 7: invalid_id. "id" must be text of 1 to 128 characters without control cha
     expect(await rowsOf('n1')).toMatchObject([{ id: 'a', at: at + 1, by: 'phone', row: { title: 'one', done: true } }])
     expect(await rowsOf('n2')).toMatchObject([{ id: 'b', at, by: 'tablet', row: { name: 'two' } }])
 
+    expect(await run('--table todos --scope n3 --at now --format ndjson -', text)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Leave it out where the lines are changes.'),
+    })
+
     const rows = '{"id":"1","title":"one"}\n\n{"id":"2","title":2}\n{"id":"3"\n'
     const before = Date.now() * 1000
     const ran = await run('--table todos --scope n4 --at now --rejected out.ndjson --format ndjson -', rows)
