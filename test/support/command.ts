@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { nodeArguments } from './scripts.ts'
 
 /** What a command of src/cli did, as `npm run` starts it. */
 export interface Ran {
@@ -25,8 +26,10 @@ export function startCli(
   env: Record<string, string>,
   { input = '', cwd = process.cwd() }: { input?: string | Uint8Array; cwd?: string } = {},
 ): { readonly child: ChildProcess; readonly ran: Promise<Ran> } {
-  const entry = new URL(`../../src/cli/${command}.ts`, import.meta.url).pathname
-  const child = spawn(process.execPath, [entry, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
+  const child = spawn(process.execPath, [...nodeArguments(command), ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+  })
   child.stdin.end(input)
   const ran = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(([out, err, [code]]) => ({
     ...{ code, out, err },

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-/** What a script of package.json gives to Node: its flags, and the file. */
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** What a script of package.json gives to Node: its flags and the file, which are found from any folder. */
 export function nodeArguments(script: string): string[] {
-  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   const [exec, node, ...words] = String(scripts[script]).split(' ')
   if (`${exec} ${node}` !== 'exec node') throw new TypeError(`The script ${script} does not run Node`)
-  return words
+  return words.map((word) => (word.endsWith('.ts') ? join(root, word) : word))
 }

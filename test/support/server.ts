@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { signToken, type TokenClaims } from '../../src/token.ts'
 import { nodeArguments } from './scripts.ts'
 
@@ -31,9 +30,7 @@ export interface Answer {
 
 /** Starts it on a free port, with only the environment given, and waits until it listens or has ended. */
 export async function startServer(env: Record<string, string>, cwd = process.cwd()): Promise<ServerProcess> {
-  const root = new URL('../..', import.meta.url).pathname
-  const words = nodeArguments('start').map((word) => (word.startsWith('-') ? word : join(root, word)))
-  const child = spawn(process.execPath, words, {
+  const child = spawn(process.execPath, nodeArguments('start'), {
     cwd,
     env: { PATH: process.env.PATH, AUTH_SECRET: testSecret, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
