@@ -30,9 +30,9 @@ export const copyChunkSize: ChunkSize = { linesMax: 4_000, textMax: 8 * 1024 * 1
 const copyMsMax = 60_000
 
 /**
- * Opens what DATABASE_URL stands for. One Postgres over TCP takes rows by COPY, where it may; everywhere else they are parameters, one
- * JSON text for each statement: on libSQL that is faster than a prepared statement for each row (100,000 rows: 0.7
- * against 1.1 s of processor). Throws a `TypeError` where the tables are missing.
+ * Opens what DATABASE_URL stands for. One Postgres over TCP takes rows by COPY, where it may; everywhere else they are
+ * parameters, one JSON text for each statement: on libSQL that is faster than a prepared statement for each row
+ * (100,000 rows: 0.7 against 1.1 s of processor). Throws a `TypeError` where the tables are missing.
  */
 export async function openImportDatabase(env: Environment): Promise<ImportDatabase> {
   const url = readDatabaseUrl(env)
