@@ -7,7 +7,15 @@ import { sqlite } from '../dialects/sqlite.ts'
 import { limits } from '../limits.ts'
 import { sqliteFault } from './faults.ts'
 import { releaseClosed } from './garbage.ts'
-import { type BatchOptions, type Cells, readsOnly, type Store, StoreFault } from './store.ts'
+import {
+  type BatchOptions,
+  type Cells,
+  type Rehearsal,
+  type Rehearsed,
+  readsOnly,
+  type Store,
+  StoreFault,
+} from './store.ts'
 
 /**
  * A local libSQL file, for Node: `file:data/app.db`. By the engine itself rather than through `@libsql/client`, which
@@ -25,10 +33,10 @@ export async function libsqlFileStore(
   let connection: Connection | undefined
   let closed = false
 
-  function attempt(statements: readonly Statement[]): Cells[][] {
+  function attempt<Result>(work: (connection: Connection) => Result): Result {
     connection ??= openConnection(path)
     try {
-      return connection.run(statements)
+      return work(connection)
     } catch (error) {
       const fault = sqliteFault(error)
       // A connection that has met SQLITE_BUSY or a sick disk may acknowledge later writes and lose them: never again.
@@ -41,21 +49,24 @@ export async function libsqlFileStore(
     }
   }
 
+  async function whenFree<Result>(work: (connection: Connection) => Result): Promise<Result> {
+    // Not by the wall's clock, which may step.
+    for (const until = performance.now() + batchMsMax; ; ) {
+      if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
+      try {
+        return attempt(work)
+      } catch (error) {
+        const fault = sqliteFault(error)
+        if (!/^SQLITE_(BUSY|LOCKED)/.test(fault.code ?? '') || performance.now() > until) throw fault
+        await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 45))
+      }
+    }
+  }
+
   const store: Store = {
     dialect: sqlite,
-    async batch(_scope, statements) {
-      // Not by the wall's clock, which may step.
-      for (const until = performance.now() + batchMsMax; ; ) {
-        if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
-        try {
-          return attempt(statements)
-        } catch (error) {
-          const fault = sqliteFault(error)
-          if (!/^SQLITE_(BUSY|LOCKED)/.test(fault.code ?? '') || performance.now() > until) throw fault
-          await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 45))
-        }
-      }
-    },
+    batch: (_scope, statements) => whenFree((to) => to.run(statements)),
+    rehearse: (_scope, rehearsal) => whenFree((to) => to.rehearse(rehearsal)),
     async close() {
       closed = true
       await connection?.close()
@@ -72,6 +83,7 @@ export function filePath(url: string): string {
 
 interface Connection {
   run(statements: readonly Statement[]): Cells[][]
+  rehearse(rehearsal: Rehearsal): Rehearsed
   close(): Promise<void>
 }
 
@@ -121,6 +133,32 @@ function openConnection(path: string): Connection {
         prepared.clear()
         if (database.inTransaction) database.exec('ROLLBACK')
         throw error
+      }
+    },
+    rehearse({ opening, groups, closing }) {
+      database.exec('BEGIN IMMEDIATE')
+      try {
+        for (const statement of opening) execute(statement)
+        const faults = groups.map((group) => {
+          database.exec('SAVEPOINT rehearsed')
+          try {
+            for (const statement of group) execute(statement)
+            database.exec('RELEASE rehearsed')
+            return undefined
+          } catch (error) {
+            const fault = sqliteFault(error)
+            if (fault.kind === 'transient') throw fault
+            // A failed statement may still be under way.
+            prepared.clear()
+            database.exec('ROLLBACK TO rehearsed')
+            database.exec('RELEASE rehearsed')
+            return fault
+          }
+        })
+        return { faults, closing: closing.map(execute) }
+      } finally {
+        prepared.clear()
+        if (database.inTransaction) database.exec('ROLLBACK')
       }
     },
     async close() {

@@ -25,9 +25,29 @@ export interface Store {
    * lost during the commit may have applied all of it.
    */
   batch(scope: string, statements: readonly Statement[]): Promise<Cells[][]>
+  /**
+   * Tries groups of statements and keeps nothing: runs `opening`, then each group under a savepoint, so that one which
+   * fails is undone alone and the next goes on, then `closing`; at last everything is undone. A conflict or a transient
+   * fault ends it and is thrown, and so is any fault of `opening` and `closing`. ONE network round trip. A store
+   * without it is asked by batches that undo themselves.
+   */
+  rehearse?(scope: string, rehearsal: Rehearsal): Promise<Rehearsed>
   close(): Promise<void>
   /** The databases behind it, where a batch that is of no one scope must go to each of them. */
   readonly parts?: readonly Store[]
+}
+
+export interface Rehearsal {
+  readonly opening: readonly Statement[]
+  readonly groups: readonly (readonly Statement[])[]
+  readonly closing: readonly Statement[]
+}
+
+export interface Rehearsed {
+  /** Why each group was undone; undefined for those that the database would take. */
+  readonly faults: readonly (StoreFault | undefined)[]
+  /** The rows of the statements of `closing`. */
+  readonly closing: readonly (readonly Cells[])[]
 }
 
 /** What every store takes. */
