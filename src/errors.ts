@@ -58,15 +58,19 @@ export const rejectionCodes = [
   'row_missing',
   'constraint',
   'too_large',
+  'send_fewer',
 ] as const
 
 export type RejectionCode = (typeof rejectionCodes)[number]
 
-/** The error of one rejected change, as it goes over the wire. The same change again would be rejected again. */
+/** The error of one rejected change, as it goes over the wire. */
 export interface Rejection {
   readonly code: RejectionCode
   readonly detail: string
-  readonly retryable: false
+  /** False: the same change again would be rejected again. */
+  readonly retryable: boolean
+  /** Which constraint it breaks, where the schema has a message for it. */
+  readonly constraint?: string
 }
 
 export function rejection(code: RejectionCode, detail: string): Rejection {

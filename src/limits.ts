@@ -34,6 +34,9 @@ export const limits = Object.freeze({
   stampMin: 946_684_800_000_000,
   /** How far a stamp may lie ahead of the server's clock. A setting: `CLOCK_DRIFT_MS_MAX`. */
   clockDriftMsMax: 5 * 60_000,
+  /** How often parts of a change set are tried, to find out what the database refuses; and batches for it, where a store has nothing else. */
+  refusalTriesMax: 24,
+  refusalBatchesMax: 100,
   /** How long one round trip to the database may take before it is given up with a 503. */
   databaseMsMax: 10_000,
   /** The same for one migration, which may rewrite a large table. */

@@ -55,7 +55,8 @@ export async function openStore(
       import('@libsql/client/http'),
       import('./stores/libsql.ts'),
     ])
-    return libsqlStore(createClient({ url, ...(authToken && { authToken }), fetch: fetchWithin(batchMsMax) }))
+    const server = { url, ...(authToken && { authToken }), fetch: fetchWithin(batchMsMax) }
+    return libsqlStore(createClient(server), server)
   }
   if (!isPostgresOverTcp(url)) {
     const { neonStore } = await import('./stores/neon.ts')

@@ -4,6 +4,8 @@ import { Problem, type Rejection } from './errors.ts'
 import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } from './facts.ts'
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
+import { createRefusals } from './refuse.ts'
+import { createRehearse } from './rehearse.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
 import { authorizeChange, authorizeNamed, type Principal } from './sync/authorize.ts'
 import { type Change, decodeChange } from './sync/change.ts'
@@ -80,14 +82,15 @@ export function createRun(options: SyncOptions): RunSync {
     if (principal.scopes.size === 0 && !grant)
       throw new Problem('no_scope', 'The token grants no scope to read or write.')
     const receivedAt = now() * 1000
-    const look: Store['batch'] = async (scope, statements) => {
+    async function counted<Result>(work: () => Promise<Result>): Promise<Result> {
       const began = performance.now()
       try {
-        return await retryConflicts(() => store.batch(scope, statements))
+        return await retryConflicts(work)
       } finally {
         facts.databaseMs += performance.now() - began
       }
     }
+    const look: Store['batch'] = (scope, statements) => counted(() => store.batch(scope, statements))
     const batch: Store['batch'] = async (scope, statements) => {
       await request.after
       return look(scope, statements)
@@ -138,7 +141,16 @@ export function createRun(options: SyncOptions): RunSync {
 
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
     const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
+    const ofStore = store.rehearse
+    const refusals = createRefusals({
+      ...{ sql, batch, client: request.client, incarnation },
+      rehearse: createRehearse({
+        ...{ sql, batch },
+        rehearse: ofStore && ((scope, rehearsal) => counted(() => ofStore(scope, rehearsal))),
+      }),
+    })
     const write = createWriter({
+      refusals,
       ...{ tally, carry: options.carry ?? carryInParams },
       ...{ sql, pages: pagesOf, batch, look, request, receivedAt, incarnation, committed },
       answerBytesMax: Math.floor(limits.answerBytesMax / Math.max(changesByScope.size, 1)),

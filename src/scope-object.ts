@@ -1,19 +1,20 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { DurableObjectState, SqlStorage } from '@cloudflare/workers-types'
+import type { DurableObjectState } from '@cloudflare/workers-types'
 import bundled from '../migrations/sqlite.json' with { type: 'json' }
 import { readEndpoints } from './deliveries/endpoints.ts'
 import { fetchPost } from './deliveries/fetch-post.ts'
 import { createSender } from './deliveries/send.ts'
-import { deliverySql, isRecording, waiting } from './dialects/delivery-sql.ts'
+import { deliverySql } from './dialects/delivery-sql.ts'
 import type { Statement } from './dialects/dialect.ts'
 import { sqliteObject } from './dialects/sqlite-object.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
 import { prune } from './prune.ts'
 import { parseRetention, retentionMsDefault } from './retention.ts'
 import { schema } from './schema.ts'
-import type { ObjectAnswer } from './stores/durable-object.ts'
+import type { ObjectAnswer, PackedRehearsal, PackedStatement, RehearsalAnswer } from './stores/durable-object.ts'
 import { sqliteFault } from './stores/faults.ts'
-import { type Cells, type Store, StoreFault } from './stores/store.ts'
+import { type ObjectStorage, objectStorage } from './stores/object-storage.ts'
+import { StoreFault } from './stores/store.ts'
 
 /**
  * The database of one scope. It brings its tables up to date when it wakes, also into a newer deploy: one read where
@@ -21,7 +22,7 @@ import { type Cells, type Store, StoreFault } from './stores/store.ts'
  */
 export class ScopeObject extends DurableObject {
   readonly #storage: DurableObjectState['storage']
-  readonly #store: Store
+  readonly #store: ObjectStorage
   readonly #migrations: readonly Migration[]
   readonly #env: ObjectEnv
   #migrated = false
@@ -33,7 +34,7 @@ export class ScopeObject extends DurableObject {
   constructor(state: DurableObjectState, env: ObjectEnv, migrations: readonly Migration[] = bundled) {
     super(state, env)
     this.#storage = state.storage
-    this.#store = storageStore(state)
+    this.#store = objectStorage(state, schema)
     this.#migrations = migrations
     this.#env = env
   }
@@ -47,8 +48,21 @@ export class ScopeObject extends DurableObject {
       this.#alarmed = true
       return { rows }
     } catch (error) {
-      const { kind, message, code, marker } = error instanceof StoreFault ? error : sqliteFault(error)
-      return { fault: { kind, message, code, marker } }
+      return { fault: toFault(error) }
+    }
+  }
+
+  /** Tries groups of statements, and keeps nothing. */
+  async rehearse({ texts, opening, groups, closing }: PackedRehearsal): Promise<RehearsalAnswer> {
+    const unpack = (statements: readonly PackedStatement[]) =>
+      statements.map(([text, params]): Statement => ({ sql: texts[text] ?? '', params }))
+    try {
+      await this.#bringUpToDate()
+      const rehearsal = { opening: unpack(opening), groups: groups.map(unpack), closing: unpack(closing) }
+      const rehearsed = await this.#store.rehearse('', rehearsal)
+      return { faults: rehearsed.faults.map((fault) => fault && toFault(fault)), closing: rehearsed.closing }
+    } catch (error) {
+      return { fault: toFault(error) }
     }
   }
 
@@ -103,7 +117,9 @@ export class ScopeObject extends DurableObject {
 
   /** Two calls at once may both come here; the second finds everything recorded. */
   async #bringUpToDate(): Promise<void> {
-    if (!this.#migrated) await this.#migrate()
+    if (this.#migrated) return
+    await this.#migrate()
+    this.#store.readKeys()
     this.#migrated = true
   }
 
@@ -133,32 +149,7 @@ interface ObjectEnv {
   readonly WEBHOOK_ALLOW_PRIVATE?: string
 }
 
-/**
- * The object's own storage as a store of which every call is at once. The alarm that sends what a batch records is set
- * with it, before anything else can happen: the runtime makes both durable together or neither.
- */
-function storageStore({ storage }: DurableObjectState): Store {
-  return {
-    dialect: sqliteObject,
-    async batch(_scope, statements) {
-      const run = () => statements.map((statement) => execute(storage.sql, statement))
-      try {
-        const results = statements.length === 1 ? run() : storage.transactionSync(run)
-        // What waits behind another has that one's alarm.
-        const isDue = (rows: readonly Cells[] = []) => rows.some(([at]) => Number(at) < waiting)
-        if (statements.some(({ sql }, place) => isRecording(sql) && isDue(results[place]))) {
-          void storage.setAlarm(Date.now())
-        }
-        return results
-      } catch (error) {
-        throw sqliteFault(error)
-      }
-    },
-    async close() {},
-  }
-}
-
-/** Numbers are bound as REAL. Each is an integer, which a column of a STRICT table turns into one again. */
-function execute(sql: SqlStorage, { sql: text, params }: Statement): Cells[] {
-  return [...sql.exec(text, ...params).raw()] as Cells[]
+function toFault(error: unknown): Extract<ObjectAnswer, { fault: unknown }>['fault'] {
+  const { kind, message, code, constraint } = error instanceof StoreFault ? error : sqliteFault(error)
+  return { kind, message, code, constraint }
 }

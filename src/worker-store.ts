@@ -45,22 +45,22 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
     import('@libsql/client/http'),
     import('./stores/libsql.ts'),
   ])
-  const open = (one: string) =>
-    libsqlStore(
-      createClient({
-        url: one,
-        ...(authToken && { authToken }),
-        fetch: fetchWithin(limits.databaseMsMax),
-        // The client would let a request wait for another's, and then run it within that one, which may end first.
-        concurrency: Number.MAX_SAFE_INTEGER,
-      }),
-    )
+  const open = (one: string) => {
+    const server = { url: one, ...(authToken && { authToken }), fetch: fetchWithin(limits.databaseMsMax) }
+    // The client would let a request wait for another's, and then run it within that one, which may end first.
+    return libsqlStore(createClient({ ...server, concurrency: Number.MAX_SAFE_INTEGER }), server)
+  }
   if (!isScopeUrl(url)) return open(url)
   checkScopeUrl(url)
   // A client for each batch: it holds no connection, so there is nothing to keep.
   return {
     dialect: sqlite,
     batch: async (scope, statements) => open(scopeUrl(url, await scopeToName(scope))).batch(scope, statements),
+    async rehearse(scope, rehearsal) {
+      const { rehearse } = open(scopeUrl(url, await scopeToName(scope)))
+      if (!rehearse) throw new TypeError('A store of one database rehearses')
+      return rehearse(scope, rehearsal)
+    },
     async close() {},
   }
 }

@@ -1,26 +1,27 @@
 import type { Recorder } from './deliveries/record.ts'
-import { Problem, type Rejection, rejection } from './errors.ts'
+import { markerIn } from './dialects/markers.ts'
+import { Problem, type Rejection } from './errors.ts'
 import { limits } from './limits.ts'
 import type { Pages } from './pages.ts'
-import { sift } from './sift.ts'
+import { isRefusal, isSuspect, type Refusals } from './refuse.ts'
 import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
-import { readClaim, readRecalled } from './sync/claim.ts'
+import { readClaim, readRecalled, rejectLetters } from './sync/claim.ts'
 import { coalesce } from './sync/coalesce.ts'
 import { compilePush, type Planned, type PushWish, type Sql } from './sync/compile.ts'
 import { addTally, type Carry, compileBulk, compilePeek, readPeek, type Tally } from './sync/compile-bulk.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
-import { reconcile, type Verdict } from './sync/reconcile.ts'
+import { reconcile, swallowedOf, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
-import { rowMissing } from './sync/stamp.ts'
+import { refusal } from './sync/stamp.ts'
 
 /** Writes the changes of one scope. */
 export interface Writer {
   /** Applies what the database takes, gives each change its verdict, and the page where the request asks for one. */
   apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<ScopePage | undefined>
-  /** Finds the changes that the database refuses, by their index, without keeping anything. */
-  refused(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>>
+  /** Finds the changes of an atomic set that the database refuses, by their index, without keeping anything. */
+  refused(scope: string, changes: readonly Change[]): Promise<ReadonlyMap<number, Rejection>>
 }
 
 export interface WriterOptions {
@@ -29,6 +30,7 @@ export interface WriterOptions {
   readonly batch: Store['batch']
   /** A batch that does not wait for the chunk before it. */
   readonly look: Store['batch']
+  readonly refusals: Refusals
   readonly request: SyncRequest
   /** For the rows that the verdicts of one scope repeat. */
   readonly answerBytesMax: number
@@ -44,78 +46,123 @@ export interface WriterOptions {
   readonly record: (scope: string) => ReturnType<Recorder>
 }
 
+/** How often a change set is written before a database that refuses each time, and then does not, is called away. */
+const writesMax = 5
+
 export function createWriter(options: WriterOptions): Writer {
-  const { sql, pages, batch, look, request, answerBytesMax, receivedAt, incarnation, committed, record } = options
+  const { sql, pages, batch, look, refusals, request, answerBytesMax, receivedAt, committed, record } = options
   const { tally, carry } = options
   const { client, cursor, atomic, webhook, bulk } = request
-  const wishOf = (scope: string) => ({
-    client,
-    return: request.return,
-    atomic,
-    receivedAt,
-    incarnation: incarnation(),
-    entry: cursor?.get(scope),
-  })
+  const markerOf = (fault: StoreFault) => markerIn(fault.message, sql.nonce)
 
   /** Weighs the answer only where it may be too large: in scopes that hold a large row, the first time in a second try. */
   async function runBounded(scope: string, compile: (answer: PushWish['answer']) => readonly Planned[]) {
+    let weigh = pages.heavy.has(scope)
     for (;;) {
-      const weigh = pages.heavy.has(scope)
       const plan = compile({ bytesMax: answerBytesMax, weigh })
       try {
         return { plan, results: await batch(scope, plan) }
       } catch (fault) {
-        if (!(fault instanceof StoreFault) || fault.marker !== 'driftline_large') throw fault
+        if (!(fault instanceof StoreFault) || markerOf(fault) !== 'driftline_large') throw fault
         if (weigh) throw answerTooLarge()
         pages.heavy.add(scope)
+        weigh = true
       }
     }
   }
 
   async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
-    let accepted = changes
-    if (bulk?.peek) {
-      accepted = await peek(scope, changes)
-      if (accepted.length === 0) return undefined
-    }
-    for (let tries = 1; ; tries++) {
-      const passes = bulk ? [] : coalesce(accepted)
-      const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
-      const inbox = webhook && { id: webhook.id, errors: rejectionsOf(verdicts) }
-      const wish = { ...wishOf(scope), inbox, probe: false, recordings: record(scope) }
+    let accepted = bulk?.peek ? await peek(scope, changes) : changes
+    // Where the database takes the changes one part after the other and not together, the parts.
+    let parts = [accepted]
+    let found: readonly (readonly Change[])[] = []
+    for (let writes = 1; ; writes++) {
+      // Whatever is refused: with nothing left there is nothing to write.
+      if (accepted.length === 0) return cursor === undefined ? undefined : readPage(scope)
       try {
-        const { plan, results } = await runBounded(scope, (answer) =>
-          bulk
-            ? compileBulk(sql, scope, accepted, wish, carry)
-            : compilePush(sql, scope, passes, { ...wish, answer }, page),
-        )
-        const appliedBefore = tally.applied
-        if (bulk) addTally(plan, results, tally)
-        else if (webhook) readClaim(plan, results, verdicts)
-        else reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
-        const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
-        const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
-        if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
-        return page && pages.read(scope, results.at(-1))
+        return await write(scope, parts, accepted, verdicts)
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
-        if (webhook && fault.marker === 'driftline_repeated') {
-          const [recalled] = await batch(scope, [{ sql: sql.scope.recall, params: [scope, client, webhook.id] }])
-          if (readRecalled(recalled, verdicts)) return undefined
-          throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
-        }
-        if (fault.marker === 'driftline_resync')
+        const marker = markerOf(fault)
+        if (webhook && marker === 'driftline_repeated') return recall(scope, webhook.id, verdicts)
+        if (marker === 'driftline_resync') {
           throwResync(cursor, new Map([[scope, (await pages.fetch(batch, scope, pages.wish(scope, null, 1))).head]]))
-        else if (fault.kind !== 'refused' && fault.marker !== 'driftline_missing') throw fault
+        } else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
         // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
-        if (tries === 3) throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
-        if (fault.marker === 'driftline_resync') continue
-        const rejections = await sift(accepted, (some) => probe(scope, some))
-        if (atomic) throwAtomic(rejections)
-        for (const [index, error] of rejections) verdicts[index] = { verdict: 'rejected', error }
-        accepted = accepted.filter(({ index }) => !rejections.has(index))
+        if (writes === writesMax)
+          throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+        if (marker === 'driftline_resync') continue
+        if (atomic) {
+          const searched = await refusals.findAtomic(scope, accepted, fault)
+          throwAtomic(searched.rejected)
+          if (searched.parts.length > 0) parts = [...searched.parts]
+          continue
+        }
+        if (found.length > 1) {
+          // What passes alone does not pass together.
+          parts = [...found]
+          found = []
+          continue
+        }
+        const searched = await refusals.find(scope, accepted, fault)
+        for (const [index, error] of searched.rejected) verdicts[index] = { verdict: 'rejected', error }
+        accepted = accepted.filter(({ index }) => !searched.rejected.has(index))
+        // Nothing was refused: it is the order that matters.
+        const isOrder = searched.rejected.size === 0
+        parts = isOrder ? [...searched.parts] : [accepted]
+        found = isOrder ? [] : searched.parts
       }
     }
+  }
+
+  async function write(
+    scope: string,
+    parts: readonly (readonly Change[])[],
+    accepted: readonly Change[],
+    verdicts: (Verdict | undefined)[],
+  ): Promise<ScopePage | undefined> {
+    const passes = bulk ? [] : coalesce(parts)
+    const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
+    const wish = {
+      ...{ client, return: request.return, atomic, receivedAt, incarnation: options.incarnation() },
+      entry: cursor?.get(scope),
+      inbox: webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
+      recordings: record(scope),
+    }
+    const { plan, results } = await runBounded(scope, (answer) =>
+      bulk ? compileBulk(sql, scope, parts, wish, carry) : compilePush(sql, scope, passes, { ...wish, answer }, page),
+    )
+    const appliedBefore = tally.applied
+    const done = { scope, passes, plan, results }
+    if (bulk) {
+      // Every other line that was not written lost against a greater stamp, but for those that a trigger swallowed.
+      if (addTally(plan, results, tally) > 0) await rejectSwallowed(scope, accepted, verdicts)
+    } else if (webhook) {
+      const claimed = readClaim(plan, results, verdicts)
+      const swallowed = swallowedOf(sql.dialect, done, verdicts)
+      for (const index of swallowed) verdicts[index] = { verdict: 'rejected', error: refusal }
+      if (claimed && swallowed.size > 0) {
+        const outcome = rejectLetters(claimed, swallowed)
+        await batch(scope, [{ sql: sql.scope.rewriteClaim, params: [scope, client, webhook.id, outcome] }])
+      }
+    } else reconcile(sql.dialect, done, client, request.return, verdicts)
+    const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
+    const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
+    if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
+    return page && pages.read(scope, results.at(-1))
+  }
+
+  /** Nothing is written, and the scope is read as any other. */
+  async function readPage(scope: string): Promise<ScopePage> {
+    const page = await pages.fetch(batch, scope, pages.wish(scope, cursor, request.limit))
+    throwResync(cursor, new Map([[scope, page.head]]))
+    return page
+  }
+
+  async function recall(scope: string, id: string, verdicts: (Verdict | undefined)[]): Promise<undefined> {
+    const [recalled] = await batch(scope, [{ sql: sql.scope.recall, params: [scope, client, id] }])
+    if (readRecalled(recalled, verdicts)) return undefined
+    throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
   }
 
   /** What is not settled. It is seen as it was before the chunk before, which is the same where nothing of that was applied. */
@@ -128,26 +175,16 @@ export function createWriter(options: WriterOptions): Writer {
     return readPeek(changes, plan, results, tally)
   }
 
-  /** Why the database would not take these changes, or nothing. */
-  async function probe(scope: string, changes: readonly Change[]): Promise<Rejection | undefined> {
-    try {
-      const wish = { ...wishOf(scope), entry: undefined, probe: true }
-      await runBounded(scope, (answer) =>
-        bulk
-          ? compileBulk(sql, scope, changes, wish, carry)
-          : compilePush(sql, scope, coalesce(changes), { ...wish, answer }),
-      )
-    } catch (fault) {
-      if (!(fault instanceof StoreFault)) throw fault
-      if (fault.marker === 'driftline_probe') return undefined
-      if (fault.marker === 'driftline_missing') return rowMissing
-      if (fault.kind === 'refused') return refusal
-      throw fault
-    }
-    throw new TypeError('A probe must never be kept')
+  /** Rejects the lines of an import that are still not settled after they were written. */
+  async function rejectSwallowed(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
+    const plan = compilePeek(sql, scope, changes, client)
+    const swallowed = readPeek(changes, plan, await look(scope, plan), { applied: 0, duplicate: 0, stale: 0 })
+    for (const { index } of swallowed) verdicts[index] = { verdict: 'rejected', error: refusal }
+    tally.stale -= swallowed.length
   }
 
-  return { apply, refused: (scope, changes) => sift(changes, (some) => probe(scope, some)) }
+  const refused: Writer['refused'] = async (scope, changes) => (await refusals.findAtomic(scope, changes)).rejected
+  return { apply, refused }
 }
 
 const answerTooLarge = () =>
@@ -156,18 +193,12 @@ const answerTooLarge = () =>
     `The rows of the verdicts have more than ${limits.answerBytesMax} bytes. Send fewer changes at a time.`,
   )
 
-const refusal = rejection(
-  'constraint',
-  'The database does not take this change: it breaks a constraint or trigger of the table.',
-)
-
 /** Rejections so far, by their places: of changes that the database has not seen, or does not take. */
 export function rejectionsOf(verdicts: readonly (Verdict | undefined)[]): Record<number, Rejection> {
   const errors: Record<number, Rejection> = {}
   for (const [index, verdict] of verdicts.entries()) if (verdict?.verdict === 'rejected') errors[index] = verdict.error
   return errors
 }
-
 /**
  * All or nothing: where a change was rejected already, nothing is written. The answer names the first that is, which
  * may be one before it that only the database can refuse.

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { censusSql } from '../src/dialects/census-sql.ts'
 import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
+import { raiseWith } from '../src/dialects/markers.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
 import { sqlite } from '../src/dialects/sqlite.ts'
@@ -26,8 +27,9 @@ const schema = defineSchema({
  * text also means what it should is the business of the races, the property tests and the suites.
  */
 describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
-  const [notes] = schema.tables.map((table) => tableSql(dialect, table))
-  const scope = scopeSql(dialect, schema, 4_194_304)
+  const raise = raiseWith(dialect, 'nonce')
+  const [notes] = schema.tables.map((table) => tableSql(dialect, table, raise))
+  const scope = scopeSql(dialect, schema, 4_194_304, raise)
   const { table: _, rowFields: __, patchFields: ___, weight, bulk, ...ofTable } = notes as NonNullable<typeof notes>
   const { head, claim, finish, fail } = deliverySql(dialect)
   const delivery = {
@@ -68,6 +70,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 27)
+  expect(files).toHaveLength(2 * 32)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

@@ -33,7 +33,7 @@ it('P12 a forecast gives each change the verdict that it would get one by one, w
       const expected: unknown[] = []
       for (const [place, outcome] of judgeInTurn(stored, sorted, 'crm').entries())
         expected[sorted[place]?.index ?? 0] = outcome
-      const forecasts = forecast(coalesce(changes)).get(table) ?? []
+      const forecasts = forecast(coalesce([changes])).get(table) ?? []
       expect(forecasts.map(({ index }) => index)).toEqual(changes.map(({ index }) => index))
       expect(forecasts.map((one) => letterToOutcome(pick(one, stored, 'crm') ?? ''))).toEqual(expected)
     }),

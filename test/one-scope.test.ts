@@ -3,6 +3,7 @@ import { createSync } from '../src/create-sync.ts'
 import { censusSql } from '../src/dialects/census-sql.ts'
 import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import type { Statement } from '../src/dialects/dialect.ts'
+import { raiseWith } from '../src/dialects/markers.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { pruneSql } from '../src/dialects/prune-sql.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
@@ -15,8 +16,9 @@ import { openTestStore, type TestStore } from './support/stores.ts'
 
 const small = defineSchema({ notes: { title: text() } })
 const statements = [schema, small].flatMap((one) => {
-  const ofScope = scopeSql(postgres, one, 4_194_304)
-  const { weight, ...ofTable } = tableSql(postgres, one.tables[0]!)
+  const raise = raiseWith(postgres, 'nonce')
+  const ofScope = scopeSql(postgres, one, 4_194_304, raise)
+  const { weight, ...ofTable } = tableSql(postgres, one.tables[0]!, raise)
   return Object.entries({
     ...ofScope,
     weigh: ofScope.weigh + weight(3),

@@ -77,7 +77,7 @@ export function createImport(run: RunSync, principal: Principal, wish: ImportWis
       if (some.length === 0) return
       const all = { ...base, ...request, after, changes: some.map(({ change }) => change) }
       const answer = await run(principal, all, facts, 0).catch(async (error: unknown) => {
-        if (!(error instanceof Problem) || error.code !== 'answer_too_large') throw error
+        if (!(error instanceof Problem) || error.code !== 'answer_too_large' || some.length === 1) throw error
         const half = some.length >> 1
         await send(some.slice(0, half), request)
         await send(some.slice(half), request)

@@ -2,6 +2,7 @@ import type { Cells } from '../stores/store.ts'
 import type { ScopePage } from '../sync/page.ts'
 import type { Schema, Table } from '../sync/table.ts'
 import { type ColumnType, isLong } from '../sync/value.ts'
+import type { RehearseBatch } from './rehearse-sql.ts'
 
 /** One SQL statement. Parameters are text, numbers that are safe integers, or null. */
 export interface Statement {
@@ -58,19 +59,11 @@ export interface Dialect {
   /** [scope, position, start, n, limit] → the head and one page, in one statement; `readPage` reads its rows. */
   page(schema: Schema, bound: PageBound): string
   readPage(schema: Schema, scope: string, rows: readonly Cells[]): ScopePage
-  /** An expression that fails the statement, and so the batch, with the marker in its message. `salt` keeps planners from evaluating it early. */
-  raise(marker: Marker, salt: string): string
+  /** An expression that fails the statement, and so the batch, with the text in its message. `salt` keeps planners from evaluating it early. */
+  raise(text: string, salt: string): string
+  /** Where a database can try groups of statements by itself, see `Store.rehearse`: the batch that does it. */
+  readonly rehearseBatch?: RehearseBatch
 }
-
-/** Why a batch undid itself: what a statement raised on purpose. */
-export const markers = [
-  'driftline_resync',
-  'driftline_missing',
-  'driftline_probe',
-  'driftline_repeated',
-  'driftline_large',
-] as const
-export type Marker = (typeof markers)[number]
 
 /** Identifiers are checked where the schema is defined; quoting keeps reserved words usable. */
 export function quoted(name: string): string {
@@ -79,7 +72,7 @@ export function quoted(name: string): string {
 
 /** The scope's position before this transaction took its own `n`. */
 export function basePosition(scope: string, n: string): string {
-  return `(SELECT position - ${n} FROM driftline_scopes WHERE scope = ${scope})`
+  return `(SELECT position - CAST(${n} AS bigint) FROM driftline_scopes WHERE scope = ${scope})`
 }
 
 /**

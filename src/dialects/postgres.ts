@@ -2,6 +2,7 @@ import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { onConflictWhere } from './bulk-sql.ts'
 import { basePosition, type Dialect, type Field, quoted } from './dialect.ts'
+import { blockParam, rehearseByBlock } from './postgres-rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
 
 /** What a column of each type is in Postgres. */
@@ -22,9 +23,10 @@ const stampFields: readonly Field[] = [
   { name: 'b$', type: 'text' },
 ]
 
-export const postgres: Dialect = {
+/** Postgres, with its parameters spelled so. */
+const postgresWithParams = (param: Dialect['param']): Dialect => ({
   name: 'postgres',
-  param: (place) => `$${place}`,
+  param,
 
   encodesByField: true,
   // An array for each column, as the text of a literal: Postgres reads it in half the time of JSON, whose names it would
@@ -33,19 +35,14 @@ export const postgres: Dialect = {
   // The arrays stand in subqueries, so that the planner does not know their length: it would read a whole scope where it
   // has no fresh statistics, instead of looking each row up by its key. In the select list they are read side by side;
   // as a function of FROM each would be stored first, which takes a sixth of the upsert.
-  decodeRows(fields, first) {
-    const columns = fields.map(
-      ({ name, type }, place) => `unnest((SELECT $${first + place}::${postgresTypes[type]}[])) AS ${name}`,
-    )
-    return `(SELECT ${columns.join(', ')}) AS j`
-  },
+  decodeRows: (fields, first) => decodeArrays(fields, first, param),
 
   encodeStamps: (stamps, client) => [
     arrayText(stamps, 'text', ({ id }) => id),
     arrayText(stamps, 'integer', ({ at }) => at),
     arrayText(stamps, 'text', ({ by = client }) => by),
   ],
-  decodeStamps: (first) => postgres.decodeRows(stampFields, first),
+  decodeStamps: (first) => decodeArrays(stampFields, first, param),
 
   // OFFSET 0 keeps the planner from joining the two in another way than row by row, by the key. Without fresh statistics
   // it would rather read the whole scope.
@@ -71,6 +68,18 @@ CROSS JOIN LATERAL (SELECT * FROM ${quoted(table.name)} WHERE scope = ${scope} A
   page: pageRowsSql,
   readPage: readPageRows,
   raise: (marker, salt) => `('${marker}' || ${salt})::integer`,
+})
+
+export const postgres: Dialect = {
+  ...postgresWithParams((place) => `$${place}`),
+  rehearseBatch: rehearseByBlock(postgresWithParams(blockParam)),
+}
+
+function decodeArrays(fields: readonly Field[], first: number, param: Dialect['param']): string {
+  const columns = fields.map(
+    ({ name, type }, place) => `unnest((SELECT ${param(first + place)}::${postgresTypes[type]}[])) AS ${name}`,
+  )
+  return `(SELECT ${columns.join(', ')}) AS j`
 }
 
 function arrayText<Item>(items: readonly Item[], type: ColumnType, read: (item: Item) => unknown): string {

@@ -1,6 +1,7 @@
 import type { Schema, Table } from '../sync/table.ts'
 import { type BulkSql, bulkSql } from './bulk-sql.ts'
 import { basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
+import type { Raise } from './markers.ts'
 
 /** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
 export interface TableSql {
@@ -16,12 +17,18 @@ export interface TableSql {
   /** [scope, client, n, …patches] → result lines of the patches that won. */
   readonly update: string
   readonly updateNewest: string
+  /** As `update`, and gives nothing back. */
+  readonly updateSilent: string
   /** [scope, ids, n] → result lines of the rows that this transaction did not write. */
   readonly losers: string
   /** [scope, ids] → result lines without rows: the state before the writes. */
   readonly states: string
   /** [scope, client, …steps]: aborts where one of the patches would find no row. */
   readonly missing: string
+  /** The same → ordinal and stamp of each such patch. */
+  readonly missingList: string
+  /** [scope, client, …reaches]: aborts where a row was not written although nothing newer is stored. */
+  readonly swallowed: string
   /** An expression over the parameters from `first` on: the bytes of the stored rows, each times its number of changes. */
   readonly weight: (first: number) => string
   readonly bulk: BulkSql
@@ -41,8 +48,12 @@ export interface ScopeSql {
   readonly repeated: string
   /** [scope, source, id] → letters and details of a webhook. */
   readonly recall: string
+  /** [scope, source, id, letters] */
+  readonly rewriteClaim: string
   /** The beginning of [scope, bytes, …]: aborts where the expression that follows is above so many bytes. */
   readonly weigh: string
+  /** [scope, incarnation, n, row bytes] → nothing: the lock of a rehearsal. */
+  readonly trialLock: string
   /** [scope]: aborts in any case. */
   readonly probe: string
   /** [scope, position, start, n, limit] → the head and one page. */
@@ -59,6 +70,13 @@ export const stepFields: readonly Field[] = [
   { name: 'p$', type: 'integer' },
   { name: 'q$', type: 'boolean' },
 ]
+/** The stamp that a row must have reached, and whether it must be there at all. */
+export const reachFields: readonly Field[] = [
+  { name: 'i$', type: 'text' },
+  { name: 'o$', type: 'integer' },
+  { name: 'a$', type: 'integer' },
+  { name: 'q$', type: 'boolean' },
+]
 export const weightFields: readonly Field[] = [
   { name: 'i$', type: 'text' },
   { name: 'm$', type: 'integer' },
@@ -71,7 +89,7 @@ export const forecastFields: readonly Field[] = [
   { name: 'v$', type: 'text' },
 ]
 
-export function tableSql(dialect: Dialect, table: Table): TableSql {
+export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql {
   const [scope, client, n] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
   const names = table.columns.map(({ name }) => quoted(name))
   const target = quoted(table.name)
@@ -89,7 +107,7 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
       { name: stampKey(key), type: 'integer' },
     ]),
   ]
-  const base = `(SELECT position - ${n} AS base$ FROM driftline_scopes WHERE scope = ${scope}) AS b`
+  const base = `(SELECT ${basePosition(scope, n)} AS base$) AS b`
   const upsert = (
     returned: 'all' | 'brief',
     stamp = 'j.a$',
@@ -100,7 +118,7 @@ FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${stored} WHERE true
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
   const update = (
-    returned: 'all' | 'brief',
+    returned: 'all' | 'brief' | 'nothing',
     isSet: (stamp: string) => string,
     stamp: string,
     guard: string,
@@ -108,8 +126,24 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePos
 ${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN ${isSet(`j.${stampKey(key)}`)} THEN j.${key} ELSE t.${quoted(name)} END`).join(',\n')},
 updated_at = ${stamp}, updated_by = ${client}, position = b.base$ + j.o$
 FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base}
-WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted${guard}
+WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted${guard}${
+    returned === 'nothing'
+      ? ''
+      : `
 RETURNING ${resultLine(dialect, table, 'all', returned)}`
+  }`
+  const guardedUpdate = (returned: 'all' | 'nothing') =>
+    update(
+      returned,
+      (stamp) => `(t.updated_at, t.updated_by) < (${stamp}, ${client})`,
+      'j.a$',
+      ` AND (t.updated_at, t.updated_by) < (j.a$, ${client})`,
+    )
+  const missing = (selected: string) => `SELECT ${selected} FROM ${dialect.decodeRows(stepFields, 3)}
+LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
+WHERE CASE WHEN t.id IS NULL THEN j.p$ IS NULL OR j.q$
+ELSE (t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client}) AND (j.p$ IS NULL OR (t.updated_at, t.updated_by) >= (j.p$, ${client})))
+OR (j.q$ AND (t.updated_at, t.updated_by) < (j.p$, ${client})) END`
   return {
     table,
     rowFields,
@@ -123,22 +157,16 @@ RETURNING ${resultLine(dialect, table, 'all', returned)}`
       ` LEFT JOIN ${target} AS o ON o.scope = ${scope} AND o.id = j.i$`,
     ),
     // Each column by itself: a function of the column alone, so that another merge rule would have one place to go.
-    update: update(
-      'all',
-      (stamp) => `(t.updated_at, t.updated_by) < (${stamp}, ${client})`,
-      'j.a$',
-      ` AND (t.updated_at, t.updated_by) < (j.a$, ${client})`,
-    ),
+    update: guardedUpdate('all'),
+    updateSilent: guardedUpdate('nothing'),
     updateNewest: update('brief', (stamp) => `${stamp} IS NOT NULL`, raised('t.updated_at'), ''),
     losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client)}
 AND ${dialect.unwritten(table, scope, n)}`,
     states: `SELECT ${resultLine(dialect, table, 'none', 'none')} ${dialect.fromIds(table, scope, client)}`,
     // j.p$ and j.q$: the stamp of the put or delete before the patch in the change set, and whether it is a delete.
-    missing: `SELECT ${dialect.raise('driftline_missing', 'j.o$')} FROM ${dialect.decodeRows(stepFields, 3)}
-LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
-WHERE CASE WHEN t.id IS NULL THEN j.p$ IS NULL OR j.q$
-ELSE (t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client}) AND (j.p$ IS NULL OR (t.updated_at, t.updated_by) >= (j.p$, ${client})))
-OR (j.q$ AND (t.updated_at, t.updated_by) < (j.p$, ${client})) END`,
+    missing: missing(raise('driftline_missing', 'j.o$')),
+    missingList: missing('j.o$, j.a$'),
+    swallowed: `SELECT ${raise('driftline_swallowed', 'j.o$')} ${swallowedFrom(dialect, table, scope, client, 3)}`,
     bulk: bulkSql(dialect, table),
     weight: (first) =>
       `coalesce((SELECT sum(j.m$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$), 0)`,
@@ -158,7 +186,20 @@ ON CONFLICT (scope, source, id) DO UPDATE SET outcome = w.outcome || excluded.ou
 const raised = (stored: string) => `CASE WHEN ${stored} >= j.a$ THEN ${stored} + 1 ELSE j.a$ END`
 
 /** Name of the field with the stamp of a column's patch, beside the field with its value. */
-const stampKey = (key: string) => key.replace('c', 's')
+export const stampKey = (key: string) => key.replace('c', 's')
+
+/** The rows that a trigger kept from being written: no newer stamp is stored, and not this one either. */
+export function swallowedFrom(
+  dialect: Pick<Dialect, 'decodeRows'>,
+  table: Table,
+  scope: string,
+  client: string,
+  first: number,
+): string {
+  return `FROM ${dialect.decodeRows(reachFields, first)}
+LEFT JOIN ${quoted(table.name)} AS t ON t.scope = ${scope} AND t.id = j.i$
+WHERE CASE WHEN t.id IS NULL THEN j.q$ ELSE (t.updated_at, t.updated_by) < (j.a$, ${client}) END`
+}
 
 /**
  * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two halves; 1 for a
@@ -188,20 +229,27 @@ function resultLine(
 /** The cells of a result line before the row. */
 export const resultCells = 5
 
-export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number): ScopeSql {
+/** [scope, incarnation, n, row bytes]: locks the scope and takes n positions. */
+export function lockSql({ param }: Pick<Dialect, 'param'>): string {
+  return `INSERT INTO driftline_scopes AS s (scope, incarnation, position, watermark, row_bytes) VALUES (${param(1)}, ${param(2)}, CAST(${param(3)} AS bigint), 0, CAST(${param(4)} AS bigint))
+ON CONFLICT (scope) DO UPDATE SET position = s.position + excluded.position,
+row_bytes = CASE WHEN s.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE s.row_bytes END`
+}
+
+export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number, raise: Raise): ScopeSql {
   const [scope, second, third, fourth, fifth] = [1, 2, 3, 4, 5].map((place) => dialect.param(place))
   return {
     // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
-    lock: `INSERT INTO driftline_scopes AS s (scope, incarnation, position, watermark, row_bytes) VALUES (${scope}, ${second}, ${third}, 0, ${fourth})
-ON CONFLICT (scope) DO UPDATE SET position = s.position + excluded.position,
-row_bytes = CASE WHEN s.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE s.row_bytes END RETURNING incarnation, position, watermark,
-CASE WHEN row_bytes > ${fifth} THEN ${dialect.raise('driftline_large', 'position')} END`,
-    gate: `SELECT ${dialect.raise('driftline_resync', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}
+    lock: `${lockSql(dialect)} RETURNING incarnation, position, watermark,
+CASE WHEN row_bytes > ${fifth} THEN ${raise('driftline_large', 'position')} END`,
+    gate: `SELECT ${raise('driftline_resync', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}
 AND NOT (s.incarnation = coalesce(${second}, s.incarnation) AND s.watermark <= ${third} AND s.position - ${fourth} >= ${third})`,
-    repeated: `SELECT ${dialect.raise('driftline_repeated', 'w.received_at')} FROM driftline_inbox AS w WHERE w.scope = ${scope} AND w.source = ${second} AND w.id = ${third}`,
+    repeated: `SELECT ${raise('driftline_repeated', 'w.received_at')} FROM driftline_inbox AS w WHERE w.scope = ${scope} AND w.source = ${second} AND w.id = ${third}`,
     recall: `SELECT outcome, details FROM driftline_inbox WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,
-    weigh: `SELECT ${dialect.raise('driftline_large', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope} AND ${second} < `,
-    probe: `SELECT ${dialect.raise('driftline_probe', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}`,
+    rewriteClaim: `UPDATE driftline_inbox SET outcome = ${fourth} WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,
+    weigh: `SELECT ${raise('driftline_large', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope} AND ${second} < `,
+    trialLock: lockSql(dialect),
+    probe: `SELECT ${raise('driftline_probe', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}`,
     page: dialect.page(schema, { bytesMax, sized: false }),
     sizedPage: dialect.page(schema, { bytesMax, sized: true }),
   }

@@ -1,23 +1,46 @@
-import type { Marker, Statement } from '../dialects/dialect.ts'
+import type { Statement } from '../dialects/dialect.ts'
 import { sqliteObject } from '../dialects/sqlite-object.ts'
 import { withDeadline } from './deadline.ts'
-import { type Cells, type FaultKind, type Store, StoreFault, type StoreLimits } from './store.ts'
+import {
+  type Cells,
+  checkNumbers,
+  type FaultKind,
+  type Rehearsal,
+  type Store,
+  StoreFault,
+  type StoreLimits,
+} from './store.ts'
 
 /** What an object answers to a batch. An error would lose its class and its code on the way, so a fault is data. */
-export type ObjectAnswer =
-  | { readonly rows: Cells[][] }
-  | {
-      readonly fault: {
-        readonly kind: FaultKind
-        readonly message: string
-        readonly code: string | undefined
-        readonly marker: Marker | undefined
-      }
-    }
+export type ObjectAnswer = { readonly rows: Cells[][] } | { readonly fault: ObjectFault }
+
+export type RehearsalAnswer =
+  | { readonly faults: readonly (ObjectFault | undefined)[]; readonly closing: readonly (readonly Cells[])[] }
+  | { readonly fault: ObjectFault }
+
+export interface ObjectFault {
+  readonly kind: FaultKind
+  readonly message: string
+  readonly code: string | undefined
+  readonly constraint: string | undefined
+}
+
+/** A statement by the place of its text: the groups of a rehearsal have a few texts many times. */
+export type PackedStatement = readonly [text: number, params: Statement['params']]
+
+export interface PackedRehearsal {
+  readonly texts: readonly string[]
+  readonly opening: readonly PackedStatement[]
+  readonly groups: readonly (readonly PackedStatement[])[]
+  readonly closing: readonly PackedStatement[]
+}
 
 /** What the store needs of a binding's `DurableObjectNamespace<ScopeObject>`. */
 export interface ScopeNamespace {
-  getByName(scope: string): { batch(statements: readonly Statement[]): Promise<ObjectAnswer> }
+  getByName(scope: string): {
+    batch(statements: readonly Statement[]): Promise<ObjectAnswer>
+    rehearse(rehearsal: PackedRehearsal): Promise<RehearsalAnswer>
+  }
 }
 
 /** Cloudflare's, with room for what else a row and a statement hold: 2 MB a value, 100 KB of SQL, 100 columns. */
@@ -32,6 +55,7 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
     dialect: sqliteObject,
     limits: objectLimits,
     async batch(scope, statements) {
+      checkNumbers(statements)
       checkParams(statements)
       // Nothing but these members: what a caller keeps beside them may hold functions, which a call would turn into stubs.
       const plain = statements.map(({ sql, params }) => ({ sql, params }))
@@ -42,8 +66,31 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
       if ('fault' in answer) throw new StoreFault(answer.fault.kind, answer.fault)
       return answer.rows
     },
+    async rehearse(scope, rehearsal) {
+      checkNumbers([...rehearsal.opening, ...rehearsal.groups.flat(), ...rehearsal.closing])
+      const answer = await withDeadline(namespace.getByName(scope).rehearse(pack(rehearsal))).catch(
+        (error: unknown) => {
+          throw objectFault(error)
+        },
+      )
+      if ('fault' in answer) throw new StoreFault(answer.fault.kind, answer.fault)
+      const faults = answer.faults.map((fault) => fault && new StoreFault(fault.kind, fault))
+      return { faults, closing: answer.closing }
+    },
     async close() {},
   }
+}
+
+function pack({ opening, groups, closing }: Rehearsal): PackedRehearsal {
+  const places = new Map<string, number>()
+  const packAll = (statements: readonly Statement[]) =>
+    statements.map(({ sql, params }): PackedStatement => {
+      const place = places.get(sql) ?? places.size
+      places.set(sql, place)
+      return [place, params]
+    })
+  const packed = { opening: packAll(opening), groups: groups.map(packAll), closing: packAll(closing) }
+  return { texts: [...places.keys()], ...packed }
 }
 
 /** One row that is too large alone. Not left to the object: wrangler's takes more than Cloudflare's. */

@@ -1,28 +1,46 @@
-import { markerIn, StoreFault } from './store.ts'
+import { StoreFault } from './store.ts'
 
-/** SQLSTATE classes and codes after which the same rows would be refused again. */
-const refusedStates = /^(22|23|44|P0001|54)/
 /** Lost against another transaction: serialization failure, deadlock. */
 const conflictStates = /^(40001|40P01)$/
-/** Away, restarting, out of connections, disk, memory or time, read only during a failover. */
-const transientStates = /^(08|53|57|58|55P03|25006|25P0[34]|40|XX000)/
+/**
+ * Away, restarting, out of connections, disk, memory or time, read only during a failover, or rolled back by the server.
+ * XX000 is an internal error, which some extensions also raise for a value: whether it is a change's fault shows when
+ * its neighbours pass.
+ */
+const transientStates = /^(08|53|57|58|F0|XX|40|55P03|25006|25P0[234])/
+/** The schema lacks what a statement names, or the role may not do it at all; 42501 is also row level security's. */
+const brokenStates = /^(42(?!501)|26|34|3D|3F|2[58]P|0P|0L)/
 
-/** What a Postgres error means, whichever driver brought it. No code: the connection broke. */
+/**
+ * What a Postgres error means, whichever driver brought it. No code: the connection broke. What is none of ours, of the
+ * connection, of resources and of a broken schema is about the rows: constraints, row level security, and triggers,
+ * which may raise any code.
+ */
 export function postgresFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
-  const { message, code } = readError(error)
-  const marker = markerIn(message)
-  if (marker) return new StoreFault('aborted', { message, code, marker })
-  const more = { message, code, cause: error }
+  const { message, code, constraint } = readError(error)
   // Every SQLSTATE has a digit: EPIPE is the network's.
-  if (code === undefined || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code)) return new StoreFault('transient', more)
-  if (conflictStates.test(code)) return new StoreFault('conflict', more)
-  if (transientStates.test(code)) return new StoreFault('transient', more)
-  return new StoreFault(refusedStates.test(code) ? 'refused' : 'broken', more)
+  if (code === undefined || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code))
+    return new StoreFault('transient', { message, code, cause: error })
+  return postgresStateFault({ message, code, constraint }, error)
 }
 
-const refusedCodes = /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/
+/** The same by an SQLSTATE. */
+export function postgresStateFault(
+  { message, code, constraint }: { message: string; code: string; constraint?: string | undefined },
+  cause?: unknown,
+): StoreFault {
+  const more = { message, code, constraint, cause }
+  if (conflictStates.test(code)) return new StoreFault('conflict', more)
+  if (transientStates.test(code)) return new StoreFault('transient', more)
+  return new StoreFault(brokenStates.test(code) ? 'broken' : 'refused', more)
+}
+
 const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|INTERRUPT|READONLY|NOTADB|CORRUPT)/
+/** The schema lacks what a statement names. Any other plain error may be of a value, as `malformed JSON` in a trigger is. */
+const brokenMessage =
+  /\b(no such (table|column|function|index|view|trigger|module|collation)|has no column named|syntax error|no tables specified|incomplete input|already exists|wrong number of arguments|prepared statement|ambiguous column)/
+const brokenCodes = /^SQL(ITE_(AUTH|MISUSE|SCHEMA|RANGE|PERM|NOTFOUND|EMPTY|FORMAT)|_)/
 
 /** Where a Durable Object's SQLite says its code: at the end of the message. */
 const codeInMessage = /: (SQLITE_[A-Z]+)(?: \(extended: SQLITE_[A-Z_]+\))?$/
@@ -35,14 +53,21 @@ export function sqliteFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
   const { message, code: given } = readError(error)
   const named = given ?? codeInMessage.exec(message)?.[1]
-  const marker = markerIn(message)
-  if (marker) return new StoreFault('aborted', { message, code: named, marker })
   // The engine has no name for some extended codes, such as that of a wrong type in a STRICT table.
   const code = named?.startsWith('UNKNOWN_SQLITE_ERROR') && isConstraint(error) ? 'SQLITE_CONSTRAINT' : named
   const more = { message, code, cause: error }
   if (code === undefined || !code.startsWith('SQL')) return new StoreFault('transient', more)
   if (transientCodes.test(code)) return new StoreFault('transient', more)
-  return new StoreFault(refusedCodes.test(code) ? 'refused' : 'broken', more)
+  if (brokenCodes.test(code) || (/^SQLITE_ERROR/.test(code) && brokenMessage.test(message)))
+    return new StoreFault('broken', more)
+  return new StoreFault('refused', { ...more, constraint: constraintIn(message) })
+}
+
+/** `UNIQUE constraint failed: lists.scope, lists.name`, `CHECK constraint failed: name`, or what a trigger raised. */
+function constraintIn(message: string): string | undefined {
+  const text = message.replace(codeInMessage, '').replace(/^(?:\w+: )?SQLITE_\w+: (?:SQLite (?:input )?error: )?/, '')
+  const named = /(?:UNIQUE|CHECK) constraint failed: (?:index '(.+)'|(.+))$/.exec(text)
+  return named ? (named[1] ?? named[2]) : text || undefined
 }
 
 function isConstraint(error: unknown): boolean {
@@ -50,10 +75,19 @@ function isConstraint(error: unknown): boolean {
   return typeof rawCode === 'number' && (rawCode & 0xff) === 19
 }
 
-function readError(error: unknown): { message: string; code: string | undefined } {
-  const { message = '', code } = (typeof error === 'object' && error !== null ? error : {}) as {
+function readError(error: unknown): { message: string; code: string | undefined; constraint: string | undefined } {
+  const {
+    message = '',
+    code,
+    constraint,
+  } = (typeof error === 'object' && error !== null ? error : {}) as {
     message?: string
     code?: unknown
+    constraint?: unknown
   }
-  return { message: String(message), code: typeof code === 'string' ? code : undefined }
+  return {
+    message: String(message),
+    code: typeof code === 'string' ? code : undefined,
+    constraint: typeof constraint === 'string' && constraint !== '' ? constraint : undefined,
+  }
 }

@@ -10,6 +10,8 @@ import { releaseClosed } from './garbage.ts'
 import {
   type BatchOptions,
   type Cells,
+  checkNumbers,
+  notTried,
   type Rehearsal,
   type Rehearsed,
   readsOnly,
@@ -41,7 +43,7 @@ export async function libsqlFileStore(
       const fault = sqliteFault(error)
       // A connection that has met SQLITE_BUSY or a sick disk may acknowledge later writes and lose them: never again.
       // SQLITE_ERROR is only a wrong statement, such as of a table that is not there yet.
-      if (fault.kind !== 'aborted' && fault.kind !== 'refused' && fault.code !== 'SQLITE_ERROR') {
+      if (fault.kind !== 'refused' && fault.code !== 'SQLITE_ERROR') {
         void connection.close()
         connection = undefined
       }
@@ -65,7 +67,10 @@ export async function libsqlFileStore(
 
   const store: Store = {
     dialect: sqlite,
-    batch: (_scope, statements) => whenFree((to) => to.run(statements)),
+    async batch(_scope, statements) {
+      checkNumbers(statements)
+      return whenFree((to) => to.run(statements))
+    },
     rehearse: (_scope, rehearsal) => whenFree((to) => to.rehearse(rehearsal)),
     async close() {
       closed = true
@@ -140,14 +145,19 @@ function openConnection(path: string): Connection {
       try {
         for (const statement of opening) execute(statement)
         const faults = groups.map((group) => {
-          database.exec('SAVEPOINT rehearsed')
+          // A trigger may have ended the transaction: what followed would be kept.
+          if (!database.inTransaction) return notTried()
+          // A statement that fails undoes itself.
+          const isOne = group.length === 1
+          if (!isOne) database.exec('SAVEPOINT rehearsed')
           try {
             for (const statement of group) execute(statement)
-            database.exec('RELEASE rehearsed')
+            if (!isOne) database.exec('RELEASE rehearsed')
             return undefined
           } catch (error) {
             const fault = sqliteFault(error)
             if (fault.kind === 'transient') throw fault
+            if (isOne || !database.inTransaction) return fault
             // A failed statement may still be under way.
             prepared.clear()
             database.exec('ROLLBACK TO rehearsed')
@@ -155,7 +165,7 @@ function openConnection(path: string): Connection {
             return fault
           }
         })
-        return { faults, closing: closing.map(execute) }
+        return { faults, closing: database.inTransaction ? closing.map(execute) : closing.map(() => []) }
       } finally {
         prepared.clear()
         if (database.inTransaction) database.exec('ROLLBACK')

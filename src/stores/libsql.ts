@@ -1,16 +1,19 @@
 import type { Client, InStatement } from '@libsql/client/web'
 import { sqlite } from '../dialects/sqlite.ts'
 import { sqliteFault } from './faults.ts'
-import { type Cells, readsOnly, type Store } from './store.ts'
+import { type LibsqlServer, rehearseOverHttp } from './libsql-rehearse.ts'
+import { type Cells, checkNumbers, readsOnly, type Store } from './store.ts'
 
 /**
  * libSQL over HTTP: Turso, or any sqld. The client comes from `@libsql/client/web`; `batch` is one request. Give it a
- * `fetch` with a deadline, see `fetchWithin`.
+ * `fetch` with a deadline, see `fetchWithin`, and say where the server is: what it refuses is then found in fewer requests.
  */
-export function libsqlStore(client: Client): Store {
+export function libsqlStore(client: Client, server?: LibsqlServer): Store {
   return {
     dialect: sqlite,
+    ...(server && { rehearse: rehearseOverHttp(server) }),
     async batch(_scope, statements) {
+      checkNumbers(statements)
       // A JavaScript number would be bound as REAL; every number of a statement is an integer, so bind it as one.
       const bound = statements.map(
         ({ sql, params }): InStatement => ({

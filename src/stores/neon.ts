@@ -2,7 +2,7 @@ import { neon } from '@neondatabase/serverless'
 import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { postgresFault } from './faults.ts'
-import type { BatchOptions, Cells, Store } from './store.ts'
+import { type BatchOptions, type Cells, checkNumbers, type Store } from './store.ts'
 
 /** Each cell as Postgres printed it: parsed, a json would lose its text. Neon takes this with a query only. */
 const types = { getTypeParser: () => (text: string) => text }
@@ -13,6 +13,7 @@ export function neonStore(url: string, { batchMsMax = limits.databaseMsMax }: Ba
   return {
     dialect: postgres,
     async batch(_scope, statements) {
+      checkNumbers(statements)
       try {
         const queries = statements.map((statement) => sql.query(statement.sql, [...statement.params], { types }))
         const signal = AbortSignal.timeout(batchMsMax)

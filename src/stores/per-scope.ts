@@ -68,22 +68,32 @@ export function perScopeStore({
     waiting.shift()?.()
   }
 
+  async function use<Result>(scope: string, name: string, work: (store: Store) => Promise<Result>): Promise<Result> {
+    const entry = await take(scope, name)
+    try {
+      const store = await entry.store.catch(async (error: unknown) => {
+        await drop(scope, entry)
+        throw openFault(error)
+      })
+      return await work(store)
+    } finally {
+      entry.batches--
+      waiting.shift()?.()
+    }
+  }
+
   return {
     dialect,
     async batch(scope, statements) {
       const name = await scopeToName(scope)
       if (!opened.has(scope) && readsOnly(statements) && !exists(name)) return statements.map(() => [])
-      const entry = await take(scope, name)
-      try {
-        const store = await entry.store.catch(async (error: unknown) => {
-          await drop(scope, entry)
-          throw openFault(error)
-        })
-        return await store.batch(scope, statements)
-      } finally {
-        entry.batches--
-        waiting.shift()?.()
-      }
+      return use(scope, name, (store) => store.batch(scope, statements))
+    },
+    async rehearse(scope, rehearsal) {
+      return use(scope, await scopeToName(scope), (store) => {
+        if (!store.rehearse) throw new TypeError('The database of a scope must rehearse')
+        return store.rehearse(scope, rehearsal)
+      })
     },
     async close() {
       closed = true

@@ -4,7 +4,7 @@ import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { pipeline } from './postgres-pipeline.ts'
-import type { Store } from './store.ts'
+import { checkNumbers, type Store } from './store.ts'
 
 /**
  * Any Postgres over TCP from a worker, where a socket belongs to the request that opened it: a connection for each
@@ -15,6 +15,7 @@ export function postgresEdgeStore(url: string): Store {
   return {
     dialect: postgres,
     async batch(_scope, statements) {
+      checkNumbers(statements)
       const client = new Client({
         connectionString: url,
         connectionTimeoutMillis: limits.databaseMsMax / 2,

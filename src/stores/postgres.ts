@@ -6,7 +6,7 @@ import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { pipeline } from './postgres-pipeline.ts'
 import { createScopeTurns } from './scope-turns.ts'
-import { type BatchOptions, type Cells, readsOnly, type Store } from './store.ts'
+import { type BatchOptions, type Cells, checkNumbers, readsOnly, type Store } from './store.ts'
 
 export interface PostgresOptions extends BatchOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
@@ -41,6 +41,7 @@ export function postgresStore(
   return {
     dialect: postgres,
     async batch(scope, statements) {
+      checkNumbers(statements)
       const endTurn = scope === '' || readsOnly(statements) ? undefined : await turns.take(scope)
       try {
         return await runOnce(pool, statements, batchMsMax)

@@ -1,4 +1,4 @@
-import { type Dialect, type Marker, markers, type Statement } from '../dialects/dialect.ts'
+import type { Dialect, Statement } from '../dialects/dialect.ts'
 
 /** A value of a row as a store gives it: integers may come as text, booleans as 0 and 1. */
 export type Cell = string | number | boolean | null
@@ -50,10 +50,32 @@ export interface Rehearsed {
   readonly closing: readonly (readonly Cells[])[]
 }
 
+const notTriedCode = 'DRIFTLINE_NOT_TRIED'
+
+/** Of a group that was not tried: a trigger had ended the transaction before, or the request had its share of batches. */
+export function notTried(): StoreFault {
+  return new StoreFault('refused', { message: 'the group was not tried', code: notTriedCode })
+}
+
+export const isNotTried = ({ code }: StoreFault): boolean => code === notTriedCode
+
 /** What every store takes. */
 export interface BatchOptions {
   /** How long one batch may take, in milliseconds; where the database is a file, how long it may wait. */
   readonly batchMsMax?: number
+}
+
+/**
+ * Every number that becomes a parameter is a safe integer: as anything else a database would refuse it each time, and
+ * that would look like a fault of the rows. Every store asks this of what it is given, before it sends it.
+ */
+export function checkNumbers(statements: readonly Statement[]): void {
+  for (const { sql, params } of statements) {
+    for (const value of params) {
+      if (typeof value === 'number' && !Number.isSafeInteger(value))
+        throw new TypeError(`A parameter is ${value}, which is no safe integer: ${sql.slice(0, 60)}`)
+    }
+  }
 }
 
 /** True for a batch that writes nothing. driftline writes no data from within a WITH. */
@@ -62,33 +84,29 @@ export function readsOnly(statements: readonly Statement[]): boolean {
 }
 
 /**
- * `aborted`: a statement raised its marker. `refused`: the database does not take these rows (a constraint of the
- * user's own). `conflict`: it lost against another transaction, the same again may work at once. `transient`: it is
- * away, slow, full or overloaded. `broken`: anything else, such as a missing table.
+ * `refused`: the database does not take these rows (a constraint or trigger of the user's own), or a statement undid the
+ * batch on purpose. `conflict`: it lost against another transaction, the same again may work at once. `transient`: it
+ * is away, slow, full or overloaded. `broken`: it lacks what the statement names, such as a table.
  */
-export type FaultKind = 'aborted' | 'refused' | 'conflict' | 'transient' | 'broken'
+export type FaultKind = 'refused' | 'conflict' | 'transient' | 'broken'
 
 export class StoreFault extends Error {
   readonly kind: FaultKind
-  readonly marker: Marker | undefined
+  /** The database's name of the constraint that was broken, where it says one. Never for an answer unless the app named it. */
+  readonly constraint: string | undefined
 
   /** `message` may hold SQL or values: it is for a debugger, never for an answer or a log. `code` is safe. */
   constructor(
     kind: FaultKind,
-    more: { message: string; code?: string | undefined; marker?: Marker | undefined; cause?: unknown },
+    more: { message: string; code?: string | undefined; constraint?: string | undefined; cause?: unknown },
   ) {
     super(more.message, { cause: more.cause })
     this.name = 'StoreFault'
     this.kind = kind
-    this.marker = more.marker
+    this.constraint = more.constraint
     this.code = more.code
   }
   readonly code: string | undefined
-}
-
-/** The marker that a driver's message quotes, where a statement raised one. */
-export function markerIn(message: string): Marker | undefined {
-  return markers.find((marker) => message.includes(marker))
 }
 
 /** Runs a batch again after a conflict, a few times, a little later each time. */

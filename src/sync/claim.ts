@@ -37,15 +37,30 @@ export function compileClaim(
   ]
 }
 
+/** What the inbox keeps of a webhook: a letter for each change, and which changes they stand for. */
+export interface Claimed {
+  readonly letters: string
+  readonly details: string
+}
+
 /** The verdicts as they were kept. */
 export function readClaim(
   plan: readonly Planned[],
   results: readonly (readonly Cells[])[],
   verdicts: (Verdict | undefined)[],
-): void {
+): Claimed | undefined {
   const last = plan.findLastIndex(({ role }) => role.kind === 'claim')
-  const claimed = results[last]?.[0]
-  if (claimed) readLetters(String(claimed[0]), String(plan[last]?.params[4]), verdicts)
+  const row = results[last]?.[0]
+  if (!row) return undefined
+  const claimed = { letters: String(row[0]), details: String(plan[last]?.params[4]) }
+  readLetters(claimed.letters, claimed.details, verdicts)
+  return claimed
+}
+
+/** The letters once these changes turned out to be rejected: no error told of it before the commit. */
+export function rejectLetters({ letters, details }: Claimed, rejected: ReadonlySet<number>): string {
+  const { places }: Partial<InboxDetails> = details === '' ? {} : JSON.parse(details)
+  return [...letters].map((letter, place) => (rejected.has(places?.[place] ?? place) ? 'x' : letter)).join('')
 }
 
 /** The outcome of a webhook that took effect before. False where it was pruned just now. */

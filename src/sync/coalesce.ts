@@ -33,30 +33,45 @@ export interface FoldedPatch {
 
 /**
  * Folds the changes of a change set, all of one scope, so that they end exactly as if they had been sent one by one in
- * stamp order, in at most two statements a table. One pass is enough but for one oddity, see `splitPasses`.
+ * stamp order, in at most two statements a table. One pass is enough but for one oddity, see `splitPasses`. A change set
+ * that a database takes only part after part, such as one in which a unique value goes round, has passes for each part.
  */
-export function coalesce(changes: readonly Change[]): RowWrite[][] {
+export function coalesce(parts: readonly (readonly Change[])[]): RowWrite[][] {
+  const ordinals = new Map<string, { readonly ordinal: number; count: number }>()
+  // A row's position goes by the order of the change set, whatever part it is written in.
+  const changes = parts.length === 1 ? (parts[0] ?? []) : parts.flat().sort((a, b) => a.index - b.index)
+  for (const change of changes) {
+    const known = ordinals.get(keyOf(change))
+    if (known) known.count++
+    else ordinals.set(keyOf(change), { ordinal: ordinals.size + 1, count: 1 })
+  }
+  return parts.flatMap((part) => {
+    const passes: RowWrite[][] = []
+    for (const [key, row] of rowsOf(part)) {
+      const { ordinal = 0, count = 0 } = ordinals.get(key) ?? {}
+      const split = row.length === 1 ? [row] : splitPasses(row.sort((a, b) => a.at - b.at || a.index - b.index))
+      for (const [pass, some] of split.entries()) {
+        const write = foldRow(some, ordinal, count === 1)
+        const writes = passes[pass]
+        if (writes) writes.push(write)
+        else passes.push([write])
+      }
+    }
+    return passes
+  })
+}
+
+function rowsOf(changes: readonly Change[]): Map<string, Change[]> {
   const rows = new Map<string, Change[]>()
   for (const change of changes) {
-    const key = `${change.table.name}\n${change.id}`
-    const row = rows.get(key)
+    const row = rows.get(keyOf(change))
     if (row) row.push(change)
-    else rows.set(key, [change])
+    else rows.set(keyOf(change), [change])
   }
-  const passes: RowWrite[][] = []
-  let ordinal = 0
-  for (const row of rows.values()) {
-    ordinal++
-    const parts = row.length === 1 ? [row] : splitPasses(row.sort((a, b) => a.at - b.at || a.index - b.index))
-    for (const [pass, part] of parts.entries()) {
-      const write = foldRow(part, ordinal, row.length === 1)
-      const writes = passes[pass]
-      if (writes) writes.push(write)
-      else passes.push([write])
-    }
-  }
-  return passes
+  return rows
 }
+
+const keyOf = ({ table, id }: Change) => `${table.name}\n${id}`
 
 /**
  * A patch and, after it in the list, a put or delete with the very same stamp: where the patch finds a row it wins and

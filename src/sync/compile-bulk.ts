@@ -13,15 +13,22 @@ export interface Tally {
 }
 
 /** What an import needs of a push's wish. */
-export type BulkWish = Pick<PushWish, 'client' | 'incarnation' | 'probe' | 'recordings'>
+export type BulkWish = Pick<PushWish, 'client' | 'incarnation' | 'recordings'>
 
-/** How the rows of one table get to the database: the statements that write them, and the one that counts. */
-export type Carry = (sql: Sql, table: Table, scope: string, n: number, rows: readonly (readonly unknown[])[]) => Carried
+type Row = readonly unknown[]
+
+/**
+ * How the rows of one table get to the database: the statements that write them, and the one that counts. The rows come
+ * in parts, of which the database takes one after the other, nearly always in one.
+ */
+export type Carry = (sql: Sql, table: Table, scope: string, n: number, parts: readonly (readonly Row[])[]) => Carried
 
 export interface Carried {
   /** Before the scope is locked, so that phones do not wait for it. */
   readonly before: readonly Planned[]
-  readonly after: readonly Planned[]
+  /** The statements of each part. */
+  readonly writes: readonly (readonly Planned[])[]
+  readonly tally: readonly Planned[]
 }
 
 /**
@@ -31,29 +38,32 @@ export interface Carried {
 export function compileBulk(
   sql: Sql,
   scope: string,
-  changes: readonly Change[],
+  parts: readonly (readonly Change[])[],
   wish: BulkWish,
   carry: Carry,
 ): Planned[] {
+  const changes = parts.flat()
   const n = changes.length
-  const rowsByTable = new Map<Table, unknown[][]>()
-  for (const [place, { table, id, at, by, op, values }] of changes.entries()) {
-    const row = [id, place + 1, at, by ?? wish.client, op === 'delete' || null, ...values]
-    const rows = rowsByTable.get(table)
-    if (rows) rows.push(row)
-    else rowsByTable.set(table, [row])
+  const partsByTable = new Map<Table, Row[][]>()
+  let ordinal = 0
+  for (const [place, part] of parts.entries()) {
+    for (const { table, id, at, by, op, values } of part) {
+      const rows = partsByTable.get(table) ?? parts.map(() => [])
+      rows[place]?.push([id, ++ordinal, at, by ?? wish.client, op === 'delete' || null, ...values])
+      partsByTable.set(table, rows)
+    }
   }
-  const carried = [...rowsByTable].map(([table, rows]) => carry(sql, table, scope, n, rows))
+  const carried = [...partsByTable].map(([table, rows]) => carry(sql, table, scope, n, rows))
   const lock = [scope, wish.incarnation, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER]
   const plan: Planned[] = [
     ...carried.flatMap(({ before }) => before),
     { sql: sql.scope.lock, params: lock, role: { kind: 'head' } },
-    ...carried.flatMap(({ after }) => after),
+    ...parts.flatMap((_, place) => carried.flatMap(({ writes }) => writes[place] ?? [])),
+    ...carried.flatMap(({ tally }) => tally),
   ]
   for (const { sql: record, params } of wish.recordings ?? []) {
     plan.push({ sql: record, params: [scope, n, ...params], role: { kind: 'guard' } })
   }
-  if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
   return plan
 }
 
@@ -99,27 +109,34 @@ export function readPeek(
 }
 
 /** Rows as parameters, which every store takes. */
-export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, scope, n, rows) => {
+export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, scope, n, parts) => {
   const bulk = tables.find((one) => one.table === table)?.bulk
   if (!bulk) throw new TypeError(`The table ${table.name} is not of this schema`)
-  const parts = encodeParts(rows, (part) => dialect.encodeRows(bulk.fields, part), paramBytesMax)
-  const write = parts.map(
-    (part): Planned => ({ sql: bulk.upsert, params: [scope, n, ...part], role: { kind: 'guard' } }),
+  const count = parts.reduce((sum, rows) => sum + rows.length, 0)
+  const encoded = parts.map((rows) =>
+    rows.length === 0 ? [] : encodeParts(rows, (part) => dialect.encodeRows(bulk.fields, part), paramBytesMax),
   )
-  const tally = parts.map(
-    (part): Planned => ({
+  const writes = encoded.map((texts) =>
+    texts.map((text): Planned => ({ sql: bulk.upsert, params: [scope, n, ...text], role: { kind: 'guard' } })),
+  )
+  const tally = encoded.flat().map(
+    (text): Planned => ({
       sql: bulk.tally,
-      params: [scope, n, rows.length, ...bulk.tallied(part)],
-      role: tallyOf(table, rows.length),
+      params: [scope, n, count, ...bulk.tallied(text)],
+      role: tallyOf(table, count),
     }),
   )
-  return { before: [], after: [...write, ...tally] }
+  return { before: [], writes, tally }
 }
 
 export const tallyOf = (table: Table, count: number): Planned['role'] => ({ kind: 'tally', table, count })
 
-/** Adds what became of the changes. A stamp that is there now, and was not written now, was there before. */
-export function addTally(plan: readonly Planned[], results: readonly (readonly Cells[])[], tally: Tally): void {
+/**
+ * Adds what became of the changes. A stamp that is there now, and was not written now, was there before. Gives how many
+ * are neither: they lost against a greater stamp, or a trigger kept them from being written.
+ */
+export function addTally(plan: readonly Planned[], results: readonly (readonly Cells[])[], tally: Tally): number {
+  let stale = 0
   const tables = new Map<Table, { count: number; written: number; equal: number }>()
   for (const [place, { role }] of plan.entries()) {
     if (role.kind !== 'tally') continue
@@ -131,6 +148,8 @@ export function addTally(plan: readonly Planned[], results: readonly (readonly C
   for (const { count, written, equal } of tables.values()) {
     tally.applied += written
     tally.duplicate += equal - written
-    tally.stale += count - equal
+    stale += count - equal
   }
+  tally.stale += stale
+  return stale
 }

@@ -1,5 +1,6 @@
 import type { Dialect, Field, Statement } from '../dialects/dialect.ts'
-import { type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
+import { drawNonce, type Raise, raiseWith } from '../dialects/markers.ts'
+import { reachFields, type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../dialects/sql.ts'
 import { limits } from '../limits.ts'
 import type { StoreLimits } from '../stores/store.ts'
 import type { Change } from './change.ts'
@@ -19,16 +20,27 @@ export interface Sql {
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
   readonly paramBytesMax: number | undefined
+  /** Tells the markers of these statements from any text of a user. */
+  readonly nonce: string
+  readonly raise: Raise
 }
 
 /** Throws a `TypeError` where a schema is too large for a store. */
-export function compileSchema(schema: Schema, dialect: Dialect, storeLimits?: StoreLimits): Sql {
+export function compileSchema(
+  schema: Schema,
+  dialect: Dialect,
+  storeLimits?: StoreLimits,
+  nonce: string = drawNonce(),
+): Sql {
+  const raise = raiseWith(dialect, nonce)
   const sql: Sql = {
     schema,
     dialect,
-    tables: schema.tables.map((table) => tableSql(dialect, table)),
-    scope: scopeSql(dialect, schema, limits.pageBytesMax),
+    tables: schema.tables.map((table) => tableSql(dialect, table, raise)),
+    scope: scopeSql(dialect, schema, limits.pageBytesMax, raise),
     paramBytesMax: storeLimits?.paramBytesMax,
+    nonce,
+    raise,
   }
   if (storeLimits) checkFit(sql, storeLimits)
   return sql
@@ -77,8 +89,6 @@ export interface PushWish {
   readonly inbox?: InboxEntry | undefined
   /** How large the rows may be that the verdicts repeat: beyond it the batch undoes itself. */
   readonly answer: AnswerBound
-  /** Undo everything at the end: the batch only finds out whether the database would take it. */
-  readonly probe: boolean
   readonly recordings?: readonly Recording[]
 }
 
@@ -119,12 +129,47 @@ export function compilePush(
       if (written.length > 0) plan.push(...compileTable(sql, table, scope, n, pass, written, wish))
     }
   }
+  if (wish.atomic) plan.push(...compileSwallowed(sql, scope, passes, wish))
   for (const { sql: record, params } of wish.recordings ?? []) {
     plan.push({ sql: record, params: [scope, n, ...params], role: { kind: 'guard' } })
   }
-  if (wish.probe) plan.push({ sql: sql.scope.probe, params: [scope], role: { kind: 'guard' } })
-  else if (page) plan.push(compilePage(sql, scope, page, n))
+  if (page) plan.push(compilePage(sql, scope, page, n))
   return plan
+}
+
+/** All or nothing: aborts where a trigger kept a row from being written, which no error tells of. */
+function compileSwallowed(
+  { dialect, tables, paramBytesMax }: Sql,
+  scope: string,
+  passes: readonly (readonly RowWrite[])[],
+  { client, receivedAt }: PushWish,
+): Planned[] {
+  const rows = passes.flat()
+  return tables.flatMap(({ table, swallowed }) => {
+    const values = rows.filter((row) => row.table === table).map((row) => reachOf(row, receivedAt))
+    if (values.length === 0) return []
+    return encodeParts(values, (part) => dialect.encodeRows(reachFields, part), paramBytesMax).map(
+      (part): Planned => ({ sql: swallowed, params: [scope, client, ...part], role: { kind: 'guard' } }),
+    )
+  })
+}
+
+/** The values of `reachFields`. Behind a delete no patch finds a row. `newestAt` is the least stamp that a change without one gets. */
+export function reachOf({ id, ordinal, base, patch, newest }: RowWrite, newestAt?: number): unknown[] {
+  const last = base?.op === 'delete' ? base : (patch ?? base)
+  return [id, ordinal, newest && newestAt !== undefined ? newestAt : last?.at, base !== undefined]
+}
+
+/** The patches that find no row, by ordinal and stamp, each table by a statement. Nothing is written. */
+export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[], client: string): Planned[] {
+  const { dialect, tables, paramBytesMax } = sql
+  return tables.flatMap(({ table, missingList }) => {
+    const steps = rows.filter((row) => row.table === table).flatMap(patchSteps)
+    if (steps.length === 0) return []
+    return encodeParts(steps, (part) => dialect.encodeRows(stepFields, part), paramBytesMax).map(
+      (part): Planned => ({ sql: missingList, params: [scope, client, ...part], role: { kind: 'guard' } }),
+    )
+  })
 }
 
 function compileTable(
@@ -143,9 +188,8 @@ function compileTable(
   const rowsOf = (fields: readonly Field[], values: readonly (readonly unknown[])[]) =>
     encodeParts(values, (part) => dialect.encodeRows(fields, part), paramBytesMax)
   const folded = rows.filter(({ alone }) => !alone)
-  // Ids in one order everywhere: without it, writers beside driftline could deadlock with this statement.
-  const based = rows.filter(({ base }) => base).sort((a, b) => (a.id < b.id ? -1 : 1))
-  const patched = rows.filter(({ patch }) => patch).sort((a, b) => (a.id < b.id ? -1 : 1))
+  const based = inWriteOrder(rows.filter(({ base }) => base))
+  const patched = inWriteOrder(rows.filter(({ patch }) => patch))
   if (folded.length > 0 && !wish.inbox) {
     for (const ids of idsOf(folded)) plan.push({ sql: sql.states, params: [scope, ...ids], role: role('states') })
   }
@@ -159,37 +203,48 @@ function compileTable(
   }
   // A change without a stamp takes the server's time, or what is later than the stored stamp.
   const stampOf = ({ newest }: RowWrite, at: number | undefined) => (newest ? wish.receivedAt : at)
-  for (const [newest, some] of byNewest(based)) {
-    const values = some.map((row) => [
-      row.id,
-      row.ordinal,
-      stampOf(row, row.base?.at),
-      row.base?.op === 'delete' || null,
-      ...(row.base?.values ?? []),
-    ])
-    const brief = wish.inbox || (wish.return === 'lost' && folded.length === 0)
-    const upsert = newest ? sql.upsertNewest : brief ? sql.upsertBrief : sql.upsert
-    for (const part of rowsOf(sql.rowFields, values)) {
-      plan.push({ sql: upsert, params: [scope, wish.client, n, ...part], role: role('results') })
+  const writePuts = () => {
+    for (const [newest, some] of byNewest(based)) {
+      const values = some.map((row) => [
+        row.id,
+        row.ordinal,
+        stampOf(row, row.base?.at),
+        row.base?.op === 'delete' || null,
+        ...(row.base?.values ?? []),
+      ])
+      const brief = wish.inbox || (wish.return === 'lost' && folded.length === 0)
+      const upsert = newest ? sql.upsertNewest : brief ? sql.upsertBrief : sql.upsert
+      for (const part of rowsOf(sql.rowFields, values)) {
+        plan.push({ sql: upsert, params: [scope, wish.client, n, ...part], role: role('results') })
+      }
     }
   }
-  for (const [newest, some] of byNewest(patched)) {
-    const values = some.map((row) => [
-      row.id,
-      row.ordinal,
-      stampOf(row, row.patch?.at),
-      ...row.table.columns.flatMap((_, place) => {
-        const set = row.patch?.columns.get(place)
-        return set ? [set.value, set.at] : [null, null]
-      }),
-    ])
-    for (const part of rowsOf(sql.patchFields, values)) {
-      plan.push({
-        sql: newest ? sql.updateNewest : sql.update,
-        params: [scope, wish.client, n, ...part],
-        role: role('results'),
-      })
+  const writePatches = () => {
+    for (const [newest, some] of byNewest(patched)) {
+      const values = some.map((row) => patchValues(row, stampOf(row, row.patch?.at)))
+      for (const part of rowsOf(sql.patchFields, values)) {
+        plan.push({
+          sql: newest ? sql.updateNewest : sql.update,
+          params: [scope, wish.client, n, ...part],
+          role: role('results'),
+        })
+      }
     }
+  }
+  // A patch that is older than all puts may free a value that one of them takes.
+  const [firstPut] = based.filter(({ base }) => base?.op === 'put')
+  const [firstPatch] = patched
+  if (
+    firstPut &&
+    firstPatch &&
+    (firstPatch.patch?.at ?? 0) < (firstPut.base?.at ?? 0) &&
+    !patched.some(({ base }) => base)
+  ) {
+    writePatches()
+    writePuts()
+  } else {
+    writePuts()
+    writePatches()
   }
   // What became of a webhook's changes is known by its claim.
   if (wish.inbox) return plan
@@ -198,6 +253,29 @@ function compileTable(
     for (const ids of idsOf(unseen)) plan.push({ sql: sql.losers, params: [scope, ...ids, n], role: role('results') })
   }
   return plan
+}
+
+/**
+ * As a database checks constraints row by row, a unique value may move from one row to another: first the deletes, then
+ * the rows in the order of their stamps. The scope's lock keeps driftline's writers apart, so ids need no order.
+ */
+export function inWriteOrder(rows: readonly RowWrite[]): RowWrite[] {
+  const rank = ({ base }: RowWrite) => (base?.op === 'delete' ? 0 : 1)
+  const at = ({ base, patch }: RowWrite) => (base ?? patch)?.at ?? 0
+  return rows.toSorted((a, b) => rank(a) - rank(b) || at(a) - at(b) || a.ordinal - b.ordinal)
+}
+
+/** The values of `patchFields`. */
+export function patchValues({ id, ordinal, table, patch }: RowWrite, at: number | undefined): unknown[] {
+  return [
+    id,
+    ordinal,
+    at,
+    ...table.columns.flatMap((_, place) => {
+      const set = patch?.columns.get(place)
+      return set ? [set.value, set.at] : [null, null]
+    }),
+  ]
 }
 
 /** Rows with stamps, and rows without. */

@@ -1,7 +1,7 @@
 import type { Rejection } from '../errors.ts'
 import type { Change } from './change.ts'
 import type { RowWrite } from './coalesce.ts'
-import { judge, type Outcome, type RowState, rowMissing } from './stamp.ts'
+import { judge, type Outcome, type RowState, refusal, rowMissing } from './stamp.ts'
 import type { Table } from './table.ts'
 
 /** A webhook that takes effect once: its id goes into the inbox in the transaction of its rows (P14). */
@@ -19,7 +19,7 @@ export interface InboxDetails extends Pick<InboxEntry, 'errors'> {
 
 /**
  * The verdict of a change as one letter, so that a webhook's outcome is one short text: inserted, updated, deleted,
- * duplicate, stale, row missing.
+ * duplicate, stale, row missing, and what a trigger swallowed.
  */
 const outcomes: Readonly<Record<string, Outcome>> = {
   i: { verdict: 'applied', action: 'inserted' },
@@ -28,6 +28,7 @@ const outcomes: Readonly<Record<string, Outcome>> = {
   '=': { verdict: 'duplicate' },
   s: { verdict: 'stale' },
   m: { verdict: 'rejected', error: rowMissing },
+  x: { verdict: 'rejected', error: refusal },
 }
 
 export function letterToOutcome(letter: string): Outcome {

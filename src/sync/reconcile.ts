@@ -4,7 +4,7 @@ import type { Cells } from '../stores/store.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './compile.ts'
 import type { Return } from './request.ts'
-import { judge, judgeInTurn, type Outcome, type RowState } from './stamp.ts'
+import { judge, judgeInTurn, type Outcome, type RowState, refusal } from './stamp.ts'
 import type { Table } from './table.ts'
 
 /** The answer to one change. `current` is JSON text, made of what the database gave: it goes out as it is. */
@@ -62,7 +62,9 @@ export function reconcile(
       const current = latest(after, table, id)
       const outcomes = alone
         ? changes.map((change) => judgeAlone(change, current, client))
-        : judgeInTurn(state, changes, client)
+        : judgeInTurn(state, changes, client).map((outcome, place) =>
+            isKept(outcome, changes[place]?.at, current) ? outcome : rejectedOutcome,
+          )
       let json: string | undefined
       for (const [place, { index, op }] of changes.entries()) {
         const outcome = outcomes[place] as Outcome
@@ -93,10 +95,40 @@ function judgeAlone(
   result: RowResult | undefined,
   by: string,
 ): Outcome {
-  // A put or delete always leaves a row. None: a trigger swallowed it, and no verdict would be true.
-  if (!result && op !== 'patch') throw new Error('The database answered nothing for a change')
-  if (!result?.written) return judge(result?.state, op, { at, by })
+  if (!result?.written) {
+    const outcome = judge(result?.state, op, { at, by })
+    return outcome.verdict === 'applied' ? rejectedOutcome : outcome
+  }
   return { verdict: 'applied', action: op === 'delete' ? 'deleted' : op === 'put' ? result.written : 'updated' }
+}
+
+/**
+ * What applies leaves its stamp, or a later one. Where it did not, a trigger kept the row from being written without an
+ * error, and no other verdict would be true.
+ */
+function isKept(outcome: Outcome, at = 0, current: RowResult | undefined): boolean {
+  return outcome.verdict !== 'applied' || (current !== undefined && current.state.at >= at)
+}
+
+const rejectedOutcome: Outcome = { verdict: 'rejected', error: refusal }
+
+/** The changes that were told to apply and of whose rows nothing was written: a webhook's verdicts come before its writes. */
+export function swallowedOf(
+  dialect: Dialect,
+  { passes, plan, results }: Done,
+  verdicts: readonly (Verdict | undefined)[],
+): ReadonlySet<number> {
+  const written = new Set<string>()
+  for (const [place, { role }] of plan.entries()) {
+    if (role.kind !== 'results') continue
+    for (const row of results[place] ?? []) {
+      const { id, result } = readResult(dialect.splitLine(row))
+      if (result.written) written.add(`${role.table.name}\n${id}`)
+    }
+  }
+  const unwritten = passes.flat().filter(({ table, id }) => !written.has(`${table.name}\n${id}`))
+  const indexes = unwritten.flatMap(({ changes }) => changes.map(({ index }) => index))
+  return new Set(indexes.filter((index) => verdicts[index]?.verdict === 'applied'))
 }
 
 /** The row as the batch left it, whichever pass saw it last. */

@@ -58,6 +58,12 @@ export function judgeInTurn(
   })
 }
 
+/** A constraint, a policy or a trigger of the user's own said no, or a trigger kept the row from being written. */
+export const refusal = rejection(
+  'constraint',
+  'The database does not take this change: it breaks a constraint or trigger of the table.',
+)
+
 export const rowMissing = rejection(
   'row_missing',
   'There is no row with this id to patch. Send a put with the whole row.',

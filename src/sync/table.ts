@@ -107,6 +107,8 @@ export interface Table {
 export interface Schema<Tables extends SchemaTables = SchemaTables> {
   readonly tables: readonly Table[]
   readonly tablesByName: ReadonlyMap<string, Table>
+  /** What a client is told where it breaks one of these constraints. Others are not named to it. */
+  readonly messages: ReadonlyMap<string, string>
   /** Never set: carries `Tables` to the row types. */
   readonly declared?: Tables
 }
@@ -146,12 +148,27 @@ export const systemColumns = [
  * Declares the synced tables. Names are lower case with digits and underscores, so that no database folds or
  * quotes them differently. Throws a `TypeError` that says what to write instead.
  */
-export function defineSchema<const Tables extends SchemaTables>(declared: Tables): Schema<Tables> {
+export function defineSchema<const Tables extends SchemaTables>(
+  declared: Tables,
+  { messages = {} }: SchemaOptions = {},
+): Schema<Tables> {
   const tables = Object.entries(declared).map(([name, columns]) => defineTable(name, columns))
   if (tables.length === 0 || tables.length > limits.tablesMax) {
     throw new TypeError(`A schema has 1 to ${limits.tablesMax} tables`)
   }
-  return Object.freeze({ tables, tablesByName: new Map(tables.map((table) => [table.name, table])) })
+  return Object.freeze({
+    tables,
+    tablesByName: new Map(tables.map((table) => [table.name, table])),
+    messages: new Map(Object.entries(messages)),
+  })
+}
+
+export interface SchemaOptions {
+  /**
+   * What a client is told where it breaks a constraint of the app's own, by its name: that of a constraint or unique
+   * index, or on SQLite the text that a trigger raises. A client learns the name too.
+   */
+  readonly messages?: Readonly<Record<string, string>>
 }
 
 function defineTable(name: string, declared: TableColumns): Table {

@@ -1,3 +1,3 @@
 SELECT w.n$, CASE WHEN w.n$ < $3 THEN (SELECT count(*) FROM (SELECT unnest((SELECT $4::text[])) AS i$, unnest((SELECT $5::bigint[])) AS o$, unnest((SELECT $6::bigint[])) AS a$, unnest((SELECT $7::text[])) AS b$) AS j
 JOIN "notes" AS t ON t.scope = $1 AND t.id = j.i$ AND t.updated_at = j.a$ AND t.updated_by = j.b$) END
-FROM (SELECT count(*) AS n$ FROM "notes" WHERE scope = $1 AND position > (SELECT position - $2 FROM driftline_scopes WHERE scope = $1)) AS w
+FROM (SELECT count(*) AS n$ FROM "notes" WHERE scope = $1 AND position > (SELECT position - CAST($2 AS bigint) FROM driftline_scopes WHERE scope = $1)) AS w

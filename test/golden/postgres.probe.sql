@@ -1,1 +1,1 @@
-SELECT ('driftline_probe' || s.position)::integer FROM driftline_scopes AS s WHERE s.scope = $1
+SELECT ('driftline_probe_nonce_' || s.position)::integer FROM driftline_scopes AS s WHERE s.scope = $1

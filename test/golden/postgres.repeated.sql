@@ -1,1 +1,1 @@
-SELECT ('driftline_repeated' || w.received_at)::integer FROM driftline_inbox AS w WHERE w.scope = $1 AND w.source = $2 AND w.id = $3
+SELECT ('driftline_repeated_nonce_' || w.received_at)::integer FROM driftline_inbox AS w WHERE w.scope = $1 AND w.source = $2 AND w.id = $3

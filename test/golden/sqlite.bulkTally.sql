@@ -1,3 +1,3 @@
 SELECT w.n$, CASE WHEN w.n$ < ?3 THEN (SELECT count(*) FROM (SELECT v ->> '$[0]' AS i$, v ->> '$[1]' AS o$, v ->> '$[2]' AS a$, v ->> '$[3]' AS b$, v ->> '$[4]' AS d$, v ->> '$[5]' AS c0$, v ->> '$[6]' AS c1$, CAST(v ->> '$[7]' AS REAL) AS c2$, v ->> '$[8]' AS c3$, v ->> '$[9]' AS c4$, v ->> '$[10]' AS c5$, v ->> '$[11]' AS c6$, unhex(v ->> '$[12]') AS c7$ FROM (SELECT value AS v FROM json_each(?4) LIMIT -1) LIMIT -1) AS j
 JOIN "notes" AS t ON t.scope = ?1 AND t.id = j.i$ AND t.updated_at = j.a$ AND t.updated_by = j.b$) END
-FROM (SELECT count(*) AS n$ FROM "notes" WHERE scope = ?1 AND position > (SELECT position - ?2 FROM driftline_scopes WHERE scope = ?1)) AS w
+FROM (SELECT count(*) AS n$ FROM "notes" WHERE scope = ?1 AND position > (SELECT position - CAST(?2 AS bigint) FROM driftline_scopes WHERE scope = ?1)) AS w

@@ -7,4 +7,4 @@ SELECT concat('-', '
 WHEN "price" = CAST("price" AS INTEGER) AND abs("price") < 1e15 THEN CAST("price" AS INTEGER)
 WHEN "price" BETWEEN 0.001 AND 1e8 AND CAST("price" * 1e6 + 0.5 AS INTEGER) / 1e6 = "price" OR "price" BETWEEN -1e8 AND -0.001 AND CAST("price" * 1e6 - 0.5 AS INTEGER) / 1e6 = "price" THEN format('%!.15g', "price")
 ELSE '\tr' || format('%!.17g', "price") || '\t' END, ',"done":', CASE "done" WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END, ',"extra":', coalesce("extra", 'null'), ',"due":', coalesce('"' || "due" || '"', 'null'), ',"ref":', coalesce('"' || "ref" || '"', 'null'), ',"icon":', CASE WHEN "icon" IS NULL THEN 'null' ELSE '\tb' || lower(hex("icon")) || '\t' END, '}}') END) FROM "notes" AS t WHERE scope = ?1 AND id IN (SELECT value FROM json_each(?2))
-AND +position <= (SELECT position - ?3 FROM driftline_scopes WHERE scope = ?1)
+AND +position <= (SELECT position - CAST(?3 AS bigint) FROM driftline_scopes WHERE scope = ?1)

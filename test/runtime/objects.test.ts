@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createSync } from '../../src/create-sync.ts'
 import { recordSql } from '../../src/dialects/delivery-sql.ts'
+import { raiseWith } from '../../src/dialects/markers.ts'
 import { scopeSql } from '../../src/dialects/sql.ts'
 import { sqliteObject } from '../../src/dialects/sqlite-object.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
@@ -39,7 +40,7 @@ it('P2 a Durable Object makes a delivery and the alarm that sends it durable tog
     WEBHOOK_ENDPOINTS: JSON.stringify([receiver.endpoint()]),
     WEBHOOK_ALLOW_PRIVATE: 'true',
   })
-  const { lock } = scopeSql(sqliteObject, schema, 4_194_304)
+  const { lock } = scopeSql(sqliteObject, schema, 4_194_304, raiseWith(sqliteObject, 'nonce'))
   const record = recordSql(sqliteObject, schema.tables)
   const push = (scope: string, ...ends: string[]) =>
     objects.store.batch(scope, [
@@ -111,7 +112,7 @@ describe('a Durable Object', () => {
     expect(await kindOf("INSERT INTO driftline_scopes VALUES ('s', 'i', 1, 0)")).toBe('broken SQLITE_ERROR')
     expect(await kindOf('SELECT * FROM nothing')).toBe('broken SQLITE_ERROR')
     expect(await kindOf(`SELECT '${'x'.repeat(100_000)}'`)).toBe('refused SQLITE_TOOBIG')
-    expect(await kindOf("SELECT json_extract('{}', 'driftline_probe' || 5)")).toBe('aborted SQLITE_ERROR')
+    expect(await kindOf("SELECT json_extract('{}', 'driftline_probe' || 5)")).toBe('refused SQLITE_ERROR')
     expect(await count('faults', 'SELECT count(*) FROM driftline_scopes')).toBe(0)
   })
 

@@ -34,6 +34,10 @@ export async function startObjects(
         calls++
         return namespace.getByName(scope).batch(statements)
       },
+      rehearse(rehearsal) {
+        calls++
+        return namespace.getByName(scope).rehearse(rehearsal)
+      },
     }),
   }
   return {

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
+import { splitStatements } from '../../src/migrations/split.ts'
 import { schema as sample } from '../../src/schema.ts'
 import { fetchWithin, libsqlStore } from '../../src/stores/libsql.ts'
 import { libsqlFileStore } from '../../src/stores/libsql-file.ts'
@@ -36,11 +37,19 @@ export const allStoreNames = [...storeNames, 'durable-object'] as const
 /** One store for each dialect, for tests that need no more. */
 export const dialectStores: readonly StoreName[] = ['libsql file', 'postgres']
 
-export async function openTestStore(name: (typeof allStoreNames)[number], schema: Schema = sample): Promise<TestStore> {
-  if (name === 'durable-object')
-    return startObjects([{ name: '0001_test', statements: createTables(schema, 'sqlite') }])
+/** `own` is SQL of the user's own, which a second migration brings. */
+export async function openTestStore(
+  name: (typeof allStoreNames)[number],
+  schema: Schema = sample,
+  own: { readonly postgres: string; readonly sqlite: string } = { postgres: '', sqlite: '' },
+): Promise<TestStore> {
+  const migrations = (dialect: 'postgres' | 'sqlite') => [
+    { name: '0001_test', statements: createTables(schema, dialect) },
+    { name: '0002_own', statements: splitStatements(own[dialect], dialect) },
+  ]
+  if (name === 'durable-object') return startObjects(migrations('sqlite'))
   const opened = await open(name)
-  await migrate(opened.store, [{ name: '0001_test', statements: createTables(schema, opened.store.dialect.name) }])
+  await migrate(opened.store, migrations(opened.store.dialect.name))
   return opened
 }
 
@@ -54,7 +63,8 @@ async function open(name: StoreName): Promise<TestStore> {
   if (name === 'libsql http') {
     const { folder, drop } = await temporaryFolder()
     const server = await startHranaServer(join(folder, 'test.db'))
-    const store = libsqlStore(createClient({ url: server.url, fetch: fetchWithin(10_000) }))
+    const at = { url: server.url, fetch: fetchWithin(10_000) }
+    const store = libsqlStore(createClient(at), at)
     const close = () => closeAll(store.close, server.close, drop)
     return { store, url: server.url, roundTrips: () => server.requests, close }
   }
