@@ -125,7 +125,7 @@ export function pageRows(
   from: string,
   { scope, start, upper }: PageParams,
 ): string {
-  return `SELECT ${select} FROM ${quoted(table.name)} AS stored$
+  return `SELECT ${select} FROM ${quoted(table.name)}
 WHERE ${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`
 }
 
