@@ -1,5 +1,5 @@
 import type { Table } from '../sync/table.ts'
-import { basePosition, type Dialect, type Field, quoted } from './dialect.ts'
+import { always, basePosition, type Dialect, type Field, quoted } from './dialect.ts'
 
 /**
  * The statements of an import, for rows that come once each and whose writers want no row back. Losers are hidden by a
@@ -33,8 +33,8 @@ export function bulkSql(
     fields,
     tallied: (rows) => (dialect.encodesByField ? rows.slice(0, stampFields.length) : rows),
     upsert: `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS TRUE, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
-FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE true
+SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${always}
 ${onConflictWhere(['updated_at', 'updated_by', 'deleted', 'position', ...names])}`,
     peek: `SELECT count(CASE WHEN found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$ THEN 1 END),
 count(CASE WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, sent$.by$) THEN 1 END),

@@ -86,6 +86,9 @@ export function quoted(name: string): string {
   return `"${name}"`
 }
 
+/** What SQLite needs between an INSERT's FROM and its ON CONFLICT. A column may be named `true`, which would then be meant. */
+export const always = '1 = 1'
+
 /** The scope's position before this transaction took its own `n`. */
 export function basePosition(scope: string, n: string): string {
   return `(SELECT position - ${n} FROM driftline_scopes WHERE scope = ${scope})`

@@ -1,5 +1,5 @@
 import type { Schema } from '../sync/table.ts'
-import { type Dialect, type Field, quoted } from './dialect.ts'
+import { always, type Dialect, type Field, quoted } from './dialect.ts'
 
 /** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
 export interface PruneSql {
@@ -35,7 +35,7 @@ export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
 FROM driftline_scopes AS scope$ LEFT JOIN driftline_marks AS mark$ ON mark$.scope = scope$.scope WHERE scope$.scope > ${one}
 GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope LIMIT ${three}`,
     markFields,
-    mark: `INSERT INTO driftline_marks (scope, position, at) SELECT sent$.scope$, sent$.position$, sent$.at$ FROM ${dialect.decodeRows(markFields, 1)} WHERE true ON CONFLICT (scope, position) DO NOTHING`,
+    mark: `INSERT INTO driftline_marks (scope, position, at) SELECT sent$.scope$, sent$.position$, sent$.at$ FROM ${dialect.decodeRows(markFields, 1)} WHERE ${always} ON CONFLICT (scope, position) DO NOTHING`,
     tombstones: schema.tables.map(
       ({ name }) => `SELECT position FROM ${quoted(name)} WHERE ${dead} ORDER BY position LIMIT ${four}`,
     ),

@@ -1,6 +1,6 @@
 import type { Schema, Table } from '../sync/table.ts'
 import { type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
-import { basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
+import { always, basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
 
 /** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
 export interface TableSql {
@@ -94,8 +94,8 @@ export function tableSql(dialect: Dialect, table: Table): TableSql {
   const position = 'scope$.base$ + sent$.ordinal$'
   const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
   const upsert = (returned: 'all' | 'brief', stamp = 'sent$.at$', before = '') => `${into}
-SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS TRUE, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
-FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE true
+SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE ${always}
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
   // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is certain. An UPDATE would
@@ -141,7 +141,7 @@ WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, ${client}) THEN 's'
 WHEN (found$.updated_at, found$.updated_by) = (sent$.at$, ${client}) THEN CASE WHEN found$.deleted THEN substr(sent$.letters$, 5, 1) ELSE '=' END
 WHEN ${isLower}(sent$.base_at$, ${client}) THEN substr(sent$.letters$, 1, 1)
 WHEN found$.deleted THEN substr(sent$.letters$, 3, 1) ELSE substr(sent$.letters$, 4, 1) END, '' ORDER BY sent$.ordinal$)
-FROM ${dialect.decodeRows(forecastFields, 6)} ${found('LEFT JOIN')} WHERE true
+FROM ${dialect.decodeRows(forecastFields, 6)} ${found('LEFT JOIN')} WHERE ${always}
 ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || excluded.outcome RETURNING outcome`,
   }
 }

@@ -3,7 +3,7 @@ import { base64urlToHex } from '../sync/bytes.ts'
 import type { Table } from '../sync/table.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { bulkFields, bulkSql } from './bulk-sql.ts'
-import { basePosition, type Field, quoted } from './dialect.ts'
+import { always, basePosition, type Field, quoted } from './dialect.ts'
 import { postgres, postgresTypes } from './postgres.ts'
 import { above, byKey, found, fromId } from './postgres-keys.ts'
 
@@ -43,7 +43,7 @@ export function stagedSql(table: Table): StagedSql {
     copy: `COPY ${staged} (${fields.map(({ name }) => name).join(', ')}) FROM STDIN`,
     // Beyond the last id of the scope nothing is looked for: so rows come that are sorted by it.
     insert: `${fresh} AND CASE WHEN ${beyond} THEN true ELSE ${stored} IS NULL END`,
-    merge: upsert.replace('WHERE true', `WHERE ${written} < $3 AND ${stored} <= scope$.base$`),
+    merge: upsert.replace(`WHERE ${always}`, `WHERE ${written} < $3 AND ${stored} <= scope$.base$`),
     tally: `SELECT written$.count$, CASE WHEN written$.count$ < $3 THEN (SELECT count(*) FROM ${staged} AS sent$
 ${found(table, '$1', 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END
 FROM (SELECT ${written} AS count$) AS written$`,
