@@ -1,7 +1,7 @@
 import type { Statement } from './dialects/dialect.ts'
 import { markerIn } from './dialects/markers.ts'
 import type { RehearseBatch, Trial, TrialFailure, TrialPlan } from './dialects/rehearse-sql.ts'
-import { type ForeignKeys, foreignKeysOf, readForeignKeys, readUniqueNames } from './dialects/sqlite-keys.ts'
+import { type ForeignKeys, foreignKeysOf, readForeignKeys, readUniqueNames } from './dialects/sqlite-foreign-keys.ts'
 import { limits } from './limits.ts'
 import { postgresStateFault } from './stores/faults.ts'
 import { notTried, type Rehearsal, type Rehearsed, type Store, StoreFault } from './stores/store.ts'

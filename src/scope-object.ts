@@ -139,8 +139,8 @@ export class ScopeObject extends DurableObject {
 const sendMsMax = 60_000
 
 /** The scope, where rows were stored beyond what is pruned, or webhooks are kept. */
-const unpruned = `SELECT s.scope FROM driftline_scopes AS s
-WHERE s.position > coalesce((SELECT max(m.position) FROM driftline_marks AS m WHERE m.at = 0), 0)
+const unpruned = `SELECT scope$.scope FROM driftline_scopes AS scope$
+WHERE scope$.position > coalesce((SELECT max(mark$.position) FROM driftline_marks AS mark$ WHERE mark$.at = 0), 0)
 OR EXISTS (SELECT 1 FROM driftline_inbox)`
 
 interface ObjectEnv {

@@ -63,10 +63,10 @@ describe('P11 every statement on Postgres names one scope, by the reading of its
           sql.slice(0, found.index) + by + sql.slice(found.index + found[0].length),
         ])
     }
-    change(/(\w\.)?scope = \$1/g, 'true')
-    change(/(\w\.)?scope = \$1/g, 'scope = $2')
-    change(/(\w\.)?scope = \$1/g, '(scope = $1 OR true)')
-    change(/SELECT \$1, j\.i\$/g, 'SELECT j.i$, j.i$')
+    change(/([\w$]+\.)?scope = \$1/g, 'true')
+    change(/([\w$]+\.)?scope = \$1/g, 'scope = $2')
+    change(/([\w$]+\.)?scope = \$1/g, '(scope = $1 OR true)')
+    change(/SELECT \$1, (sent|found)\$\.id\$?/g, 'SELECT sent$.id$, sent$.id$')
     change(/SELECT \$1, \$3/g, 'SELECT $3, $3')
     change(/VALUES \(\$1/g, 'VALUES ($2')
     change(/ON CONFLICT \(scope(, id)?\)/g, 'ON CONFLICT (id)')

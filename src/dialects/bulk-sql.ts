@@ -1,5 +1,5 @@
 import type { Table } from '../sync/table.ts'
-import { basePosition, type Dialect, type Field, quoted } from './dialect.ts'
+import { always, basePosition, type Dialect, type Field, quoted } from './dialect.ts'
 
 /**
  * The statements of an import, for rows that come once each and whose writers want no row back. Losers are hidden by a
@@ -19,7 +19,7 @@ export interface BulkSql {
 
 /** `from` says where the rows of so many fields come from: parameters from place 3 and 4 on, or a table. */
 export function bulkSql(
-  dialect: Pick<Dialect, 'param' | 'decodeRows' | 'decodeStamps' | 'encodesByField'>,
+  dialect: Dialect,
   table: Table,
   from: (fields: readonly Field[], first: number) => string = dialect.decodeRows,
 ): BulkSql {
@@ -32,30 +32,30 @@ export function bulkSql(
   return {
     fields,
     tallied: (rows) => (dialect.encodesByField ? rows.slice(0, stampFields.length) : rows),
-    upsert: `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, j.i$, j.a$, j.b$, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
-FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS b WHERE true
+    upsert: `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
+SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${always}
 ${onConflictWhere(['updated_at', 'updated_by', 'deleted', 'position', ...names])}`,
-    peek: `SELECT count(CASE WHEN t.updated_at = j.a$ AND t.updated_by = j.b$ THEN 1 END),
-count(CASE WHEN (t.updated_at, t.updated_by) > (j.a$, j.b$) THEN 1 END),
-string_agg(CASE WHEN t.id IS NULL OR (t.updated_at, t.updated_by) < (j.a$, j.b$) THEN j.i$ END, '
+    peek: `SELECT count(CASE WHEN found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$ THEN 1 END),
+count(CASE WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, sent$.by$) THEN 1 END),
+string_agg(CASE WHEN found$.id IS NULL OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$) THEN sent$.id$ END, '
 ')
-FROM ${dialect.decodeStamps(2)} LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$`,
+FROM ${dialect.decodeStamps(2)} ${dialect.found(table, scope, 'sent$.id$', 'LEFT JOIN')}`,
     // Looks for stamps only where not every row was written: in a first import there is nothing to look for.
-    tally: `SELECT w.n$, CASE WHEN w.n$ < ${count} THEN (SELECT count(*) FROM ${from(dialect.encodesByField ? stampFields : fields, 4)}
-JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$ AND t.updated_at = j.a$ AND t.updated_by = j.b$) END
-FROM (SELECT count(*) AS n$ FROM ${target} WHERE scope = ${scope} AND position > ${basePosition(scope, n)}) AS w`,
+    tally: `SELECT written$.count$, CASE WHEN written$.count$ < ${count} THEN (SELECT count(*) FROM ${from(dialect.encodesByField ? stampFields : fields, 4)}
+${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END
+FROM (SELECT count(*) AS count$ FROM ${target} WHERE ${dialect.above(scope, basePosition(scope, n))}) AS written$`,
   }
 }
 
 /** Id, ordinal, the stamp's halves, whether it is a delete, and the columns. */
 export function bulkFields({ columns }: Table): readonly Field[] {
   return [
-    { name: 'i$', type: 'text' },
-    { name: 'o$', type: 'integer' },
-    { name: 'a$', type: 'integer' },
-    { name: 'b$', type: 'text' },
-    { name: 'd$', type: 'boolean' },
+    { name: 'id$', type: 'text' },
+    { name: 'ordinal$', type: 'integer' },
+    { name: 'at$', type: 'integer' },
+    { name: 'by$', type: 'text' },
+    { name: 'deleted$', type: 'boolean' },
     ...columns.map(({ key, type }) => ({ name: key, type })),
   ]
 }
@@ -63,5 +63,5 @@ export function bulkFields({ columns }: Table): readonly Field[] {
 /** The guard of last writer wins where no loser is wanted back. */
 export function onConflictWhere(columns: readonly string[]): string {
   return `ON CONFLICT (scope, id) DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}
-WHERE (t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)`
+WHERE (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)`
 }

@@ -15,6 +15,6 @@ export function censusSql(dialect: Dialect, { tables }: Schema): CensusSql {
   const params = pageParams(dialect, basePosition(scope, '0'))
   return {
     head: `SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ${scope}`,
-    rows: tables.map((table) => pageRows(table, 'count(*)', params.position, params)),
+    rows: tables.map((table) => pageRows(dialect, table, 'count(*)', params.position, params)),
   }
 }

@@ -15,16 +15,17 @@ const columns = 'scope, position, from_position, id, created_at, next_at, attemp
  * [scope, n, endpoint, id, at] → its time, where this transaction, which took `n` positions, has written a row of the
  * tables. Runs under the scope's lock, so that of two deliveries of a scope the later finds the earlier.
  */
-export function recordSql({ param }: Dialect, tables: readonly Table[]): string {
-  const [scope, n, endpoint, id, at] = [1, 2, 3, 4, 5].map(param)
+export function recordSql({ param, above }: Dialect, tables: readonly Table[]): string {
+  const [scope, n, endpoint, id, at] = [1, 2, 3, 4, 5].map(param) as [string, string, string, string, string]
   // By the ends of the indexes. For an EXISTS Postgres may read a whole scope, where it expects to find a row early.
-  const line = `FROM driftline_deliveries AS d WHERE d.scope = ${scope} AND d.endpoint = ${endpoint}`
+  const line = `FROM driftline_deliveries AS delivery$ WHERE delivery$.scope = ${scope} AND delivery$.endpoint = ${endpoint}`
   const written = tables.map(
-    ({ name }) => `(SELECT max(t.position) FROM ${quoted(name)} AS t WHERE t.scope = ${scope}) > s.position - ${n}`,
+    ({ name }) =>
+      `(SELECT position FROM ${quoted(name)} WHERE ${above(scope, '0')} ORDER BY position DESC LIMIT 1) > scope$.position - ${n}`,
   )
   return `INSERT INTO driftline_deliveries (scope, endpoint, position, from_position, id, created_at, next_at, attempts, last_error)
-SELECT ${scope}, ${endpoint}, s.position, s.position - ${n}, ${id}, ${at}, CASE WHEN (SELECT min(d.position) ${line}) IS NULL THEN ${at} ELSE ${waiting} END, 0, ''
-FROM driftline_scopes AS s WHERE s.scope = ${scope} AND ${anyOf(written)}
+SELECT ${scope}, ${endpoint}, scope$.position, scope$.position - ${n}, ${id}, ${at}, CASE WHEN (SELECT min(delivery$.position) ${line}) IS NULL THEN ${at} ELSE ${waiting} END, 0, ''
+FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND ${anyOf(written)}
 RETURNING next_at`
 }
 
@@ -83,13 +84,13 @@ export function deliverySql({ param }: Dialect): DeliverySql {
 }
 
 const isFirst =
-  'NOT EXISTS (SELECT 1 FROM driftline_deliveries AS e WHERE e.scope = d.scope AND e.endpoint = d.endpoint AND e.position < d.position)'
+  'NOT EXISTS (SELECT 1 FROM driftline_deliveries AS before$ WHERE before$.scope = delivery$.scope AND before$.endpoint = delivery$.endpoint AND before$.position < delivery$.position)'
 
 /** [at] and [now, at], over all scopes: drops what was recorded before, and makes the first of each line due that would be later. */
 export function pruneDeliveriesSql({ param }: Dialect): readonly [remove: string, mend: string] {
   return [
     `DELETE FROM driftline_deliveries WHERE created_at < ${param(1)}`,
-    `UPDATE driftline_deliveries AS d SET next_at = ${param(1)} WHERE d.next_at > ${param(2)} AND ${isFirst}`,
+    `UPDATE driftline_deliveries AS delivery$ SET next_at = ${param(1)} WHERE delivery$.next_at > ${param(2)} AND ${isFirst}`,
   ]
 }
 
@@ -110,7 +111,7 @@ export function keptDeliveriesSql({ param }: Dialect): KeptDeliveriesSql {
     ],
     resend: [
       `DELETE FROM driftline_endpoints WHERE name = ${one}`,
-      `UPDATE driftline_deliveries AS d SET next_at = ${two}, attempts = 0 WHERE d.endpoint = ${one} AND ${isFirst}`,
+      `UPDATE driftline_deliveries AS delivery$ SET next_at = ${two}, attempts = 0 WHERE delivery$.endpoint = ${one} AND ${isFirst}`,
     ],
   }
 }

@@ -34,19 +34,25 @@ export interface Dialect {
   encodeRows(fields: readonly Field[], rows: readonly (readonly unknown[])[]): readonly string[]
   /** Whether each field has a parameter of its own, or all have one. */
   readonly encodesByField: boolean
-  /** The rows of such parameters, the first of which has that number, as an item of FROM, named `j`. */
+  /** The rows of such parameters, the first of which has that number, in their order, as an item of FROM, named `sent$`. */
   decodeRows(fields: readonly Field[], first: number): string
-  /** Ids and stamps, those of `client` where they do not say it, as `encodeRows` does it, and the rows of such parameters with the columns i$, a$ and b$. */
+  /** Ids and stamps, those of `client` where they do not say it, as `encodeRows` does it, and the rows of such parameters with the columns id$, at$ and by$. */
   encodeStamps(stamps: readonly Stamped[], client: string): readonly string[]
   decodeStamps(first: number): string
-  /** Ids as the text of one parameter, and the rows of a table that have them, named `t`, as `FROM … WHERE …`. */
+  /** Ids as the text of one parameter, and the rows of a table that have them as `FROM …`: without those that this transaction, which took `n` positions, has written. */
   encodeIds(ids: readonly string[]): string
-  fromIds(table: Table, scope: string, ids: string): string
+  fromIds(table: Table, scope: string, ids: string, n?: string): string
+  /**
+   * The stored row of an id for each of the rows that stand before it in FROM, and in their order, as a join with
+   * `found$`. `locked` against writers beside driftline, as the row is by then.
+   */
+  found(table: Table, scope: string, id: string, join: 'LEFT JOIN' | 'CROSS JOIN', locked?: 'locked'): string
+  /** Conditions for one row by its key, and for a scope's rows above a position: no other index is taken for them. */
+  byKey(scope: string, id: string): string
+  above(scope: string, position: string): string
   /** The bytes that a column of text, JSON or bytes holds in a row. */
   octets(type: ColumnType, column: string): string
-  /** A condition for `fromIds`: this transaction, which took `n` positions, has not written the row. */
-  unwritten(table: Table, scope: string, n: string): string
-  /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `t`. */
+  /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `stored$`. */
   onConflict(columns: readonly string[]): string
   /** Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them. */
   readonly returnsLosers: boolean
@@ -65,10 +71,16 @@ export interface Dialect {
   readonly rehearseBatch?: RehearseBatch
 }
 
-/** Identifiers are checked where the schema is defined; quoting keeps reserved words usable. */
+/**
+ * Identifiers are checked where the schema is defined; quoting keeps reserved words usable. What a statement names
+ * itself ends in $, which no table's and no column's name holds: none can hide the other.
+ */
 export function quoted(name: string): string {
   return `"${name}"`
 }
+
+/** What SQLite needs between an INSERT's FROM and its ON CONFLICT. A column may be named `true`, which would then be meant. */
+export const always = '1 = 1'
 
 /** The scope's position before this transaction took its own `n`. */
 export function basePosition(scope: string, n: string): string {
@@ -102,9 +114,15 @@ export function pageParams({ param }: Pick<Dialect, 'param'>, upper = basePositi
  * The rows of one table that a page may hold, after `from`. Positions above the scope's less `n` are this transaction's
  * own and left out, and so are tombstones up to where the bootstrap began.
  */
-export function pageRows(table: Table, select: string, from: string, { scope, start, upper }: PageParams): string {
-  return `SELECT ${select} FROM ${quoted(table.name)} AS t
-WHERE scope = ${scope} AND position > ${from} AND position <= ${upper} AND (NOT deleted OR position > ${start})`
+export function pageRows(
+  { above }: Pick<Dialect, 'above'>,
+  table: Table,
+  select: string,
+  from: string,
+  { scope, start, upper }: PageParams,
+): string {
+  return `SELECT ${select} FROM ${quoted(table.name)}
+WHERE ${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`
 }
 
 /** The bytes that a stored row holds in its large columns, and a little for the rest. */
@@ -120,30 +138,27 @@ export function isLarge({ limit }: PageParams, { bytesMax }: PageBound): string 
 
 /** The rows of a page at the most, as an expression over the scope's line in driftline_scopes. */
 export function pageCap(
+  dialect: Spelling,
   schema: Schema,
   params: PageParams,
   bound: PageBound,
-  octets: Dialect['octets'],
   termsMax?: number,
 ): string {
   const { bytesMax, sized } = bound
   const fits = `CASE WHEN row_bytes >= ${bytesMax} THEN 1 ELSE ${bytesMax} / row_bytes END`
-  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(schema, params, bytesMax, octets, termsMax) : fits} END`
+  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(dialect, schema, params, bytesMax, termsMax) : fits} END`
 }
 
-function sizedCap(
-  schema: Schema,
-  params: PageParams,
-  bytesMax: number,
-  octets: Dialect['octets'],
-  termsMax?: number,
-): string {
+/** What a page needs of a dialect. */
+type Spelling = Pick<Dialect, 'above' | 'octets'>
+
+function sizedCap(dialect: Spelling, schema: Schema, params: PageParams, bytesMax: number, termsMax?: number): string {
   const arms = schema.tables.map((table) => {
-    return pageRows(table, `position, ${rowOctets(table, octets)} AS size`, params.position, params)
+    return pageRows(dialect, table, `position, ${rowOctets(table, dialect.octets)} AS size$`, params.position, params)
   })
   return `
-(SELECT CASE WHEN coalesce(sum(z.size), 0) <= ${bytesMax} THEN ${params.limit} WHEN max(z.size) >= ${bytesMax} THEN 1 ELSE ${bytesMax} / max(z.size) END
-FROM (${inOrder(arms, params.limit, termsMax)}) AS z)`
+(SELECT CASE WHEN coalesce(sum(size$), 0) <= ${bytesMax} THEN ${params.limit} WHEN max(size$) >= ${bytesMax} THEN 1 ELSE ${bytesMax} / max(size$) END
+FROM (${inOrder(arms, params.limit, termsMax)}) AS sizes$)`
 }
 
 /**

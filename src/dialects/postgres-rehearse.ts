@@ -108,6 +108,6 @@ function trialSql(inBlock: Dialect, { table }: TableSql): readonly string[] {
   return [
     bulkSql(inBlock, table).upsert,
     tableSql(inBlock, table, raise).updateSilent,
-    `PERFORM ${raise('driftline_swallowed', 'j.o$')} ${swallowedFrom(inBlock, table, scope, client, 3)}`,
+    `PERFORM ${raise('driftline_swallowed', 'sent$.ordinal$')} ${swallowedFrom(inBlock, table, scope, client, 3)}`,
   ]
 }

@@ -1,7 +1,8 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { onConflictWhere } from './bulk-sql.ts'
-import { basePosition, type Dialect, type Field, quoted } from './dialect.ts'
+import type { Dialect, Field } from './dialect.ts'
+import { above, byKey, found, fromIds } from './postgres-keys.ts'
 import { blockParam, rehearseByBlock } from './postgres-rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './postgres-rows.ts'
 
@@ -18,9 +19,9 @@ export const postgresTypes = {
 } as const
 
 const stampFields: readonly Field[] = [
-  { name: 'i$', type: 'text' },
-  { name: 'a$', type: 'integer' },
-  { name: 'b$', type: 'text' },
+  { name: 'id$', type: 'text' },
+  { name: 'at$', type: 'integer' },
+  { name: 'by$', type: 'text' },
 ]
 
 /** Postgres, with its parameters spelled so. */
@@ -44,16 +45,12 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   ],
   decodeStamps: (first) => decodeArrays(stampFields, first, param),
 
-  // OFFSET 0 keeps the planner from joining the two in another way than row by row, by the key. Without fresh statistics
-  // it would rather read the whole scope.
   encodeIds: (ids) => arrayText(ids, 'text', (id) => id),
-  fromIds: (table, scope, ids) => `FROM unnest(${ids}::text[]) AS j(i$)
-CROSS JOIN LATERAL (SELECT * FROM ${quoted(table.name)} WHERE scope = ${scope} AND id = j.i$ OFFSET 0) AS t WHERE true`,
+  fromIds,
+  found,
+  byKey,
+  above,
   octets,
-  // The ids that were written, by their positions, and looked up no more: reading a range costs a fraction of it. The
-  // LIMIT, which leaves none out, tells the planner how few they are, so that it hashes them.
-  unwritten: (table, scope, n) =>
-    `j.i$ NOT IN (SELECT id FROM ${quoted(table.name)} WHERE scope = ${scope} AND position > ${basePosition(scope, n)} ORDER BY position LIMIT ${n})`,
 
   // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one they would come
   // from the statement's old snapshot, an older row or none.
@@ -79,7 +76,7 @@ function decodeArrays(fields: readonly Field[], first: number, param: Dialect['p
   const columns = fields.map(
     ({ name, type }, place) => `unnest((SELECT ${param(first + place)}::${postgresTypes[type]}[])) AS ${name}`,
   )
-  return `(SELECT ${columns.join(', ')}) AS j`
+  return `(SELECT ${columns.join(', ')}) AS sent$`
 }
 
 function arrayText<Item>(items: readonly Item[], type: ColumnType, read: (item: Item) => unknown): string {

@@ -1,5 +1,5 @@
 import type { Schema } from '../sync/table.ts'
-import { type Dialect, type Field, quoted } from './dialect.ts'
+import { always, type Dialect, type Field, quoted } from './dialect.ts'
 
 /** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
 export interface PruneSql {
@@ -25,17 +25,17 @@ export interface PruneSql {
 export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
   const [one, two, three, four] = [1, 2, 3, 4].map((place) => dialect.param(place)) as [string, string, string, string]
   const markFields: Field[] = [
-    { name: 's$', type: 'text' },
-    { name: 'p$', type: 'integer' },
-    { name: 'a$', type: 'integer' },
+    { name: 'scope$', type: 'text' },
+    { name: 'position$', type: 'integer' },
+    { name: 'at$', type: 'integer' },
   ]
-  const dead = `scope = ${one} AND deleted AND position > ${two} AND position <= ${three}`
+  const dead = `${dialect.above(one, two)} AND position <= ${three} AND deleted`
   return {
-    scopes: `SELECT s.scope, s.position, s.watermark, max(CASE WHEN m.at <= ${two} THEN m.position END), max(CASE WHEN m.at = 0 THEN m.position END), max(m.position), max(m.at)
-FROM driftline_scopes AS s LEFT JOIN driftline_marks AS m ON m.scope = s.scope WHERE s.scope > ${one}
-GROUP BY s.scope, s.position, s.watermark ORDER BY s.scope LIMIT ${three}`,
+    scopes: `SELECT scope$.scope, scope$.position, scope$.watermark, max(CASE WHEN mark$.at <= ${two} THEN mark$.position END), max(CASE WHEN mark$.at = 0 THEN mark$.position END), max(mark$.position), max(mark$.at)
+FROM driftline_scopes AS scope$ LEFT JOIN driftline_marks AS mark$ ON mark$.scope = scope$.scope WHERE scope$.scope > ${one}
+GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope LIMIT ${three}`,
     markFields,
-    mark: `INSERT INTO driftline_marks (scope, position, at) SELECT j.s$, j.p$, j.a$ FROM ${dialect.decodeRows(markFields, 1)} WHERE true ON CONFLICT (scope, position) DO NOTHING`,
+    mark: `INSERT INTO driftline_marks (scope, position, at) SELECT sent$.scope$, sent$.position$, sent$.at$ FROM ${dialect.decodeRows(markFields, 1)} WHERE ${always} ON CONFLICT (scope, position) DO NOTHING`,
     tombstones: schema.tables.map(
       ({ name }) => `SELECT position FROM ${quoted(name)} WHERE ${dead} ORDER BY position LIMIT ${four}`,
     ),

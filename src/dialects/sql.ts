@@ -1,6 +1,6 @@
 import type { Schema, Table } from '../sync/table.ts'
-import { type BulkSql, bulkSql } from './bulk-sql.ts'
-import { basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
+import { type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
+import { always, basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
 import type { Raise } from './markers.ts'
 
 /** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
@@ -64,29 +64,29 @@ export interface ScopeSql {
 
 /** Fields of the parameters. Their names end in $, which no column's may, so that none can be taken for another. */
 export const stepFields: readonly Field[] = [
-  { name: 'i$', type: 'text' },
-  { name: 'o$', type: 'integer' },
-  { name: 'a$', type: 'integer' },
-  { name: 'p$', type: 'integer' },
-  { name: 'q$', type: 'boolean' },
+  { name: 'id$', type: 'text' },
+  { name: 'ordinal$', type: 'integer' },
+  { name: 'at$', type: 'integer' },
+  { name: 'base_at$', type: 'integer' },
+  { name: 'base_deleted$', type: 'boolean' },
 ]
 /** The stamp that a row must have reached, and whether it must be there at all. */
 export const reachFields: readonly Field[] = [
-  { name: 'i$', type: 'text' },
-  { name: 'o$', type: 'integer' },
-  { name: 'a$', type: 'integer' },
-  { name: 'q$', type: 'boolean' },
+  { name: 'id$', type: 'text' },
+  { name: 'ordinal$', type: 'integer' },
+  { name: 'at$', type: 'integer' },
+  { name: 'required$', type: 'boolean' },
 ]
 export const weightFields: readonly Field[] = [
-  { name: 'i$', type: 'text' },
-  { name: 'm$', type: 'integer' },
+  { name: 'id$', type: 'text' },
+  { name: 'times$', type: 'integer' },
 ]
 export const forecastFields: readonly Field[] = [
-  { name: 'i$', type: 'text' },
-  { name: 'o$', type: 'integer' },
-  { name: 'a$', type: 'integer' },
-  { name: 'b$', type: 'integer' },
-  { name: 'v$', type: 'text' },
+  { name: 'id$', type: 'text' },
+  { name: 'ordinal$', type: 'integer' },
+  { name: 'at$', type: 'integer' },
+  { name: 'base_at$', type: 'integer' },
+  { name: 'letters$', type: 'text' },
 ]
 
 export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql {
@@ -94,10 +94,10 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   const names = table.columns.map(({ name }) => quoted(name))
   const target = quoted(table.name)
   const rowFields: Field[] = [
-    { name: 'i$', type: 'text' },
-    { name: 'o$', type: 'integer' },
-    { name: 'a$', type: 'integer' },
-    { name: 'd$', type: 'boolean' },
+    { name: 'id$', type: 'text' },
+    { name: 'ordinal$', type: 'integer' },
+    { name: 'at$', type: 'integer' },
+    { name: 'deleted$', type: 'boolean' },
     ...table.columns.map(({ key, type }) => ({ name: key, type })),
   ]
   const patchFields: Field[] = [
@@ -107,43 +107,36 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
       { name: stampKey(key), type: 'integer' },
     ]),
   ]
-  const base = `(SELECT ${basePosition(scope, n)} AS base$) AS b`
-  const upsert = (
-    returned: 'all' | 'brief',
-    stamp = 'j.a$',
-    stored = '',
-  ) => `INSERT INTO ${target} AS t (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, j.i$, ${stamp}, ${client}, j.d$ IS TRUE, b.base$ + j.o$, b.base$ + j.o$, ${table.columns.map(({ key }) => `j.${key}`).join(', ')}
-FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${stored} WHERE true
+  const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})`
+  const base = `(SELECT ${basePosition(scope, n)} AS base$) AS scope$`
+  const position = 'scope$.base$ + sent$.ordinal$'
+  const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
+  const upsert = (returned: 'all' | 'brief', stamp = 'sent$.at$', before = '') => `${into}
+SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE ${always}
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
+  // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is certain. An UPDATE would
+  // write the rows in an order of the database's own, and a unique value may have to move from one to the next.
   const update = (
     returned: 'all' | 'brief' | 'nothing',
     isSet: (stamp: string) => string,
     stamp: string,
     guard: string,
-  ) => `UPDATE ${target} AS t SET
-${table.columns.map(({ name, key }) => `${quoted(name)} = CASE WHEN ${isSet(`j.${stampKey(key)}`)} THEN j.${key} ELSE t.${quoted(name)} END`).join(',\n')},
-updated_at = ${stamp}, updated_by = ${client}, position = b.base$ + j.o$
-FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base}
-WHERE t.scope = ${scope} AND t.id = j.i$ AND NOT t.deleted${guard}${
-    returned === 'nothing'
-      ? ''
-      : `
-RETURNING ${resultLine(dialect, table, 'all', returned)}`
-  }`
+  ) => `${into}
+SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map(({ name, key }) => `CASE WHEN ${isSet(`sent$.${stampKey(key)}`)} THEN sent$.${key} ELSE found$.${quoted(name)} END`).join(', ')}
+FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
+WHERE NOT found$.deleted${guard}
+${onConflictWhere(['updated_at', 'updated_by', 'position', ...names])}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
+  const isLower = `(found$.updated_at, found$.updated_by) < `
   const guardedUpdate = (returned: 'all' | 'nothing') =>
-    update(
-      returned,
-      (stamp) => `(t.updated_at, t.updated_by) < (${stamp}, ${client})`,
-      'j.a$',
-      ` AND (t.updated_at, t.updated_by) < (j.a$, ${client})`,
-    )
+    update(returned, (stamp) => `${isLower}(${stamp}, ${client})`, 'sent$.at$', ` AND ${isLower}(sent$.at$, ${client})`)
+  // The base is the put or delete before the patch in the change set.
   const missing = (selected: string) => `SELECT ${selected} FROM ${dialect.decodeRows(stepFields, 3)}
-LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$
-WHERE CASE WHEN t.id IS NULL THEN j.p$ IS NULL OR j.q$
-ELSE (t.deleted AND (t.updated_at, t.updated_by) < (j.a$, ${client}) AND (j.p$ IS NULL OR (t.updated_at, t.updated_by) >= (j.p$, ${client})))
-OR (j.q$ AND (t.updated_at, t.updated_by) < (j.p$, ${client})) END`
+${found('LEFT JOIN')}
+WHERE CASE WHEN found$.id IS NULL THEN sent$.base_at$ IS NULL OR sent$.base_deleted$
+ELSE (found$.deleted AND ${isLower}(sent$.at$, ${client}) AND (sent$.base_at$ IS NULL OR (found$.updated_at, found$.updated_by) >= (sent$.base_at$, ${client})))
+OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
   return {
     table,
     rowFields,
@@ -151,54 +144,47 @@ OR (j.q$ AND (t.updated_at, t.updated_by) < (j.p$, ${client})) END`
     upsert: upsert('all'),
     upsertBrief: upsert('brief'),
     // Nobody else of driftline's writes the row meanwhile: the scope is locked.
-    upsertNewest: upsert(
-      'brief',
-      raised('o.updated_at'),
-      ` LEFT JOIN ${target} AS o ON o.scope = ${scope} AND o.id = j.i$`,
-    ),
+    upsertNewest: upsert('brief', raised('found$.updated_at'), ` ${found('LEFT JOIN')}`),
     // Each column by itself: a function of the column alone, so that another merge rule would have one place to go.
     update: guardedUpdate('all'),
     updateSilent: guardedUpdate('nothing'),
-    updateNewest: update('brief', (stamp) => `${stamp} IS NOT NULL`, raised('t.updated_at'), ''),
-    losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client)}
-AND ${dialect.unwritten(table, scope, n)}`,
+    updateNewest: update('brief', (stamp) => `${stamp} IS NOT NULL`, raised('found$.updated_at'), ''),
+    losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client, n)}`,
     states: `SELECT ${resultLine(dialect, table, 'none', 'none')} ${dialect.fromIds(table, scope, client)}`,
-    // j.p$ and j.q$: the stamp of the put or delete before the patch in the change set, and whether it is a delete.
-    missing: missing(raise('driftline_missing', 'j.o$')),
-    missingList: missing('j.o$, j.a$'),
-    swallowed: `SELECT ${raise('driftline_swallowed', 'j.o$')} ${swallowedFrom(dialect, table, scope, client, 3)}`,
+    missing: missing(raise('driftline_missing', 'sent$.ordinal$')),
+    missingList: missing('sent$.ordinal$, sent$.at$'),
+    swallowed: `SELECT ${raise('driftline_swallowed', 'sent$.ordinal$')} ${swallowedFrom(dialect, table, scope, client, 3)}`,
     bulk: bulkSql(dialect, table),
     weight: (first) =>
-      `coalesce((SELECT sum(j.m$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$), 0)`,
-    claim: `INSERT INTO driftline_inbox AS w (scope, source, id, received_at, details, outcome)
+      `coalesce((SELECT sum(sent$.times$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} ${found('CROSS JOIN')}), 0)`,
+    claim: `INSERT INTO driftline_inbox AS inbox$ (scope, source, id, received_at, details, outcome)
 SELECT ${[1, 2, 3, 4, 5].map((place) => dialect.param(place)).join(', ')}, string_agg(CASE
-WHEN t.id IS NULL THEN substr(j.v$, 2, 1)
-WHEN (t.updated_at, t.updated_by) > (j.a$, ${client}) THEN 's'
-WHEN (t.updated_at, t.updated_by) = (j.a$, ${client}) THEN CASE WHEN t.deleted THEN substr(j.v$, 5, 1) ELSE '=' END
-WHEN (t.updated_at, t.updated_by) < (j.b$, ${client}) THEN substr(j.v$, 1, 1)
-WHEN t.deleted THEN substr(j.v$, 3, 1) ELSE substr(j.v$, 4, 1) END, '' ORDER BY j.o$)
-FROM ${dialect.decodeRows(forecastFields, 6)} LEFT JOIN ${target} AS t ON t.scope = ${scope} AND t.id = j.i$ WHERE true
-ON CONFLICT (scope, source, id) DO UPDATE SET outcome = w.outcome || excluded.outcome RETURNING outcome`,
+WHEN found$.id IS NULL THEN substr(sent$.letters$, 2, 1)
+WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, ${client}) THEN 's'
+WHEN (found$.updated_at, found$.updated_by) = (sent$.at$, ${client}) THEN CASE WHEN found$.deleted THEN substr(sent$.letters$, 5, 1) ELSE '=' END
+WHEN ${isLower}(sent$.base_at$, ${client}) THEN substr(sent$.letters$, 1, 1)
+WHEN found$.deleted THEN substr(sent$.letters$, 3, 1) ELSE substr(sent$.letters$, 4, 1) END, '' ORDER BY sent$.ordinal$)
+FROM ${dialect.decodeRows(forecastFields, 6)} ${found('LEFT JOIN')} WHERE ${always}
+ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || excluded.outcome RETURNING outcome`,
   }
 }
 
 /** A stamp that is later than what is stored, and the server's clock where that is later still. */
-const raised = (stored: string) => `CASE WHEN ${stored} >= j.a$ THEN ${stored} + 1 ELSE j.a$ END`
+const raised = (stored: string) => `CASE WHEN ${stored} >= sent$.at$ THEN ${stored} + 1 ELSE sent$.at$ END`
 
 /** Name of the field with the stamp of a column's patch, beside the field with its value. */
 export const stampKey = (key: string) => key.replace('c', 's')
 
 /** The rows that a trigger kept from being written: no newer stamp is stored, and not this one either. */
 export function swallowedFrom(
-  dialect: Pick<Dialect, 'decodeRows'>,
+  dialect: Pick<Dialect, 'decodeRows' | 'found'>,
   table: Table,
   scope: string,
   client: string,
   first: number,
 ): string {
-  return `FROM ${dialect.decodeRows(reachFields, first)}
-LEFT JOIN ${quoted(table.name)} AS t ON t.scope = ${scope} AND t.id = j.i$
-WHERE CASE WHEN t.id IS NULL THEN j.q$ ELSE (t.updated_at, t.updated_by) < (j.a$, ${client}) END`
+  return `FROM ${dialect.decodeRows(reachFields, first)} ${dialect.found(table, scope, 'sent$.id$', 'LEFT JOIN')}
+WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, found$.updated_by) < (sent$.at$, ${client}) END`
 }
 
 /**
@@ -231,9 +217,9 @@ export const resultCells = 5
 
 /** [scope, incarnation, n, row bytes]: locks the scope and takes n positions. */
 export function lockSql({ param }: Pick<Dialect, 'param'>): string {
-  return `INSERT INTO driftline_scopes AS s (scope, incarnation, position, watermark, row_bytes) VALUES (${param(1)}, ${param(2)}, CAST(${param(3)} AS bigint), 0, CAST(${param(4)} AS bigint))
-ON CONFLICT (scope) DO UPDATE SET position = s.position + excluded.position,
-row_bytes = CASE WHEN s.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE s.row_bytes END`
+  return `INSERT INTO driftline_scopes AS scope$ (scope, incarnation, position, watermark, row_bytes) VALUES (${param(1)}, ${param(2)}, CAST(${param(3)} AS bigint), 0, CAST(${param(4)} AS bigint))
+ON CONFLICT (scope) DO UPDATE SET position = scope$.position + excluded.position,
+row_bytes = CASE WHEN scope$.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE scope$.row_bytes END`
 }
 
 export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number, raise: Raise): ScopeSql {
@@ -242,14 +228,14 @@ export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number, rai
     // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
     lock: `${lockSql(dialect)} RETURNING incarnation, position, watermark,
 CASE WHEN row_bytes > ${fifth} THEN ${raise('driftline_large', 'position')} END`,
-    gate: `SELECT ${raise('driftline_resync', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}
-AND NOT (s.incarnation = coalesce(${second}, s.incarnation) AND s.watermark <= ${third} AND s.position - ${fourth} >= ${third})`,
-    repeated: `SELECT ${raise('driftline_repeated', 'w.received_at')} FROM driftline_inbox AS w WHERE w.scope = ${scope} AND w.source = ${second} AND w.id = ${third}`,
+    gate: `SELECT ${raise('driftline_resync', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope}
+AND NOT (scope$.incarnation = coalesce(${second}, scope$.incarnation) AND scope$.watermark <= ${third} AND scope$.position - ${fourth} >= ${third})`,
+    repeated: `SELECT ${raise('driftline_repeated', 'inbox$.received_at')} FROM driftline_inbox AS inbox$ WHERE inbox$.scope = ${scope} AND inbox$.source = ${second} AND inbox$.id = ${third}`,
     recall: `SELECT outcome, details FROM driftline_inbox WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,
     rewriteClaim: `UPDATE driftline_inbox SET outcome = ${fourth} WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,
-    weigh: `SELECT ${raise('driftline_large', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope} AND ${second} < `,
+    weigh: `SELECT ${raise('driftline_large', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND ${second} < `,
     trialLock: lockSql(dialect),
-    probe: `SELECT ${raise('driftline_probe', 's.position')} FROM driftline_scopes AS s WHERE s.scope = ${scope}`,
+    probe: `SELECT ${raise('driftline_probe', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope}`,
     page: dialect.page(schema, { bytesMax, sized: false }),
     sizedPage: dialect.page(schema, { bytesMax, sized: true }),
   }

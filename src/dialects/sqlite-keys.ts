@@ -1,85 +1,16 @@
-import type { Cells } from '../stores/store.ts'
-import type { Table } from '../sync/table.ts'
-import { basePosition, type Statement } from './dialect.ts'
-import type { Raise } from './markers.ts'
+import { basePosition, type Dialect, quoted } from './dialect.ts'
 
-/**
- * SQLite checks deferred foreign keys at the commit alone, and has no statement that checks them before. So a rehearsal
- * and a Durable Object, whose commit comes later, look for children without parents by themselves.
- */
-export interface ForeignKeys {
-  /** [scope, n] → a row where a commit would fail: children that this transaction, which took `n` positions, wrote. */
-  readonly unmet: readonly string[]
-  /** [scope, ids]: aborts where one of these rows of the table lacks its parent. */
-  guards(table: Table, raise: Raise): readonly string[]
-}
+/** How rows are looked up. SQLite takes the index of which it can use the most columns, whatever a scope holds. */
+export const byKey: Dialect['byKey'] = (scope, id) => `scope = ${scope} AND id = ${id}`
 
-/** A Durable Object keeps tables of its own, which nobody may look into. */
-const ownTables = `(SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_*' AND name NOT GLOB 'sqlite_*' LIMIT -1) AS m`
+export const above: Dialect['above'] = (scope, position) => `scope = ${scope} AND position > ${position}`
 
-/** → child, key, column of the child, parent, column of the parent: all foreign keys of the database. */
-export const readForeignKeys: Statement = {
-  sql: `SELECT m.name, f.id, f."from", f."table", coalesce(f."to", (SELECT i.name FROM pragma_table_info(f."table") AS i WHERE i.pk = f.seq + 1))
-FROM ${ownTables} CROSS JOIN pragma_foreign_key_list(m.name) AS f ORDER BY m.name, f.id, f.seq`,
-  params: [],
-}
+/** SQLite never changes the order of a CROSS JOIN. One writes at a time: nothing needs a lock. */
+export const found: Dialect['found'] = ({ name }, scope, id, join) =>
+  `${join} ${quoted(name)} AS found$ ON found$.scope = ${scope} AND found$.id = ${id}`
 
-/** → the columns of a unique index as the engine's message has them, and its name, which the message leaves out. */
-export const readUniqueNames: Statement = {
-  sql: `SELECT group_concat(u.c, ', '), u.n FROM (SELECT i.name AS n, concat(m.name, '.', c.name) AS c
-FROM ${ownTables} CROSS JOIN pragma_index_list(m.name) AS i CROSS JOIN pragma_index_info(i.name) AS c
-WHERE i."unique" ORDER BY i.name, c.seqno) AS u GROUP BY u.n`,
-  params: [],
-}
-
-interface Key {
-  readonly child: string
-  readonly parent: string
-  readonly columns: readonly (readonly [of: string, at: string])[]
-}
-
-export function foreignKeysOf(rows: readonly Cells[], tables: readonly Table[]): ForeignKeys {
-  const keys = keysOf(rows)
-  const synced = new Set(tables.map(({ name }) => name))
-  // Rows are never removed, so by its key a parent is there for ever once it was written.
-  const isByKey = ({ child, parent, columns }: Key) =>
-    synced.has(child) &&
-    synced.has(parent) &&
-    columns
-      .map(([, at]) => at)
-      .sort()
-      .join() === 'id,scope'
-  const written = `t.scope = ?1 AND t.position > ${basePosition('?1', '?2')}`
-  return {
-    unmet: keys.map((key) => `SELECT 1 ${orphans(key)}${isByKey(key) ? ` AND ${written}` : ''} LIMIT 1`),
-    guards: ({ name }, raise) =>
-      keys
-        .filter((key) => (isByKey(key) ? key.child === name : key.child === name || key.parent === name))
-        .map((key) => {
-          const these = isByKey(key) ? ' AND t.scope = ?1 AND t.id IN (SELECT value FROM json_each(?2))' : ''
-          return `SELECT ${raise('driftline_unmet', '1')} ${orphans(key)}${these}${these === '' ? ' AND ?1 <> ?2' : ''} LIMIT 1`
-        }),
-  }
-}
-
-function orphans({ child, parent, columns }: Key): string {
-  const present = columns.map(([of]) => `t.${name(of)} IS NOT NULL`).join(' AND ')
-  const same = columns.map(([of, at]) => `p.${name(at)} = t.${name(of)}`).join(' AND ')
-  return `FROM ${name(child)} AS t WHERE ${present} AND NOT EXISTS (SELECT 1 FROM ${name(parent)} AS p WHERE ${same})`
-}
-
-function keysOf(rows: readonly Cells[]): Key[] {
-  const keys = new Map<string, { child: string; parent: string; columns: (readonly [string, string])[] }>()
-  for (const [child, id, from, parent, to] of rows) {
-    const key = `${child}\n${id}`
-    const known = keys.get(key) ?? { child: String(child), parent: String(parent), columns: [] }
-    known.columns.push([String(from), String(to)])
-    keys.set(key, known)
-  }
-  return [...keys.values()]
-}
-
-/** Names of tables that are the user's own may hold anything. */
-function name(text: string): string {
-  return `"${text.replaceAll('"', '""')}"`
+/** The + keeps the index on position out of it. */
+export const fromIds: Dialect['fromIds'] = ({ name }, scope, ids, n) => {
+  const unwritten = n ? ` AND +position <= ${basePosition(scope, n)}` : ''
+  return `FROM ${quoted(name)} AS found$ WHERE scope = ${scope} AND id IN (SELECT value FROM json_each(${ids}))${unwritten}`
 }

@@ -17,13 +17,13 @@ export const sqliteObject: Dialect = { ...sqlite, page: pageLines, readPage: rea
 /** The head is at position 0, before every row; one row more than the page says if there is more. */
 function pageLines(schema: Schema, bound: PageBound): string {
   const params = pageParams(sqlite)
-  const cap = pageCap(schema, params, bound, sqlite.octets, unionTermsMax)
-  const head = `SELECT 0 AS position, concat(incarnation, '\n', position, '\n', watermark, '\n', cap, '\n', large) AS text FROM page`
+  const cap = pageCap(sqlite, schema, params, bound, unionTermsMax)
+  const head = `SELECT 0 AS position, concat(incarnation, '\n', position, '\n', watermark, '\n', cap$, '\n', large$) AS text$ FROM page$`
   const arms = schema.tables.map((table) =>
-    pageRows(table, `position, ${changeText(table)} AS text`, params.position, params),
+    pageRows(sqlite, table, `position, ${changeText(table)} AS text$`, params.position, params),
   )
-  return `WITH page AS MATERIALIZED (SELECT incarnation, position, watermark, ${cap} AS cap, ${isLarge(params, bound)} AS large FROM driftline_scopes WHERE scope = ${params.scope})
-${inOrder([head, ...arms], 'coalesce((SELECT cap + 2 FROM page), 1)', unionTermsMax)}`
+  return `WITH page$ AS MATERIALIZED (SELECT incarnation, position, watermark, ${cap} AS cap$, ${isLarge(params, bound)} AS large$ FROM driftline_scopes WHERE scope = ${params.scope})
+${inOrder([head, ...arms], 'coalesce((SELECT cap$ + 2 FROM page$), 1)', unionTermsMax)}`
 }
 
 function readPageLines(_schema: Schema, _scope: string, [top, ...found]: readonly Cells[]): ScopePage {

@@ -4,6 +4,7 @@ import { emptyPage, parseHead, type ScopePage } from '../sync/page.ts'
 import type { Schema, Table } from '../sync/table.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
+import { above } from './sqlite-keys.ts'
 
 /**
  * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much. What is
@@ -85,15 +86,15 @@ function concat(parts: readonly string[]): string {
 export function pageText(schema: Schema, bound: PageBound): string {
   const params = pageParams({ param: (place) => `?${place}` })
   const rows = schema.tables.map((table) =>
-    pageRows(table, `position, ${changeText(table)} AS text`, params.position, params),
+    pageRows({ above }, table, `position, ${changeText(table)} AS text$`, params.position, params),
   )
-  const more = schema.tables.map((table) => `EXISTS (${pageRows(table, '1', 'p.last', params)})`)
-  const cap = pageCap(schema, params, bound, octets)
+  const more = schema.tables.map((table) => `EXISTS (${pageRows({ above }, table, '1', 'page$.last$', params)})`)
+  const cap = pageCap({ above, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
-  return `SELECT s.incarnation, s.position, s.watermark, ${isLarge(params, bound)} AS large, p.n, p.last, p.rows, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END AS more
-FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, ',') AS rows
-FROM (${inOrder(rows, limit)}) AS u) AS p
-WHERE s.scope = ${params.scope}`
+  return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END
+FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, ',') AS rows$
+FROM (${inOrder(rows, limit)})) AS page$
+WHERE scope$.scope = ${params.scope}`
 }
 
 export function readPageText(_schema: Schema, _scope: string, [row]: readonly Cells[]): ScopePage {

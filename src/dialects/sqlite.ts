@@ -1,9 +1,10 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
-import { basePosition, type Dialect, quoted } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
+import { above, byKey, found, fromIds } from './sqlite-keys.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './sqlite-rows.ts'
 
-const guard = '(t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)'
+const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
 
 const atDigits = String(Number.MAX_SAFE_INTEGER).length
 
@@ -36,8 +37,8 @@ export const sqlite: Dialect = {
   // row's text anew for each of its columns, at twice the cost; without the outer one an UPDATE would go through the
   // whole scope and search the parameter for each of its rows.
   decodeRows(fields, first) {
-    const columns = fields.map(({ name, type }, place) => `${decode(type, `v ->> '$[${place}]'`)} AS ${name}`)
-    return `(SELECT ${columns.join(', ')} FROM (SELECT value AS v FROM json_each(?${first}) LIMIT -1) LIMIT -1) AS j`
+    const columns = fields.map(({ name, type }, place) => `${decode(type, `value$ ->> '$[${place}]'`)} AS ${name}`)
+    return `(SELECT ${columns.join(', ')} FROM (SELECT value AS value$ FROM json_each(?${first}) LIMIT -1) LIMIT -1) AS sent$`
   },
 
   // An object from ids to stamps, a text each: arrays would be written out and read again for each of their values, at
@@ -46,20 +47,20 @@ export const sqlite: Dialect = {
     `{${stamps.map(({ id, at, by = client }) => `${JSON.stringify(id)}:"${String(at).padStart(atDigits, '0')}${by}"`).join(',')}}`,
   ],
   decodeStamps: (first) =>
-    `(SELECT key AS i$, CAST(substr(value, 1, ${atDigits}) AS integer) AS a$, substr(value, ${atDigits + 1}) AS b$ FROM json_each(?${first}) LIMIT -1) AS j`,
+    `(SELECT key AS id$, CAST(substr(value, 1, ${atDigits}) AS integer) AS at$, substr(value, ${atDigits + 1}) AS by$ FROM json_each(?${first}) LIMIT -1) AS sent$`,
 
   encodeIds: (ids) => JSON.stringify(ids),
-  fromIds: (table, scope, ids) =>
-    `FROM ${quoted(table.name)} AS t WHERE scope = ${scope} AND id IN (SELECT value FROM json_each(${ids}))`,
+  fromIds,
+  found,
+  byKey,
+  above,
   octets,
-  // The + keeps the index on position out of it.
-  unwritten: (_table, scope, n) => `+position <= ${basePosition(scope, n)}`,
 
   // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers from RETURNING; CASE
   // keeps them as they are and still returns them, so that one statement answers every change.
   onConflict: (columns) =>
     `ON CONFLICT (scope, id) DO UPDATE SET
-${columns.map((column) => `${column} = CASE WHEN ${guard} THEN excluded.${column} ELSE t.${column} END`).join(',\n')}`,
+${columns.map((column) => `${column} = CASE WHEN ${guard} THEN excluded.${column} ELSE stored$.${column} END`).join(',\n')}`,
   returnsLosers: true,
 
   // One text a row: what is returned costs more than the guard. A line break stands in no id and in no JSON text.

@@ -3,8 +3,9 @@ import { base64urlToHex } from '../sync/bytes.ts'
 import type { Table } from '../sync/table.ts'
 import type { ColumnType } from '../sync/value.ts'
 import { bulkFields, bulkSql } from './bulk-sql.ts'
-import { basePosition, type Field, quoted } from './dialect.ts'
+import { always, basePosition, type Field, quoted } from './dialect.ts'
 import { postgres, postgresTypes } from './postgres.ts'
+import { above, byKey, found, fromId } from './postgres-keys.ts'
 
 /** The statements of an import into Postgres by COPY into a temporary table, which is empty again after the commit. */
 export interface StagedSql {
@@ -30,12 +31,11 @@ export function stagedSql(table: Table): StagedSql {
   // A pooler may hand on a connection that knows the table as it was before a migration.
   const hash = createHash('sha256').update(`${table.name} ${columns}`).digest('hex')
   const staged = `driftline_staged_${hash.slice(0, 16)}`
-  // A look by the key for each row, as an expression: the planner knows nothing of the temporary table.
-  const stored = `(SELECT position FROM ${target} WHERE scope = $1 AND id = j.i$)`
+  const stored = `(SELECT position FROM ${target} WHERE ${byKey('$1', 'sent$.id$')})`
   const base = basePosition('$1', '$2')
-  const written = `(SELECT count(*) FROM ${target} WHERE scope = $1 AND position > ${base})`
-  const beyond = `coalesce((SELECT max(id) FROM ${target} WHERE scope = $1), '') < (SELECT min(i$) FROM ${staged})`
-  const { fields, upsert } = bulkSql(postgres, table, () => `${staged} AS j`)
+  const written = `(SELECT count(*) FROM ${target} WHERE ${above('$1', base)})`
+  const beyond = `coalesce((SELECT id FROM ${target} WHERE ${fromId('$1', "''")} ORDER BY id DESC LIMIT 1), '') < (SELECT min(id$) FROM ${staged})`
+  const { fields, upsert } = bulkSql(postgres, table, () => `${staged} AS sent$`)
   const [fresh = ''] = upsert.split('ON CONFLICT')
   return {
     fields,
@@ -43,12 +43,10 @@ export function stagedSql(table: Table): StagedSql {
     copy: `COPY ${staged} (${fields.map(({ name }) => name).join(', ')}) FROM STDIN`,
     // Beyond the last id of the scope nothing is looked for: so rows come that are sorted by it.
     insert: `${fresh} AND CASE WHEN ${beyond} THEN true ELSE ${stored} IS NULL END`,
-    merge: upsert.replace('WHERE true', `WHERE ${written} < $3 AND ${stored} <= b.base$`),
-    // OFFSET 0 looks each row up by its key; without statistics of the temporary table the whole scope would be read.
-    tally: `SELECT w.n$, CASE WHEN w.n$ < $3 THEN (SELECT count(*) FROM ${staged} AS j
-CROSS JOIN LATERAL (SELECT updated_at, updated_by FROM ${target} WHERE scope = $1 AND id = j.i$ OFFSET 0) AS t
-WHERE t.updated_at = j.a$ AND t.updated_by = j.b$) END
-FROM (SELECT ${written} AS n$) AS w`,
+    merge: upsert.replace(`WHERE ${always}`, `WHERE ${written} < $3 AND ${stored} <= scope$.base$`),
+    tally: `SELECT written$.count$, CASE WHEN written$.count$ < $3 THEN (SELECT count(*) FROM ${staged} AS sent$
+${found(table, '$1', 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END
+FROM (SELECT ${written} AS count$) AS written$`,
   }
 }
 

@@ -7,11 +7,11 @@ import { type Store, StoreFault } from '../stores/store.ts'
 export async function renewIncarnations(store: Store, random: () => string = randomIncarnation): Promise<number> {
   const { dialect } = store
   const fields = [
-    { name: 's$', type: 'text' },
-    { name: 'i$', type: 'text' },
+    { name: 'scope$', type: 'text' },
+    { name: 'incarnation$', type: 'text' },
   ] as const
   const select = `SELECT scope FROM driftline_scopes WHERE scope > ${dialect.param(1)} ORDER BY scope LIMIT 1000`
-  const update = `UPDATE driftline_scopes SET incarnation = j.i$ FROM ${dialect.decodeRows(fields, 1)} WHERE driftline_scopes.scope = j.s$`
+  const update = `UPDATE driftline_scopes SET incarnation = sent$.incarnation$ FROM ${dialect.decodeRows(fields, 1)} WHERE driftline_scopes.scope = sent$.scope$`
   let renewed = 0
   for (let last = ''; ; ) {
     const [rows = []] = await store.batch('', [{ sql: select, params: [last] }]).catch(explain)

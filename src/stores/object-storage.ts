@@ -1,7 +1,7 @@
 import type { DurableObjectState, SqlStorage } from '@cloudflare/workers-types'
 import { isRecording, waiting } from '../dialects/delivery-sql.ts'
 import type { Statement } from '../dialects/dialect.ts'
-import { type ForeignKeys, foreignKeysOf, readForeignKeys } from '../dialects/sqlite-keys.ts'
+import { type ForeignKeys, foreignKeysOf, readForeignKeys } from '../dialects/sqlite-foreign-keys.ts'
 import { sqliteObject } from '../dialects/sqlite-object.ts'
 import type { Schema } from '../sync/table.ts'
 import { sqliteFault } from './faults.ts'

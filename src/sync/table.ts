@@ -156,6 +156,14 @@ export function defineSchema<const Tables extends SchemaTables>(
   if (tables.length === 0 || tables.length > limits.tablesMax) {
     throw new TypeError(`A schema has 1 to ${limits.tablesMax} tables`)
   }
+  const names = new Set(tables.map(({ name }) => name))
+  for (const { name } of tables) {
+    // Postgres cuts what it makes of a table's name at 63 letters.
+    for (const index of [`${name}_position`, `${name.slice(0, 58)}_pkey`]) {
+      if (names.has(index))
+        throw new TypeError(`The table ${index} has the name of an index of the table ${name}: rename one`)
+    }
+  }
   return Object.freeze({
     tables,
     tablesByName: new Map(tables.map((table) => [table.name, table])),
@@ -177,6 +185,9 @@ function defineTable(name: string, declared: TableColumns): Table {
       `The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`,
     )
   }
+  // The first has an index whose name SQLite keeps for itself; the others would hide what is read from.
+  if (name === 'sqlite' || /^(json_each|json_tree|pragma_.*)$/.test(name))
+    throw new TypeError(`The table ${name} has a name that SQLite keeps for itself`)
   const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {
     const where = `${name}.${columnName}`
     if (!namePattern.test(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)

@@ -31,15 +31,30 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
     return (cpu(postgres.pid) - began) / times
   }
 
+  const fill = async (pool: pg.Pool, count: number) => {
+    await pool.query(`INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${count}, 0, 300)`)
+    await pool.query(
+      `INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || lpad(((n::bigint * 7919) % ${count})::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM generate_series(0, ${count - 1}) AS n`,
+    )
+  }
   /** A scope of so many rows, as a database has them after a while: in order, vacuumed and analyzed. */
   const filled = async (count: number) => {
     const one = await opened()
-    await one.pool.query(`INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${count}, 0, 300)`)
-    await one.pool.query(
-      `INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || lpad(((n::bigint * 7919) % ${count})::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM generate_series(0, ${count - 1}) AS n`,
-    )
+    await fill(one.pool, count)
     await one.pool.query('VACUUM ANALYZE todos')
     return one
+  }
+  /** A scope of 25,000 rows that came after twenty others were analyzed, with twelve times as many; `known` if it has been since. */
+  const besideOthers = async (known: boolean) => {
+    const { store, pool } = await opened()
+    await pool.query('ALTER TABLE todos SET (autovacuum_enabled = off)')
+    await pool.query(
+      `INSERT INTO todos SELECT 'other' || n % 20, 'id' || n, 1, 'bench', false, n, n, 'title', false, 1 FROM generate_series(1, 300000) AS n`,
+    )
+    await pool.query('VACUUM ANALYZE todos')
+    await fill(pool, 25_000)
+    if (known) await pool.query('VACUUM ANALYZE todos')
+    return driftline(store)
   }
 
   const [a, b, c] = [await opened(), await opened(), await opened()]
@@ -73,6 +88,19 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
       'Postgres: cost of a change, in sets of 5,000 against 1,000',
       { ours: flat.ours.map((cost) => cost / 5), theirs: flat.theirs },
       1.3,
+    ),
+  )
+  const surprise = await inPairs(
+    9,
+    wallMs,
+    pushes(await besideOthers(false), 1000, 'lost'),
+    pushes(await besideOthers(true), 1000, 'lost'),
+  )
+  report(
+    within(
+      'Postgres: a push of 1,000 changes to a scope that the statistics do not know, against one that they do',
+      surprise,
+      1.5,
     ),
   )
   report(await stored('Postgres', async (count) => driftline((await filled(count)).store)))

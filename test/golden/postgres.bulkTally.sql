@@ -1,3 +1,3 @@
-SELECT w.n$, CASE WHEN w.n$ < $3 THEN (SELECT count(*) FROM (SELECT unnest((SELECT $4::text[])) AS i$, unnest((SELECT $5::bigint[])) AS o$, unnest((SELECT $6::bigint[])) AS a$, unnest((SELECT $7::text[])) AS b$) AS j
-JOIN "notes" AS t ON t.scope = $1 AND t.id = j.i$ AND t.updated_at = j.a$ AND t.updated_by = j.b$) END
-FROM (SELECT count(*) AS n$ FROM "notes" WHERE scope = $1 AND position > (SELECT position - CAST($2 AS bigint) FROM driftline_scopes WHERE scope = $1)) AS w
+SELECT written$.count$, CASE WHEN written$.count$ < $3 THEN (SELECT count(*) FROM (SELECT unnest((SELECT $4::text[])) AS id$, unnest((SELECT $5::bigint[])) AS ordinal$, unnest((SELECT $6::bigint[])) AS at$, unnest((SELECT $7::text[])) AS by$) AS sent$
+CROSS JOIN LATERAL (SELECT * FROM "notes" WHERE scope = $1 AND id = sent$.id$ AND (scope, id) >= (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), sent$.id$) OFFSET 0) AS found$ WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END
+FROM (SELECT count(*) AS count$ FROM "notes" WHERE scope = $1 AND position > (SELECT position - $2 FROM driftline_scopes WHERE scope = $1) AND (scope, position) > (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), (SELECT position - $2 FROM driftline_scopes WHERE scope = $1))) AS written$

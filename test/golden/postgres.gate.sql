@@ -1,2 +1,2 @@
-SELECT ('driftline_resync_nonce_' || s.position)::integer FROM driftline_scopes AS s WHERE s.scope = $1
-AND NOT (s.incarnation = coalesce($2, s.incarnation) AND s.watermark <= $3 AND s.position - $4 >= $3)
+SELECT ('driftline_resync' || scope$.position)::integer FROM driftline_scopes AS scope$ WHERE scope$.scope = $1
+AND NOT (scope$.incarnation = coalesce($2, scope$.incarnation) AND scope$.watermark <= $3 AND scope$.position - $4 >= $3)

@@ -1,5 +1,5 @@
-SELECT count(CASE WHEN t.updated_at = j.a$ AND t.updated_by = j.b$ THEN 1 END),
-count(CASE WHEN (t.updated_at, t.updated_by) > (j.a$, j.b$) THEN 1 END),
-string_agg(CASE WHEN t.id IS NULL OR (t.updated_at, t.updated_by) < (j.a$, j.b$) THEN j.i$ END, '
+SELECT count(CASE WHEN found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$ THEN 1 END),
+count(CASE WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, sent$.by$) THEN 1 END),
+string_agg(CASE WHEN found$.id IS NULL OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$) THEN sent$.id$ END, '
 ')
-FROM (SELECT key AS i$, CAST(substr(value, 1, 16) AS integer) AS a$, substr(value, 17) AS b$ FROM json_each(?2) LIMIT -1) AS j LEFT JOIN "notes" AS t ON t.scope = ?1 AND t.id = j.i$
+FROM (SELECT key AS id$, CAST(substr(value, 1, 16) AS integer) AS at$, substr(value, 17) AS by$ FROM json_each(?2) LIMIT -1) AS sent$ LEFT JOIN "notes" AS found$ ON found$.scope = ?1 AND found$.id = sent$.id$

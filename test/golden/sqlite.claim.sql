@@ -1,9 +1,9 @@
-INSERT INTO driftline_inbox AS w (scope, source, id, received_at, details, outcome)
+INSERT INTO driftline_inbox AS inbox$ (scope, source, id, received_at, details, outcome)
 SELECT ?1, ?2, ?3, ?4, ?5, string_agg(CASE
-WHEN t.id IS NULL THEN substr(j.v$, 2, 1)
-WHEN (t.updated_at, t.updated_by) > (j.a$, ?2) THEN 's'
-WHEN (t.updated_at, t.updated_by) = (j.a$, ?2) THEN CASE WHEN t.deleted THEN substr(j.v$, 5, 1) ELSE '=' END
-WHEN (t.updated_at, t.updated_by) < (j.b$, ?2) THEN substr(j.v$, 1, 1)
-WHEN t.deleted THEN substr(j.v$, 3, 1) ELSE substr(j.v$, 4, 1) END, '' ORDER BY j.o$)
-FROM (SELECT v ->> '$[0]' AS i$, v ->> '$[1]' AS o$, v ->> '$[2]' AS a$, v ->> '$[3]' AS b$, v ->> '$[4]' AS v$ FROM (SELECT value AS v FROM json_each(?6) LIMIT -1) LIMIT -1) AS j LEFT JOIN "notes" AS t ON t.scope = ?1 AND t.id = j.i$ WHERE true
-ON CONFLICT (scope, source, id) DO UPDATE SET outcome = w.outcome || excluded.outcome RETURNING outcome
+WHEN found$.id IS NULL THEN substr(sent$.letters$, 2, 1)
+WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, ?2) THEN 's'
+WHEN (found$.updated_at, found$.updated_by) = (sent$.at$, ?2) THEN CASE WHEN found$.deleted THEN substr(sent$.letters$, 5, 1) ELSE '=' END
+WHEN (found$.updated_at, found$.updated_by) < (sent$.base_at$, ?2) THEN substr(sent$.letters$, 1, 1)
+WHEN found$.deleted THEN substr(sent$.letters$, 3, 1) ELSE substr(sent$.letters$, 4, 1) END, '' ORDER BY sent$.ordinal$)
+FROM (SELECT value$ ->> '$[0]' AS id$, value$ ->> '$[1]' AS ordinal$, value$ ->> '$[2]' AS at$, value$ ->> '$[3]' AS base_at$, value$ ->> '$[4]' AS letters$ FROM (SELECT value AS value$ FROM json_each(?6) LIMIT -1) LIMIT -1) AS sent$ LEFT JOIN "notes" AS found$ ON found$.scope = ?1 AND found$.id = sent$.id$ WHERE 1 = 1
+ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || excluded.outcome RETURNING outcome

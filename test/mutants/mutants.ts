@@ -18,7 +18,7 @@ export interface Edit {
   readonly replace: string
 }
 
-const rowGuard = '(t.updated_at, t.updated_by) < (excluded.updated_at, excluded.updated_by)'
+const rowGuard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
 const sqliteGuard = `const guard = '${rowGuard}'`
 const inOneEdit = (file: string, search: string, replace: string): readonly Edit[] => [{ file, search, replace }]
 
@@ -61,7 +61,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no tie-break: of two equal times the first wins',
     store: 'libsql file',
-    edits: inOneEdit('src/dialects/sqlite.ts', sqliteGuard, "const guard = '(t.updated_at < excluded.updated_at)'"),
+    edits: inOneEdit(
+      'src/dialects/sqlite.ts',
+      sqliteGuard,
+      "const guard = '(stored$.updated_at < excluded.updated_at)'",
+    ),
   },
   {
     name: 'tie-break by the order of a language',
@@ -106,9 +110,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/dialects/sql.ts',
-        search: ') => `INSERT INTO ${target} AS t (scope, id,',
+        search: "before = '') => `${into}",
         replace:
-          ") => `${dialect.returnsLosers || returned === 'brief' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}INSERT INTO ${target} AS t (scope, id,",
+          "before = '') => `${dialect.returnsLosers || returned === 'brief' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}${into}",
       },
       {
         file: 'src/dialects/sql.ts',
@@ -222,7 +226,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a patch revives a tombstone',
     store: 'libsql file',
-    edits: inOneEdit('src/dialects/sql.ts', 'AND t.id = j.i$ AND NOT t.deleted${guard}', 'AND t.id = j.i$${guard}'),
+    edits: inOneEdit('src/dialects/sql.ts', 'WHERE NOT found$.deleted${guard}', 'WHERE true${guard}'),
   },
   {
     name: 'a push is not held against its cursor',
@@ -268,7 +272,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an import takes what is newer for settled, where it looks before it writes',
     store: 'libsql file',
-    edits: inOneEdit('src/dialects/bulk-sql.ts', 'OR (t.updated_at, t.updated_by) < (j.a$, j.b$)', 'OR false'),
+    edits: inOneEdit(
+      'src/dialects/bulk-sql.ts',
+      'OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$)',
+      'OR false',
+    ),
     race: importTest,
   },
   {
