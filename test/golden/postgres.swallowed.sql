@@ -1,3 +1,2 @@
-SELECT ('driftline_swallowed_nonce_' || j.o$)::integer FROM (SELECT unnest((SELECT $3::text[])) AS i$, unnest((SELECT $4::bigint[])) AS o$, unnest((SELECT $5::bigint[])) AS a$, unnest((SELECT $6::boolean[])) AS q$) AS j
-LEFT JOIN "notes" AS t ON t.scope = $1 AND t.id = j.i$
-WHERE CASE WHEN t.id IS NULL THEN j.q$ ELSE (t.updated_at, t.updated_by) < (j.a$, $2) END
+SELECT ('driftline_swallowed_nonce_' || sent$.ordinal$)::integer FROM (SELECT unnest((SELECT $3::text[])) AS id$, unnest((SELECT $4::bigint[])) AS ordinal$, unnest((SELECT $5::bigint[])) AS at$, unnest((SELECT $6::boolean[])) AS required$) AS sent$ LEFT JOIN LATERAL (SELECT * FROM "notes" WHERE scope = $1 AND id = sent$.id$ AND (scope, id) >= (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), sent$.id$) OFFSET 0) AS found$ ON true
+WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, found$.updated_by) < (sent$.at$, $2) END

@@ -1,3 +1,2 @@
-SELECT json_extract('{}', 'driftline_swallowed_nonce_' || j.o$) FROM (SELECT v ->> '$[0]' AS i$, v ->> '$[1]' AS o$, v ->> '$[2]' AS a$, v ->> '$[3]' AS q$ FROM (SELECT value AS v FROM json_each(?3) LIMIT -1) LIMIT -1) AS j
-LEFT JOIN "notes" AS t ON t.scope = ?1 AND t.id = j.i$
-WHERE CASE WHEN t.id IS NULL THEN j.q$ ELSE (t.updated_at, t.updated_by) < (j.a$, ?2) END
+SELECT json_extract('{}', 'driftline_swallowed_nonce_' || sent$.ordinal$) FROM (SELECT value$ ->> '$[0]' AS id$, value$ ->> '$[1]' AS ordinal$, value$ ->> '$[2]' AS at$, value$ ->> '$[3]' AS required$ FROM (SELECT value AS value$ FROM json_each(?3) LIMIT -1) LIMIT -1) AS sent$ LEFT JOIN "notes" AS found$ ON found$.scope = ?1 AND found$.id = sent$.id$
+WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, found$.updated_by) < (sent$.at$, ?2) END

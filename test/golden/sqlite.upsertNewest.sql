@@ -1,6 +1,6 @@
 INSERT INTO "notes" AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, "title", "count", "price", "done", "extra", "due", "ref", "icon")
 SELECT ?1, sent$.id$, CASE WHEN found$.updated_at >= sent$.at$ THEN found$.updated_at + 1 ELSE sent$.at$ END, ?2, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, sent$.c0$, sent$.c1$, sent$.c2$, sent$.c3$, sent$.c4$, sent$.c5$, sent$.c6$, sent$.c7$
-FROM (SELECT value$ ->> '$[0]' AS id$, value$ ->> '$[1]' AS ordinal$, value$ ->> '$[2]' AS at$, value$ ->> '$[3]' AS deleted$, value$ ->> '$[4]' AS c0$, value$ ->> '$[5]' AS c1$, CAST(value$ ->> '$[6]' AS REAL) AS c2$, value$ ->> '$[7]' AS c3$, value$ ->> '$[8]' AS c4$, value$ ->> '$[9]' AS c5$, value$ ->> '$[10]' AS c6$, unhex(value$ ->> '$[11]') AS c7$ FROM (SELECT value AS value$ FROM json_each(?4) LIMIT -1) LIMIT -1) AS sent$ CROSS JOIN (SELECT position - ?3 AS base$ FROM driftline_scopes WHERE scope = ?1) AS scope$ LEFT JOIN "notes" AS found$ ON found$.scope = ?1 AND found$.id = sent$.id$ WHERE 1 = 1
+FROM (SELECT value$ ->> '$[0]' AS id$, value$ ->> '$[1]' AS ordinal$, value$ ->> '$[2]' AS at$, value$ ->> '$[3]' AS deleted$, value$ ->> '$[4]' AS c0$, value$ ->> '$[5]' AS c1$, CAST(value$ ->> '$[6]' AS REAL) AS c2$, value$ ->> '$[7]' AS c3$, value$ ->> '$[8]' AS c4$, value$ ->> '$[9]' AS c5$, value$ ->> '$[10]' AS c6$, unhex(value$ ->> '$[11]') AS c7$ FROM (SELECT value AS value$ FROM json_each(?4) LIMIT -1) LIMIT -1) AS sent$ CROSS JOIN (SELECT (SELECT position - CAST(?3 AS bigint) FROM driftline_scopes WHERE scope = ?1) AS base$) AS scope$ LEFT JOIN "notes" AS found$ ON found$.scope = ?1 AND found$.id = sent$.id$ WHERE 1 = 1
 ON CONFLICT (scope, id) DO UPDATE SET
 updated_at = CASE WHEN (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.updated_at ELSE stored$.updated_at END,
 updated_by = CASE WHEN (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded.updated_by ELSE stored$.updated_by END,
@@ -14,11 +14,11 @@ position = CASE WHEN (stored$.updated_at, stored$.updated_by) < (excluded.update
 "due" = CASE WHEN (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."due" ELSE stored$."due" END,
 "ref" = CASE WHEN (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."ref" ELSE stored$."ref" END,
 "icon" = CASE WHEN (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by) THEN excluded."icon" ELSE stored$."icon" END
-RETURNING CASE WHEN position > (SELECT position - ?3 FROM driftline_scopes WHERE scope = ?1) THEN concat(CASE WHEN created_position = position THEN 'i' ELSE 'u' END, '
+RETURNING CASE WHEN position > (SELECT position - CAST(?3 AS bigint) FROM driftline_scopes WHERE scope = ?1) THEN concat(CASE WHEN created_position = position THEN 'i' ELSE 'u' END, '
 ', '', '
 ', '', '
 ', '', '
-', id) ELSE concat(CASE WHEN position > (SELECT position - ?3 FROM driftline_scopes WHERE scope = ?1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
+', id) ELSE concat(CASE WHEN position > (SELECT position - CAST(?3 AS bigint) FROM driftline_scopes WHERE scope = ?1) THEN CASE WHEN created_position = position THEN 'i' ELSE 'u' END ELSE '-' END, '
 ', updated_at, '
 ', updated_by, '
 ', CASE WHEN deleted THEN 1 ELSE 0 END, '
