@@ -89,6 +89,16 @@ describe('the types of a schema', () => {
     expect(() => defineSchema({ a: {} })).toThrow(/1 to 200 columns/)
     expect(() => defineSchema({ Todos: { a: text() } })).toThrow(/table name/)
     expect(() => defineSchema({ driftline_x: { a: text() } })).toThrow(/driftline_/)
+    for (const name of ['sqlite', 'json_each', 'json_tree', 'pragma_table_info'])
+      expect(() => defineSchema({ [name]: { a: text() } })).toThrow(/SQLite keeps/)
+    for (const suffix of ['_position', '_pkey'])
+      expect(() => defineSchema({ [`a${suffix}`]: { a: text() }, a: { a: text() } })).toThrow(
+        /name of an index of the table a/,
+      )
+    expect(() => defineSchema({ [`${'l'.repeat(58)}_pkey`]: { a: text() }, ['l'.repeat(63)]: { a: text() } })).toThrow(
+      /index/,
+    )
+    expect(() => defineSchema({ a_position: { a: text() }, a_pkey: { a: text() } })).not.toThrow()
     expect(() => defineSchema({ todos: { 'a b': text() } })).toThrow(/todos.a b/)
     expect(() => defineSchema({ todos: { position: integer() } })).toThrow(/uses itself/)
     expect(() => defineSchema({ todos: { xmin: integer() } })).toThrow(/Postgres keeps/)
