@@ -43,11 +43,8 @@ const both: readonly Case[] = [
   ['the inbox', ['DROP TABLE driftline_inbox'], ['The table driftline_inbox is missing: run npm run migrate.']],
   [
     'the deliveries',
-    ['DROP TABLE driftline_deliveries', 'DROP TABLE driftline_endpoints'],
-    [
-      'The table driftline_deliveries is missing: run npm run migrate.',
-      'The table driftline_endpoints is missing: run npm run migrate.',
-    ],
+    ['DROP TABLE driftline_deliveries'],
+    ['The table driftline_deliveries is missing: run npm run migrate.'],
   ],
   ['a column', ['ALTER TABLE todos DROP COLUMN due'], [addDue]],
   ['an index', ['DROP INDEX todos_position'], [noIndex]],
@@ -260,7 +257,6 @@ for (const storeName of storeNames) {
         'The table driftline_marks is missing: run npm run migrate.',
         'The table driftline_inbox is missing: run npm run migrate.',
         'The table driftline_deliveries is missing: run npm run migrate.',
-        'The table driftline_endpoints is missing: run npm run migrate.',
         'The table lists is missing: run npm run migrate.',
         'The table todos is missing: run npm run migrate.',
       ])
