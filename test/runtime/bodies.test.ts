@@ -148,7 +148,7 @@ describe.each(places)('bodies sent to %s', (name) => {
     expect((await send('most', 'x\n'.repeat(most))).end.unlisted).toBeUndefined()
     const more = await send('more', `${'x\n'.repeat(most)}{}\n${JSON.stringify(put('good'))}\n`)
     expect(more).toMatchObject({ listed: most, end: { applied: 1, rejected: most + 1 } })
-    expect(more.end.unlisted).toEqual({ invalid_change: 1 })
+    expect(more.end.unlisted).toEqual({ unknown_table: 1 })
     const broken = await send('broken', '{x\n'.repeat(1_000_000))
     expect(broken.end).toMatchObject({ lines: 1_000_000, rejected: 1_000_000, done: true })
     expect(broken.end.unlisted).toEqual({ invalid_change: 1_000_000 - most })
