@@ -288,7 +288,7 @@ it("looks where the connection's search_path looks", async () => {
   const inPublic = await openStore(url)
   await create(inApp)
   expect(await check(inApp, schema)).toEqual([])
-  expect(await check(inPublic, schema)).toHaveLength(7)
+  expect(await check(inPublic, schema)).toHaveLength(6)
   await inApp.close()
   await inPublic.close()
   await close()

@@ -13,7 +13,7 @@ import { webhookSecret } from '../support/webhook.ts'
 import { startWorker } from '../support/worker.ts'
 
 const idleMs = 1_500
-const settings = { BODY_IDLE_MS_MAX: String(idleMs), HEADERS_MS_MAX: '1000', LOG: 'errors' }
+const settings = { BODY_IDLE_MS_MAX: String(idleMs), LOG: 'errors' }
 const at = 1_700_000_000_000_000
 const line = (n: number) =>
   `${JSON.stringify({ table: 'todos', op: 'put', id: `r${n}`, at, row: { title: `row ${n}` } })}\n`
@@ -111,10 +111,10 @@ describe('connections to Node', () => {
     const made = await temporaryFolder()
     drop = made.drop
     // A heap in which what a body of small chunks cost by the chunk would have no room.
-    const NODE_OPTIONS = '--max-old-space-size=128'
+    const NODE_OPTIONS = '--max-old-space-size=64'
     const WEBHOOK_SECRETS = JSON.stringify({ crm: webhookSecret })
     const DATABASE_URL = `file:${made.folder}/a.db`
-    server = await startServer({ HEADERS_MS_MAX: '1000', WEBHOOK_SECRETS, DATABASE_URL, NODE_OPTIONS })
+    server = await startServer({ HEADERS_MS_MAX: '5000', WEBHOOK_SECRETS, DATABASE_URL, NODE_OPTIONS })
   })
   afterAll(() => server.stop().then(drop))
 
@@ -141,43 +141,38 @@ describe('connections to Node', () => {
     }
   }, 30_000)
 
-  /** Many bodies at once, each in chunks of one byte. */
-  async function sendSmallChunks(head: string, bytes: number): Promise<string[]> {
+  /** A body in chunks of one byte; gives the status of the answer. */
+  async function sendSmallChunks(head: string): Promise<string> {
+    const socket = await dial()
+    let answer = ''
+    const ended = new Promise<void>((resolve) => {
+      socket.on('data', (some) => {
+        answer += String(some)
+        resolve()
+      })
+      socket.on('close', () => resolve())
+    })
+    socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n`)
     const piece = '1\r\n \r\n'.repeat(10_000)
-    return Promise.all(
-      Array.from({ length: 4 }, async () => {
-        const socket = await dial()
-        let answer = ''
-        const ended = new Promise<void>((resolve) => {
-          socket.on('data', (some) => {
-            answer += String(some)
-            resolve()
-          })
-          socket.on('close', () => resolve())
-        })
-        socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n`)
-        for (let sent = 0; sent < bytes && answer === '' && !socket.destroyed; sent += 10_000) {
-          if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), ended])
-        }
-        if (answer === '') socket.write('0\r\n\r\n')
-        await ended
-        socket.destroy()
-        return answer.slice(9, 12)
-      }),
-    )
+    for (let sent = 0; sent < 300_000 && answer === '' && !socket.destroyed; sent += 10_000) {
+      if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), ended])
+    }
+    if (answer === '') socket.write('0\r\n\r\n')
+    await ended
+    socket.destroy()
+    return answer.slice(9, 12)
   }
 
-  it('millions of chunks of one byte cost what their bytes cost, whoever sends them', async () => {
+  it('hundreds of thousands of chunks of one byte cost what their bytes cost, whoever sends them', async () => {
     const now = String(Math.floor(Date.now() / 1000))
     const signed = `webhook-id: a\r\nwebhook-timestamp: ${now}\r\nwebhook-signature: v1,AAAA\r\n`
     const json = 'Host: x\r\nContent-Type: application/json\r\n'
     const auth = `Authorization: Bearer ${await signToken(testSecret, { sub: 'alice' })}\r\n`
-    const half = 1_500_000
-    for (const head of [`POST /v1/webhooks/crm HTTP/1.1\r\n${json}${signed}`, `POST /v1/push HTTP/1.1\r\n${json}`])
-      for (const status of await sendSmallChunks(head, half)) expect(status).toBe('401')
-    expect(await sendSmallChunks(`POST /v1/push HTTP/1.1\r\n${json}${auth}`, half)).toEqual(Array(4).fill('400'))
     const ndjson = json.replace('application/json', 'application/x-ndjson')
-    expect(await sendSmallChunks(`POST /v1/import HTTP/1.1\r\n${ndjson}${auth}`, half)).toEqual(Array(4).fill('200'))
+    expect(await sendSmallChunks(`POST /v1/push HTTP/1.1\r\n${json}`)).toBe('401')
+    expect(await sendSmallChunks(`POST /v1/webhooks/crm HTTP/1.1\r\n${json}${signed}`)).toBe('401')
+    expect(await sendSmallChunks(`POST /v1/push HTTP/1.1\r\n${json}${auth}`)).toBe('400')
+    expect(await sendSmallChunks(`POST /v1/import HTTP/1.1\r\n${ndjson}${auth}`)).toBe('200')
     expect((await server.request('GET', '/health')).status).toBe(200)
   }, 120_000)
 })
