@@ -2,6 +2,7 @@ import { cors } from 'hono/cors'
 import { Hono } from 'hono/tiny'
 import { createCensus } from './census.ts'
 import { Problem } from './errors.ts'
+import { type ArriveOptions, createArrive } from './http/arrive.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import { documentHandler, type ReadDocument } from './http/documents.ts'
 import type { Env } from './http/env.ts'
@@ -11,14 +12,15 @@ import { problemResponse } from './http/problem.ts'
 import { type Gzip, pullHandler } from './http/pull.ts'
 import { type Listeners, recordRequests } from './http/record.ts'
 import { syncHandler } from './http/sync.ts'
+import { jsonType } from './http/types.ts'
 import { webhookHandler } from './http/webhook.ts'
 import type { Live } from './live/live.ts'
 import { createRun, type SyncOptions } from './run.ts'
 import type { Schema } from './sync/table.ts'
 import type { WebhookSources } from './webhooks/sources.ts'
-import { createVerifyWebhook, type WebhookSecrets } from './webhooks/verify.ts'
+import { createAdmitWebhook, createVerifyWebhook, type WebhookSecrets } from './webhooks/verify.ts'
 
-export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners {
+export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners, ArriveOptions {
   readonly schema: S
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example`. None by default. */
@@ -40,6 +42,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const authenticate = createAuthenticate(options.auth)
   const { live, webhooks = {}, webhookSecrets = {} } = options
   const verify = createVerifyWebhook(webhookSecrets)
+  const arrive = createArrive(options)
   const run = createRun({
     ...options,
     onCommit(scope, position) {
@@ -60,15 +63,15 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   // Only browsers of another origin pay for it, by the same wrapping.
   app.use((context, next) => (context.req.header('origin') === undefined ? next() : crossOrigin(context, next)))
 
-  app.post('/v1/sync', syncHandler('sync', authenticate, run))
-  app.post('/v1/push', syncHandler('push', authenticate, run))
+  app.post('/v1/sync', syncHandler('sync', authenticate, run, arrive))
+  app.post('/v1/push', syncHandler('push', authenticate, run, arrive))
   app.get('/v1/pull', pullHandler({ ...options, authenticate, run, takeCensus: createCensus(options) }))
-  app.post('/v1/import', importHandler(authenticate, run, options))
-  app.post('/v1/webhooks/:source', webhookHandler(verify, webhooks, run))
+  app.post('/v1/import', importHandler(authenticate, run, arrive, options))
+  app.post('/v1/webhooks/:source', webhookHandler(createAdmitWebhook(webhookSecrets), verify, webhooks, run, arrive))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
-  app.get('/health', async (context) => {
+  app.get('/health', async () => {
     await options.store.batch('health', [{ sql: 'SELECT 1', params: [] }])
-    return context.json({ status: 'ok' })
+    return new Response('{"status":"ok"}', { headers: { 'Content-Type': jsonType } })
   })
 
   if (options.documents) {

@@ -24,6 +24,8 @@ export interface Settings {
   readonly retentionMs: number
   /** Sockets and event streams of one subject. */
   readonly liveSocketsMax: number
+  /** How long the body of a request may stand still. */
+  readonly bodyIdleMsMax: number
   readonly log: LogMode
   /** Outgoing webhooks. */
   readonly deliveries: readonly Endpoint[]
@@ -37,6 +39,9 @@ export interface Config extends Settings {
   readonly port: number
   readonly databaseUrl: string
   readonly databaseAuthToken: string | undefined
+  /** How long the head of a request may take, and how long an idle connection is kept. */
+  readonly headersMsMax: number
+  readonly keepAliveMs: number
   /** True where no key is set: the server makes a secret of its own, and listens on this machine only. */
   readonly development: boolean
 }
@@ -56,6 +61,8 @@ export function readConfig(env: Environment): Config {
     port: readInteger(env, 'PORT', 8787, 0, 65_535),
     databaseUrl: readDatabaseUrl(env),
     databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
+    headersMsMax: readInteger(env, 'HEADERS_MS_MAX', limits.headersMsMax, 1, msMax),
+    keepAliveMs: readInteger(env, 'KEEP_ALIVE_MS', limits.keepAliveMs, 1, msMax),
     development,
     ...settings,
     // Whoever tries it out has the answers before them, and wants to see the token and the curl lines.
@@ -82,6 +89,7 @@ export function readSettings(env: Environment): Settings {
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
     liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
+    bodyIdleMsMax: readInteger(env, 'BODY_IDLE_MS_MAX', limits.bodyIdleMsMax, 1, msMax),
     log: readLog(env.LOG || 'json'),
     deliveries: readEndpoints(env.WEBHOOK_ENDPOINTS, webhookAllowPrivate),
     webhookAllowPrivate,
@@ -92,6 +100,9 @@ export function readSettings(env: Environment): Settings {
 export function hasKey({ auth }: Settings): boolean {
   return auth.secret !== undefined || auth.jwksUrl !== undefined
 }
+
+/** A day: timers take less than 25 of them. */
+const msMax = 24 * 3_600_000
 
 function checkSecret(secret: string): void {
   const { length } = new TextEncoder().encode(secret)

@@ -7,6 +7,7 @@ export const problems = {
   forbidden_origin: { status: 403, title: 'Pages of this origin may not connect', retryable: false },
   not_found: { status: 404, title: 'There is nothing here', retryable: false },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
+  request_timeout: { status: 408, title: 'The request stood still', retryable: true },
   resync: { status: 410, title: 'The cursor is from another history', retryable: false },
   body_too_large: { status: 413, title: 'The request is too large', retryable: false },
   answer_too_large: { status: 413, title: 'The answer would be too large', retryable: false },

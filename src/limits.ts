@@ -18,8 +18,18 @@ export const limits = Object.freeze({
   /** Lines of an import that are applied together, and the text in them: for so long phones of the same scope wait. */
   importLinesMax: 2_000,
   importTextMax: 1024 * 1024,
-  /** How many times its size the gzip of an import may inflate to, beyond its first 4 MiB. */
+  /** How many times its size a compressed import may inflate to, beyond the bytes that are free. Beyond: 413. */
   importInflationMax: 100,
+  /** Inflated without being measured: a small body of repeated lines may well be a hundredth of them. */
+  importInflationFreeBytes: 4 * 1024 * 1024,
+  /** Rejected lines that the answer to an import names; further ones are counted by their code. */
+  importRejectedMax: 1_000,
+  /** How long a body may stand still. What moves may take any time. Beyond: 408. A setting: `BODY_IDLE_MS_MAX`. */
+  bodyIdleMsMax: 60_000,
+  /** How long the head of a request may take, in Node. Beyond: 408. A setting: `HEADERS_MS_MAX`. */
+  headersMsMax: 60_000,
+  /** How long an idle connection is kept, in Node: longer than load balancers do. A setting: `KEEP_ALIVE_MS`. */
+  keepAliveMs: 75_000,
   /** Bytes of the rows that the verdicts of a push repeat, over all scopes, where there is more than one. Beyond: 413. */
   answerBytesMax: 8 * 1024 * 1024,
   /** Characters (code points) of an id. */

@@ -59,7 +59,7 @@ export interface DeliveryFailure {
   readonly status: number | undefined
   readonly error: string
   readonly attempts: number
-  /** It was the last try: nothing more goes to this endpoint until somebody enables it. */
+  /** It was the last try: nothing more of this scope goes to the endpoint until somebody enables it. */
   readonly disabled: boolean
   readonly scope: string
 }

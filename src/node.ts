@@ -15,7 +15,9 @@ import { logError, requestLog } from './log.ts'
 import { type Migration, migrate } from './migrations/apply.ts'
 import { check } from './migrations/check.ts'
 import { readMigrations } from './migrations/read.ts'
+import { readIncoming } from './node-body.ts'
 import { nodeGzip } from './node-gzip.ts'
+import { serverTimes } from './node-times.ts'
 import { documentsOf } from './openapi/documents.ts'
 import { prune } from './prune.ts'
 import { startPruning } from './prune-timer.ts'
@@ -53,6 +55,8 @@ async function start(): Promise<void> {
     ...(onRequest && { onRequest }),
     documents: documentsOf(schema),
     gzip: nodeGzip,
+    readBody: readIncoming,
+    bodyIdleMsMax: config.bodyIdleMsMax,
   })
   // What goes on after an answer, such as its log line.
   const afterwards = new Set<Promise<unknown>>()
@@ -69,7 +73,7 @@ async function start(): Promise<void> {
       fetch: (request, env) => app.fetch(request, env, context),
       hostname: config.host,
       port: config.port,
-      serverOptions: { maxHeaderSize: 64 * 1024, ...socketServerOptions },
+      serverOptions: { maxHeaderSize: 64 * 1024, ...serverTimes(config), ...socketServerOptions },
     },
     (address) => {
       void announce(address, applied, config.development ? auth.secret : undefined)

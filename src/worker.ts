@@ -29,7 +29,10 @@ export default {
     } catch (error) {
       return refuse(error)
     }
-    return app.fetch(request, env, context)
+    const answer = await app.fetch(request, env, context)
+    // Of a request that was refused by its head. `wrangler dev` would read it to its end before the answer goes out.
+    if (!request.bodyUsed) request.body?.cancel().catch(() => {})
+    return answer
   },
 
   async scheduled({ cron }: { readonly cron: string }, env: WorkerEnv): Promise<void> {
@@ -93,10 +96,17 @@ async function readAsset(assets: Assets, name: string): Promise<string> {
 /** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */
 function refuse(error: unknown): Response {
   const requestId = crypto.randomUUID()
+  const answer = (fault: unknown) => {
+    const response = problemResponse(fault, requestId)
+    // As on every other answer.
+    response.headers.set('Server-Timing', 'total;dur=0.0')
+    response.headers.set('X-Request-Id', requestId)
+    return response
+  }
   if (!(error instanceof TypeError)) {
     logError('start', error, requestId)
-    return problemResponse(error, requestId)
+    return answer(error)
   }
   console.error(error.message)
-  return problemResponse(new Problem('internal', `The server is not set up. ${error.message}.`), requestId)
+  return answer(new Problem('internal', `The server is not set up. ${error.message}.`))
 }

@@ -39,7 +39,6 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
 
   const syncTo = (endpoints: readonly Endpoint[], store: Store = opened.store) =>
     createSync({ schema, store, now, deliveries: endpoints })
-  // An endpoint of each test's own, since one that is disabled stays so.
   const mine = (more: Partial<Endpoint> = {}) => receiver.endpoint({ name: `crm${scopes}`, ...more })
   const senderTo = (endpoints: readonly Endpoint[], more: object = {}): Sender =>
     createSender({ store: opened.store, schema, endpoints, post, now, random: () => 0, ...more })
@@ -55,8 +54,11 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
       error,
     ])
   }
-  const disabled = async () =>
-    (await opened.store.batch(scope, [{ sql: 'SELECT name, reason FROM driftline_endpoints', params: [] }]))[0]
+  const disabled = async (of = scope) => {
+    const { param } = opened.store.dialect
+    const sql = `SELECT endpoint, last_error FROM driftline_deliveries WHERE scope = ${param(1)} AND disabled_at > 0`
+    return (await opened.store.batch(of, [{ sql, params: [of] }]))[0]
+  }
   const told = () => receiver.received.map(({ from, to }) => [from, to])
   const pushTo = (sync: ReturnType<typeof syncTo>, ...changes: ReturnType<typeof put>[]) =>
     sync.push(principal(scope), { client: 'a', changes })
@@ -180,7 +182,7 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     }
   })
 
-  it('410 disables an endpoint at once; what is pushed is kept, and a resend delivers all of it in order', async () => {
+  it('410 disables an endpoint in its scope at once; what is pushed is kept, and a resend delivers all of it in order', async () => {
     const [gone, other] = [mine(), mine({ name: `other${scopes}`, url: `${receiver.url}/other` })]
     const sync = syncTo([gone, other])
     const sender = senderTo([gone, other])
@@ -192,7 +194,7 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     expect(await sender.sendScope(scope)).toBeUndefined()
     expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(1)
     expect(receiver.received.filter(({ path }) => path === '/hook/other').map(({ to }) => to)).toEqual([1, 2])
-    expect(await disabled()).toContainEqual([gone.name, 'http_410'])
+    expect(await disabled()).toEqual([[gone.name, 'http_410']])
     // Disabled again later than the setting's time, it stays so.
     const again = { ...gone, resend: new Date(now()).toISOString() }
     clock += hour
@@ -208,12 +210,66 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
       oldest: noon / 1000,
       attempts: 2,
       lastError: 'http_410',
-      disabled: { since: now(), reason: 'http_410' },
+      disabled: [{ scope, since: now(), reason: 'http_410' }],
     })
     receiver.answers(() => 204)
     await resendDeliveries(opened.store, gone.name, now())
     expect(await sender.sendScope(scope)).toBeUndefined()
     expect(receiver.received.filter(({ path }) => path === '/hook').map(({ to }) => to)).toEqual([1, 1, 1, 2])
+  })
+
+  it('what fails in one scope for good, by 410 or ten times, holds back no other scope of the endpoint', async () => {
+    const endpoint = mine()
+    const sync = syncTo([endpoint])
+    const sender = senderTo([endpoint])
+    const [bad, gone, fine] = [`${scope}bad`, `${scope}gone`, `${scope}fine`]
+    receiver.answers(({ scope: from }) => ({ [bad]: 500, [gone]: 410 })[from] ?? 204)
+    const push = (to: string, at: number) => sync.push(principal(to), { client: 'a', changes: [put('1', at, 'x')] })
+    const send = async (to: string) => {
+      if (name !== 'durable-object') await sender.sendDue(endpoint)
+      return sender.sendScope(to)
+    }
+    for (const to of [bad, gone, fine]) await push(to, 1)
+    expect(await send(gone)).toBeUndefined()
+    for (let next = await send(bad); next !== undefined; next = await send(bad)) clock += next - now()
+    expect(await disabled(bad)).toEqual([[`crm${scopes}`, 'http_500']])
+    expect(await disabled(gone)).toEqual([[`crm${scopes}`, 'http_410']])
+    for (const to of [bad, gone, fine]) {
+      await push(to, 2)
+      await send(to)
+    }
+    expect(receiver.received.filter(({ scope: from }) => from === fine).map(({ to }) => to)).toEqual([1, 2])
+    expect(receiver.received.filter(({ scope: from }) => from === gone)).toHaveLength(1)
+    expect(receiver.received.filter(({ scope: from }) => from === bad)).toHaveLength(10)
+    if (name === 'durable-object') return
+    const kept = (await listDeliveries(opened.store)).find(({ endpoint: of }) => of === endpoint.name)
+    expect(kept).toMatchObject({ waiting: 4, attempts: 10 })
+    expect(kept?.disabled.map(({ scope: of }) => of)).toEqual([gone, bad])
+    // What disabled a line goes after thirty days, and what waited behind it is tried.
+    clock += 30 * 24 * hour - 60 * second
+    await push(gone, 3)
+    clock += 90 * second
+    await pruneDeliveries(opened.store, now())
+    receiver.answers(() => 204)
+    expect(await send(gone)).toBeUndefined()
+    expect(receiver.received.filter(({ scope: from }) => from === gone).at(-1)?.to).toBe(3)
+  })
+
+  it('the setting enables what was disabled before its time, in every scope', async () => {
+    const sync = syncTo([mine()])
+    receiver.answers(() => 410)
+    await pushTo(sync, put('1', 1, 'a'))
+    await senderTo([mine()]).sendScope(scope)
+    receiver.answers(() => 204)
+    clock += hour
+    const endpoint = mine({ resend: new Date(now()).toISOString() })
+    if (name === 'durable-object') await senderTo([endpoint]).sendScope(scope)
+    else await senderTo([endpoint]).sendDue(endpoint)
+    expect(told()).toEqual([
+      [0, 1],
+      [0, 1],
+    ])
+    expect(await rows()).toEqual([])
   })
 
   it('disables an endpoint after the tenth try, three days later, and loses nothing', async () => {
@@ -225,7 +281,7 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     expect(clock / hour / 24).toBeCloseTo(3.15, 1)
     expect(await sender.sendScope(scope)).toBeUndefined()
     expect(receiver.received).toHaveLength(10)
-    expect(await disabled()).toContainEqual([`crm${scopes}`, 'http_500'])
+    expect(await disabled()).toEqual([[`crm${scopes}`, 'http_500']])
     expect(await rows()).toEqual([[`crm${scopes}`, 0, 1, 10, 'http_500']])
     expect(JSON.parse(log.mock.calls.at(-1)?.[0])).toMatchObject({ attempts: 10, disabled: true })
   })

@@ -60,7 +60,7 @@ it('a push is recorded without reading the scope, however large it is and whatev
     await client.query(`INSERT INTO todos SELECT ${row} FROM generate_series(1, 50000) AS g`)
     // Those of another endpoint, which has been disabled for long.
     await client.query(`INSERT INTO driftline_deliveries
-SELECT 'alice', 'b', g, g - 1, 'm', 0, 0, 0, '' FROM generate_series(1, 50000) AS g`)
+SELECT 'alice', 'b', g, g - 1, 'm', 0, 0, 0, '', 0 FROM generate_series(1, 50000) AS g`)
     await client.query(`PREPARE record AS ${recordSql(postgres, schema.tables)}`)
     for (const known of [false, true]) {
       if (known) await client.query('ANALYZE')

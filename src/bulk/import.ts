@@ -43,13 +43,18 @@ export interface ChunkResult extends Tally {
 
 /**
  * Applies chunks of lines one after the other; while the database is busy with one, the next is made ready, if it is
- * given already. After a fault no later chunk is applied.
+ * given already. After a fault no later chunk is applied, and none once the signal says that nobody waits for them.
  *
  * Of a chunk each scope in one transaction; what is wrong with a line is its own rejection. Lines of a
  * row of their own, which are all of most imports, go in bulk. The others (patches, and rows that come more than once)
  * go as ordinary change sets, one for each client, and so end as if they had been pushed.
  */
-export function createImport(run: RunSync, principal: Principal, wish: ImportWish, facts?: Facts) {
+export function createImport(
+  run: RunSync,
+  principal: Principal,
+  wish: ImportWish,
+  { facts, signal }: { readonly facts?: Facts; readonly signal?: AbortSignal } = {},
+) {
   const base = { client: wish.client, atomic: false, return: 'lost', limit: 1, grant: wish.grant } as const
 
   // What was sent before comes again in one piece, so a chunk is like those before it. Until one of them tells, all look.
@@ -57,16 +62,26 @@ export function createImport(run: RunSync, principal: Principal, wish: ImportWis
   let before: Promise<ChunkResult> | undefined
 
   return function importChunk(lines: readonly ImportLine[]): Promise<ChunkResult> {
-    const result = importAfter(lines, before)
+    const after = before && untilGone(before)
+    after?.catch(() => {})
+    const result = importAfter(lines, after)
     // Whoever waits for the result hears of a fault.
     result.catch(() => {})
     before = result
     return result
   }
 
+  /** What is ready waits for this, and is not written where it fails. */
+  async function untilGone(chunk: Promise<ChunkResult>): Promise<ChunkResult> {
+    const result = await chunk
+    signal?.throwIfAborted()
+    return result
+  }
+
   async function importAfter(lines: readonly ImportLine[], after: typeof before): Promise<ChunkResult> {
     const rejected = new Map<number, Rejection>()
     const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
+    signal?.throwIfAborted()
     const changes: LineChange[] = []
     for (const { line, value, error } of lines) {
       if (error) rejected.set(line, error)

@@ -1,4 +1,5 @@
 import { type Rejection, rejection } from '../errors.ts'
+import { GrowingBytes } from '../growing-bytes.ts'
 import { sayWhere } from '../http/body.ts'
 import { limits } from '../limits.ts'
 
@@ -11,7 +12,7 @@ export interface ImportLine {
   readonly source?: string | readonly string[] | undefined
 }
 
-/** So many lines, and so much text in them, make a chunk. */
+/** So many lines, and so much text in them and between them, make a chunk. */
 export interface ChunkSize {
   readonly linesMax: number
   readonly textMax: number
@@ -30,7 +31,7 @@ const newline = 10
 
 /**
  * Reads NDJSON in chunks of whole lines, as bytes come: no more than a chunk and a line is held. A line that is too
- * long, no UTF-8 or no JSON is one bad line.
+ * long, no UTF-8 or no JSON is one bad line. What it costs goes with the bytes, however they are cut into chunks.
  */
 export async function* readLines(
   source: AsyncIterable<Uint8Array>,
@@ -39,18 +40,22 @@ export async function* readLines(
   let lines: ImportLine[] = []
   let text = 0
   let last = 0
-  let rest = new Uint8Array(0)
+  const rest = new GrowingBytes()
   let isTooLong = false
   let wanted = firstMax
+  let broken = 0
 
   function* take(block: Uint8Array): Generator<ReadChunk> {
     for (const one of decodeLines(block)) {
       last++
-      const line = isTooLong ? { error: tooLong } : parseLine(last === 1 ? one?.replace(/^\ufeff/, '') : one)
+      const content = last === 1 ? one?.replace(/^\ufeff/, '') : one
+      const line = isTooLong ? { error: tooLong } : parseLine(content, broken < limits.importRejectedMax)
       isTooLong = false
+      if (line?.error) broken++
       if (line) lines.push({ line: last, source: one, ...line })
-      text += one?.length ?? 0
-      if (lines.length >= wanted || text >= textMax) {
+      text += (one?.length ?? 0) + 1
+      // Empty lines, millions of them, make no chunk, and so no answer.
+      if (lines.length >= wanted || (text >= textMax && lines.length > 0)) {
         yield { lines, last }
         wanted = Math.min(2 * wanted, linesMax)
         lines = []
@@ -61,19 +66,19 @@ export async function* readLines(
 
   for await (const bytes of source) {
     const end = bytes.lastIndexOf(newline)
-    if (end === -1) {
-      rest = join(rest, bytes)
-    } else {
-      yield* take(join(rest, bytes.subarray(0, end)))
-      rest = bytes.slice(end + 1)
+    if (end !== -1) {
+      rest.add(bytes.subarray(0, end))
+      yield* take(rest.view())
+      rest.clear()
     }
+    rest.add(bytes.subarray(end + 1))
     if (rest.length > limits.changeBytesMax) {
       isTooLong = true
-      rest = new Uint8Array(0)
+      rest.clear()
     }
   }
-  if (rest.length > 0 || isTooLong) yield* take(rest)
-  if (lines.length > 0) yield { lines, last }
+  if (rest.length > 0 || isTooLong) yield* take(rest.view())
+  if (lines.length > 0 || text > 0) yield { lines, last }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -98,24 +103,24 @@ function decodeLines(block: Uint8Array): readonly (string | undefined)[] {
   }
 }
 
-/** Nothing for an empty line. */
-function parseLine(text: string | undefined): Omit<ImportLine, 'line'> | undefined {
+/**
+ * Nothing for an empty line. Where the fault is is only said of so many lines: to look for it costs as much as to read the
+ * line some twenty times, and to see a fault at all more than to see that a line is surely no object.
+ */
+function parseLine(text: string | undefined, says: boolean): Omit<ImportLine, 'line'> | undefined {
   if (text === undefined) return { error: rejection('invalid_change', 'The line must be UTF-8.') }
-  if (text.trim() === '') return undefined
+  const trimmed = text.trim()
+  if (trimmed === '') return undefined
   if (text.length * 3 > limits.changeBytesMax && new TextEncoder().encode(text).length > limits.changeBytesMax)
     return { error: tooLong }
+  if (!says && !(trimmed.startsWith('{') && trimmed.endsWith('}'))) return { error: noObject }
   try {
     return { value: JSON.parse(text) }
   } catch {
-    return { error: rejection('invalid_change', `The line must be JSON: ${sayWhere(text)}.`) }
+    return { error: says ? rejection('invalid_change', `The line must be JSON: ${sayWhere(text)}.`) : noObject }
   }
 }
 
-const tooLong = rejection('too_large', `A line may have ${limits.changeBytesMax} bytes at most.`)
+const noObject = rejection('invalid_change', 'The line must be JSON, an object.')
 
-function join(before: Uint8Array, after: Uint8Array): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(before.length + after.length)
-  joined.set(before)
-  joined.set(after, before.length)
-  return joined
-}
+const tooLong = rejection('too_large', `A line may have ${limits.changeBytesMax} bytes at most.`)

@@ -4,7 +4,7 @@ import { readArgs, runCommand } from './run.ts'
 
 /**
  * `npm run deliveries`: what outgoing webhooks have not delivered yet, by endpoint, in every database of DATABASE_URL.
- * `npm run deliveries -- --resend crm`: enables that endpoint and makes all that waits for it due, in its order.
+ * `npm run deliveries -- --resend crm`: enables that endpoint in every scope and makes all that waits for it due, in its order.
  */
 await runCommand(async () => {
   const { resend, ...args } = readArgs({ resend: { type: 'string' }, ...databaseOptions })
@@ -13,16 +13,25 @@ await runCommand(async () => {
     if (resend !== undefined) await resendDeliveries(store, resend, Date.now())
     const kept = await listDeliveries(store)
     const shown = resend === undefined ? kept : kept.filter(({ endpoint }) => endpoint === resend)
-    return { lines: shown.length > 0 ? shown.map(describe) : ['Nothing waits.'], failed: false }
+    return { lines: shown.length > 0 ? shown.flatMap(describe) : ['Nothing waits.'], failed: false }
   })
 })
 
-function describe({ endpoint, waiting, oldest, attempts, lastError, disabled }: KeptDeliveries): string {
+/** Scopes that are named of an endpoint that is disabled in more. */
+const namedMax = 20
+
+/** A line for the endpoint, and one for each scope in which it is disabled. */
+function describe({ endpoint, waiting, oldest, attempts, lastError, disabled }: KeptDeliveries): string[] {
   const time = (at: number) => new Date(at).toISOString()
-  return [
+  const line = [
     `${endpoint}: ${waiting} waiting`,
-    ...(oldest === undefined ? [] : [`the oldest since ${time(oldest)}`]),
+    `the oldest since ${time(oldest)}`,
     ...(attempts > 0 ? [`tried ${attempts} times`, `last error ${lastError}`] : []),
-    ...(disabled ? [`disabled since ${time(disabled.since)} for ${disabled.reason}`] : []),
+    ...(disabled.length > 0 ? [`disabled in ${disabled.length} scope${disabled.length > 1 ? 's' : ''}`] : []),
   ].join(', ')
+  const named = disabled
+    .slice(0, namedMax)
+    .map(({ scope, since, reason }) => `  disabled in ${JSON.stringify(scope)} since ${time(since)} for ${reason}`)
+  const more = disabled.length - named.length
+  return [line, ...named, ...(more > 0 ? [`  and in ${more} more, disabled later`] : [])]
 }

@@ -16,7 +16,7 @@ export interface Endpoint {
   readonly tables?: readonly string[]
   /** Send the rows too, not only where they are. */
   readonly rows?: boolean
-  /** Enables it where it was disabled before this time, RFC 3339: for Durable Objects, which no command reaches. */
+  /** Enables it in every scope where it was disabled before this time, RFC 3339: for Durable Objects, which no command reaches. */
   readonly resend?: string
 }
 

@@ -18,38 +18,30 @@ export async function pruneDeliveries(store: Store, now: number): Promise<void> 
 export interface KeptDeliveries {
   readonly endpoint: string
   readonly waiting: number
-  readonly oldest: number | undefined
+  readonly oldest: number
   /** The most that any delivery was tried. */
   readonly attempts: number
   readonly lastError: string
-  readonly disabled: { readonly since: number; readonly reason: string } | undefined
+  /** The scopes of which nothing more is sent to it. */
+  readonly disabled: readonly { readonly scope: string; readonly since: number; readonly reason: string }[]
 }
 
 export async function listDeliveries(store: Store): Promise<KeptDeliveries[]> {
   const statements = keptDeliveriesSql(store.dialect).list.map((sql) => ({ sql, params: [] }))
   const [rows = [], disabled = []] = await store.batch('', statements)
-  const off = new Map(
-    disabled.map(([name, at, reason]) => [String(name), { since: Number(at) / 1000, reason: String(reason) }]),
-  )
-  const kept = new Map(rows.map((row) => [String(row[0]), row]))
-  return [...new Set([...kept.keys(), ...off.keys()])].sort().map((endpoint) => {
-    const [, waiting = 0, oldest, attempts = 0, lastError = ''] = kept.get(endpoint) ?? []
-    return {
-      endpoint,
-      waiting: Number(waiting),
-      oldest: oldest === undefined ? undefined : Number(oldest) / 1000,
-      attempts: Number(attempts),
-      lastError: String(lastError),
-      disabled: off.get(endpoint),
-    }
-  })
+  return rows.map(([endpoint, waiting, oldest, attempts, lastError]) => ({
+    endpoint: String(endpoint),
+    waiting: Number(waiting),
+    oldest: Number(oldest) / 1000,
+    attempts: Number(attempts),
+    lastError: String(lastError),
+    disabled: disabled
+      .filter(([name]) => name === endpoint)
+      .map(([, scope, at, reason]) => ({ scope: String(scope), since: Number(at) / 1000, reason: String(reason) })),
+  }))
 }
 
-/** Enables an endpoint, and makes all that waits for it due at once, in its order. Servers that run send it. */
+/** Enables an endpoint in every scope, and makes all that waits for it due at once, in its order. Servers that run send it. */
 export async function resendDeliveries(store: Store, endpoint: string, now: number): Promise<void> {
-  const [enable, due] = keptDeliveriesSql(store.dialect).resend
-  await store.batch('', [
-    { sql: enable, params: [endpoint] },
-    { sql: due, params: [endpoint, now * 1000] },
-  ])
+  await store.batch('', [{ sql: keptDeliveriesSql(store.dialect).resend, params: [endpoint, now * 1000] }])
 }

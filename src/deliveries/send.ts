@@ -1,4 +1,4 @@
-import { deliverySql } from '../dialects/delivery-sql.ts'
+import { deliverySql, waiting } from '../dialects/delivery-sql.ts'
 import type { Statement } from '../dialects/dialect.ts'
 import { logDelivery, logError } from '../log.ts'
 import { type Cells, retryConflicts, type Store } from '../stores/store.ts'
@@ -46,6 +46,8 @@ export interface Due {
   readonly createdAt: number
   readonly nextAt: number
   readonly attempts: number
+  /** Since when its line is disabled, or 0. */
+  readonly disabledAt: number
 }
 
 /** How long a claim holds: longer than a delivery can take, so that none is sent twice but after a crash. */
@@ -123,10 +125,11 @@ export function createSender(options: SenderOptions): Sender {
   async function fail({ name }: Endpoint, due: Due, { error, status, retryAfterMs }: Failure): Promise<void> {
     const attempts = due.attempts + 1
     const pause = status === 410 ? undefined : pauseAfter(attempts, random(), retryAfterMs)
-    const params = [due.scope, name, due.position, due.nextAt, micros(pause), error]
-    const disable = { sql: sql.disable, params: [name, micros(), error] }
-    await batch(due.scope, [{ sql: sql.fail, params }, ...(pause === undefined ? [disable] : [])])
-    await logDelivery({ endpoint: name, status, error, attempts, disabled: pause === undefined, scope: due.scope })
+    const disabled = pause === undefined
+    const then = disabled ? [waiting, error, micros()] : [micros(pause), error, 0]
+    const params = [due.scope, name, due.position, due.nextAt, ...then]
+    await batch(due.scope, [{ sql: sql.fail, params }])
+    await logDelivery({ endpoint: name, status, error, attempts, disabled, scope: due.scope })
   }
 
   /** Sends several lines, so many at once. False where going on at once would be of no use: nothing came of it. */
@@ -149,21 +152,24 @@ export function createSender(options: SenderOptions): Sender {
     return sent && !fault && !signal?.aborted
   }
 
-  /** The first of each line in a scope, of the endpoints that are not disabled. */
+  /** The first of each line in a scope that is not disabled. */
   async function readHeads(scope: string): Promise<(readonly [Endpoint, Due])[]> {
-    const [names = [], ...found] = await batch(scope, [
-      { sql: sql.disabled, params: [] },
-      ...endpoints.map(({ name }) => ({ sql: sql.head, params: [scope, name] })),
-    ])
+    if (endpoints.length === 0) return []
+    const found = await batch(
+      scope,
+      endpoints.map(({ name }) => ({ sql: sql.head, params: [scope, name] })),
+    )
     return endpoints.flatMap((endpoint, place) =>
-      isDisabled(endpoint, names) ? [] : (found[place] ?? []).map((row) => [endpoint, readDue(row)] as const),
+      (found[place] ?? [])
+        .map((row) => [endpoint, readDue(row)] as const)
+        .filter(([, { disabledAt }]) => disabledAt === 0 || isEnabled(endpoint, disabledAt)),
     )
   }
 
   async function sendScope(scope: string): Promise<number | undefined> {
     for (let more = true; ; ) {
       const heads = await readHeads(scope)
-      const due = heads.filter(([, { nextAt }]) => nextAt <= micros())
+      const due = heads.filter(([, { nextAt, disabledAt }]) => nextAt <= micros() || disabledAt > 0)
       if (due.length === 0 || !more) {
         return heads.length === 0 ? undefined : Math.min(...heads.map(([, { nextAt }]) => nextAt / 1000))
       }
@@ -171,14 +177,20 @@ export function createSender(options: SenderOptions): Sender {
     }
   }
 
+  /** Where lines were enabled by the setting already: it says a time, and need not be asked again. */
+  const enabled = new Map<Endpoint, Set<Store>>(endpoints.map((endpoint) => [endpoint, new Set()]))
+
+  async function enableBySetting(endpoint: Endpoint, part: Store): Promise<void> {
+    const { name, resend } = endpoint
+    if (resend === undefined || enabled.get(endpoint)?.has(part)) return
+    await batch('', [{ sql: sql.enable, params: [name, micros(), Date.parse(resend) * 1000] }], part)
+    enabled.get(endpoint)?.add(part)
+  }
+
   async function sendPart(endpoint: Endpoint, part: Store): Promise<void> {
+    await enableBySetting(endpoint, part)
     for (let more = true; more; ) {
-      const statements = [
-        { sql: sql.disabled, params: [] },
-        { sql: sql.due, params: [endpoint.name, micros(), pageMax] },
-      ]
-      const [names = [], rows = []] = await batch('', statements, part)
-      if (isDisabled(endpoint, names)) return
+      const [rows = []] = await batch('', [{ sql: sql.due, params: [endpoint.name, micros(), pageMax] }], part)
       const sent = await sendLines(rows.map((row) => [endpoint, readDue(row)] as const))
       more = sent && rows.length === pageMax
     }
@@ -205,12 +217,12 @@ interface Failure {
   readonly retryAfterMs: number
 }
 
-function isDisabled({ name, resend = '' }: Endpoint, rows: readonly Cells[]): boolean {
-  const since = rows.find(([disabled]) => disabled === name)?.[1]
-  return since !== undefined && !(Number(since) < Date.parse(resend) * 1000)
+/** Whether the setting enables what was disabled then. */
+function isEnabled({ resend = '' }: Endpoint, disabledAt: number): boolean {
+  return disabledAt < Date.parse(resend) * 1000
 }
 
-function readDue([scope, position, from, id, createdAt, nextAt, attempts]: Cells): Due {
+function readDue([scope, position, from, id, createdAt, nextAt, attempts, disabledAt]: Cells): Due {
   return {
     scope: String(scope),
     position: Number(position),
@@ -219,5 +231,6 @@ function readDue([scope, position, from, id, createdAt, nextAt, attempts]: Cells
     createdAt: Number(createdAt),
     nextAt: Number(nextAt),
     attempts: Number(attempts),
+    disabledAt: Number(disabledAt),
   }
 }

@@ -1,6 +1,8 @@
 import { Problem } from '../errors.ts'
+import { GrowingBytes } from '../growing-bytes.ts'
 import { limits } from '../limits.ts'
 import { malformed } from '../sync/request.ts'
+import { decodeBody, readEncoding } from './encoding.ts'
 
 /** A body as text, and the bytes it had. */
 export interface TextBody {
@@ -9,20 +11,38 @@ export interface TextBody {
 }
 
 /** Reads a JSON body: its type and encoding, its size while it arrives, its UTF-8, its syntax. Throws a `Problem`. */
-export async function readJson(request: Request): Promise<{ readonly value: unknown; readonly bytes: number }> {
-  const { text, bytes } = await readText(request)
+export async function readJson(
+  headers: Headers,
+  arriving: AsyncIterable<Uint8Array>,
+): Promise<{ readonly value: unknown; readonly bytes: number }> {
+  const { text, bytes } = await readText(headers, arriving)
   return { value: parseJson(text), bytes }
 }
 
-/** The same up to the syntax. A byte order mark stays: what was signed is the body as it came. */
-export async function readText(request: Request): Promise<TextBody> {
-  checkHeaders(request.headers)
-  const chunks = await readChunks(request)
-  const body = chunks.length === 1 && chunks[0] ? chunks[0] : join(chunks)
+/** The same up to the syntax. A byte order mark stays: what was signed is the body as it is without its encoding. */
+export async function readText(headers: Headers, arriving: AsyncIterable<Uint8Array>): Promise<TextBody> {
+  checkType(headers, 'application/json')
+  const encoding = readEncoding(headers)
+  if (Number(headers.get('content-length') ?? 0) > limits.bodyBytesMax) throw tooLarge()
+  const body = new GrowingBytes()
+  for await (const chunk of decodeBody(withinBytes(arriving, limits.bodyBytesMax), encoding)) {
+    if (body.length + chunk.length > limits.bodyBytesMax) throw tooLarge()
+    body.add(chunk)
+  }
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body), bytes: body.length }
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body.view()), bytes: body.length }
   } catch {
     throw malformed('The body must be UTF-8.')
+  }
+}
+
+/** What is compressed may inflate to nothing, and so be of any length. */
+async function* withinBytes(source: AsyncIterable<Uint8Array>, bytesMax: number): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of source) {
+    bytes += chunk.length
+    if (bytes > bytesMax) throw tooLarge()
+    yield chunk
   }
 }
 
@@ -68,8 +88,8 @@ function canGoOn(json: string): boolean {
   }
 }
 
-/** The encoding of a body in UTF-8 of that type, or a `Problem`. */
-export function checkType(headers: Headers, expected: string): string {
+/** Throws a `Problem` where a body is not in UTF-8 and of that type. */
+export function checkType(headers: Headers, expected: string): void {
   const [type, ...parameters] = (headers.get('content-type') ?? '')
     .toLowerCase()
     .split(';')
@@ -81,40 +101,6 @@ export function checkType(headers: Headers, expected: string): string {
   if (type !== expected || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
     throw new Problem('unsupported_media_type', `Send the header Content-Type: ${expected}, and UTF-8.`)
   }
-  return headers.get('content-encoding')?.toLowerCase() ?? 'identity'
-}
-
-function checkHeaders(headers: Headers): void {
-  const encoding = checkType(headers, 'application/json')
-  if (encoding !== 'identity') throw new Problem('unsupported_media_type', 'Send the body without a Content-Encoding.')
-  if (Number(headers.get('content-length') ?? 0) > limits.bodyBytesMax) throw tooLarge()
-}
-
-async function readChunks(request: Request): Promise<Uint8Array[]> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  if (!request.body) return chunks
-  try {
-    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length
-      if (bytes > limits.bodyBytesMax) throw tooLarge()
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    // Whoever sent half a body is gone: no fault of the server's.
-    throw error instanceof Problem ? error : malformed('The body ended too early.')
-  }
-  return chunks
-}
-
-function join(chunks: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    joined.set(chunk, at)
-    at += chunk.length
-  }
-  return joined
 }
 
 function tooLarge(): Problem {

@@ -1,11 +1,12 @@
 import type { Context } from 'hono'
+import { jsonType } from './types.ts'
 
 export const documentNames = ['openapi.json', 'docs.html'] as const
 export type DocumentName = (typeof documentNames)[number]
 export type ReadDocument = (name: DocumentName) => Promise<string>
 
 const headers: Readonly<Record<DocumentName, Readonly<Record<string, string>>>> = {
-  'openapi.json': { 'Content-Type': 'application/json' },
+  'openapi.json': { 'Content-Type': jsonType },
   'docs.html': {
     'Content-Type': 'text/html; charset=utf-8',
     // The page brings its style with it, and needs nothing else.

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { checkWish, chunkSize, createImport, type ImportWish, importChunks } from '../bulk/import.ts'
 import { readLines } from '../bulk/lines.ts'
+import { addChunk, noOutcome } from '../bulk/outcome.ts'
 import { Problem } from '../errors.ts'
 import { type Facts, noteCaller, type StreamEnd } from '../facts.ts'
 import { limits } from '../limits.ts'
@@ -8,18 +9,20 @@ import type { RunSync, SyncOptions } from '../run.ts'
 import type { Principal } from '../sync/authorize.ts'
 import { quote } from '../sync/change.ts'
 import { malformed } from '../sync/request.ts'
+import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
 import { checkType } from './body.ts'
+import { decodeLong, readEncoding } from './encoding.ts'
 import type { Env } from './env.ts'
-import { readBytes } from './inflate.ts'
 import { problemBody, toProblem } from './problem.ts'
+import { linesType } from './types.ts'
 
 /**
  * `POST /v1/import?table=…&scope=…&client=…&at=…`: NDJSON of any length, applied chunk by chunk while it comes. The
  * answer is NDJSON too and comes meanwhile: each rejected line, and after each chunk the lines that are taken for good.
  * The next chunk is read when the client has taken that, so memory stays flat.
  */
-export function importHandler(authenticate: Authenticate, run: RunSync, options: SyncOptions) {
+export function importHandler(authenticate: Authenticate, run: RunSync, arrive: Arrive, options: SyncOptions) {
   const { schema, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
   return async (context: Context<Env>): Promise<Response> => {
     const facts = context.get('facts')
@@ -28,16 +31,17 @@ export function importHandler(authenticate: Authenticate, run: RunSync, options:
     noteCaller(facts, principal)
     const wish = decodeQuery(context.req.queries(), principal)
     checkWish(wish, schema, now() * 1000, clockDriftMsMax)
-    const { headers, body } = context.req.raw
-    const encoding = checkType(headers, 'application/x-ndjson')
-    if (encoding !== 'identity' && encoding !== 'gzip')
-      throw new Problem('unsupported_media_type', 'The Content-Encoding may be gzip, or none.')
+    const { headers } = context.req.raw
+    checkType(headers, 'application/x-ndjson')
+    const bytes = decodeLong(arrive(context), readEncoding(headers))
 
-    const answers = importAll(createImport(run, principal, wish, facts), readBytes(body, encoding === 'gzip'))
+    const gone = new AbortController()
+    const signal = AbortSignal.any([gone.signal, context.req.raw.signal])
+    const answers = importAll(createImport(run, principal, wish, { facts, signal }), bytes)
     // A fault before anything is taken has a status of its own.
     const first = await answers.next()
-    return new Response(stream(first, answers, context.get('requestId'), facts), {
-      headers: { 'Content-Type': 'application/x-ndjson' },
+    return new Response(stream(first, answers, context.get('requestId'), facts, gone), {
+      headers: { 'Content-Type': linesType },
     })
   }
 }
@@ -62,15 +66,12 @@ function decodeQuery(queries: Record<string, string[]>, { scopes }: Principal): 
 
 /** What to say of each chunk, and at the end. */
 async function* importAll(...[importChunk, bytes]: [ReturnType<typeof createImport>, AsyncIterable<Uint8Array>]) {
-  const total = { lines: 0, applied: 0, duplicate: 0, stale: 0, rejected: 0 }
+  const outcome = noOutcome()
   for await (const result of importChunks(readLines(bytes, chunkSize), importChunk)) {
-    const { rejections, last, ...tally } = result
-    total.lines = last
-    for (const verdict of ['applied', 'duplicate', 'stale'] as const) total[verdict] += tally[verdict]
-    total.rejected += rejections.length
-    yield [...rejections, total].map((one) => `${JSON.stringify(one)}\n`).join('')
+    const listed = addChunk(outcome, result)
+    yield [...listed, outcome].map((one) => `${JSON.stringify(one)}\n`).join('')
   }
-  yield `${JSON.stringify({ ...total, done: true })}\n`
+  yield `${JSON.stringify({ ...outcome, done: true })}\n`
 }
 
 /** A fault in the middle is a last line with the problem: the lines that were said to be taken are. */
@@ -79,6 +80,7 @@ function stream(
   answers: AsyncGenerator<string>,
   requestId: string,
   facts: Facts,
+  gone: AbortController,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const ended = Promise.withResolvers<StreamEnd>()
@@ -100,6 +102,8 @@ function stream(
       },
       async cancel() {
         ended.resolve({ aborted: true })
+        // The chunk under way is the last, whether or not more of the body has come.
+        gone.abort()
         await answers.return(undefined)
       },
     },

@@ -1,13 +1,14 @@
 import { HTTPException } from 'hono/http-exception'
 import { Problem, problems } from '../errors.ts'
 import { failureOf } from '../failure.ts'
+import { problemType } from './types.ts'
 
 /** Any error as the answer that the caller may see: RFC 9457, without SQL, value, stack or token. */
 export function problemResponse(error: unknown, requestId: string): Response {
   const problem = toProblem(error)
   return new Response(problemBody(problem, requestId), {
     status: problems[problem.code].status,
-    headers: { 'Content-Type': 'application/problem+json', ...problem.headers },
+    headers: { 'Content-Type': problemType, ...problem.headers },
   })
 }
 

@@ -10,6 +10,7 @@ import type { Schema } from '../sync/table.ts'
 import type { Authenticate } from './auth.ts'
 import type { Env } from './env.ts'
 import { streamTag } from './tag.ts'
+import { jsonType, linesType } from './types.ts'
 
 /** Compresses a stream. Node's own also flushes, so that what the client has by then goes on from the last page. */
 export type Gzip = () => {
@@ -40,7 +41,7 @@ export function pullHandler({ schema, authenticate, run, takeCensus, gzip = stan
     const pull = (from: Cursor | null) =>
       run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit }, facts)
     if (!accepts(req.header('accept'), 'application/x-ndjson')) {
-      const headers = { 'Content-Type': 'application/json', Vary: 'Accept' }
+      const headers = { 'Content-Type': jsonType, Vary: 'Accept' }
       return new Response(answerToJson(await pull(cursor), 'pull'), { headers })
     }
     // 3 What the client holds already is not sent again, and costs the heads of the scopes. A proxy may have made the tag strong.
@@ -61,7 +62,7 @@ export function pullHandler({ schema, authenticate, run, takeCensus, gzip = stan
     const first = await pull(cursor)
     // A HEAD has no body, which nobody would ever read to its end.
     const body = req.method === 'HEAD' ? null : streamPages(rows, first, pull, facts)
-    headers['Content-Type'] = 'application/x-ndjson'
+    headers['Content-Type'] = linesType
     if (!accepts(encodingsOf(req), 'gzip')) return new Response(body, { headers })
     headers['Content-Encoding'] = 'gzip'
     // Workers would compress it once more. To Node the member means nothing.

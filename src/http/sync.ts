@@ -3,12 +3,14 @@ import { answerToJson } from '../answer.ts'
 import { noteCaller } from '../facts.ts'
 import type { RunSync } from '../run.ts'
 import { decodeRequest } from '../sync/request.ts'
+import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
 import { readJson } from './body.ts'
 import type { Env } from './env.ts'
+import { jsonType } from './types.ts'
 
 /** `POST /v1/sync` and its writing half, `POST /v1/push`. */
-export function syncHandler(half: 'sync' | 'push', authenticate: Authenticate, run: RunSync) {
+export function syncHandler(half: 'sync' | 'push', authenticate: Authenticate, run: RunSync, arrive: Arrive) {
   return async (context: Context<Env>): Promise<Response> => {
     const facts = context.get('facts')
     facts.operation = half
@@ -16,11 +18,11 @@ export function syncHandler(half: 'sync' | 'push', authenticate: Authenticate, r
     const principal = await authenticate(context.req.header('authorization'))
     noteCaller(facts, principal)
     // 2 The body: bytes, UTF-8, JSON, and the members of a request.
-    const body = await readJson(context.req.raw)
+    const body = await readJson(context.req.raw.headers, arrive(context))
     const request = decodeRequest(body.value, half)
     // 3 Decode each change, authorize, coalesce, compile, one batch a scope, reconcile.
     const answer = await run(principal, request, facts, body.bytes)
     // 4 The answer, with the rows as the database wrote them. A push hands out no cursor: it has read nothing.
-    return new Response(answerToJson(answer, half), { headers: { 'Content-Type': 'application/json' } })
+    return new Response(answerToJson(answer, half), { headers: { 'Content-Type': jsonType } })
   }
 }

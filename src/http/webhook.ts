@@ -8,12 +8,20 @@ import type { Schema } from '../sync/table.ts'
 import type { MapWebhook } from '../webhooks/mapping.ts'
 import { PayloadFault } from '../webhooks/payload.ts'
 import { matchScope, type WebhookSources } from '../webhooks/sources.ts'
-import type { VerifyWebhook } from '../webhooks/verify.ts'
+import type { AdmitWebhook, VerifyWebhook } from '../webhooks/verify.ts'
+import type { Arrive } from './arrive.ts'
 import { parseJson, readText } from './body.ts'
 import type { Env } from './env.ts'
+import { jsonType } from './types.ts'
 
 /** `POST /v1/webhooks/{source}`: a signed change set, or what the source's mapping makes one of, takes effect once. */
-export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources: WebhookSources<S>, run: RunSync) {
+export function webhookHandler<S extends Schema>(
+  admit: AdmitWebhook,
+  verify: VerifyWebhook,
+  sources: WebhookSources<S>,
+  run: RunSync,
+  arrive: Arrive,
+) {
   const allowed = new Map(
     Object.entries(sources).map(([name, { scopes }]) => [name, scopes ? matchScope(scopes) : () => true]),
   )
@@ -21,9 +29,11 @@ export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources:
     const facts = context.get('facts')
     facts.operation = 'webhook'
     const source = context.req.param('source') ?? ''
-    // 1 The body as it was signed, and who signed it.
-    const body = await readText(context.req.raw)
-    const id = verify(source, context.req.raw.headers, body.text)
+    // 1 Who may have signed it, before anything of the body is read; then the body as it was signed, and who signed it.
+    const { headers } = context.req.raw
+    admit(source, headers)
+    const body = await readText(headers, arrive(context))
+    const id = verify(source, headers, body.text)
     // 2 JSON, and the change set in it.
     const payload = parseJson(body.text)
     const entry = { id, isAllowed: allowed.get(source) ?? (() => true) }
@@ -32,7 +42,7 @@ export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources:
     // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of the rows.
     const answer = await run({ subject: source, scopes: new Map() }, request, facts, body.bytes)
     // 4 The verdicts, without rows: they are kept for a retry as they are.
-    return new Response(answerToJson(answer, 'push'), { headers: { 'Content-Type': 'application/json' } })
+    return new Response(answerToJson(answer, 'push'), { headers: { 'Content-Type': jsonType } })
   }
 }
 

@@ -7,7 +7,6 @@ import {
   createPositionIndex,
   type DialectName,
   deliveryColumns,
-  endpointColumns,
   inboxColumns,
   markColumns,
   rowColumns,
@@ -46,7 +45,6 @@ const system = {
   driftline_marks: { columns: markColumns, key: ['scope', 'position'] },
   driftline_inbox: { columns: inboxColumns, key: ['scope', 'source', 'id'] },
   driftline_deliveries: { columns: deliveryColumns, key: ['scope', 'endpoint', 'position'] },
-  driftline_endpoints: { columns: endpointColumns, key: ['name'] },
 }
 
 function checkTable(table: Table, found: FoundTable, dialect: DialectName): string[] {

@@ -50,7 +50,10 @@ export const inboxColumns: readonly SystemColumn[] = [
   { name: 'details', type: 'text' },
 ]
 
-/** The columns of driftline_deliveries: what outgoing webhooks have yet to tell, and when. `next_at` is in microseconds. */
+/**
+ * The columns of driftline_deliveries: what outgoing webhooks have yet to tell, and when. `next_at` is in microseconds.
+ * `disabled_at`: since when this one, the first of its scope and endpoint, is tried no more, and those behind it wait; else 0.
+ */
 export const deliveryColumns: readonly SystemColumn[] = [
   { name: 'scope', type: 'text', ordered: true },
   { name: 'endpoint', type: 'text', ordered: true },
@@ -61,13 +64,7 @@ export const deliveryColumns: readonly SystemColumn[] = [
   { name: 'next_at', type: 'integer' },
   { name: 'attempts', type: 'integer' },
   { name: 'last_error', type: 'text' },
-]
-
-/** The columns of driftline_endpoints: those that are disabled, since when and why. */
-export const endpointColumns: readonly SystemColumn[] = [
-  { name: 'name', type: 'text', ordered: true },
   { name: 'disabled_at', type: 'integer' },
-  { name: 'reason', type: 'text' },
 ]
 
 /** What each column type is in a database. */
@@ -119,7 +116,6 @@ export function createSystem(dialect: DialectName): string[] {
       dialect,
     ),
     'CREATE INDEX driftline_deliveries_due ON driftline_deliveries (endpoint, next_at)',
-    createStatement('driftline_endpoints', [...columnsOf(endpointColumns), 'PRIMARY KEY (name)'], dialect),
   ]
 }
 

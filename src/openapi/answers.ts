@@ -20,7 +20,7 @@ const changes = {
 /** Of an import, before anything is taken or in its last line. */
 export const importing: readonly ProblemCode[] = [
   ...(['malformed', 'unauthorized', 'no_scope', 'body_too_large', 'unsupported_media_type'] as const),
-  ...(['internal', 'unavailable'] as const),
+  ...(['request_timeout', 'internal', 'unavailable'] as const),
 ]
 
 const count = { type: 'integer', minimum: 0 }
@@ -105,6 +105,11 @@ export const answerSchemas: Json = {
     {
       lines: { ...count, description: 'The lines up to this one are taken for good.' },
       ...{ applied: count, duplicate: count, stale: count, rejected: count },
+      unlisted: {
+        type: 'object',
+        additionalProperties: { ...count, minimum: 1 },
+        description: `Rejected lines that have no line of their own, by their code: those after the first ${limits.importRejectedMax}.`,
+      },
       done: { type: 'boolean', const: true, description: 'In the last line, once all is taken.' },
     },
     ['lines', 'applied', 'duplicate', 'stale', 'rejected'],

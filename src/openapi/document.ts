@@ -42,6 +42,10 @@ export function describeApi(schema: Schema): Json {
         Upgrade: must({ type: 'string', const: 'websocket' }, 'What to upgrade to.'),
         RetryAfter: must({ type: 'integer', minimum: 1 }, 'Seconds after which the same request may be sent again.'),
         Vary: must({ type: 'string', pattern: 'Accept' }, 'The answer depends on this header of the request.'),
+        AcceptEncoding: {
+          schema: { type: 'string', const: 'gzip, deflate' },
+          description: 'The encodings of a body that are taken, where it had another.',
+        },
         CacheControl: must({ type: 'string' }, 'How long the answer may be kept.'),
       },
       responses: otherResponses,

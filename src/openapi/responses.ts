@@ -6,7 +6,7 @@ export const problemsOfAll: readonly ProblemCode[] = ['malformed', 'unauthorized
 export const problemsOfCursors: readonly ProblemCode[] = ['invalid_cursor', 'no_scope', 'resync']
 export const problemsOfChanges: readonly ProblemCode[] = [
   ...problemsOfAll,
-  ...(['body_too_large', 'too_many_changes', 'answer_too_large', 'unsupported_media_type'] as const),
+  ...(['body_too_large', 'too_many_changes', 'answer_too_large', 'unsupported_media_type', 'request_timeout'] as const),
   ...(['atomic_scopes', 'atomic_rejected'] as const),
 ]
 
@@ -15,6 +15,7 @@ const everyAnswer = { 'X-Request-Id': header('RequestId'), 'Server-Timing': head
 const headersByStatus: Readonly<Record<number, Json>> = {
   401: { 'WWW-Authenticate': header('Challenge') },
   405: { Allow: header('Allow') },
+  415: { 'Accept-Encoding': header('AcceptEncoding') },
   426: { Upgrade: header('Upgrade') },
   429: { 'Retry-After': header('RetryAfter') },
   503: { 'Retry-After': header('RetryAfter') },

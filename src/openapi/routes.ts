@@ -12,9 +12,17 @@ const signatures = [
   ['webhook-timestamp', 'Seconds since 1970, at most five minutes from now.'],
   [
     'webhook-signature',
-    'v1, and the base64 of the HMAC-SHA256 over id, timestamp and body; several with spaces between.',
+    'v1, and the base64 of the HMAC-SHA256 over id, timestamp and body, without its encoding; several with spaces between.',
   ],
 ] as const
+
+/** Of every body. Those that are compressed are bounded by what they inflate to. */
+const contentEncoding: Json = {
+  name: 'Content-Encoding',
+  in: 'header',
+  schema: { type: 'string', enum: ['gzip', 'deflate', 'identity'] },
+  description: 'The body is compressed, by one of them.',
+}
 
 /** Of a stream only. */
 const streamHeaders: Json = {
@@ -39,6 +47,7 @@ export function routes({ tables }: Schema): Json {
         operationId: 'sync',
         summary: 'Push changes and pull those of others, in one request',
         description: 'A bad change never fails the request: it is rejected alone, and the others are applied.',
+        parameters: [contentEncoding],
         requestBody: written('sync', { cursor: null, limit: 500 }),
         responses: {
           200: answer(
@@ -53,6 +62,7 @@ export function routes({ tables }: Schema): Json {
       post: {
         operationId: 'push',
         summary: 'Push changes',
+        parameters: [contentEncoding],
         requestBody: written('push', { return: 'lost' }),
         responses: {
           200: answer('A verdict for every change.', json('push.answer')),
@@ -118,12 +128,7 @@ export function routes({ tables }: Schema): Json {
             schema: ref('at'),
             description: 'The lines are rows, an id and columns, and this is their stamp.',
           },
-          {
-            name: 'Content-Encoding',
-            in: 'header',
-            schema: { type: 'string', enum: ['gzip'] },
-            description: 'The body is compressed.',
-          },
+          contentEncoding,
         ],
         requestBody: {
           required: true,
@@ -154,6 +159,7 @@ export function routes({ tables }: Schema): Json {
             schema: { type: 'string' },
             description,
           })),
+          contentEncoding,
         ],
         requestBody: {
           required: true,

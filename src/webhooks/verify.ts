@@ -25,6 +25,27 @@ export function createVerifyWebhook(secrets: WebhookSecrets): VerifyWebhook {
   }
 }
 
+/**
+ * What the headers alone say: there is such a source, and they have the form and the time of a signature. Asked before
+ * the body is read, which anybody could send. The fault is the same 401.
+ */
+export type AdmitWebhook = (source: string, headers: Headers) => void
+
+export function createAdmitWebhook(secrets: WebhookSecrets): AdmitWebhook {
+  const sources = new Set(Object.keys(secrets))
+  return (source, headers) => {
+    const signed = readHeaders(headers)
+    if (!sources.has(source) || !signed || !isTimely(signed)) throw unverified()
+  }
+}
+
+/** The tolerance of the specification, in seconds. The library holds it too, once the body is there. */
+const secondsOffMax = 5 * 60
+
+function isTimely(headers: SignedHeaders): boolean {
+  return Math.abs(Math.floor(Date.now() / 1000) - Number(headers['webhook-timestamp'])) <= secondsOffMax
+}
+
 type SignedHeaders = Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string>
 
 /**

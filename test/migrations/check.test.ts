@@ -43,11 +43,8 @@ const both: readonly Case[] = [
   ['the inbox', ['DROP TABLE driftline_inbox'], ['The table driftline_inbox is missing: run npm run migrate.']],
   [
     'the deliveries',
-    ['DROP TABLE driftline_deliveries', 'DROP TABLE driftline_endpoints'],
-    [
-      'The table driftline_deliveries is missing: run npm run migrate.',
-      'The table driftline_endpoints is missing: run npm run migrate.',
-    ],
+    ['DROP TABLE driftline_deliveries'],
+    ['The table driftline_deliveries is missing: run npm run migrate.'],
   ],
   ['a column', ['ALTER TABLE todos DROP COLUMN due'], [addDue]],
   ['an index', ['DROP INDEX todos_position'], [noIndex]],
@@ -260,7 +257,6 @@ for (const storeName of storeNames) {
         'The table driftline_marks is missing: run npm run migrate.',
         'The table driftline_inbox is missing: run npm run migrate.',
         'The table driftline_deliveries is missing: run npm run migrate.',
-        'The table driftline_endpoints is missing: run npm run migrate.',
         'The table lists is missing: run npm run migrate.',
         'The table todos is missing: run npm run migrate.',
       ])
@@ -292,7 +288,7 @@ it("looks where the connection's search_path looks", async () => {
   const inPublic = await openStore(url)
   await create(inApp)
   expect(await check(inApp, schema)).toEqual([])
-  expect(await check(inPublic, schema)).toHaveLength(7)
+  expect(await check(inPublic, schema)).toHaveLength(6)
   await inApp.close()
   await inPublic.close()
   await close()

@@ -120,6 +120,7 @@ export const requests: readonly Request[] = [
   ['no token', 'POST', '/v1/sync', { body: { client: 'a' }, headers: { Authorization: '' } }],
   ['a bad token', 'GET', '/v1/pull', { headers: { Authorization: 'Bearer x' } }],
   ['another type', 'POST', '/v1/sync', { body: '{}', headers: { 'Content-Type': 'text/plain' } }],
+  ['another encoding', 'POST', '/v1/push', { body: '{}', headers: { 'Content-Encoding': 'br' } }],
   ['a large body', 'POST', '/v1/push', { body: ' '.repeat(limits.bodyBytesMax + 1) }],
   ['many changes', 'POST', '/v1/push', { body: `{"client":"a","changes":[${'1,'.repeat(limits.changesMax)}1]}` }],
   ['an atomic push with a bad change', 'POST', '/v1/push', { body: { client: 'a', atomic: true, changes: [put('')] } }],

@@ -124,7 +124,7 @@ describe('outgoing webhooks of npm start', () => {
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^crm: 3 waiting, the oldest since 20\S+Z, tried 1 times, last error http_410, disabled since 20\S+Z for http_410\n$/,
+        /^crm: 3 waiting, the oldest since 20\S+Z, tried 1 times, last error http_410, disabled in 1 scope\n {2}disabled in "alice" since 20\S+Z for http_410\n$/,
       ),
     ])
     receiver.answers(() => 204)

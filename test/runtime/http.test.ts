@@ -98,7 +98,7 @@ describe.each(['libsql', 'postgres'])('the server over HTTP on %s', (dialect) =>
   it.each(bad)('refuses %s with a problem', async (_, method, path, options, status, code) => {
     const answer = await server.request(method, path, options)
     expect([answer.status, answer.json?.code]).toEqual([status, code])
-    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
     expect(Object.keys(answer.json)).toEqual(['type', 'title', 'status', 'code', 'detail', 'retryable', 'request_id'])
     expect(answer.headers.get('server-timing')).toMatch(/^total;dur=/)
     if (status === 401) expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/)
@@ -254,7 +254,7 @@ describe.each(['libsql', 'postgres'])('the server over HTTP on %s', (dialect) =>
         sub: 'stream',
         headers: { Accept: 'application/x-ndjson' },
       })
-      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/x-ndjson'])
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/x-ndjson; charset=utf-8'])
       return answer.text
         .trimEnd()
         .split('\n')

@@ -278,7 +278,8 @@ describe('webhooks', () => {
       expect(await send(body), body).toMatchObject({ status: 200 })
     expect(await send(plain, { 'Content-Type': 'application/json; charset=utf-8' })).toMatchObject({ status: 200 })
     expect(await send(plain, { 'Content-Type': 'text/plain' })).toMatchObject({ status: 415 })
-    expect(await send(plain, { 'Content-Encoding': 'gzip' })).toMatchObject({ status: 415 })
+    expect(await send(plain, { 'Content-Encoding': 'gzip' })).toMatchObject({ status: 400 })
+    expect(await send(plain, { 'Content-Encoding': 'br' })).toMatchObject({ status: 415 })
     expect(await send(' '.repeat(limits.bodyBytesMax + 1))).toMatchObject({ status: 413 })
     expect(await send(new Uint8Array([0x7b, 0xff, 0x7d]))).toMatchObject({ status: 400 })
     const tooMany = { scope: 'alice', changes: Array(limits.changesMax + 1).fill(0) }

@@ -26,7 +26,10 @@ describe('the worker', () => {
     worker = await startWorker(secrets)
     for (const path of ['/v1/pull', '/health']) {
       const answer = await ask('GET', path)
-      expect([answer.status, answer.headers.get('content-type')]).toEqual([500, 'application/problem+json'])
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([
+        500,
+        'application/problem+json; charset=utf-8',
+      ])
       expect(answer.json.detail).toMatch(message)
       expect(answer.text).not.toContain('short-secret')
     }

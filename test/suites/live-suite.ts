@@ -165,7 +165,7 @@ export function describeLive(runtime: string, start: (settings: Record<string, s
       const answer = await ask('GET', path, options)
       expect([answer.status, answer.json.code]).toEqual([status, code])
       expect(answer.text).not.toMatch(/eyJhbGciOi|bob|nobody/)
-      expect(answer.headers.get('content-type')).toBe('application/problem+json')
+      expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
     })
 
     it('refuses a POST with 405, and a HEAD without opening a stream', async () => {
@@ -229,7 +229,7 @@ export function describeLive(runtime: string, start: (settings: Record<string, s
       const refused = await handshake({})
       expect(refused).toMatchObject({ status: 401, code: 'unauthorized' })
       expect(refused.headers).toMatchObject({
-        'content-type': 'application/problem+json',
+        'content-type': 'application/problem+json; charset=utf-8',
         'www-authenticate': expect.stringMatching(/^Bearer/),
         'x-request-id': expect.any(String),
       })
