@@ -19,6 +19,7 @@ export const problems = {
   too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
   unavailable: { status: 503, title: 'The database does not answer', retryable: true },
+  keys_unavailable: { status: 503, title: 'The keys of the issuer cannot be fetched', retryable: true },
 } as const
 
 export type ProblemCode = keyof typeof problems
@@ -62,13 +63,18 @@ export const rejectionCodes = [
 
 export type RejectionCode = (typeof rejectionCodes)[number]
 
+/** What can take a change that was rejected: nothing, or the same server with what the caller does not have now. */
+export const retryables = [false, 'with_another_token'] as const
+
+export type Retryable = (typeof retryables)[number]
+
 /** The error of one rejected change, as it goes over the wire. The same change again would be rejected again. */
 export interface Rejection {
   readonly code: RejectionCode
   readonly detail: string
-  readonly retryable: false
+  readonly retryable: Retryable
 }
 
-export function rejection(code: RejectionCode, detail: string): Rejection {
-  return { code, detail, retryable: false }
+export function rejection(code: RejectionCode, detail: string, retryable: Retryable = false): Rejection {
+  return { code, detail, retryable }
 }

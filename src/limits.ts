@@ -34,6 +34,8 @@ export const limits = Object.freeze({
   stampMin: 946_684_800_000_000,
   /** How far a stamp may lie ahead of the server's clock. A setting: `CLOCK_DRIFT_MS_MAX`. */
   clockDriftMsMax: 5 * 60_000,
+  /** For how long an issuer's keys go on being good while they cannot be fetched again. */
+  keysKeptMsMax: 24 * 3_600_000,
   /** How long one round trip to the database may take before it is given up with a 503. */
   databaseMsMax: 10_000,
   /** The same for one migration, which may rewrite a large table. */
