@@ -69,7 +69,7 @@ function parsePath(setting: string, text: string): ClaimPath {
 
 /** Nothing where it is no path. */
 function toSteps(path: string): Step[] | undefined {
-  const part = /(?:\[(["']?)([^\]]+)\1\]|([^.[\]]+))(?:\.(?=.)|(?=\[)|$)/y
+  const part = /(?:\[(["']?)([^\]]+)\1\]|([^.,[\]]+))(?:\.(?=.)|(?=\[)|$)/y
   const steps: Step[] = []
   while (part.lastIndex < path.length) {
     const found = part.exec(path)
