@@ -1,13 +1,14 @@
-import { cors } from 'hono/cors'
 import { Hono } from 'hono/tiny'
 import { createCensus } from './census.ts'
 import { Problem } from './errors.ts'
 import { type ArriveOptions, createArrive } from './http/arrive.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
+import { crossOrigin } from './http/cross-origin.ts'
 import { documentHandler, type ReadDocument } from './http/documents.ts'
 import type { Env } from './http/env.ts'
 import { importHandler } from './http/import.ts'
 import { liveHandler } from './http/live.ts'
+import { createIsAllowed } from './http/origins.ts'
 import { problemResponse } from './http/problem.ts'
 import { type Gzip, pullHandler } from './http/pull.ts'
 import { type Listeners, recordRequests } from './http/record.ts'
@@ -23,8 +24,10 @@ import { createAdmitWebhook, createVerifyWebhook, type WebhookSecrets } from './
 export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners, ArriveOptions {
   readonly schema: S
   readonly auth: AuthOptions
-  /** Origins whose pages may call, such as `https://app.example`. None by default. */
+  /** Origins whose pages may call, such as `https://app.example` or `https://*.preview.example`. None by default. */
   readonly corsOrigins?: readonly string[]
+  /** Headers that such pages may send beside those that are always allowed. */
+  readonly corsHeaders?: readonly string[]
   /** Who may send webhooks, by name. Without any they are all refused. */
   readonly webhookSecrets?: WebhookSecrets
   /** How their payloads become changes. Without a mapping the body is a change set. */
@@ -53,22 +56,15 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const app = new Hono<Env>()
 
   app.use(recordRequests(options))
-  const crossOrigin = cors({
-    origin: (origin) => (options.corsOrigins?.includes(origin) ? origin : null),
-    allowMethods: ['GET', 'POST'],
-    allowHeaders: ['Authorization', 'Content-Type', 'Accept', 'If-None-Match'],
-    exposeHeaders: ['ETag', 'Server-Timing', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
-    maxAge: 86_400,
-  })
-  // Only browsers of another origin pay for it, by the same wrapping.
-  app.use((context, next) => (context.req.header('origin') === undefined ? next() : crossOrigin(context, next)))
+  const isAllowed = createIsAllowed('corsOrigins', options.corsOrigins ?? [])
+  app.use(crossOrigin({ isAllowed, headers: options.corsHeaders ?? [] }))
 
   app.post('/v1/sync', syncHandler('sync', authenticate, run, arrive))
   app.post('/v1/push', syncHandler('push', authenticate, run, arrive))
   app.get('/v1/pull', pullHandler({ ...options, authenticate, run, takeCensus: createCensus(options) }))
   app.post('/v1/import', importHandler(authenticate, run, arrive, options))
   app.post('/v1/webhooks/:source', webhookHandler(createAdmitWebhook(webhookSecrets), verify, webhooks, run, arrive))
-  if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
+  if (live) app.get('/v1/live', liveHandler(authenticate, live, isAllowed))
   app.get('/health', async () => {
     await options.store.batch('health', [{ sql: 'SELECT 1', params: [] }])
     return new Response('{"status":"ok"}', { headers: { 'Content-Type': jsonType } })

@@ -1,4 +1,7 @@
+import { type AuthSettings, readAuth } from './auth-settings.ts'
 import { type Endpoint, readEndpoints } from './deliveries/endpoints.ts'
+import { readHeaderNames } from './http/cross-origin.ts'
+import { readOrigins } from './http/origins.ts'
 import { limits } from './limits.ts'
 import { type LogMode, logModes } from './log.ts'
 import { readDatabaseUrl } from './node-store.ts'
@@ -10,15 +13,10 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The settings of the server wherever it runs, checked. */
 export interface Settings {
-  /** Without a secret and a jwksUrl where neither is set. */
-  readonly auth: {
-    readonly secret?: string
-    readonly jwksUrl?: string
-    readonly issuer?: string
-    readonly audience?: string
-  }
+  readonly auth: AuthSettings
   readonly webhookSecrets: WebhookSecrets
   readonly corsOrigins: readonly string[]
+  readonly corsHeaders: readonly string[]
   readonly clockDriftMsMax: number
   /** How long tombstones are kept. */
   readonly retentionMs: number
@@ -72,20 +70,12 @@ export function readConfig(env: Environment): Config {
 
 /** The part of `readConfig` that has nothing to do with a process or a machine. */
 export function readSettings(env: Environment): Settings {
-  const { AUTH_SECRET: secret, AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = env
-  if (secret && jwksUrl) throw new TypeError('Set either AUTH_SECRET or AUTH_JWKS_URL, not both')
-  if (secret) checkSecret(secret)
-  if (jwksUrl) checkUrl('AUTH_JWKS_URL', jwksUrl)
   const webhookAllowPrivate = readBoolean(env, 'WEBHOOK_ALLOW_PRIVATE')
   return {
-    auth: {
-      ...(secret && { secret }),
-      ...(jwksUrl && { jwksUrl }),
-      ...(issuer && { issuer }),
-      ...(audience && { audience }),
-    },
+    auth: readAuth(env),
     webhookSecrets: readWebhookSecrets(env.WEBHOOK_SECRETS),
-    corsOrigins: readOrigins(env.CORS_ORIGINS),
+    corsOrigins: readOrigins('CORS_ORIGINS', env.CORS_ORIGINS),
+    corsHeaders: readHeaderNames('CORS_HEADERS', env.CORS_HEADERS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
     liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
@@ -103,19 +93,6 @@ export function hasKey({ auth }: Settings): boolean {
 
 /** A day: timers take less than 25 of them. */
 const msMax = 24 * 3_600_000
-
-function checkSecret(secret: string): void {
-  const { length } = new TextEncoder().encode(secret)
-  if (length < 32)
-    throw new TypeError(
-      `AUTH_SECRET has ${length} bytes and needs 32 or more: take one from \`openssl rand -base64 48\``,
-    )
-}
-
-function checkUrl(name: string, value: string): void {
-  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
-    throw new TypeError(`${name} must be a URL that begins with https://`)
-}
 
 function readInteger(env: Environment, name: string, fallback: number, least: number, most: number): number {
   const text = env[name]
@@ -135,21 +112,6 @@ function readLog(text: string): LogMode {
   const mode = logModes.find((one) => one === text)
   if (!mode) throw new TypeError(`LOG must be one of ${logModes.join(', ')}`)
   return mode
-}
-
-function readOrigins(text = ''): string[] {
-  const origins = text
-    .split(',')
-    .map((origin) => origin.trim())
-    .filter((origin) => origin !== '')
-  for (const origin of origins) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      throw new TypeError(
-        'CORS_ORIGINS must be origins between commas, such as https://app.example,http://localhost:5173',
-      )
-    }
-  }
-  return origins
 }
 
 function isLoopback(host: string): boolean {

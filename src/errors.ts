@@ -20,6 +20,7 @@ export const problems = {
   too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
   unavailable: { status: 503, title: 'The database does not answer', retryable: true },
+  keys_unavailable: { status: 503, title: 'The keys of the issuer cannot be fetched', retryable: true },
 } as const
 
 export type ProblemCode = keyof typeof problems
@@ -64,16 +65,23 @@ export const rejectionCodes = [
 
 export type RejectionCode = (typeof rejectionCodes)[number]
 
+/**
+ * What can take a change that was rejected: nothing; the same server later, in a smaller change set; or the same server
+ * with what the caller does not have now.
+ */
+export const retryables = [false, true, 'with_another_token'] as const
+
+export type Retryable = (typeof retryables)[number]
+
 /** The error of one rejected change, as it goes over the wire. */
 export interface Rejection {
   readonly code: RejectionCode
   readonly detail: string
-  /** False: the same change again would be rejected again. */
-  readonly retryable: boolean
+  readonly retryable: Retryable
   /** Which constraint it breaks, where the schema has a message for it. */
   readonly constraint?: string
 }
 
-export function rejection(code: RejectionCode, detail: string): Rejection {
-  return { code, detail, retryable: false }
+export function rejection(code: RejectionCode, detail: string, retryable: Retryable = false): Rejection {
+  return { code, detail, retryable }
 }

@@ -47,6 +47,8 @@ export const limits = Object.freeze({
   /** How often parts of a change set are tried, to find out what the database refuses; and batches for it, where a store has nothing else. */
   refusalTriesMax: 24,
   refusalBatchesMax: 100,
+  /** For how long an issuer's keys go on being good while they cannot be fetched again. */
+  keysKeptMsMax: 24 * 3_600_000,
   /** How long one round trip to the database may take before it is given up with a 503. */
   databaseMsMax: 10_000,
   /** The same for one migration, which may rewrite a large table. */

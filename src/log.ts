@@ -48,6 +48,11 @@ export function logError(where: string, error: unknown, requestId?: string): voi
   console.error(JSON.stringify(line))
 }
 
+/** What whoever runs the server should know and nobody waits for: a sentence of driftline's own, without any value. */
+export function logWarning(where: string, detail: string): void {
+  console.warn(JSON.stringify({ time: new Date(), level: 'warning', where, detail }))
+}
+
 /** The end of what `logError` told of, beside it: something is back that was away. */
 export function logReturn(where: string, awayMs: number): void {
   console.error(JSON.stringify({ time: new Date(), level: 'info', where, away_ms: awayMs }))

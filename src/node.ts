@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
+import { authWarnings } from './auth-settings.ts'
 import { type Config, readConfig } from './config.ts'
 import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
 import { nodePost } from './deliveries/node-post.ts'
@@ -30,6 +31,7 @@ const stopMsMax = 10_000
 
 async function start(): Promise<void> {
   const config = readConfig(process.env)
+  for (const warning of authWarnings(config.auth)) console.warn(warning)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
   const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
   const migrations = await readMigrations(databases.dialect)
@@ -48,6 +50,7 @@ async function start(): Promise<void> {
     webhooks: sources,
     webhookSecrets: config.webhookSecrets,
     corsOrigins: config.corsOrigins,
+    corsHeaders: config.corsHeaders,
     clockDriftMsMax: config.clockDriftMsMax,
     live,
     deliveries: config.deliveries,

@@ -2,7 +2,10 @@ import { SignJWT } from 'jose'
 
 export interface TokenClaims {
   readonly sub: string
-  /** Scopes beside `sub`; `{ id, access: 'read' }` for those that may only be read. */
+  /**
+   * Scopes beside `sub`; `{ id, access: 'read' }` for those that may only be read. A text that reads as a permission of
+   * OAuth is not taken for one, an object is.
+   */
   readonly scopes?: readonly (string | { readonly id: string; readonly access: 'read' | 'write' })[]
   readonly issuer?: string
   readonly audience?: string

@@ -1,6 +1,7 @@
 import { waitUntil } from 'cloudflare:workers'
 import type { ExecutionContext } from '@cloudflare/workers-types'
 import { createApp } from './app.ts'
+import { authWarnings } from './auth-settings.ts'
 import { hasKey, readSettings } from './config.ts'
 import { fetchPost } from './deliveries/fetch-post.ts'
 import { createSender } from './deliveries/send.ts'
@@ -67,6 +68,7 @@ async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
       'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
     )
   }
+  for (const warning of authWarnings(settings.auth)) console.warn(warning)
   const onRequest = requestLog(settings.log)
   const { ASSETS } = env
   const store = await openWorkerStore(env)

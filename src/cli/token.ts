@@ -18,8 +18,14 @@ await runCommand(async () => {
   const secret = development ? devSecret() : auth.secret
   if (!secret) throw new TypeError('Tokens come from the issuer behind AUTH_JWKS_URL, not from here')
   const list = (text: string) => text.split(',').filter((scope) => scope !== '')
-  const scopes = [...list(values.scopes), ...list(values.read).map((id) => ({ id, access: 'read' as const }))]
-  const { issuer, audience } = auth
+  // As objects, which are never taken for permissions of OAuth whatever they are called.
+  const grant = (text: string, access: 'read' | 'write') => list(text).map((id) => ({ id, access }))
+  const scopes = [...grant(values.scopes, 'write'), ...grant(values.read, 'read')]
+  const { issuer, audience, scopesClaim, subClaim } = auth
+  if (subClaim !== undefined || (scopes.length > 0 && scopesClaim !== undefined && scopesClaim !== 'scopes'))
+    throw new TypeError(
+      'Unset AUTH_SUB_CLAIM and AUTH_SCOPES_CLAIM: tokens are made here with the claims sub and scopes',
+    )
   console.log(
     await signToken(secret, {
       sub: values.sub,

@@ -1,20 +1,26 @@
-import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { Problem } from '../errors.ts'
-import { limits } from '../limits.ts'
 import { logError } from '../log.ts'
-import { StoreFault } from '../stores/store.ts'
 import type { Access, Principal } from '../sync/authorize.ts'
-import { isObject } from '../sync/change.ts'
-import { isName } from '../sync/text.ts'
+import {
+  type ClaimOptions,
+  checkScope,
+  createReadSubject,
+  readNoScopes,
+  readScopesAt,
+  readScopesClaim,
+} from './claims.ts'
+import { readKeySet } from './key-set.ts'
+import { unauthorized } from './unauthorized.ts'
 
-export interface AuthOptions {
+export interface AuthOptions extends ClaimOptions {
   /** HS256 secret, 32 bytes or more. Either this or `jwksUrl`. */
   readonly secret?: string
   /** Where the issuer publishes its public keys. */
   readonly jwksUrl?: string
   readonly issuer?: string
   readonly audience?: string
-  /** The scopes of a verified token, first the one that changes without a scope go to. */
+  /** The scopes of a verified token, first the one that changes without a scope go to. Instead of `scopesClaim`. */
   readonly scopesOf?: (claims: JWTPayload) => Iterable<readonly [scope: string, access: Access]>
 }
 
@@ -33,22 +39,31 @@ const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 
 /**
  * Verifies `Authorization: Bearer <JWT>`. The algorithms are pinned to the kind of key, `exp` and `sub` are required,
- * `iss` and `aud` are checked where they are set.
+ * `iss` and `aud` are checked where they are set. The first scope is the subject's own.
  *
- * @throws TypeError at once where neither or both kinds of key are given
+ * @throws TypeError at once where neither or both kinds of key are given, or a claim is named in no way that is known
  */
 export function createAuthenticate({
   secret,
   jwksUrl,
   issuer,
   audience,
-  scopesOf = defaultScopes,
+  scopesOf,
+  ...claimNames
 }: AuthOptions): Authenticate {
   if ((secret === undefined) === (jwksUrl === undefined)) throw new TypeError('Give either a secret or a jwksUrl')
   const key = secret !== undefined ? importSecret(secret) : readKeySet(jwksUrl ?? '')
+  const subjectOf = createReadSubject(claimNames)
+  const { scopesClaim } = claimNames
+  const readScopes =
+    scopesClaim !== undefined
+      ? readScopesAt('AUTH_SCOPES_CLAIM', scopesClaim)
+      : secret !== undefined
+        ? readScopesClaim()
+        : readNoScopes()
   const options = {
     algorithms: secret !== undefined ? ['HS256'] : asymmetric,
-    requiredClaims: ['exp', 'sub'],
+    requiredClaims: ['exp'],
     clockTolerance: leewaySeconds,
     ...(issuer !== undefined && { issuer }),
     ...(audience !== undefined && { audience }),
@@ -59,13 +74,14 @@ export function createAuthenticate({
     if (token === undefined)
       throw unauthorized('Send the header Authorization: Bearer <token>.', Boolean(authorization))
     const claims = recent.find(token) ?? recent.keep(token, await verify(token, key, options))
-    if (typeof claims.sub !== 'string' || claims.sub === '')
-      throw unauthorized('The token needs the claim sub, text.', true)
+    const subject = subjectOf(claims)
+    const own = claimNames.subClaim ?? 'sub'
+    const granted = scopesOf?.(claims) ?? [[checkScope(subject, own), 'write'] as const, ...readScopes(claims)]
     const scopes = new Map<string, Access>()
-    for (const [scope, access] of scopesOf(claims)) {
-      if (isName(scope, limits.scopeLengthMax) && scopes.get(scope) !== 'write') scopes.set(scope, access)
+    for (const [scope, access] of granted) {
+      if (scopes.get(checkScope(scope, 'that scopesOf reads')) !== 'write') scopes.set(scope, access)
     }
-    return { subject: claims.sub, scopes, expiresAt: (claims.exp ?? 0) * 1000 }
+    return { subject, scopes, expiresAt: (claims.exp ?? 0) * 1000 }
   }
 }
 
@@ -104,35 +120,6 @@ function importSecret(secret: string): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), algorithm, false, ['verify'])
 }
 
-/** A key of the issuer's set, by a token's header. Fails with a `StoreFault` where the set cannot be had. */
-function readKeySet(url: string): JWTVerifyGetKey {
-  const open = () => createRemoteJWKSet(new URL(url), { [customFetch]: fetchKeys })
-  let keyOf = open()
-  let seenAt = 0
-  return async (header, token) => {
-    // It keeps keys by the clock: where that has gone back, they would be new for as long.
-    if (Date.now() < seenAt - 1_000) keyOf = open()
-    seenAt = Date.now()
-    const key = await keyOf(header, token)
-    const { publicExponent = [] } = key.algorithm as { publicExponent?: Uint8Array }
-    // Node takes the exponent 1, with which everybody can sign.
-    if (/^0*1$/.test([...publicExponent].join(''))) throw new TypeError('The key has the exponent 1')
-    return key
-  }
-}
-
-/** That the set cannot be had passes (P13). Whatever is wrong later is the token's fault, or that of a key, and stays. */
-async function fetchKeys(url: string, init: RequestInit): Promise<Response> {
-  try {
-    const answer = await fetch(url, init)
-    const set: unknown = answer.status === 200 && (await answer.json())
-    if (isObject(set) && Array.isArray(set.keys) && set.keys.every(isObject)) return Response.json(set)
-    throw new TypeError(`no key set, with the status ${answer.status}`)
-  } catch (cause) {
-    throw new StoreFault('transient', { message: 'the key set cannot be fetched', cause })
-  }
-}
-
 /** A signature that ends as an encoder writes it. Otherwise one token could be written in several ways. */
 const canonical = /\.(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
 
@@ -143,7 +130,7 @@ async function verify(token: string, key: Promise<CryptoKey> | JWTVerifyGetKey, 
       typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, await key, options)
     return payload
   } catch (error) {
-    if (error instanceof StoreFault) throw error
+    if (error instanceof Problem) throw error
     if (error instanceof errors.JWTExpired) throw unauthorized('The token has expired. Get a new one.', true)
     if (error instanceof errors.JWTClaimValidationFailed)
       throw unauthorized(`The claim ${error.claim} of the token is missing or wrong.`, true)
@@ -151,24 +138,4 @@ async function verify(token: string, key: Promise<CryptoKey> | JWTVerifyGetKey, 
     if (!(error instanceof errors.JOSEError) || error.code === 'ERR_JWKS_INVALID') logError('key of the issuer', error)
     throw unauthorized('The token or its signature is not valid.', true)
   }
-}
-
-/** `sub`, and then the claim `scopes`: texts, or `{ "id", "access": "read" }`. */
-function defaultScopes({ sub, scopes = [] }: JWTPayload): (readonly [string, Access])[] {
-  if (!Array.isArray(scopes)) throw unauthorized('The claim scopes must be an array.', true)
-  const granted = scopes.map((entry: unknown): readonly [string, Access] => {
-    if (typeof entry === 'string') return [entry, 'write']
-    if (isObject(entry) && typeof entry.id === 'string') {
-      const { access = 'write' } = entry
-      if (access === 'read' || access === 'write') return [entry.id, access]
-    }
-    throw unauthorized('Each of the claim scopes must be text or { "id", "access": "read" or "write" }.', true)
-  })
-  return [[sub ?? '', 'write'], ...granted]
-}
-
-/** @param sent whether there was a token at all */
-export function unauthorized(detail: string, sent: boolean): Problem {
-  const challenge = sent ? 'Bearer realm="driftline", error="invalid_token"' : 'Bearer realm="driftline"'
-  return new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': challenge } })
 }

@@ -60,7 +60,7 @@ function decodeQuery(queries: Record<string, string[]>, { scopes }: Principal): 
     table,
     client,
     at: at === undefined ? undefined : /^\d{1,16}$/.test(at) ? Number(at) : Number.NaN,
-    grant: { scope: scope ?? [...scopes.keys()][0], isAllowed: (name) => scopes.get(name) === 'write' },
+    grant: { scope: scope ?? [...scopes.keys()][0], isAllowed: (name) => scopes.get(name) === 'write', byToken: true },
   }
 }
 

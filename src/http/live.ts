@@ -4,17 +4,19 @@ import { limits } from '../limits.ts'
 import { type Live, subprotocol, type Transport } from '../live/live.ts'
 import type { Principal } from '../sync/authorize.ts'
 import { malformed } from '../sync/request.ts'
-import { type Authenticate, unauthorized } from './auth.ts'
+import type { Authenticate } from './auth.ts'
 import type { Env } from './env.ts'
+import type { IsAllowed } from './origins.ts'
+import { unauthorized } from './unauthorized.ts'
 
 /** `GET /v1/live?scope=…`: a WebSocket or Server-Sent Events that are told of every commit in the principal's scopes. */
-export function liveHandler(authenticate: Authenticate, live: Live, origins: readonly string[]) {
+export function liveHandler(authenticate: Authenticate, live: Live, isAllowed: IsAllowed) {
   return async (context: Context<Env>): Promise<Response> => {
     const { raw } = context.req
     // Hono lets a GET answer a HEAD, and would leave its stream open for ever.
     if (raw.method !== 'GET') throw new Problem('method_not_allowed', 'Use GET here.', { headers: { Allow: 'GET' } })
     const asked = decodeQuery(context.req.queries())
-    checkOrigin(raw, origins)
+    checkOrigin(raw, isAllowed)
     const transport = readTransport(raw.headers)
     const principal = await authenticate(readToken(raw.headers))
     // The leeway of other requests is not for a socket, which lives as long as its token.
@@ -36,11 +38,11 @@ function decodeQuery(queries: Record<string, string[]>): readonly string[] {
 }
 
 /** Browsers send the origin of the page with every handshake, and leave it to the server to mind it. */
-function checkOrigin({ url, headers }: Request, origins: readonly string[]): void {
+function checkOrigin({ url, headers }: Request, isAllowed: IsAllowed): void {
   const origin = headers.get('origin')
-  if (origin === null || origins.includes(origin)) return
-  // The host alone: behind a proxy that ends TLS this server sees http.
-  if (URL.canParse(origin) && new URL(origin).host === new URL(url).host) return
+  if (origin === null || isAllowed(origin)) return
+  // The host alone: behind a proxy that ends TLS this server sees http. Pages of other schemes are never its own.
+  if (/^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).host === new URL(url).host) return
   throw new Problem('forbidden_origin', 'Pages of this origin are not in CORS_ORIGINS.')
 }
 

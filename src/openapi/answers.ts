@@ -1,4 +1,4 @@
-import { type ProblemCode, problems, rejectionCodes } from '../errors.ts'
+import { type ProblemCode, problems, rejectionCodes, retryables } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { closed, type Json, oneOf, ref } from './schema.ts'
 import { pageRows, valueSchemas } from './values.ts'
@@ -20,7 +20,7 @@ const changes = {
 /** Of an import, before anything is taken or in its last line. */
 export const importing: readonly ProblemCode[] = [
   ...(['malformed', 'unauthorized', 'no_scope', 'body_too_large', 'unsupported_media_type'] as const),
-  ...(['request_timeout', 'internal', 'unavailable'] as const),
+  ...(['request_timeout', 'internal', 'unavailable', 'keys_unavailable'] as const),
 ]
 
 const count = { type: 'integer', minimum: 0 }
@@ -140,7 +140,11 @@ export const answerSchemas: Json = {
   rejection: closed({
     code: { type: 'string', enum: rejectionCodes },
     detail: { type: 'string' },
-    retryable: { type: 'boolean', const: false },
+    retryable: {
+      enum: retryables,
+      description:
+        'with_another_token: keep the change, and send it with a token that grants its scope. false: it would always be rejected.',
+    },
   }),
   health: closed({ status: { type: 'string', const: 'ok' } }),
   ...Object.fromEntries(Object.keys(problems).map((code) => [`problem.${code}`, problemSchema(code as ProblemCode)])),

@@ -27,7 +27,7 @@ export function describeApi(schema: Schema): Json {
           scheme: 'bearer',
           bearerFormat: 'JWT',
           description:
-            'Needs exp and sub. Grants the scope sub, and those of the claim scopes: texts, or { "id", "access": "read" }.',
+            'Needs exp and sub. Grants the scope sub, and those of the claims that the server is set to: texts, or { "id", "access": "read" }, by default of the claim scopes where the token is signed by a secret.',
         },
       },
       headers: {

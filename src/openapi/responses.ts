@@ -2,7 +2,9 @@ import { type ProblemCode, problems } from '../errors.ts'
 import { type Json, oneOf } from './schema.ts'
 
 /** What a request may end with that has a body or a query and reads the database. */
-export const problemsOfAll: readonly ProblemCode[] = ['malformed', 'unauthorized', 'internal', 'unavailable']
+export const problemsOfAll: readonly ProblemCode[] = [
+  ...(['malformed', 'unauthorized', 'internal', 'unavailable', 'keys_unavailable'] as const),
+]
 export const problemsOfCursors: readonly ProblemCode[] = ['invalid_cursor', 'no_scope', 'resync']
 export const problemsOfChanges: readonly ProblemCode[] = [
   ...problemsOfAll,

@@ -173,7 +173,8 @@ export function routes({ tables }: Schema): Json {
         },
         responses: {
           200: answer('A verdict for every change.', json('webhook.answer')),
-          ...failures([...problemsOfChanges, 'mapping_failed']),
+          // A signature by a secret of its own, no token.
+          ...failures([...problemsOfChanges.filter((code) => code !== 'keys_unavailable'), 'mapping_failed']),
         },
       },
     },

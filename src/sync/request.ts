@@ -38,6 +38,8 @@ export interface Grant {
   readonly scope: string | undefined
   /** Whether they may write a scope. */
   readonly isAllowed: (scope: string) => boolean
+  /** A token says so, and another one may say otherwise. */
+  readonly byToken?: boolean
 }
 
 /** What a webhook has beside its changes. */

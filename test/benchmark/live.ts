@@ -23,7 +23,7 @@ export async function liveFigures(report: (figure: Figure) => void): Promise<voi
   const sockets: WebSocket[] = []
   let pokes = 0
   for (let subject = 0; subject < socketsCount / perSubject; subject++) {
-    const token = await signToken(testSecret, { sub: `s${subject}`, scopes: ['all'] })
+    const token = await signToken(testSecret, { sub: `s${subject}`, scopes: ['everyone'] })
     const opened = Array.from({ length: perSubject }, () => {
       const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/live`, ['driftline', `bearer.${token}`], {
         perMessageDeflate: false,
@@ -59,7 +59,7 @@ export async function liveFigures(report: (figure: Figure) => void): Promise<voi
     const start = performance.now()
     await server.request('POST', '/v1/push', {
       sub: 'writer',
-      scopes: ['all'],
+      scopes: ['everyone'],
       body: {
         client: 'bench',
         changes: [{ table: 'todos', op: 'put', id: 'all', scope: 'all', at: Date.now() * 1000, row: { title: 'x' } }],

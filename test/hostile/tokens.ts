@@ -1,4 +1,4 @@
-import { claimCases } from '../tokens/claims.ts'
+import { claimCases, scopesCases } from '../tokens/claims.ts'
 import { forgedKeyCases, forgedSecretCases } from '../tokens/forged.ts'
 import { formCases } from '../tokens/form.ts'
 import { issuer, publishKeys } from '../tokens/key-set.ts'
@@ -9,7 +9,12 @@ import { findTokenBreaches, startVerifier, verifierKinds } from '../tokens/verif
 export async function tryTokens(): Promise<{ tried: number; breaches: readonly string[] }> {
   const keySet = await publishKeys()
   // Made just before they are sent: some are about to expire.
-  const bySecret = () => [...formCases(ourSecret), ...claimCases(ourSecret), ...forgedSecretCases(ourSecret)]
+  const bySecret = () => [
+    ...formCases(ourSecret),
+    ...claimCases(ourSecret),
+    ...scopesCases(ourSecret),
+    ...forgedSecretCases(ourSecret),
+  ]
   const byKeys = () => [
     ...issuer.flatMap((pair) => [...formCases(pair), ...claimCases(pair), ...forgedKeyCases(pair)]),
     ...keySet.cases,

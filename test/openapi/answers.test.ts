@@ -9,6 +9,7 @@ import { createContract, templateOf } from '../support/contract.ts'
 import { type Answer, type ServerProcess, startServer, testSecret } from '../support/server.ts'
 import { openTestStore, temporaryFolder } from '../support/stores.ts'
 import { signedHeaders, webhookSecret } from '../support/webhook.ts'
+import { keyPair, makeToken } from '../tokens/keys.ts'
 import { put, type Request, requests } from './requests.ts'
 
 const WEBHOOK_SECRETS = JSON.stringify({ crm: webhookSecret })
@@ -152,10 +153,7 @@ describe('every answer is as GET /openapi.json describes it', () => {
     expect((await send('b', Array(30).fill({ ...large, op: 'patch', row: { done: true } }))).status).toBe(413)
   })
 
-  it('a token without a scope, a database that is broken, one that is away', async () => {
-    await ask('', 'GET', '/v1/pull', {
-      headers: { Authorization: `Bearer ${await signToken(testSecret, { sub: 'x'.repeat(200) })}` },
-    })
+  it('a database that is broken, one that is away, keys that are away, a token without a scope', async () => {
     await alter('ALTER TABLE lists RENAME TO lists_away')
     expect((await ask('', 'GET', '/v1/pull')).status).toBe(500)
     expect(
@@ -169,14 +167,30 @@ describe('every answer is as GET /openapi.json describes it', () => {
 
     const opened = await openTestStore('libsql file')
     const batch = () => Promise.reject(new StoreFault('transient', { message: 'away' }))
-    const app = createApp({ schema, store: { ...opened.store, batch }, auth: { secret: testSecret } })
-    for (const path of ['/v1/pull', '/health']) {
+    const store = { ...opened.store, batch }
+    const away = createApp({ schema, store, auth: { secret: testSecret } })
+    const keyless = createApp({ schema, store, auth: { jwksUrl: 'http://127.0.0.1:1/keys.json' } })
+    const scopeless = createApp({ schema, store, auth: { secret: testSecret, scopesOf: () => [] } })
+    const quiet = vi.spyOn(console, 'error').mockReturnValue()
+    for (const [app, path, status] of [
+      [away, '/v1/pull', 503],
+      [away, '/health', 503],
+      [keyless, '/v1/pull', 401],
+      [scopeless, '/v1/pull', 403],
+    ] as const) {
       const headers = { Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}` }
       const answer = await app.request(path, { headers })
       const text = await answer.text()
+      expect(answer.status).toBe(status)
       contract.checkAnswer({ method: 'GET', path, status: answer.status, headers: answer.headers, text })
       seen.codes.add(JSON.parse(text).code)
     }
+    const headers = { Authorization: `Bearer ${makeToken(keyPair('ES256'))}` }
+    const answer = await keyless.request('/v1/pull', { headers })
+    const text = await answer.text()
+    contract.checkAnswer({ method: 'GET', path: '/v1/pull', status: 503, headers: answer.headers, text })
+    seen.codes.add(JSON.parse(text).code)
+    quiet.mockRestore()
     await opened.close()
   })
 

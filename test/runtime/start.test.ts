@@ -46,7 +46,20 @@ describe('npm start', () => {
     ['a time of a month', { HEADERS_MS_MAX: '2678400000' }, /HEADERS_MS_MAX must be a whole number from 1 to/],
     ['a database of another kind', { DATABASE_URL: 'mysql://x' }, /DATABASE_URL must begin with/],
     ['a database in memory', { DATABASE_URL: 'file::memory:' }, /Give a file/],
-    ['an origin with a path', { CORS_ORIGINS: 'https://app.example/' }, /CORS_ORIGINS/],
+    ['a key set that is not encrypted', { AUTH_SECRET: '', AUTH_JWKS_URL: 'http://x.example' }, /begins with https/],
+    [
+      'the keys of everybody without an audience',
+      {
+        AUTH_SECRET: '',
+        AUTH_JWKS_URL: 'https://www.googleapis.com/service_accounts/v1/jwk/x',
+        AUTH_ISSUER: 'https://y',
+      },
+      /Set AUTH_AUDIENCE/,
+    ],
+    ['a claim that is no path', { AUTH_SCOPES_CLAIM: 'a..b' }, /AUTH_SCOPES_CLAIM must be names of claims/],
+    ['two claims for one user', { AUTH_SUB_CLAIM: 'a,b' }, /AUTH_SUB_CLAIM must/],
+    ['an origin with a path', { CORS_ORIGINS: 'https://app.example/' }, /CORS_ORIGINS.*write https:\/\/app\.example$/m],
+    ['a header that is none', { CORS_HEADERS: 'X-A: 1' }, /CORS_HEADERS must be names of headers/],
     ['a database that is away', { DATABASE_URL: 'postgres://u:secret-password@127.0.0.1:1/x' }, /cannot start/],
   ]
   it.each(refusals)('refuses %s with one sentence', async (_, env, message) => {

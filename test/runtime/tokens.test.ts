@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { claimCases } from '../tokens/claims.ts'
+import { claimCases, scopesCases } from '../tokens/claims.ts'
 import { forgedKeyCases, forgedSecretCases } from '../tokens/forged.ts'
 import { formCases } from '../tokens/form.ts'
 import { issuer, type KeySet, publishKeys } from '../tokens/key-set.ts'
@@ -20,7 +20,12 @@ describe.each(verifierKinds)('tokens in %s', (kind) => {
   afterAll(() => Promise.all([bySecret.close(), byKeys.close()]).then(() => keySet.close()))
 
   it('P11 takes what is signed with its secret, and nothing that is forged, torn or no token', async () => {
-    const cases = [...formCases(ourSecret), ...claimCases(ourSecret), ...forgedSecretCases(ourSecret)]
+    const cases = [
+      ...formCases(ourSecret),
+      ...claimCases(ourSecret),
+      ...scopesCases(ourSecret),
+      ...forgedSecretCases(ourSecret),
+    ]
     expect(cases.length).toBeGreaterThan(100)
     expect(await findTokenBreaches(bySecret, cases)).toEqual([])
   })

@@ -20,6 +20,9 @@ describe('the worker', () => {
     ['no secret', { AUTH_SECRET: '' }, /Set the secret AUTH_SECRET .*wrangler secret put AUTH_SECRET/],
     ['a short secret', { AUTH_SECRET: 'short-secret' }, /12 bytes and needs 32/],
     ['a secret and a key set', { AUTH_JWKS_URL: 'https://x.example' }, /not both/],
+    ['a key set that is not encrypted', { AUTH_SECRET: '', AUTH_JWKS_URL: 'http://x.example' }, /begins with https/],
+    ['an origin with a path', { CORS_ORIGINS: 'https://app.example/' }, /CORS_ORIGINS.*write https:\/\/app\.example/],
+    ['a claim that is no path', { AUTH_SCOPES_CLAIM: 'a..b' }, /AUTH_SCOPES_CLAIM must be names of claims/],
     ['a file', { DATABASE_URL: 'file:a.db' }, /DATABASE_URL must begin with libsql.*no files/],
   ]
   it.each(refusals)('answers 500 and says what to do where it was given %s', async (_, secrets, message) => {

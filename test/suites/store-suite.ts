@@ -295,6 +295,32 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       expect(granted.changes.map(({ id }) => id)).toEqual(['theirs'])
     })
 
+    it("a client's name is a label: two subjects may write by one, and neither does more by it than by a stamp", async () => {
+      const sync = sampleSync(opened.store)
+      const team = `label${++scopes}`
+      const [ana, eve] = [`ana${scopes}`, `eve${scopes}`].map((name) => principal(name, { [team]: 'write' }))
+      if (!ana || !eve) throw new Error('two principals')
+      const shared = (change: SampleChange) => ({ ...change, scope: team })
+      const push = async (who: typeof ana, ...changes: SampleChange[]) =>
+        (await sync.push(who, { client: 'phone', changes })).verdicts
+      await push(ana, put('private', 0, 'mine'))
+      await push(eve, shared(put('a', 1, 'first')))
+      // The very same stamp: the first one stays, and whoever comes second is shown it.
+      expect(await push(ana, shared(put('a', 1, 'second')))).toMatchObject([
+        { verdict: 'duplicate', current: { by: 'phone', row: { title: 'first' } } },
+      ])
+      // A greater one of either wins, a lesser one is stale, as between two clients.
+      expect(await push(ana, shared(put('a', 2, 'ana')))).toMatchObject([{ verdict: 'applied' }])
+      expect(await push(eve, shared(put('a', 1, 'eve')))).toMatchObject([{ verdict: 'stale' }])
+      // Nothing is hidden from a pull by the name of who wrote it, and no other scope comes with it.
+      const pulled = async (who: typeof ana) => (await sync.pull(who)).changes.map(({ scope, id }) => `${scope} ${id}`)
+      expect(await pulled(ana)).toEqual([`ana${scopes} private`, `${team} a`])
+      expect(await pulled(eve)).toEqual([`${team} a`])
+      expect(await push(eve, { ...put('private', 3, 'eve'), scope: `ana${scopes}` })).toMatchObject([
+        { verdict: 'rejected', error: { code: 'forbidden_scope', retryable: 'with_another_token' } },
+      ])
+    })
+
     it('lays several scopes into one page, never beyond the limit', async () => {
       const sync = sampleSync(opened.store)
       const who = principal(`p${++scopes}`, { [`q${scopes}`]: 'write', [`r${scopes}`]: 'write' })

@@ -1,6 +1,41 @@
 import { refused, type TokenCase, taken } from './cases.ts'
 import { canary, claimsOf, inAnHour, makeToken, type Signer } from './keys.ts'
 
+/** What no scope can be named, and so neither a `sub`: it would be left out, and another scope be the first. */
+const oddNames = [
+  '\u0000',
+  'a\u0000b',
+  'a\u001f',
+  '\u007f',
+  '\u0085',
+  '\n',
+  '\ud800',
+  `a\udc00`,
+  'x'.repeat(129),
+  '😀'.repeat(129),
+]
+const goodNames = [' ', 'x'.repeat(128), '😀'.repeat(128), '../..', 'CN=Ana,DC=example', '\u00a0', '*']
+
+/** The claim `scopes`, where a secret signs and no setting names another one. */
+export function scopesCases(signer: Signer): TokenCase[] {
+  const withScopes = (scopes: unknown) => makeToken(signer, claimsOf({ scopes }))
+  const say = (value: unknown) => JSON.stringify(value)
+  return [
+    ...['alice', 1, true, { id: canary }, null].map((scopes) => refused(`scopes ${say(scopes)}`, withScopes(scopes))),
+    ...[1, null, [canary], {}, { id: 1 }, { id: canary, access: 'admin' }, { id: canary, access: null }].map((scope) =>
+      refused(`scopes [${say(scope)}]`, withScopes([canary, scope])),
+    ),
+    ...['', ...oddNames].flatMap((name) => [
+      refused(`scopes [${say(name)}]`, withScopes([name])),
+      refused(`scopes [${say({ id: name })}]`, withScopes(['team', { id: name, access: 'read' }, 'news'])),
+    ]),
+    taken('good names of scopes', withScopes(goodNames)),
+    taken('permissions of OAuth', withScopes(['*', 'read-orders'])),
+    taken('a scope twice', withScopes([canary, { id: canary, access: 'read' }])),
+    taken('no scopes', withScopes([])),
+  ]
+}
+
 /** Claims that are signed as they should be, and are not what they should be. */
 export function claimCases(signer: Signer): TokenCase[] {
   const now = Math.floor(Date.now() / 1000)
@@ -26,14 +61,8 @@ export function claimCases(signer: Signer): TokenCase[] {
     ...[undefined, null, '', 1, true, [canary], { id: canary }].map((sub) =>
       refused(`sub ${say(sub)}`, withClaims({ sub })),
     ),
-    ...['alice', 1, true, { id: canary }, null].map((scopes) =>
-      refused(`scopes ${say(scopes)}`, withClaims({ scopes })),
-    ),
-    ...[1, null, [canary], {}, { id: 1 }, { id: canary, access: 'admin' }, { id: canary, access: null }].map((scope) =>
-      refused(`scopes [${say(scope)}]`, withClaims({ scopes: [scope] })),
-    ),
-    taken('odd names of scopes are not granted', withClaims({ scopes: ['', 'a\u0000b', '\ud800', 'x'.repeat(129)] })),
-    taken('a scope twice', withClaims({ scopes: [canary, { id: canary, access: 'read' }] })),
+    ...oddNames.map((sub) => refused(`sub ${say(sub)}`, withClaims({ sub }))),
+    ...goodNames.map((sub) => taken(`sub ${say(sub)}`, withClaims({ sub }))),
     taken('unknown claims', withClaims({ iss: canary, aud: [canary], jti: 1, __proto__: null, admin: true })),
 
     // Of two members the last counts, which RFC 7519 allows where the text is not refused.
