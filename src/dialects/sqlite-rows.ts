@@ -31,8 +31,9 @@ function columnText(type: ColumnType, column: string): string {
     case 'timestamp':
       return `coalesce('"' || ${column} || '"', 'null')`
     case 'integer':
-    case 'json':
       return `coalesce(${column}, 'null')`
+    case 'json':
+      return `coalesce(${withoutBreaksSql(column)}, 'null')`
     case 'boolean':
       return `CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END`
     case 'real':
@@ -41,6 +42,10 @@ function columnText(type: ColumnType, column: string): string {
       return `CASE WHEN ${column} IS NULL THEN 'null' ELSE '\tb' || lower(hex(${column})) || '\t' END`
   }
 }
+
+/** A line break and a tab mean something where rows are read; whoever writes JSON by hand may have them between its values. */
+const withoutBreaksSql = (column: string) =>
+  ['\t', '\n', '\r'].reduce((text, control) => `replace(${text}, '${control}', ' ')`, column)
 
 /**
  * SQLite has no shortest form. Of a number with up to six decimals, which dividing its millionths gives again exactly,
@@ -91,7 +96,7 @@ export function pageText(schema: Schema, bound: PageBound): string {
   const cap = pageCap(schema, params, bound, octets)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
   return `SELECT s.incarnation, s.position, s.watermark, ${isLarge(params, bound)} AS large, p.n, p.last, p.rows, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END AS more
-FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, ',') AS rows
+FROM driftline_scopes AS s CROSS JOIN (SELECT count(*) AS n, max(u.position) AS last, group_concat(u.text, '\n') AS rows
 FROM (${inOrder(rows, limit)}) AS u) AS p
 WHERE s.scope = ${params.scope}`
 }
