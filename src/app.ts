@@ -10,6 +10,7 @@ import { liveHandler } from './http/live.ts'
 import { problemResponse } from './http/problem.ts'
 import { type Gzip, pullHandler } from './http/pull.ts'
 import { type Listeners, recordRequests } from './http/record.ts'
+import { createStreams, type StreamsOptions } from './http/streams.ts'
 import { syncHandler } from './http/sync.ts'
 import { webhookHandler } from './http/webhook.ts'
 import type { Live } from './live/live.ts'
@@ -18,7 +19,7 @@ import type { Schema } from './sync/table.ts'
 import type { WebhookSources } from './webhooks/sources.ts'
 import { createVerifyWebhook, type WebhookSecrets } from './webhooks/verify.ts'
 
-export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners {
+export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners, StreamsOptions {
   readonly schema: S
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example`. None by default. */
@@ -62,7 +63,10 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
 
   app.post('/v1/sync', syncHandler('sync', authenticate, run))
   app.post('/v1/push', syncHandler('push', authenticate, run))
-  app.get('/v1/pull', pullHandler({ ...options, authenticate, run, takeCensus: createCensus(options) }))
+  const takeCensus = createCensus(options)
+  const pull = pullHandler({ ...options, authenticate, run, takeCensus, streams: createStreams(options) })
+  app.get('/v1/pull', pull)
+  app.post('/v1/pull', pull)
   app.post('/v1/import', importHandler(authenticate, run, options))
   app.post('/v1/webhooks/:source', webhookHandler(verify, webhooks, run))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))

@@ -17,6 +17,7 @@ export const problems = {
   mapping_failed: { status: 422, title: 'The webhook cannot be mapped to changes', retryable: false },
   upgrade_required: { status: 426, title: 'This is for sockets and event streams', retryable: false },
   too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
+  too_many_streams: { status: 429, title: 'The principal has too many streams', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
   unavailable: { status: 503, title: 'The database does not answer', retryable: true },
 } as const

@@ -20,6 +20,10 @@ export const limits = Object.freeze({
   importTextMax: 1024 * 1024,
   /** How many times its size the gzip of an import may inflate to, beyond its first 4 MiB. */
   importInflationMax: 100,
+  /** Streams of one subject that are under way, in a process. Beyond: 429. A setting: `STREAMS_MAX`. */
+  streamsMax: 20,
+  /** How long nobody may read a stream before it is cut. A setting: `STREAM_IDLE_MS_MAX`. */
+  streamIdleMsMax: 60_000,
   /** Bytes of the rows that the verdicts of a push repeat, over all scopes, where there is more than one. Beyond: 413. */
   answerBytesMax: 8 * 1024 * 1024,
   /** Characters (code points) of an id. */

@@ -47,6 +47,8 @@ async function start(): Promise<void> {
     webhookSecrets: config.webhookSecrets,
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
+    streamsMax: config.streamsMax,
+    streamIdleMsMax: config.streamIdleMsMax,
     live,
     deliveries: config.deliveries,
     ...(sending && { onCommit: sending.kick }),

@@ -80,7 +80,7 @@ export function createWriter(options: WriterOptions): Writer {
     }
     for (let tries = 1; ; tries++) {
       const passes = bulk ? [] : coalesce(accepted)
-      const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
+      const page = cursor === undefined || request.checksOnly ? undefined : pages.wish(scope, cursor, request.limit)
       const inbox = webhook && { id: webhook.id, errors: rejectionsOf(verdicts) }
       const wish = { ...wishOf(scope), inbox, probe: false, recordings: record(scope) }
       try {
@@ -105,7 +105,7 @@ export function createWriter(options: WriterOptions): Writer {
           throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
         }
         if (fault.marker === 'driftline_resync')
-          throwResync(cursor, new Map([[scope, (await pages.fetch(batch, scope, pages.wish(scope, null, 1))).head]]))
+          throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
         else if (fault.kind !== 'refused' && fault.marker !== 'driftline_missing') throw fault
         // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
         if (tries === 3) throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
@@ -210,7 +210,8 @@ export function throwResync(
   if (!cursor || reasons.size === 0) return
   const reason: ResyncReason = [...reasons.values()].includes('restored') ? 'restored' : 'pruned'
   const scopes = [...reasons].filter(([, why]) => why === reason).map(([scope]) => scope)
-  const rest = formatCursor(new Map([...cursor].filter(([scope]) => !scopes.includes(scope))))
+  const dropped = new Set(scopes)
+  const rest = formatCursor(new Map([...cursor].filter(([scope]) => !dropped.has(scope))))
   throw new Problem('resync', 'Drop the rows of these scopes, keep the outbox, and go on from this cursor.', {
     members: { reason, scopes, cursor: rest },
   })

@@ -65,7 +65,7 @@ describe.each(allStoreNames)('rows that hold what looks like another row on %s',
     expect(
       pushed.verdicts.map((one) => 'current' in one && one.current && 'row' in one.current && one.current.row),
     ).toEqual(rows)
-    const rowsOf = (lines: readonly { readonly row?: object }[]) => lines.flatMap(({ row }) => row ?? [])
+    const rowsOf = (lines: readonly object[]) => lines.flatMap((line) => ('row' in line ? [line.row] : []))
     expect(rowsOf((await sync.pull(alice)).changes)).toEqual(rows)
     // Cut in the middle of what the database gave, where another scope comes before.
     for (let limit = 1; limit < rows.length; limit++) {
