@@ -2,6 +2,7 @@ import { cors } from 'hono/cors'
 import { Hono } from 'hono/tiny'
 import { createCensus } from './census.ts'
 import { Problem } from './errors.ts'
+import { createHealth } from './health.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import { documentHandler, type ReadDocument } from './http/documents.ts'
 import type { Env } from './http/env.ts'
@@ -70,8 +71,9 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   app.post('/v1/import', importHandler(authenticate, run, options))
   app.post('/v1/webhooks/:source', webhookHandler(verify, webhooks, run))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, options.corsOrigins ?? []))
+  const checkHealth = createHealth(options)
   app.get('/health', async (context) => {
-    await options.store.batch('health', [{ sql: 'SELECT 1', params: [] }])
+    await checkHealth()
     return context.json({ status: 'ok' })
   })
 

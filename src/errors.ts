@@ -19,7 +19,8 @@ export const problems = {
   too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
   too_many_streams: { status: 429, title: 'The principal has too many streams', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
-  unavailable: { status: 503, title: 'The database does not answer', retryable: true },
+  unavailable: { status: 503, title: 'The server cannot answer for the moment', retryable: true },
+  schema_behind: { status: 503, title: 'The database lacks what this version needs', retryable: true },
 } as const
 
 export type ProblemCode = keyof typeof problems
@@ -55,6 +56,7 @@ export const rejectionCodes = [
   'invalid_value',
   'invalid_stamp',
   'clock_ahead',
+  'clock_behind',
   'forbidden_scope',
   'row_missing',
   'constraint',

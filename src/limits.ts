@@ -40,6 +40,8 @@ export const limits = Object.freeze({
   clockDriftMsMax: 5 * 60_000,
   /** How long one round trip to the database may take before it is given up with a 503. */
   databaseMsMax: 10_000,
+  /** How long `/health` waits for the databases before it answers with a 503. */
+  healthMsMax: 3_000,
   /** The same for one migration, which may rewrite a large table. */
   migrationMsMax: 60 * 60_000,
   /** Databases that are held open where each scope has its own. */

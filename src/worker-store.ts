@@ -61,6 +61,7 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
   return {
     dialect: sqlite,
     batch: async (scope, statements) => open(scopeUrl(url, await scopeToName(scope))).batch(scope, statements),
+    async ping() {},
     async close() {},
   }
 }

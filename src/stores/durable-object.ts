@@ -42,6 +42,8 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
       if ('fault' in answer) throw new StoreFault(answer.fault.kind, answer.fault)
       return answer.rows
     },
+    // An object is there when somebody calls it, and brings its tables up to date by itself.
+    async ping() {},
     async close() {},
   }
 }
