@@ -4,6 +4,7 @@ import { problems, rejectionCodes } from '../../src/errors.ts'
 import { describeApi } from '../../src/openapi/document.ts'
 import { schema } from '../../src/schema.ts'
 import { StoreFault } from '../../src/stores/store.ts'
+import { defineSchema, text as textColumn } from '../../src/sync/table.ts'
 import { signToken } from '../../src/token.ts'
 import { createContract, templateOf } from '../support/contract.ts'
 import { type Answer, type ServerProcess, startServer, testSecret } from '../support/server.ts'
@@ -170,9 +171,25 @@ describe('every answer is as GET /openapi.json describes it', () => {
     const opened = await openTestStore('libsql file')
     const batch = () => Promise.reject(new StoreFault('transient', { message: 'away' }))
     const app = createApp({ schema, store: { ...opened.store, batch }, auth: { secret: testSecret } })
-    for (const path of ['/v1/pull', '/health']) {
-      const headers = { Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}` }
-      const answer = await app.request(path, { headers })
+    const own = { store: opened.store, auth: { secret: testSecret } }
+    const newer = {
+      ...own,
+      schema: defineSchema({
+        todos: { title: textColumn() },
+        lists: { name: textColumn() },
+        more: { name: textColumn() },
+      }),
+    }
+    const full = { ...own, schema, streamsMax: 0 }
+    for (const [path, of] of [
+      ['/v1/pull', app],
+      ['/health', app],
+      ['/health', createApp(newer)],
+      ['/v1/pull', createApp(full)],
+    ] as const) {
+      const Accept = of === app ? 'application/json' : 'application/x-ndjson'
+      const headers = { Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}`, Accept }
+      const answer = await of.request(path, { headers })
       const text = await answer.text()
       contract.checkAnswer({ method: 'GET', path, status: answer.status, headers: answer.headers, text })
       seen.codes.add(JSON.parse(text).code)
