@@ -1,6 +1,6 @@
 import type { SyncAnswer } from './run.ts'
 import { formatCursor } from './sync/cursor.ts'
-import type { Page } from './sync/page.ts'
+import { type Page, rowBreak } from './sync/page.ts'
 import type { Verdict } from './sync/reconcile.ts'
 import type { Outcome } from './sync/stamp.ts'
 
@@ -9,7 +9,7 @@ export function answerToJson(answer: SyncAnswer, part: 'sync' | 'push' | 'pull')
   const members = [`"now":${answer.now}`]
   if (part !== 'pull') members.push(`"verdicts":[${answer.verdicts.map(verdictToJson).join(',')}]`)
   if (part !== 'push' && answer.page) {
-    members.push(`"changes":[${answer.page.rows}]`, pageEnd(answer.page))
+    members.push(`"changes":[${answer.page.rows.replaceAll(rowBreak, ',')}]`, pageEnd(answer.page))
     if (answer.removedScopes.length > 0) members.push(`"removed_scopes":${JSON.stringify(answer.removedScopes)}`)
   }
   return `{${members.join(',')}}`
@@ -20,13 +20,10 @@ function pageEnd({ cursor, more }: Page): string {
   return `"cursor":${JSON.stringify(formatCursor(cursor))},"more":${more}`
 }
 
-/**
- * A page as lines of a stream: a change a line, and after them the cursor that goes on from there. Every change begins with
- * `{"scope":"`; inside a text the quotes would be escaped, so this splits nowhere else.
- */
+/** A page as lines of a stream: a change a line, as the page holds them, and after them the cursor that goes on from there. */
 export function answerToLines({ page, removedScopes }: SyncAnswer): string {
   if (!page) return ''
-  const rows = page.rows === '' ? '' : `${page.rows.replaceAll('},{"scope":"', '}\n{"scope":"')}\n`
+  const rows = page.rows === '' ? '' : `${page.rows}${rowBreak}`
   const removed = removedScopes.length > 0 ? `,"removed_scopes":${JSON.stringify(removedScopes)}` : ''
   return `${rows}{${pageEnd(page)}${removed}}\n`
 }

@@ -1,6 +1,7 @@
 import { Hono } from 'hono/tiny'
 import { createCensus } from './census.ts'
 import { Problem } from './errors.ts'
+import { createHealth } from './health.ts'
 import { type ArriveOptions, createArrive } from './http/arrive.ts'
 import { type AuthOptions, createAuthenticate } from './http/auth.ts'
 import { crossOrigin } from './http/cross-origin.ts'
@@ -12,6 +13,7 @@ import { createIsAllowed } from './http/origins.ts'
 import { problemResponse } from './http/problem.ts'
 import { type Gzip, pullHandler } from './http/pull.ts'
 import { type Listeners, recordRequests } from './http/record.ts'
+import { createStreams, type StreamsOptions } from './http/streams.ts'
 import { syncHandler } from './http/sync.ts'
 import { jsonType } from './http/types.ts'
 import { webhookHandler } from './http/webhook.ts'
@@ -21,7 +23,7 @@ import type { Schema } from './sync/table.ts'
 import type { WebhookSources } from './webhooks/sources.ts'
 import { createAdmitWebhook, createVerifyWebhook, type WebhookSecrets } from './webhooks/verify.ts'
 
-export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners, ArriveOptions {
+export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners, ArriveOptions, StreamsOptions {
   readonly schema: S
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example` or `https://*.preview.example`. None by default. */
@@ -61,12 +63,16 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
 
   app.post('/v1/sync', syncHandler('sync', authenticate, run, arrive))
   app.post('/v1/push', syncHandler('push', authenticate, run, arrive))
-  app.get('/v1/pull', pullHandler({ ...options, authenticate, run, takeCensus: createCensus(options) }))
+  const takeCensus = createCensus(options)
+  const pull = pullHandler({ ...options, authenticate, run, arrive, takeCensus, streams: createStreams(options) })
+  app.get('/v1/pull', pull)
+  app.post('/v1/pull', pull)
   app.post('/v1/import', importHandler(authenticate, run, arrive, options))
   app.post('/v1/webhooks/:source', webhookHandler(createAdmitWebhook(webhookSecrets), verify, webhooks, run, arrive))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, isAllowed))
+  const checkHealth = createHealth(options)
   app.get('/health', async () => {
-    await options.store.batch('health', [{ sql: 'SELECT 1', params: [] }])
+    await checkHealth()
     return new Response('{"status":"ok"}', { headers: { 'Content-Type': jsonType } })
   })
 

@@ -39,7 +39,8 @@ export function createCensus({ schema, store }: { readonly schema: Schema; reado
       const [head = [], ...counted] = await retryConflicts(() => store.batch(scope, statements))
       facts.databaseMs += performance.now() - began
       heads.set(scope, parseHead(head))
-      for (const [count] of counted) rows += Number(count?.[0])
+      // Of a database that is not there yet, such as a file for the scope, not even a count comes.
+      for (const [count] of counted) rows += Number(count?.[0] ?? 0)
     })
     throwResync(cursor, heads)
     return { heads, rows }

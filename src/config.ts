@@ -24,6 +24,9 @@ export interface Settings {
   readonly liveSocketsMax: number
   /** How long the body of a request may stand still. */
   readonly bodyIdleMsMax: number
+  /** Streams of one subject, and how long nobody may read one. */
+  readonly streamsMax: number
+  readonly streamIdleMsMax: number
   readonly log: LogMode
   /** Outgoing webhooks. */
   readonly deliveries: readonly Endpoint[]
@@ -80,6 +83,8 @@ export function readSettings(env: Environment): Settings {
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
     liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
     bodyIdleMsMax: readInteger(env, 'BODY_IDLE_MS_MAX', limits.bodyIdleMsMax, 1, msMax),
+    streamsMax: readInteger(env, 'STREAMS_MAX', limits.streamsMax, 1, 1_000_000),
+    streamIdleMsMax: readInteger(env, 'STREAM_IDLE_MS_MAX', limits.streamIdleMsMax, 1_000, 24 * 3_600_000),
     log: readLog(env.LOG || 'json'),
     deliveries: readEndpoints(env.WEBHOOK_ENDPOINTS, webhookAllowPrivate),
     webhookAllowPrivate,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { access, constants, readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { deliverySql } from './dialects/delivery-sql.ts'
@@ -67,6 +67,7 @@ export function findDatabases(url: string, schema: Schema, authToken?: string): 
               dialect: sqlite,
               exists: (name) => existsSync(filePath(urlOf(name))),
               open: (name) => openFile(urlOf(name), migrations, schema),
+              ping: () => pingFolder(dirname(filePath(url))),
             }
           : { dialect: sqlite, open: (name) => openStore(urlOf(name), { authToken }) },
       ),
@@ -129,6 +130,13 @@ async function listNames(url: string): Promise<readonly string[]> {
   })
   const pattern = scopeFilePattern(url)
   return files.flatMap((file) => pattern.exec(file)?.[1] ?? []).sort()
+}
+
+/** Whether files can be made there. The folder comes with the first of them. */
+async function pingFolder(folder: string): Promise<void> {
+  await access(folder, constants.R_OK | constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
 }
 
 /** A scope's first request makes its file; a later version's first request brings it up to date. */

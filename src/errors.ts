@@ -18,8 +18,10 @@ export const problems = {
   mapping_failed: { status: 422, title: 'The webhook cannot be mapped to changes', retryable: false },
   upgrade_required: { status: 426, title: 'This is for sockets and event streams', retryable: false },
   too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
+  too_many_streams: { status: 429, title: 'The principal has too many streams', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
-  unavailable: { status: 503, title: 'The database does not answer', retryable: true },
+  unavailable: { status: 503, title: 'The server cannot answer for the moment', retryable: true },
+  schema_behind: { status: 503, title: 'The database lacks what this version needs', retryable: true },
   keys_unavailable: { status: 503, title: 'The keys of the issuer cannot be fetched', retryable: true },
 } as const
 
@@ -56,6 +58,7 @@ export const rejectionCodes = [
   'invalid_value',
   'invalid_stamp',
   'clock_ahead',
+  'clock_behind',
   'forbidden_scope',
   'row_missing',
   'constraint',

@@ -30,6 +30,10 @@ export const limits = Object.freeze({
   headersMsMax: 60_000,
   /** How long an idle connection is kept, in Node: longer than load balancers do. A setting: `KEEP_ALIVE_MS`. */
   keepAliveMs: 75_000,
+  /** Streams of one subject that are under way, in a process. Beyond: 429. A setting: `STREAMS_MAX`. */
+  streamsMax: 20,
+  /** How long nobody may read a stream before it is cut. A setting: `STREAM_IDLE_MS_MAX`. */
+  streamIdleMsMax: 60_000,
   /** Bytes of the rows that the verdicts of a push repeat, over all scopes, where there is more than one. Beyond: 413. */
   answerBytesMax: 8 * 1024 * 1024,
   /** Characters (code points) of an id. */
@@ -51,6 +55,8 @@ export const limits = Object.freeze({
   keysKeptMsMax: 24 * 3_600_000,
   /** How long one round trip to the database may take before it is given up with a 503. */
   databaseMsMax: 10_000,
+  /** How long `/health` waits for the databases before it answers with a 503. */
+  healthMsMax: 3_000,
   /** The same for one migration, which may rewrite a large table. */
   migrationMsMax: 60 * 60_000,
   /** Databases that are held open where each scope has its own. */

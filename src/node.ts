@@ -52,6 +52,8 @@ async function start(): Promise<void> {
     corsOrigins: config.corsOrigins,
     corsHeaders: config.corsHeaders,
     clockDriftMsMax: config.clockDriftMsMax,
+    streamsMax: config.streamsMax,
+    streamIdleMsMax: config.streamIdleMsMax,
     live,
     deliveries: config.deliveries,
     ...(sending && { onCommit: sending.kick }),

@@ -1,7 +1,8 @@
+import { headSql } from './dialects/census-sql.ts'
 import type { Cells, Store } from './stores/store.ts'
 import { compilePage, type PageWish, type Sql } from './sync/compile.ts'
-import type { Cursor } from './sync/cursor.ts'
-import type { ScopePage } from './sync/page.ts'
+import type { Cursor, ScopeHead } from './sync/cursor.ts'
+import { parseHead, type ScopePage } from './sync/page.ts'
 
 /** Asks for pages and reads them. */
 export interface Pages {
@@ -11,6 +12,8 @@ export interface Pages {
   readonly heavy: Remembered
   /** One page by itself, in a round trip of its own. */
   fetch(batch: Store['batch'], scope: string, wish: PageWish): Promise<ScopePage>
+  /** What a cursor is held against, and no row. */
+  fetchHead(batch: Store['batch'], scope: string): Promise<ScopeHead | undefined>
 }
 
 /** Scopes that are remembered at the most. Whichever is forgotten has one short page or one more try. */
@@ -38,6 +41,7 @@ function remember(): Remembered {
  */
 export function createPages(sql: Sql): Pages {
   const large = remember()
+  const head = headSql(sql.dialect)
   const pages: Pages = {
     heavy: remember(),
     wish: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.has(scope) }),
@@ -49,6 +53,10 @@ export function createPages(sql: Sql): Pages {
     async fetch(batch, scope, wish) {
       const [rows] = await batch(scope, [compilePage(sql, scope, wish)])
       return pages.read(scope, rows)
+    },
+    async fetchHead(batch, scope) {
+      const [rows = []] = await batch(scope, [{ sql: head, params: [scope] }])
+      return parseHead(rows)
     },
   }
   return pages

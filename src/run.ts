@@ -120,23 +120,25 @@ export function createRun(options: SyncOptions): RunSync {
     }
 
     // 3 Read the scopes that are not written. A cursor that must resync is found before anything is applied (P9).
+    const asksForPage = cursor !== undefined && !request.checksOnly
     const pages = new Map<string, ScopePage>()
-    const pageOf = (scope: string, rows: number) => pagesOf.fetch(batch, scope, pagesOf.wish(scope, cursor, rows))
-    const isRead = (scope: string) => cursor !== undefined && !changesByScope.has(scope)
+    const unwritten = [...principal.scopes.keys()].filter((scope) => !changesByScope.has(scope))
     let [rowsLeft, textLeft] = [limit, limits.pageBytesMax]
-    await inTurns([...principal.scopes.keys()].filter(isRead), async (scope) => {
+    await inTurns(asksForPage ? unwritten : [], async (scope) => {
       // Once the answer is full, the rest is asked for little more than its heads.
-      const page = await pageOf(scope, rowsLeft > 0 && textLeft > 0 ? limit : 1)
+      const wish = pagesOf.wish(scope, cursor, rowsLeft > 0 && textLeft > 0 ? limit : 1)
+      const page = await pagesOf.fetch(batch, scope, wish)
       pages.set(scope, page)
       rowsLeft -= page.count
       textLeft -= page.rows.length
     })
     const heads = new Map([...pages].map(([scope, { head }]) => [scope, head]))
-    if (cursor && changesByScope.size > 1) {
-      await inTurns([...changesByScope.keys()], async (scope) => {
-        heads.set(scope, (await pageOf(scope, 1)).head)
-      })
-    }
+    // Where only one scope is written, its own batch looks at the cursor.
+    const written = changesByScope.size > 1 ? [...changesByScope.keys()] : []
+    const looked = [...(asksForPage ? [] : unwritten), ...written].filter((scope) => cursor?.has(scope))
+    await inTurns(looked, async (scope) => {
+      heads.set(scope, await pagesOf.fetchHead(batch, scope))
+    })
     throwResync(cursor, heads)
 
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
@@ -168,7 +170,7 @@ export function createRun(options: SyncOptions): RunSync {
       entry: cursor?.get(scope),
       page: pages.get(scope),
     }))
-    const page = cursor === undefined ? undefined : joinPages(scopes, limit)
+    const page = asksForPage ? joinPages(scopes, limit) : undefined
     // A webhook that was sent again with other changes keeps the verdicts of those that took effect.
     const given = (webhook || bulk ? verdicts.filter((verdict) => verdict !== undefined) : verdicts) as Verdict[]
     countVerdicts(facts, given, tally)

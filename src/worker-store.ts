@@ -61,6 +61,7 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
       if (!rehearse) throw new TypeError('A store of one database rehearses')
       return rehearse(scope, rehearsal)
     },
+    async ping() {},
     async close() {},
   }
 }

@@ -86,7 +86,7 @@ export function createWriter(options: WriterOptions): Writer {
         const marker = markerOf(fault)
         if (webhook && marker === 'driftline_repeated') return recall(scope, webhook.id, verdicts)
         if (marker === 'driftline_resync') {
-          throwResync(cursor, new Map([[scope, (await pages.fetch(batch, scope, pages.wish(scope, null, 1))).head]]))
+          throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
         } else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
         // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
         if (writes === writesMax)
@@ -122,7 +122,7 @@ export function createWriter(options: WriterOptions): Writer {
     verdicts: (Verdict | undefined)[],
   ): Promise<ScopePage | undefined> {
     const passes = bulk ? [] : coalesce(parts)
-    const page = cursor === undefined ? undefined : pages.wish(scope, cursor, request.limit)
+    const page = cursor === undefined || request.checksOnly ? undefined : pages.wish(scope, cursor, request.limit)
     const wish = {
       ...{ client, return: request.return, atomic, receivedAt, incarnation: options.incarnation() },
       entry: cursor?.get(scope),
@@ -153,7 +153,11 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   /** Nothing is written, and the scope is read as any other. */
-  async function readPage(scope: string): Promise<ScopePage> {
+  async function readPage(scope: string): Promise<ScopePage | undefined> {
+    if (request.checksOnly) {
+      throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
+      return undefined
+    }
     const page = await pages.fetch(batch, scope, pages.wish(scope, cursor, request.limit))
     throwResync(cursor, new Map([[scope, page.head]]))
     return page
@@ -241,7 +245,8 @@ export function throwResync(
   if (!cursor || reasons.size === 0) return
   const reason: ResyncReason = [...reasons.values()].includes('restored') ? 'restored' : 'pruned'
   const scopes = [...reasons].filter(([, why]) => why === reason).map(([scope]) => scope)
-  const rest = formatCursor(new Map([...cursor].filter(([scope]) => !scopes.includes(scope))))
+  const dropped = new Set(scopes)
+  const rest = formatCursor(new Map([...cursor].filter(([scope]) => !dropped.has(scope))))
   throw new Problem('resync', 'Drop the rows of these scopes, keep the outbox, and go on from this cursor.', {
     members: { reason, scopes, cursor: rest },
   })

@@ -40,7 +40,7 @@ describe('decode', () => {
     ['129 code points', { ...good, id: '😀'.repeat(129) }, 'invalid_id', /128/],
     ['no stamp', { ...good, at: undefined }, 'invalid_stamp', /microseconds/],
     ['a stamp as text', { ...good, at: String(noon) }, 'invalid_stamp', /microseconds/],
-    ['a stamp in milliseconds', { ...good, at: noon / 1000 }, 'invalid_stamp', /2000/],
+    ['a stamp in milliseconds', { ...good, at: noon / 1000 }, 'invalid_stamp', /this is in milliseconds/],
     ['a broken stamp', { ...good, at: noon + 0.5 }, 'invalid_stamp', /integer/],
     ['a stamp past the bound', { ...good, at: noon + 300_000_001 }, 'clock_ahead', /300 seconds/],
     ['a scope that is no text', { ...good, scope: 5 }, 'invalid_change', /"scope"/],
@@ -122,7 +122,29 @@ describe('decode', () => {
     expect(decode({ ...good, at: noon + 300_000_000 }).error).toBeUndefined()
     expect(decode({ ...good, at: noon + 300_000_001 }).error?.code).toBe('clock_ahead')
     expect(decode({ ...good, at: limits.stampMin }).error).toBeUndefined()
-    expect(decode({ ...good, at: limits.stampMin - 1 }).error?.code).toBe('invalid_stamp')
+    expect(decode({ ...good, at: limits.stampMin - 1 }).error?.code).toBe('clock_behind')
+  })
+
+  it('tells a clock that fell back from seconds and milliseconds, by their ranges', () => {
+    const codes = (...stamps: readonly unknown[]) => [
+      ...new Set(stamps.map((at) => decode({ ...good, at }).error?.code)),
+    ]
+    const day = 86_400_000
+    const [first, last] = [limits.stampMin / 1000, noon / 1000 + day]
+    const minute = 60_000_000
+    // 1970, the epoch of GPS and that of many an old chip, the day before 2000; in microseconds.
+    const behind = [0, 1, 999, minute, 12_000_000_000, 315_964_800_000_000, limits.stampMin - 1, -1, -minute]
+    const [seconds, milliseconds] = [
+      [first / 1000, noon / 1_000_000, last / 1000],
+      [first, noon / 1000, last],
+    ]
+    expect(codes(...behind, first / 1000 - 1, last / 1000 + 1, first - 1, last + 1)).toEqual(['clock_behind'])
+    expect(codes(...seconds, ...milliseconds)).toEqual(['invalid_stamp'])
+    expect(codes(undefined, null, '1', 1.5, -0.5, Number.NaN, noon * 1000, [], {})).toEqual(['invalid_stamp'])
+    for (const at of seconds) expect(decode({ ...good, at }).error?.detail).toMatch(/this is in seconds/)
+    for (const at of milliseconds) expect(decode({ ...good, at }).error?.detail).toMatch(/this is in milliseconds/)
+    expect(decode({ ...good, at: 0 }).error?.detail).toMatch(/Set the clock by "now" and stamp the change again/)
+    expect(codes(-0)).toEqual(['clock_behind'])
   })
 
   it('measures a change at its limit and one byte past it', () => {

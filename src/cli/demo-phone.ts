@@ -27,7 +27,10 @@ export class Phone {
     this.#clockErrorMs = clockErrorMs
   }
 
-  /** A hybrid logical clock: the wall clock in microseconds, and always later than the last stamp. */
+  /**
+   * A hybrid logical clock: the wall clock in microseconds, and always later than the last stamp and than every stamp that
+   * came in: whoever edits a row that they have seen wins over it, however slow their clock.
+   */
   stamp(): number {
     this.#lastStamp = Math.max((Date.now() + this.#clockErrorMs) * 1000, this.#lastStamp + 1)
     return this.#lastStamp
@@ -58,6 +61,7 @@ export class Phone {
   }
 
   #take(change: StoredChange<Tables>): void {
+    this.#lastStamp = Math.max(this.#lastStamp, change.at)
     const key = `${change.table}/${change.id}`
     if (change.op === 'delete') this.rows.delete(key)
     else this.rows.set(key, change)

@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts'
 import type { Store } from '../stores/store.ts'
+import { rowBreak } from '../sync/page.ts'
 import type { Schema } from '../sync/table.ts'
 import type { Endpoint } from './endpoints.ts'
 import { tablesOf } from './record.ts'
@@ -20,7 +21,7 @@ export function createPayload(store: Store, schema: Schema, endpoint: Endpoint):
     if (!page) return {}
     const [rows = []] = await store.batch(scope, [{ sql: page, params: [scope, from, 0, 0, limits.deliveryRowsMax] }])
     const found = store.dialect.readPage(tables, scope, rows)
-    const all = JSON.parse(`[${found.rows}]`) as { readonly position: number }[]
+    const all = JSON.parse(`[${found.rows.replaceAll(rowBreak, ',')}]`) as { readonly position: number }[]
     // A page goes on to the end of the scope; what lies beyond is another delivery's.
     return {
       changes: all.filter(({ position }) => position <= to),

@@ -9,12 +9,16 @@ export interface CensusSql {
   readonly rows: readonly string[]
 }
 
+/** [scope] → incarnation, position, watermark: one row of one small table. */
+export function headSql({ param }: Dialect): string {
+  return `SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ${param(1)}`
+}
+
 /** Counts by the very condition that a page reads by. */
 export function censusSql(dialect: Dialect, { tables }: Schema): CensusSql {
-  const scope = dialect.param(1)
-  const params = pageParams(dialect, basePosition(scope, '0'))
+  const params = pageParams(dialect, basePosition(dialect.param(1), '0'))
   return {
-    head: `SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ${scope}`,
+    head: headSql(dialect),
     rows: tables.map((table) => pageRows(dialect, table, 'count(*)', params.position, params)),
   }
 }

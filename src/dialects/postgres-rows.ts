@@ -1,6 +1,6 @@
 import type { Cell, Cells } from '../stores/store.ts'
 import { hexToBase64url } from '../sync/bytes.ts'
-import { emptyPage, type ScopePage } from '../sync/page.ts'
+import { emptyPage, rowBreak, type ScopePage, withoutBreaks } from '../sync/page.ts'
 import type { Schema, Table, TableColumn } from '../sync/table.ts'
 import { textToJson } from '../sync/text.ts'
 import type { ColumnType } from '../sync/value.ts'
@@ -77,6 +77,8 @@ function cellJson(type: ColumnType | undefined, cell: Cell): string {
       return `"${cell}"`
     case 'bytes':
       return `"${hexToBase64url(String(cell))}"`
+    case 'json':
+      return withoutBreaks(String(cell))
     default:
       return String(cell)
   }
@@ -166,7 +168,7 @@ export function readPageRows(schema: Schema, scope: string, cells: readonly Cell
     ),
   )
   let rows = ''
-  for (const row of kept) rows = (addRow[Number(row[0])] as AddRow)(rows === '' ? '' : `${rows},`, row)
+  for (const row of kept) rows = (addRow[Number(row[0])] as AddRow)(rows === '' ? '' : rows + rowBreak, row)
   return {
     head,
     count: kept.length,

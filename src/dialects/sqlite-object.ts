@@ -1,5 +1,5 @@
 import type { Cells } from '../stores/store.ts'
-import { emptyPage, type ScopePage } from '../sync/page.ts'
+import { emptyPage, rowBreak, type ScopePage } from '../sync/page.ts'
 import type { Schema } from '../sync/table.ts'
 import { type Dialect, inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows } from './dialect.ts'
 import { sqlite } from './sqlite.ts'
@@ -34,7 +34,7 @@ function readPageLines(_schema: Schema, _scope: string, [top, ...found]: readonl
     head: { incarnation, position: Number(position), watermark: Number(watermark) },
     count: kept.length,
     last: Number(kept.at(-1)?.[0] ?? 0),
-    rows: resolveMarks(kept.map(([, text]) => text).join(',')),
+    rows: resolveMarks(kept.map(([, text]) => text).join(rowBreak)),
     more: found.length > kept.length,
     large: large === '1',
   }

@@ -32,8 +32,9 @@ function columnText(type: ColumnType, column: string): string {
     case 'timestamp':
       return `coalesce('"' || ${column} || '"', 'null')`
     case 'integer':
-    case 'json':
       return `coalesce(${column}, 'null')`
+    case 'json':
+      return `coalesce(${withoutBreaksSql(column)}, 'null')`
     case 'boolean':
       return `CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END`
     case 'real':
@@ -42,6 +43,10 @@ function columnText(type: ColumnType, column: string): string {
       return `CASE WHEN ${column} IS NULL THEN 'null' ELSE '\tb' || lower(hex(${column})) || '\t' END`
   }
 }
+
+/** A line break and a tab mean something where rows are read; whoever writes JSON by hand may have them between its values. */
+const withoutBreaksSql = (column: string) =>
+  ['\t', '\n', '\r'].reduce((text, control) => `replace(${text}, '${control}', ' ')`, column)
 
 /**
  * SQLite has no shortest form. Of a number with up to six decimals, which dividing its millionths gives again exactly,
@@ -92,7 +97,7 @@ export function pageText(schema: Schema, bound: PageBound): string {
   const cap = pageCap({ above, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
   return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END
-FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, ',') AS rows$
+FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, '\n') AS rows$
 FROM (${inOrder(rows, limit)})) AS page$
 WHERE scope$.scope = ${params.scope}`
 }

@@ -1,14 +1,18 @@
 import type { Context } from 'hono'
-import { answerToJson, answerToLines, rowsLine } from '../answer.ts'
+import { answerToJson } from '../answer.ts'
 import type { TakeCensus } from '../census.ts'
-import { type Facts, noteCaller, type StreamEnd } from '../facts.ts'
-import type { RunSync, SyncAnswer } from '../run.ts'
-import { quote } from '../sync/change.ts'
+import { noteCaller } from '../facts.ts'
+import type { RunSync } from '../run.ts'
+import { isObject, quote } from '../sync/change.ts'
 import { type Cursor, parseCursor } from '../sync/cursor.ts'
 import { decodeLimit, malformed } from '../sync/request.ts'
 import type { Schema } from '../sync/table.ts'
+import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
+import { readJson } from './body.ts'
 import type { Env } from './env.ts'
+import { streamPages } from './stream.ts'
+import type { Streams } from './streams.ts'
 import { streamTag } from './tag.ts'
 import { jsonType, linesType } from './types.ts'
 
@@ -22,12 +26,25 @@ export interface PullOptions {
   readonly schema: Schema
   readonly authenticate: Authenticate
   readonly run: RunSync
+  readonly arrive: Arrive
   readonly takeCensus: TakeCensus
+  readonly streams: Streams
   readonly gzip?: Gzip | undefined
 }
 
-/** `GET /v1/pull?cursor=…&limit=…`: one page, or with `Accept: application/x-ndjson` all of them as a stream. */
-export function pullHandler({ schema, authenticate, run, takeCensus, gzip = standardGzip }: PullOptions) {
+/**
+ * `GET /v1/pull?cursor=…&limit=…`, or `POST /v1/pull` with the two in a JSON body where a cursor is longer than a URL may
+ * be: one page, or with `Accept: application/x-ndjson` all of them as a stream.
+ */
+export function pullHandler({
+  schema,
+  authenticate,
+  run,
+  arrive,
+  takeCensus,
+  streams,
+  gzip = standardGzip,
+}: PullOptions) {
   const shape = JSON.stringify(schema)
   return async (context: Context<Env>): Promise<Response> => {
     const { req } = context
@@ -37,7 +54,7 @@ export function pullHandler({ schema, authenticate, run, takeCensus, gzip = stan
     const principal = await authenticate(req.header('authorization'))
     noteCaller(facts, principal)
     // 2 From where, and in which form.
-    const { cursor, limit } = decodeQuery(req.queries())
+    const { cursor, limit } = await decodePull(context, arrive)
     const pull = (from: Cursor | null) =>
       run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit }, facts)
     if (!accepts(req.header('accept'), 'application/x-ndjson')) {
@@ -49,19 +66,27 @@ export function pullHandler({ schema, authenticate, run, takeCensus, gzip = stan
     const look = async (counts: boolean) => {
       const { heads, rows } = await takeCensus(principal, cursor, facts, counts)
       const tag = await streamTag(shape, heads, cursor, limit)
-      headers.ETag = tag
+      // Nothing caches the answer to a POST.
+      if (req.method !== 'POST') headers.ETag = tag
       return { tag, rows }
     }
-    const held = req.header('if-none-match')
+    const held = req.method === 'POST' ? undefined : req.header('if-none-match')
     if (held !== undefined) {
       const { tag } = await look(false)
       if (held.includes(tag.slice(2))) return new Response(null, { status: 304, headers })
     }
-    // 4 The heads are read before the rows, so the tag never promises more than the stream holds.
-    const { rows } = await look(true)
-    const first = await pull(cursor)
-    // A HEAD has no body, which nobody would ever read to its end.
-    const body = req.method === 'HEAD' ? null : streamPages(rows, first, pull, facts)
+    // 4 The heads are read before the rows, so the tag never promises more than the stream holds. From here on the answer
+    // is one, however long it takes: it may outlive its token.
+    const place = streams.open(principal.subject)
+    let body: ReadableStream<Uint8Array> | null = null
+    try {
+      const { rows } = await look(true)
+      const first = await pull(cursor)
+      // A HEAD has no body, which nobody would ever read to its end.
+      if (req.method !== 'HEAD') body = streamPages({ rows, first, pull, facts, place, idleMsMax: streams.idleMsMax })
+    } finally {
+      if (!body) place.leave()
+    }
     headers['Content-Type'] = linesType
     if (!accepts(encodingsOf(req), 'gzip')) return new Response(body, { headers })
     headers['Content-Encoding'] = 'gzip'
@@ -80,7 +105,32 @@ function encodingsOf(req: Context['req']): string | undefined {
 /** Its type wants more of a chunk's buffer than bytes. */
 const standardGzip = () => new CompressionStream('gzip') as unknown as ReturnType<Gzip>
 
-function decodeQuery(queries: Record<string, string[]>): { cursor: Cursor | null; limit: number } {
+interface PullWish {
+  readonly cursor: Cursor | null
+  readonly limit: number
+}
+
+async function decodePull(context: Context<Env>, arrive: Arrive): Promise<PullWish> {
+  const { req } = context
+  const queries = req.queries()
+  if (req.method !== 'POST') return decodeQuery(queries)
+  if (Object.keys(queries).length > 0)
+    throw malformed('A pull by POST has no parameters: its body has cursor and limit.')
+  const { value } = await readJson(req.raw.headers, arrive(context))
+  if (!isObject(value)) throw malformed('The body must be a JSON object.')
+  for (const member of Object.keys(value)) {
+    if (member !== 'cursor' && member !== 'limit')
+      throw malformed(`A pull has no member ${quote(member)}. It has cursor and limit.`)
+  }
+  const { cursor = null, limit } = value
+  if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
+  return { cursor: cursor === null ? null : parseCursor(cursor), limit: decodeLimit(limit) }
+}
+
+/** What `URLSearchParams` makes of a cursor that there is not yet. Nothing that is handed out looks like one of these. */
+const noCursor: readonly (string | undefined)[] = [undefined, '', 'null', 'undefined']
+
+function decodeQuery(queries: Record<string, string[]>): PullWish {
   for (const [name, values] of Object.entries(queries)) {
     if (name !== 'cursor' && name !== 'limit')
       throw malformed(`A pull has no parameter ${quote(name)}. It has cursor and limit.`)
@@ -89,7 +139,7 @@ function decodeQuery(queries: Record<string, string[]>): { cursor: Cursor | null
   const [cursor] = queries.cursor ?? []
   const [limit] = queries.limit ?? []
   return {
-    cursor: cursor === undefined ? null : parseCursor(cursor),
+    cursor: cursor === undefined || noCursor.includes(cursor) ? null : parseCursor(cursor),
     limit: decodeLimit(limit === undefined ? undefined : /^\d{1,9}$/.test(limit) ? Number(limit) : Number.NaN),
   }
 }
@@ -100,48 +150,4 @@ function accepts(list = '', name: string): boolean {
     const [one, ...params] = item.split(';').map((part) => part.trim().toLowerCase())
     return one === name && !params.some((param) => /^q=0(\.0*)?$/.test(param))
   })
-}
-
-/**
- * How many rows are to come, then one change a line, and after each page a line with the cursor that goes on from there. A
- * page is read when the client has taken the one before, so memory stays flat. A fault in the middle cuts the stream: the
- * last cursor line still holds.
- */
-function streamPages(
-  rows: number,
-  first: SyncAnswer,
-  pull: (cursor: Cursor) => Promise<SyncAnswer>,
-  facts: Facts,
-): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
-  const ended = Promise.withResolvers<StreamEnd>()
-  facts.ended = ended.promise
-  facts.bytes = 0
-  let begin = rowsLine(rows)
-  let next: SyncAnswer | undefined = first
-  const end = (controller: ReadableStreamDefaultController) => {
-    controller.close()
-    ended.resolve({ aborted: false })
-  }
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const page = next?.page
-        if (!next || !page) return end(controller)
-        const bytes = encoder.encode(begin + answerToLines(next))
-        begin = ''
-        facts.bytes = (facts.bytes ?? 0) + bytes.length
-        controller.enqueue(bytes)
-        if (!page.more) return end(controller)
-        try {
-          next = await pull(page.cursor)
-        } catch (error) {
-          ended.resolve({ aborted: true, error })
-          throw error
-        }
-      },
-      cancel: () => ended.resolve({ aborted: true }),
-    },
-    { highWaterMark: 0 },
-  )
 }

@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { type RequestEvent, type SyncEvent, startFacts } from '../facts.ts'
+import { logError } from '../log.ts'
 import { guardHook, toEvent } from '../observe.ts'
 import type { Env } from './env.ts'
 import { toProblem } from './problem.ts'
@@ -29,12 +30,13 @@ export function recordRequests(listeners: Listeners): MiddlewareHandler<Env> {
     const { headers, status } = context.res
     headers.set('Server-Timing', facts.operation ? `${timing}, db;dur=${facts.databaseMs.toFixed(1)}` : timing)
     headers.set('X-Request-Id', requestId)
-    if (!onRequest && !(onSync && facts.operation)) return
-
     const { error } = context
+    if (!onRequest && !(onSync && facts.operation) && !error && !facts.ended) return
+
     const problem = error && toProblem(error)
     const tell = async () => {
       const end = await facts.ended
+      if (!onRequest) logFailure(error ?? end?.error, requestId)
       const durationMs = end ? performance.now() - began : duration
       const ending = { requestId, durationMs, aborted: end?.aborted ?? false, error: error ?? end?.error, problem }
       const event = { ...(await toEvent(facts, ending)), status, method: methodOf(context), route: routeOf(context) }
@@ -44,6 +46,11 @@ export function recordRequests(listeners: Listeners): MiddlewareHandler<Env> {
     // A timer: by then the answer is out.
     keepAlive(context, new Promise((resolve) => setTimeout(resolve)).then(tell))
   }
+}
+
+/** Where nobody listens, a fault of the server's own must not go by unseen. */
+function logFailure(error: unknown, requestId: string): void {
+  if (error !== undefined && toProblem(error).code === 'internal') logError('request', error, requestId)
 }
 
 function isSync(event: RequestEvent): event is RequestEvent & SyncEvent {

@@ -2,7 +2,7 @@ import { hashText } from '../facts.ts'
 import { type Cursor, formatCursor, type ScopeHead } from '../sync/cursor.ts'
 
 /** Raise it with every change of the lines of a stream: what clients have cached is then sent anew. */
-const streamVersion = 1
+const streamVersion = 2
 
 /**
  * The ETag of a stream: what it is made of, beside the rows. Whatever is written to a scope moves its position on, and a

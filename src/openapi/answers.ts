@@ -54,6 +54,10 @@ const pushed = {
 export const answerSchemas: Json = {
   ...valueSchemas,
   'sync.request': closed({ ...pushed, limit: pageRows }, ['client']),
+  'pull.request': closed(
+    { cursor: { ...pushed.cursor, description: 'null or absent: from the beginning.' }, limit: pageRows },
+    [],
+  ),
   'push.request': closed(
     { ...pushed, cursor: { ...pushed.cursor, description: 'Only checked: one that must resync applies nothing.' } },
     ['client'],

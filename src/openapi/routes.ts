@@ -41,6 +41,11 @@ export function routes({ tables }: Schema): Json {
     content: { 'application/json': { schema: ref(`${half}.request`), example: { ...example, ...also } } },
   })
   const json = (name: string) => ({ 'application/json': { schema: ref(name) } })
+  const pulled = answer(
+    'A page, or the stream of all of them.',
+    { ...json('pull.answer'), 'application/x-ndjson': { schema: ref('stream.line') } },
+    { Vary: header('Vary'), ...streamHeaders },
+  )
   return {
     '/v1/sync': {
       post: {
@@ -77,7 +82,12 @@ export function routes({ tables }: Schema): Json {
         description:
           'With Accept: application/x-ndjson all pages are streamed, a JSON text a line: how many rows are to come, the changes, and after each page a line with a cursor, from which a cut stream goes on. The stream has an ETag for If-None-Match, and is compressed for Accept-Encoding: gzip.',
         parameters: [
-          { name: 'cursor', in: 'query', schema: ref('cursor'), description: 'Absent: from the beginning.' },
+          {
+            name: 'cursor',
+            in: 'query',
+            schema: { type: 'string' },
+            description: 'As it was handed out. Absent, empty, null or undefined: from the beginning.',
+          },
           { name: 'limit', in: 'query', schema: pageRows },
           {
             name: 'If-None-Match',
@@ -87,13 +97,27 @@ export function routes({ tables }: Schema): Json {
           },
         ],
         responses: {
-          200: answer(
-            'A page, or the stream of all of them.',
-            { ...json('pull.answer'), 'application/x-ndjson': { schema: ref('stream.line') } },
-            { Vary: header('Vary'), ...streamHeaders },
-          ),
+          200: pulled,
           304: answer('The stream is the one that the client holds.', {}, { Vary: header('Vary'), ...streamHeaders }),
-          ...failures([...problemsOfAll, ...problemsOfCursors]),
+          ...failures([...problemsOfAll, ...problemsOfCursors, 'too_many_streams']),
+        },
+      },
+      post: {
+        operationId: 'pullByPost',
+        summary: 'The same, for a cursor that is longer than a URL may be',
+        description: 'Its stream has no ETag.',
+        requestBody: {
+          required: true,
+          description: `JSON in UTF-8, at most ${limits.bodyBytesMax} bytes.`,
+          content: { 'application/json': { schema: ref('pull.request'), example: { cursor: null, limit: 500 } } },
+        },
+        responses: {
+          200: pulled,
+          ...failures([
+            ...problemsOfAll,
+            ...problemsOfCursors,
+            ...(['body_too_large', 'unsupported_media_type', 'too_many_streams'] as const),
+          ]),
         },
       },
     },
@@ -206,9 +230,14 @@ export function routes({ tables }: Schema): Json {
     '/health': {
       get: {
         operationId: 'health',
-        summary: 'Whether the server and its database answer',
+        summary: 'Whether the server and its databases answer, and have what this version needs',
+        description:
+          'Every database that is there by itself is asked, once a second at the most. It wakes no Durable Object.',
         security: [],
-        responses: { 200: answer('They do.', json('health')), ...failures(['internal', 'unavailable']) },
+        responses: {
+          200: answer('They do.', json('health')),
+          ...failures(['internal', 'unavailable', 'schema_behind']),
+        },
       },
     },
     '/openapi.json': {

@@ -23,7 +23,7 @@ export const valueSchemas = {
     format: 'int64',
     minimum: limits.stampMin,
     maximum: Number.MAX_SAFE_INTEGER,
-    description: `When the writer says it happened, in microseconds since 1970. At most ${limits.clockDriftMsMax / 60_000} minutes ahead of the server, unless it is set otherwise.`,
+    description: `When the writer says it happened, in microseconds since 1970. At most ${limits.clockDriftMsMax / 60_000} minutes ahead of the server, unless it is set otherwise. Always later than the client's last one and than every at that it received.`,
   },
   position: {
     type: 'integer',

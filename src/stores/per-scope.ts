@@ -12,6 +12,8 @@ export interface PerScopeOptions {
    * token may name scopes without end, and a file for each would fill the disk.
    */
   readonly exists?: (name: string) => boolean
+  /** Whether a new database could be opened, without opening one. Fails where not. */
+  readonly ping?: () => Promise<void>
   /** Databases that are held open at the most. */
   readonly openMax?: number
 }
@@ -30,6 +32,7 @@ export function perScopeStore({
   dialect,
   open,
   exists = () => true,
+  ping = async () => {},
   openMax = limits.databasesOpenMax,
 }: PerScopeOptions): Store {
   /** Least recently used first. */
@@ -93,6 +96,11 @@ export function perScopeStore({
       return use(scope, await scopeToName(scope), (store) => {
         if (!store.rehearse) throw new TypeError('The database of a scope must rehearse')
         return store.rehearse(scope, rehearsal)
+      })
+    },
+    async ping() {
+      await ping().catch((error: unknown) => {
+        throw openFault(error)
       })
     },
     async close() {

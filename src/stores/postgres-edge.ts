@@ -4,28 +4,28 @@ import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { pipeline } from './postgres-pipeline.ts'
-import { checkNumbers, type Store } from './store.ts'
+import { type BatchOptions, checkNumbers, type Store } from './store.ts'
 
 /**
  * Any Postgres over TCP from a worker, where a socket belongs to the request that opened it: a connection for each
  * batch. Hyperdrive keeps the real ones open nearby, so that connecting costs little; without it each batch connects
  * all the way.
  */
-export function postgresEdgeStore(url: string): Store {
+export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsMax }: BatchOptions = {}): Store {
   return {
     dialect: postgres,
     async batch(_scope, statements) {
       checkNumbers(statements)
       const client = new Client({
         connectionString: url,
-        connectionTimeoutMillis: limits.databaseMsMax / 2,
+        connectionTimeoutMillis: batchMsMax / 2,
         application_name: 'driftline',
       })
       // A cut connection fails its batch by itself; without a listener it would end the request without an answer.
       client.on('error', () => {})
       try {
         await client.connect()
-        return await withDeadline(pipeline(client, statements, limits.databaseMsMax))
+        return await withDeadline(pipeline(client, statements, batchMsMax), batchMsMax)
       } catch (error) {
         throw postgresFault(error)
       } finally {

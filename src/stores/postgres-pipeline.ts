@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Statement } from '../dialects/dialect.ts'
-import { limits } from '../limits.ts'
+import { deadlineOf } from './postgres-deadline.ts'
 import type { Cells } from './store.ts'
 
 /** Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. */
@@ -10,30 +10,20 @@ export async function pipeline(
   batchMsMax: number,
 ): Promise<Cells[][]> {
   const transaction = statements.length > 1
-  const opening = openingOf(batchMsMax)
-  const all = transaction ? [...opening, ...statements, commit] : statements
+  // One statement and what stands before it are sent with one Sync, and so are a transaction as they are.
+  const opening = transaction ? [begin, deadlineOf(batchMsMax)] : [deadlineOf(batchMsMax)]
+  const closing = transaction ? [commit] : []
   const results = await new Promise<Cells[][]>((resolve, reject) => {
-    client.query(new Pipeline(all, resolve, reject))
+    client.query(new Pipeline([...opening, ...statements, ...closing], resolve, reject))
   })
-  return transaction ? results.slice(opening.length, -1) : results
+  return results.slice(opening.length, opening.length + statements.length)
 }
 
 /**
  * Explicit, since the database's default may be another level; REPEATABLE READ would fail with 40001 where READ
- * COMMITTED waits and reads. The server gives up a little before the client does, so that what was answered with a 503
- * is not applied later. From Postgres 17 on that holds for the transaction too: where the network falls silent between
- * two statements no statement runs, and the lock of the scope would be held until TCP gives up, which takes hours.
+ * COMMITTED waits and reads.
  */
-function openingOf(batchMsMax: number): readonly Statement[] {
-  const ms = `'${batchMsMax * 0.9}'`
-  const lines = [
-    'BEGIN ISOLATION LEVEL READ COMMITTED',
-    `SELECT set_config('statement_timeout', ${ms}, true), CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL THEN set_config('transaction_timeout', ${ms}, true) END`,
-  ]
-  // Everybody who wants the table queues up behind an ALTER TABLE that waits.
-  if (batchMsMax > limits.databaseMsMax) lines.push(`SET LOCAL lock_timeout = ${limits.databaseMsMax * 0.9}`)
-  return lines.map((sql) => ({ sql, params: [] }))
-}
+const begin: Statement = { sql: 'BEGIN ISOLATION LEVEL READ COMMITTED', params: [] }
 const commit: Statement = { sql: 'COMMIT', params: [] }
 
 /** The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream do). */

@@ -78,6 +78,15 @@ ORDER BY md5(shard || $1::text) LIMIT 1 ON CONFLICT DO NOTHING`,
   throw new StoreFault('transient', { message: 'no shard is open for new scopes', code: 'NO_OPEN_SHARD' })
 }
 
+/** Whether the directory can be read. */
+export async function pingDirectory(directory: Store): Promise<void> {
+  const read = (sql: string): Statement => ({ sql, params: [] })
+  await directory.batch('', [
+    read('SELECT shard, name, open FROM driftline_shards WHERE 1 = 0'),
+    read('SELECT scope, shard FROM driftline_homes WHERE 1 = 0'),
+  ])
+}
+
 /**
  * Writes down that the scopes which a database holds already are at home there, a thousand at a time. Gives the number
  * of those that the directory knows elsewhere.

@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts'
-import { findHome } from './shard-directory.ts'
-import { readsOnly, type Store, StoreFault } from './store.ts'
+import { findHome, pingDirectory } from './shard-directory.ts'
+import { pingStore, readsOnly, type Store, StoreFault } from './store.ts'
 
 /**
  * Several Postgres databases as one store. Each scope has its home on one of them for ever, written down in the
@@ -37,6 +37,10 @@ export function shardedStore(
       // Another process runs with a longer list already, and this one will be started anew with it.
       if (!shard) throw new StoreFault('transient', { message: `no shard ${home} here`, code: 'UNKNOWN_SHARD' })
       return shard.batch(scope, statements)
+    },
+    async ping(statements) {
+      const all = [...shards.values()].map((shard) => pingStore(shard, statements))
+      await Promise.all([pingDirectory(directory), ...all])
     },
     async close() {
       await Promise.all([...shards.values()].map((shard) => shard.close()))

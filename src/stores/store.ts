@@ -32,6 +32,11 @@ export interface Store {
    * without it is asked by batches that undo themselves.
    */
   rehearse?(scope: string, rehearsal: Rehearsal): Promise<Rehearsed>
+  /**
+   * Runs reads of no scope on every database behind it that is there by itself, to learn whether they answer and have what
+   * is read. It wakes no Durable Object and opens no scope's own database. None: a batch without a scope does it.
+   */
+  ping?(statements: readonly Statement[]): Promise<void>
   close(): Promise<void>
   /** The databases behind it, where a batch that is of no one scope must go to each of them. */
   readonly parts?: readonly Store[]
@@ -58,6 +63,11 @@ export function notTried(): StoreFault {
 }
 
 export const isNotTried = ({ code }: StoreFault): boolean => code === notTriedCode
+
+/** Asks a store whether it answers. */
+export async function pingStore(store: Store, statements: readonly Statement[]): Promise<void> {
+  await (store.ping ? store.ping(statements) : store.batch('', statements))
+}
 
 /** What every store takes. */
 export interface BatchOptions {

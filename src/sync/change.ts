@@ -114,21 +114,38 @@ export function isClient(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)
 }
 
-/** Nothing is clamped: a clamp would lose edits silently. */
+/**
+ * Nothing is clamped: a clamp would lose edits silently. What lies before 2000 is a clock that fell back, unless it is the
+ * time of some day since then in seconds or milliseconds: that is a mistake of whoever wrote the client. A clock that fell
+ * back to 1970 passes through those numbers too, in its first half hour and in its second and third week.
+ */
 export function checkStamp(
   at: unknown,
   { now, clockDriftMsMax }: Pick<DecodeContext, 'now' | 'clockDriftMsMax'>,
 ): { error: Rejection } | undefined {
-  if (!Number.isSafeInteger(at) || (at as number) < limits.stampMin) {
-    return reject('invalid_stamp', '"at" must be an integer of microseconds since 1970, not before the year 2000.')
+  if (!isSafeInteger(at)) return reject('invalid_stamp', '"at" must be an integer of microseconds since 1970.')
+  if (at < limits.stampMin) {
+    const unit = unitOf(at, now)
+    if (unit) return reject('invalid_stamp', `"at" must be in microseconds since 1970, and this is in ${unit}.`)
+    return reject('clock_behind', '"at" lies before the year 2000. Set the clock by "now" and stamp the change again.')
   }
-  if ((at as number) <= now + clockDriftMsMax * 1000) return undefined
+  if (at <= now + clockDriftMsMax * 1000) return undefined
   const bound = `${clockDriftMsMax / 1000} seconds`
   return reject(
     'clock_ahead',
     `"at" lies more than ${bound} ahead of the server. Set the clock by "now" and stamp the change again.`,
   )
 }
+
+const isSafeInteger = (value: unknown): value is number => Number.isSafeInteger(value)
+
+/** In what else a number is a time from 2000 to a day from now. */
+function unitOf(at: number, now: number): 'seconds' | 'milliseconds' | undefined {
+  const isTime = (perUnit: number) => at * perUnit >= limits.stampMin && at * perUnit <= now + dayMicros
+  return isTime(1_000_000) ? 'seconds' : isTime(1_000) ? 'milliseconds' : undefined
+}
+
+const dayMicros = 24 * 3_600_000_000
 
 function decodeRow(table: Table, op: Op, input: Record<string, unknown>): { error: Rejection } | readonly unknown[] {
   const { row } = input

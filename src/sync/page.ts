@@ -1,6 +1,17 @@
 import type { Cells } from '../stores/store.ts'
 import type { CursorEntry, ScopeHead } from './cursor.ts'
 
+/**
+ * Stands between the rows of a page, and is never looked for as anything else: no JSON text holds a raw line break, but
+ * as white space, and that is taken out where a database may keep it.
+ */
+export const rowBreak = '\n'
+
+/** White space of a JSON text that would be taken for the end of a line; inside its strings there is none unescaped. */
+export function withoutBreaks(json: string): string {
+  return /[\t\n\r]/.test(json) ? json.replaceAll(/[\t\n\r]/g, ' ') : json
+}
+
 /** What one scope's page statement gave. */
 export interface ScopePage {
   /** Undefined: the scope was never written. */
@@ -8,7 +19,7 @@ export interface ScopePage {
   readonly count: number
   /** Position of the last row, where there is one. */
   readonly last: number
-  /** The changes, JSON text between commas. */
+  /** The changes as JSON text, a line each. */
   readonly rows: string
   readonly more: boolean
   /** The scope holds rows so large that the next page should look at their sizes. */
@@ -28,7 +39,7 @@ export function parseHead([row]: readonly Cells[]): ScopeHead | undefined {
 /** A page over all scopes of a request. */
 export interface Page {
   readonly count: number
-  /** Each scope's changes in position order, JSON text between commas. */
+  /** Each scope's changes in position order, as JSON text, a line each. */
   readonly rows: string
   readonly cursor: ReadonlyMap<string, CursorEntry>
   readonly more: boolean
@@ -58,7 +69,7 @@ export function joinPages(
     more ||= part.more
     cursor.set(scope, advance(entry, part))
   }
-  return { count: limit - left, rows: rows.join(','), cursor, more }
+  return { count: limit - left, rows: rows.join(rowBreak), cursor, more }
 }
 
 /**
@@ -79,15 +90,10 @@ function advance(entry: CursorEntry | undefined, { head, last, more }: ScopePage
   return { incarnation: head.incarnation, position, start: start > position ? start : 0 }
 }
 
-/** The first rows of a page. What JavaScript writes again is what the database wrote, byte for byte (P7). */
+/** The first rows of a page. */
 function cutPage(page: ScopePage, left: number): ScopePage {
   if (page.count <= left) return page
-  const kept = (JSON.parse(`[${page.rows}]`) as { position: number }[]).slice(0, left)
-  return {
-    ...page,
-    count: kept.length,
-    last: kept.at(-1)?.position ?? 0,
-    rows: kept.map((row) => JSON.stringify(row)).join(','),
-    more: true,
-  }
+  const kept = page.rows.split(rowBreak, left)
+  const { position } = JSON.parse(kept.at(-1) ?? '{}') as { position?: number }
+  return { ...page, count: kept.length, last: position ?? 0, rows: kept.join(rowBreak), more: true }
 }

@@ -15,6 +15,8 @@ export interface SyncRequest {
   readonly return: Return
   /** Absent: no changes are asked for. Null: from the beginning. */
   readonly cursor?: Cursor | null
+  /** The cursor is only held against its scopes, as that of a push: no row is read for it. */
+  readonly checksOnly?: boolean
   readonly limit: number
   /** The changes are a webhook's, whose source is the client. */
   readonly webhook?: WebhookRequest
@@ -73,7 +75,7 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
   const request = { client, changes, atomic, return: returned, limit: decodeLimit(limit) } as const
   if (cursor === undefined) return request
   if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
-  return { ...request, cursor: cursor === null ? null : parseCursor(cursor) }
+  return { ...request, cursor: cursor === null ? null : parseCursor(cursor), checksOnly: half === 'push' }
 }
 
 const webhookMembers = ['scope', 'changes', 'atomic', 'client']

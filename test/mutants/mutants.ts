@@ -203,8 +203,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/sync/change.ts',
-        search: 'if (!Number.isSafeInteger(at) || (at as number) < limits.stampMin) {',
-        replace: 'if (at !== null && (!Number.isSafeInteger(at) || (at as number) < limits.stampMin)) {',
+        search: 'if (!isSafeInteger(at)) return',
+        replace: 'if (at === null) return undefined\n  if (!isSafeInteger(at)) return',
       },
       {
         file: 'src/migrations/ddl.ts',

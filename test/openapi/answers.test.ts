@@ -4,6 +4,7 @@ import { problems, rejectionCodes } from '../../src/errors.ts'
 import { describeApi } from '../../src/openapi/document.ts'
 import { schema } from '../../src/schema.ts'
 import { StoreFault } from '../../src/stores/store.ts'
+import { defineSchema, text as textColumn } from '../../src/sync/table.ts'
 import { signToken } from '../../src/token.ts'
 import { createContract, templateOf } from '../support/contract.ts'
 import { type Answer, type ServerProcess, startServer, testSecret } from '../support/server.ts'
@@ -167,19 +168,31 @@ describe('every answer is as GET /openapi.json describes it', () => {
 
     const opened = await openTestStore('libsql file')
     const batch = () => Promise.reject(new StoreFault('transient', { message: 'away' }))
-    const store = { ...opened.store, batch }
-    const away = createApp({ schema, store, auth: { secret: testSecret } })
-    const keyless = createApp({ schema, store, auth: { jwksUrl: 'http://127.0.0.1:1/keys.json' } })
-    const scopeless = createApp({ schema, store, auth: { secret: testSecret, scopesOf: () => [] } })
+    const app = createApp({ schema, store: { ...opened.store, batch }, auth: { secret: testSecret } })
+    const own = { store: opened.store, auth: { secret: testSecret } }
+    const keyless = createApp({ schema, store: opened.store, auth: { jwksUrl: 'http://127.0.0.1:1/keys.json' } })
+    const scopeless = createApp({ schema, store: opened.store, auth: { secret: testSecret, scopesOf: () => [] } })
+    const newer = {
+      ...own,
+      schema: defineSchema({
+        todos: { title: textColumn() },
+        lists: { name: textColumn() },
+        more: { name: textColumn() },
+      }),
+    }
+    const full = { ...own, schema, streamsMax: 0 }
     const quiet = vi.spyOn(console, 'error').mockReturnValue()
-    for (const [app, path, status] of [
-      [away, '/v1/pull', 503],
-      [away, '/health', 503],
-      [keyless, '/v1/pull', 401],
-      [scopeless, '/v1/pull', 403],
+    for (const [path, of, status] of [
+      ['/v1/pull', app, 503],
+      ['/health', app, 503],
+      ['/health', createApp(newer), 503],
+      ['/v1/pull', createApp(full), 429],
+      ['/v1/pull', keyless, 401],
+      ['/v1/pull', scopeless, 403],
     ] as const) {
-      const headers = { Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}` }
-      const answer = await app.request(path, { headers })
+      const Accept = of === app ? 'application/json' : 'application/x-ndjson'
+      const headers = { Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}`, Accept }
+      const answer = await of.request(path, { headers })
       const text = await answer.text()
       expect(answer.status).toBe(status)
       contract.checkAnswer({ method: 'GET', path, status: answer.status, headers: answer.headers, text })

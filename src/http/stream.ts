@@ -1,0 +1,96 @@
+import { answerToLines, rowsLine } from '../answer.ts'
+import type { Facts, StreamEnd } from '../facts.ts'
+import type { SyncAnswer } from '../run.ts'
+import type { Cursor } from '../sync/cursor.ts'
+import type { StreamPlace } from './streams.ts'
+
+export interface StreamWish {
+  /** How many rows are to come. */
+  readonly rows: number
+  readonly first: SyncAnswer
+  readonly pull: (cursor: Cursor) => Promise<SyncAnswer>
+  readonly facts: Facts
+  readonly place: StreamPlace
+  /** How long nobody may read before the stream is cut, in milliseconds. */
+  readonly idleMsMax: number
+}
+
+/** Bytes that are handed out at once. Small, so that a client on a slow line is seen to read. */
+const chunkBytesMax = 32 * 1024
+
+/**
+ * How many rows are to come, then one change a line, and after each page a line with the cursor that goes on from there. A
+ * page is read when the one before was handed out, and is held as bytes, so memory stays flat: a stream that nobody reads
+ * holds one page, and ends. A fault in the middle cuts it: the last cursor line still holds.
+ */
+export function streamPages(wish: StreamWish): ReadableStream<Uint8Array> {
+  const { pull, facts, place, idleMsMax } = wish
+  const ended = Promise.withResolvers<StreamEnd>()
+  facts.ended = ended.promise
+  facts.bytes = 0
+  let page = takePage(wish.first, rowsLine(wish.rows))
+  let at = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function end(how: StreamEnd): void {
+    clearTimeout(timer)
+    place.leave()
+    page = nothing
+    ended.resolve(how)
+  }
+  function cut(controller: ReadableStreamDefaultController, error?: unknown): void {
+    end({ aborted: true, ...(error !== undefined && { error }) })
+    // The runtime may print this one, so it must not be the database's, which may hold SQL.
+    controller.error(new Error(error === undefined ? 'nobody reads the stream' : 'the stream was cut by a fault'))
+  }
+  function watch(controller: ReadableStreamDefaultController): void {
+    timer = setTimeout(() => cut(controller), idleMsMax)
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      start: watch,
+      async pull(controller) {
+        clearTimeout(timer)
+        place.moved()
+        const chunk = page.bytes.subarray(at, at + chunkBytesMax)
+        at += chunk.length
+        facts.bytes = (facts.bytes ?? 0) + chunk.length
+        controller.enqueue(chunk)
+        if (at === page.bytes.length) {
+          const { next } = page
+          if (!next) {
+            controller.close()
+            return end({ aborted: false })
+          }
+          try {
+            page = nothing
+            page = takePage(await pull(next))
+            at = 0
+          } catch (error) {
+            return cut(controller, error)
+          }
+        }
+        watch(controller)
+      },
+      cancel: () => end({ aborted: true }),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** A page as it goes out, and where the next one begins. */
+interface StreamPage {
+  readonly bytes: Uint8Array
+  readonly next: Cursor | undefined
+}
+
+function takePage(answer: SyncAnswer, begin = ''): StreamPage {
+  return {
+    bytes: encoder.encode(begin + answerToLines(answer)),
+    next: answer.page?.more ? answer.page.cursor : undefined,
+  }
+}
+
+const encoder = new TextEncoder()
+const nothing: StreamPage = { bytes: new Uint8Array(), next: undefined }
