@@ -5,7 +5,7 @@ import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
 import { sqlite } from '../src/dialects/sqlite.ts'
-import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
+import { boolean, bytes, decimal, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
 
 const schema = defineSchema({
   notes: {
@@ -17,6 +17,8 @@ const schema = defineSchema({
     due: timestamp({ nullable: true }),
     ref: uuid({ nullable: true }),
     icon: bytes({ nullable: true }),
+    cost: decimal({ nullable: true }),
+    seen: timestamp({ nullable: true, digits: 6 }),
   },
   tags: { name: text() },
 })

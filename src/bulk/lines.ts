@@ -1,6 +1,7 @@
 import { type Rejection, rejection } from '../errors.ts'
 import { sayWhere } from '../http/body.ts'
 import { limits } from '../limits.ts'
+import { parseExact } from '../sync/exact.ts'
 
 /** One line of an import: what it holds, or why it can hold nothing. Lines are counted from 1, empty ones too. */
 export interface ImportLine {
@@ -105,7 +106,7 @@ function parseLine(text: string | undefined): Omit<ImportLine, 'line'> | undefin
   if (text.length * 3 > limits.changeBytesMax && new TextEncoder().encode(text).length > limits.changeBytesMax)
     return { error: tooLong }
   try {
-    return { value: JSON.parse(text) }
+    return { value: parseExact(text) }
   } catch {
     return { error: rejection('invalid_change', `The line must be JSON: ${sayWhere(text)}.`) }
   }

@@ -3,6 +3,7 @@ import type { Statement } from '../dialects/dialect.ts'
 import { logDelivery, logError } from '../log.ts'
 import { type Cells, retryConflicts, type Store } from '../stores/store.ts'
 import type { Schema } from '../sync/table.ts'
+import { parseTime } from '../sync/time.ts'
 import { createSigner } from '../webhooks/signer.ts'
 import { parseRetryAfter, pauseAfter } from './backoff.ts'
 import { type Endpoint, scopeMatcher } from './endpoints.ts'
@@ -207,7 +208,8 @@ interface Failure {
 
 function isDisabled({ name, resend = '' }: Endpoint, rows: readonly Cells[]): boolean {
   const since = rows.find(([disabled]) => disabled === name)?.[1]
-  return since !== undefined && !(Number(since) < Date.parse(resend) * 1000)
+  const time = parseTime(resend)
+  return since !== undefined && !(typeof time === 'object' && Number(since) < time.ms * 1000)
 }
 
 function readDue([scope, position, from, id, createdAt, nextAt, attempts]: Cells): Due {

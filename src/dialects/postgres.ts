@@ -9,6 +9,7 @@ export const postgresTypes = {
   text: 'text',
   integer: 'bigint',
   real: 'double precision',
+  decimal: 'numeric',
   boolean: 'boolean',
   json: 'json',
   timestamp: 'timestamptz',

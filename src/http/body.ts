@@ -1,5 +1,6 @@
 import { Problem } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { parseExact } from '../sync/exact.ts'
 import { malformed } from '../sync/request.ts'
 
 /** A body as text, and the bytes it had. */
@@ -26,11 +27,11 @@ export async function readText(request: Request): Promise<TextBody> {
   }
 }
 
-/** A byte order mark is passed over. */
+/** A byte order mark is passed over, and no number is rounded. */
 export function parseJson(text: string): unknown {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text
   try {
-    return JSON.parse(json)
+    return parseExact(json)
   } catch {
     throw malformed(`The body must be JSON: ${sayWhere(json)}.`)
   }

@@ -1,3 +1,3 @@
-SELECT '-', updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id, id, updated_at, updated_by, CASE WHEN deleted THEN 't' END, position, "title", "count", "price", "done", "extra", to_char("due" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), "ref", encode("icon", 'hex') FROM unnest($2::text[]) AS j(i$)
+SELECT '-', updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id, id, updated_at, updated_by, CASE WHEN deleted THEN 't' END, position, "title", "count", "price", "done", "extra", to_char("due" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), "ref", encode("icon", 'hex'), "cost", to_char("seen" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM unnest($2::text[]) AS j(i$)
 CROSS JOIN LATERAL (SELECT * FROM "notes" WHERE scope = $1 AND id = j.i$ OFFSET 0) AS t WHERE true
 AND j.i$ NOT IN (SELECT id FROM "notes" WHERE scope = $1 AND position > (SELECT position - $3 FROM driftline_scopes WHERE scope = $1) ORDER BY position LIMIT $3)
