@@ -11,7 +11,7 @@ import { compilePush, type Planned, type PushWish, type Sql } from './sync/compi
 import { addTally, type Carry, compileBulk, compilePeek, readPeek, type Tally } from './sync/compile-bulk.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
-import { reconcile, type Verdict } from './sync/reconcile.ts'
+import { markConflicts, reconcile, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import { rowMissing } from './sync/stamp.ts'
 
@@ -91,8 +91,10 @@ export function createWriter(options: WriterOptions): Writer {
         )
         const appliedBefore = tally.applied
         if (bulk) addTally(plan, results, tally)
-        else if (webhook) readClaim(plan, results, verdicts)
-        else reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
+        else if (webhook) {
+          readClaim(plan, results, verdicts)
+          markConflicts(sql.dialect, { scope, passes, plan, results }, client, verdicts)
+        } else reconcile(sql.dialect, { scope, passes, plan, results }, client, request.return, verdicts)
         const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
         const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
         if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
