@@ -24,6 +24,8 @@ export interface SyncEvent {
   /** Changes that were sent, and their verdicts, once there are any. */
   readonly changes: number
   readonly verdicts: Readonly<Record<Verdict['verdict'], number>>
+  /** Duplicates whose stamp is stored with other content: two writers of one name, as far as it can be told. */
+  readonly conflicting: number
   /** The codes of the rejected changes. */
   readonly rejected: Readonly<Partial<Record<RejectionCode, number>>>
   /** Rows that were pulled, and the bytes of a stream. */
@@ -51,6 +53,7 @@ export interface Facts {
   changes: number
   readonly verdicts: Record<Verdict['verdict'], number>
   readonly rejected: Partial<Record<RejectionCode, number>>
+  conflicting: number
   rows: number
   bytes: number | undefined
   scopes: number
@@ -72,6 +75,7 @@ export function startFacts(operation?: Operation): Facts {
     changes: 0,
     verdicts: { applied: 0, duplicate: 0, stale: 0, rejected: 0 },
     rejected: {},
+    conflicting: 0,
     rows: 0,
     bytes: undefined,
     scopes: 0,
@@ -89,10 +93,12 @@ export function noteScopes(facts: Facts, scopes: readonly string[]): void {
   facts.scope = scopes[0]
 }
 
-export function countVerdicts({ verdicts, rejected }: Facts, given: readonly Verdict[], tally: Tally): void {
+export function countVerdicts(facts: Facts, given: readonly Verdict[], tally: Tally): void {
+  const { verdicts, rejected } = facts
   for (const [verdict, count] of Object.entries(tally)) verdicts[verdict as keyof Tally] += count
   for (const one of given) {
     verdicts[one.verdict]++
+    if (one.conflicting) facts.conflicting++
     if (one.verdict === 'rejected') rejected[one.error.code] = (rejected[one.error.code] ?? 0) + 1
   }
 }

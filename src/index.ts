@@ -12,6 +12,7 @@ export type { Access, Principal } from './sync/authorize.ts'
 export {
   boolean,
   bytes,
+  decimal,
   defineSchema,
   integer,
   json,

@@ -44,6 +44,8 @@ export const limits = Object.freeze({
   clientLengthMax: 64,
   /** Levels of arrays and objects inside a `json` value. */
   jsonDepthMax: 100,
+  /** Digits of a `decimal` value, before and behind its point. Postgres would take some more. Beyond: the change is rejected. */
+  decimalDigitsMax: 1_000,
   /** The least stamp, in microseconds: 2000-01-01T00:00:00Z. */
   stampMin: 946_684_800_000_000,
   /** How far a stamp may lie ahead of the server's clock. A setting: `CLOCK_DRIFT_MS_MAX`. */

@@ -33,6 +33,7 @@ export function requestLine(event: RequestEvent, time: Date): string {
       changes: event.changes,
       verdicts: event.verdicts,
       rejected: event.rejected,
+      conflicting: event.conflicting || undefined,
       rows: event.rows,
       bytes: event.bytes,
       scopes: event.scopes,

@@ -104,6 +104,7 @@ export function createRun(options: SyncOptions): RunSync {
       measure: bodyBytes > limits.changeBytesMax,
       stampless: webhook !== undefined,
       pulled: request.grant !== undefined,
+      cutDigits: request.cutDigits,
     }
     const authorize = (change: Change) => (grant ? authorizeNamed(change, grant) : authorizeChange(change, principal))
     const verdicts: (Verdict | undefined)[] = []

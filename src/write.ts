@@ -12,7 +12,7 @@ import { compilePush, type Planned, type PushWish, type Sql } from './sync/compi
 import { addTally, type Carry, compileBulk, compilePeek, readPeek, type Tally } from './sync/compile-bulk.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
-import { reconcile, swallowedOf, type Verdict } from './sync/reconcile.ts'
+import { markConflicts, reconcile, swallowedOf, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import { refusal } from './sync/stamp.ts'
 
@@ -139,6 +139,7 @@ export function createWriter(options: WriterOptions): Writer {
       if (addTally(plan, results, tally) > 0) await rejectSwallowed(scope, accepted, verdicts)
     } else if (webhook) {
       const claimed = readClaim(plan, results, verdicts)
+      markConflicts(sql.dialect, done, client, verdicts)
       const swallowed = swallowedOf(sql.dialect, done, verdicts)
       for (const index of swallowed) verdicts[index] = { verdict: 'rejected', error: refusal }
       if (claimed && swallowed.size > 0) {

@@ -6,7 +6,7 @@ import { raiseWith } from '../src/dialects/markers.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
 import { sqlite } from '../src/dialects/sqlite.ts'
-import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
+import { boolean, bytes, decimal, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
 
 const schema = defineSchema({
   notes: {
@@ -18,6 +18,8 @@ const schema = defineSchema({
     due: timestamp({ nullable: true }),
     ref: uuid({ nullable: true }),
     icon: bytes({ nullable: true }),
+    cost: decimal({ nullable: true }),
+    seen: timestamp({ nullable: true, digits: 6 }),
   },
   tags: { name: text() },
 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answerToJson } from '../src/answer.ts'
 import { createRun } from '../src/run.ts'
-import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
+import { boolean, bytes, decimal, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
 import { noon, principal } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 
@@ -10,9 +10,11 @@ const schema = defineSchema({
     text: text({ nullable: true }),
     integer: integer({ nullable: true }),
     real: real({ nullable: true }),
+    decimal: decimal({ nullable: true }),
     boolean: boolean({ nullable: true }),
     json: json({ nullable: true }),
     timestamp: timestamp({ nullable: true }),
+    precise: timestamp({ digits: 6, nullable: true }),
     uuid: uuid({ nullable: true }),
     bytes: bytes({ nullable: true }),
   },
@@ -107,7 +109,18 @@ const rows: Record<string, unknown>[] = [
     '1969-12-31T23:59:59.999Z',
     '2024-02-29T12:00:00.500Z',
     '9999-12-31T23:59:59.999Z',
-  ].map((value) => ({ timestamp: value })),
+  ].flatMap((value) => [{ timestamp: value }, { precise: value.replace('Z', '000Z') }]),
+  ...[
+    '0001-01-01T00:00:00.000001Z',
+    '0044-03-15T11:22:33.444555Z',
+    '1969-12-31T23:59:59.999999Z',
+    '2026-01-31T08:30:00.123456Z',
+    '9999-12-31T23:59:59.999999Z',
+  ].map((value) => ({ precise: value })),
+  ...[
+    ...['0', '0.0', '-1', '1.10', '0.00', '-0.000000001', '100', '12345678901234567.89', '9007199254740993'],
+    ...['9'.repeat(1_000), `-0.${'0'.repeat(999)}1`, `${'1'.repeat(500)}.${'0'.repeat(500)}`, '1000000000000000000000'],
+  ].map((value) => ({ decimal: value })),
   ...['00000000-0000-0000-0000-000000000000', '0193f0a0-7c4e-7d7e-9f3a-0123456789ab'].map((value) => ({ uuid: value })),
   ...[
     '',
@@ -139,9 +152,11 @@ describe('values come back exactly as they were sent', () => {
           text: null,
           integer: null,
           real: null,
+          decimal: null,
           boolean: null,
           json: null,
           timestamp: null,
+          precise: null,
           uuid: null,
           bytes: null,
           ...row,

@@ -1,4 +1,7 @@
+import { toDecimal } from '../sync/decimal.ts'
+import { InexactNumber, isExact, parseExact } from '../sync/exact.ts'
 import type { TableColumn } from '../sync/table.ts'
+import { formatTime, parsePrintedTime } from '../sync/time.ts'
 import type { ColumnType } from '../sync/value.ts'
 
 /**
@@ -14,12 +17,19 @@ const readers: Readonly<Record<ColumnType, (field: string) => unknown>> = {
   text: (field) => field,
   // Minus nought is nought.
   integer: (field) => (/^-?\d+$/.test(field) ? Number(field) + 0 : field),
-  real: (field) => (/^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(field) ? Number(field) + 0 : field),
+  real: readReal,
+  decimal: toDecimal,
   boolean: (field) => booleans.get(field.toLowerCase()) ?? field,
   timestamp: readTimestamp,
   uuid: (field) => field.toLowerCase(),
   json: readJson,
   bytes: (field) => field.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, ''),
+}
+
+/** Of a number that a double would round the digits are kept, for the decoder to reject. */
+function readReal(field: string): unknown {
+  if (!/^-?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(field)) return field
+  return isExact(field) ? Number(field) + 0 : new InexactNumber(field)
 }
 
 /** As programs write them: Postgres a letter, spreadsheets in capitals. */
@@ -28,22 +38,16 @@ const booleans: ReadonlyMap<string, boolean> = new Map([
   ...['false', 'f', '0'].map((one) => [one, false] as const),
 ])
 
-/** RFC 3339 in any zone. Digits beyond the milliseconds must be zeros, since they would be lost. */
+/** A time in any zone, as RFC 3339 has it. The decoder says what is wrong with the digits, or with its day. */
 function readTimestamp(field: string): unknown {
-  const parts = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3}0*)?)?)(Z|[+-]\d\d:?\d\d|[+-]\d\d)$/i.exec(field)
-  if (!parts) return field
-  const [, day, time, zone = ''] = parts
-  const offset = /^z$/i.test(zone) ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`
-  const date = new Date(`${day}T${time}${offset}`)
-  // A day that is none, such as the 31st of June, would become another one.
-  const local = new Date(`${day}T${time}Z`)
-  if (Number.isNaN(date.getTime()) || !local.toISOString().startsWith(String(day))) return field
-  return date.toISOString()
+  const time = parsePrintedTime(field)
+  if (typeof time !== 'string') return formatTime(time, Math.max(time.fraction.length, 3))
+  return time === 'day' ? `${field.slice(0, 10)}T00:00:00Z` : field
 }
 
 function readJson(field: string): unknown {
   try {
-    return JSON.parse(field)
+    return parseExact(field)
   } catch {
     return undefined
   }

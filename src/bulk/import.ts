@@ -18,6 +18,8 @@ export interface ImportWish {
   /** Given: the lines are rows, an id and columns, and this is their stamp. Else they are changes. */
   readonly at: number | undefined
   readonly grant: Grant
+  /** Digits of times that their columns do not keep are cut. */
+  readonly cutDigits?: boolean
 }
 
 /** Throws a `Problem` that names what is wrong with the wish itself, since every line would be. */
@@ -55,7 +57,8 @@ export function createImport(
   wish: ImportWish,
   { facts, signal }: { readonly facts?: Facts; readonly signal?: AbortSignal } = {},
 ) {
-  const base = { client: wish.client, atomic: false, return: 'lost', limit: 1, grant: wish.grant } as const
+  const { client, grant, cutDigits } = wish
+  const base = { client, atomic: false, return: 'lost', limit: 1, grant, cutDigits } as const
 
   // What was sent before comes again in one piece, so a chunk is like those before it. Until one of them tells, all look.
   let peek = true

@@ -2,6 +2,7 @@ import { type Rejection, rejection } from '../errors.ts'
 import { GrowingBytes } from '../growing-bytes.ts'
 import { sayWhere } from '../http/body.ts'
 import { limits } from '../limits.ts'
+import { parseExact } from '../sync/exact.ts'
 
 /** One line of an import: what it holds, or why it can hold nothing. Lines are counted from 1, empty ones too. */
 export interface ImportLine {
@@ -115,7 +116,7 @@ function parseLine(text: string | undefined, says: boolean): Omit<ImportLine, 'l
     return { error: tooLong }
   if (!says && !(trimmed.startsWith('{') && trimmed.endsWith('}'))) return { error: noObject }
   try {
-    return { value: JSON.parse(text) }
+    return { value: parseExact(text) }
   } catch {
     return { error: says ? rejection('invalid_change', `The line must be JSON: ${sayWhere(text)}.`) : noObject }
   }

@@ -21,6 +21,8 @@ export interface ImportOptions {
     readonly ignore: readonly string[] | 'others'
     readonly delimiter: string
   }
+  /** Digits of times that their columns do not keep are cut. */
+  readonly cutDigits: boolean
   /** The file of the rejected lines. */
   readonly rejected: string
   readonly resume: boolean
@@ -40,6 +42,7 @@ const options = {
   ignore: { type: 'string', multiple: true },
   'ignore-others': { type: 'boolean', default: false },
   delimiter: { type: 'string' },
+  'cut-digits': { type: 'boolean', default: false },
   rejected: { type: 'string' },
   resume: { type: 'boolean', default: false },
   anew: { type: 'boolean', default: false },
@@ -81,6 +84,7 @@ export function readImportOptions(): ImportOptions {
       ignore: values['ignore-others'] ? 'others' : (values.ignore ?? []),
       delimiter: readDelimiter(values.delimiter, ending),
     },
+    cutDigits: values['cut-digits'],
     rejected: values.rejected ?? `${file === '-' || file.startsWith('/dev/') ? 'import' : file}.rejected.ndjson`,
     given: Object.fromEntries(
       Object.entries({ ...rest, format }).flatMap(([name, value]) =>

@@ -31,12 +31,12 @@ await runCommand(async () => {
     // What comes through a pipe cannot be read again.
     const statePath = source.size === undefined ? undefined : `${options.file}.import.json`
     const state = await findBeginning(options, source, database, statePath)
-    const { table, client, scope } = options
+    const { table, client, scope, cutDigits } = options
     const grant = { scope, isAllowed: () => true }
     const { clockDriftMsMax } = settings
     checkWish({ client, table, at: state.at, grant }, schema, Date.now() * 1000, clockDriftMsMax)
     // The records of a CSV file come as changes, each with its stamp.
-    const wish = { client, table, at: options.format === 'csv' ? undefined : state.at, grant }
+    const wish = { client, table, at: options.format === 'csv' ? undefined : state.at, grant, cutDigits }
     const shown: RejectedLine[] = []
     const onRejected = (lines: readonly RejectedLine[]) => void shown.push(...lines.slice(0, shownMax - shown.length))
     const progress = startImportProgress(options.file, sumOf(state.counts))

@@ -29,6 +29,13 @@ export function pauseAfter(attempts: number, random: number, retryAfterMs = 0): 
 /** A Retry-After, seconds or a date, in milliseconds from `now`. What cannot be read asks for nothing. */
 export function parseRetryAfter(text: string | null | undefined, now: number): number {
   if (!text) return 0
-  const ms = /^\d+$/.test(text.trim()) ? Number(text) * second : Date.parse(text) - now
+  const ms = /^\d+$/.test(text.trim()) ? Number(text) * second : parseHttpDate(text) - now
   return ms > 0 ? Math.min(ms, retryAfterMsMax) : 0
+}
+
+/** Milliseconds since 1970. `Date` takes the 30th of February for a day of March. */
+function parseHttpDate(text: string): number {
+  const ms = Date.parse(text)
+  const day = /\d+/.exec(text)?.[0]
+  return Number.isNaN(ms) || Number(day) !== new Date(ms).getUTCDate() ? Number.NaN : ms
 }

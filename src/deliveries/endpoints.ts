@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts'
+import { parseTime } from '../sync/time.ts'
 import { createSigner } from '../webhooks/signer.ts'
 import { matchScope } from '../webhooks/sources.ts'
 import { isPrivateHost } from './private-host.ts'
@@ -55,7 +56,10 @@ export function readEndpoints(text: string | undefined, allowPrivate: boolean): 
     must(scopes === undefined || isTexts(scopes), 'scopes must be patterns such as ["team:*"]')
     must(tables === undefined || isTexts(tables), 'tables must be names such as ["todos"]')
     must(rows === undefined || typeof rows === 'boolean', 'rows must be true or false')
-    must(resend === undefined || Date.parse(textOf(resend)) > 0, 'resend must be a time such as 2026-11-21T12:00:00Z')
+    must(
+      resend === undefined || typeof parseTime(textOf(resend)) === 'object',
+      'resend must be a time such as 2026-11-21T12:00:00Z',
+    )
   }
   return list
 }

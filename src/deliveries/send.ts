@@ -3,6 +3,7 @@ import type { Statement } from '../dialects/dialect.ts'
 import { logDelivery, logError } from '../log.ts'
 import { type Cells, retryConflicts, type Store } from '../stores/store.ts'
 import type { Schema } from '../sync/table.ts'
+import { parseTime } from '../sync/time.ts'
 import { createSigner } from '../webhooks/signer.ts'
 import { parseRetryAfter, pauseAfter } from './backoff.ts'
 import { type Endpoint, scopeMatcher } from './endpoints.ts'
@@ -219,7 +220,8 @@ interface Failure {
 
 /** Whether the setting enables what was disabled then. */
 function isEnabled({ resend = '' }: Endpoint, disabledAt: number): boolean {
-  return disabledAt < Date.parse(resend) * 1000
+  const time = parseTime(resend)
+  return typeof time === 'object' && disabledAt < time.ms * 1000
 }
 
 function readDue([scope, position, from, id, createdAt, nextAt, attempts, disabledAt]: Cells): Due {

@@ -20,14 +20,15 @@ const systemSql = ['id', 'updated_at', 'updated_by', deadSql, 'position']
  * As Postgres prints the type, which costs least, and independent of the session: neither its time zone nor its formats
  * show.
  */
-function columnSql({ name, type }: TableColumn): string {
+function columnSql({ name, type, rules }: TableColumn): string {
   const column = quoted(name)
-  if (type === 'timestamp') return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+  const digits = rules.digits === 6 ? 'US' : 'MS'
+  if (type === 'timestamp') return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${digits}"Z"')`
   return type === 'bytes' ? `encode(${column}, 'hex')` : column
 }
 
 export const octets = (type: ColumnType, column: string) =>
-  `octet_length(${type === 'json' ? `${column}::text` : column})`
+  `octet_length(${type === 'json' || type === 'decimal' ? `${column}::text` : column})`
 
 /** The cells of `rowSql`, from place `from` on, as the change that would write the row. */
 export function rowJson(table: Table, scope: string, cells: Cells, from: number): string {
@@ -72,6 +73,7 @@ function cellJson(type: ColumnType | undefined, cell: Cell): string {
       return typeof cell === 'string' && !cell.includes('e') ? cell : String(Number(cell))
     case 'boolean':
       return cell === 't' ? 'true' : 'false'
+    case 'decimal':
     case 'timestamp':
     case 'uuid':
       return `"${cell}"`
@@ -106,6 +108,7 @@ const printedAs = {
   text: 'text',
   integer: 'bigint',
   real: 'double precision',
+  decimal: 'numeric',
   boolean: 'boolean',
   json: 'json',
   timestamp: 'text',

@@ -11,6 +11,7 @@ export const postgresTypes = {
   text: 'text',
   integer: 'bigint',
   real: 'double precision',
+  decimal: 'numeric',
   boolean: 'boolean',
   json: 'json',
   timestamp: 'timestamptz',

@@ -2,7 +2,7 @@ import type { Cells } from '../stores/store.ts'
 import { hexToBase64url } from '../sync/bytes.ts'
 import { emptyPage, parseHead, type ScopePage } from '../sync/page.ts'
 import type { Schema, Table } from '../sync/table.ts'
-import type { ColumnType } from '../sync/value.ts'
+import type { ColumnType, ValueRules } from '../sync/value.ts'
 import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
 import { above } from './sqlite-keys.ts'
 
@@ -14,9 +14,9 @@ export function changeText(table: Table): string {
   const begin = (op: string) =>
     `(SELECT concat('{"scope":', json_quote(?1), ',"table":"${table.name}","op":"${op}","id":'))`
   const stamp = ['json_quote(id)', `',"at":'`, 'updated_at', `',"by":"'`, 'updated_by', `'","position":'`, 'position']
-  const row = table.columns.flatMap(({ name, type }, place) => [
+  const row = table.columns.flatMap(({ name, type, rules }, place) => [
     `'${place === 0 ? ',"row":{' : ','}"${name}":'`,
-    columnText(type, quoted(name)),
+    columnText(type, quoted(name), rules),
   ])
   return `CASE WHEN deleted THEN ${concat([begin('delete'), ...stamp, "'}'"])} ELSE ${concat([begin('put'), ...stamp, ...row, "'}}'"])} END`
 }
@@ -24,13 +24,18 @@ export function changeText(table: Table): string {
 export const octets = (_type: ColumnType, column: string) => `octet_length(${column})`
 
 /** A column as JSON text, byte for byte as `JSON.stringify` writes it once `resolveMarks` has run. Never NULL. */
-function columnText(type: ColumnType, column: string): string {
+function columnText(type: ColumnType, column: string, { digits = 3 }: ValueRules): string {
   switch (type) {
     case 'text':
       return `json_quote(${column})`
     case 'uuid':
-    case 'timestamp':
+    case 'decimal':
       return `coalesce('"' || ${column} || '"', 'null')`
+    // In so many digits as the column has now, whatever it had when the row was written: as Postgres prints it.
+    case 'timestamp':
+      return digits === 3
+        ? `coalesce('"' || substr(${column}, 1, 23) || 'Z"', 'null')`
+        : `coalesce('"' || substr(rtrim(${column}, 'Z') || '000', 1, 26) || 'Z"', 'null')`
     case 'integer':
       return `coalesce(${column}, 'null')`
     case 'json':

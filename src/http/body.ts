@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts'
 import { GrowingBytes } from '../growing-bytes.ts'
 import { limits } from '../limits.ts'
+import { parseExact } from '../sync/exact.ts'
 import { malformed } from '../sync/request.ts'
 import { decodeBody, readEncoding } from './encoding.ts'
 
@@ -46,11 +47,11 @@ async function* withinBytes(source: AsyncIterable<Uint8Array>, bytesMax: number)
   }
 }
 
-/** A byte order mark is passed over. */
+/** A byte order mark is passed over, and no number is rounded. */
 export function parseJson(text: string): unknown {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text
   try {
-    return JSON.parse(json)
+    return parseExact(json)
   } catch {
     throw malformed(`The body must be JSON: ${sayWhere(json)}.`)
   }

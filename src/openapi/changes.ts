@@ -1,6 +1,6 @@
 import type { Schema, Table } from '../sync/table.ts'
 import { closed, type Json, oneOf, ref } from './schema.ts'
-import { columnSchema, exampleOf } from './values.ts'
+import { columnSchema, exampleOf, type Way } from './values.ts'
 
 const [id, scope, by, at, position] = ['id', 'scope', 'client', 'at', 'position'].map(ref)
 
@@ -20,16 +20,15 @@ export function changeSchemas({ tables }: Schema): Json {
 }
 
 function tableSchemas({ name, columns }: Table): Json {
-  const all = Object.fromEntries(columns.map((column) => [column.name, columnSchema(column)]))
-  const withoutDefaults = Object.fromEntries(
-    columns.map((column) => [column.name, columnSchema({ ...column, default: undefined })]),
-  )
+  const all = (way: Way) => Object.fromEntries(columns.map((column) => [column.name, columnSchema(column, way)]))
+  const withoutDefaults = (way: Way) =>
+    Object.fromEntries(columns.map((column) => [column.name, columnSchema({ ...column, default: undefined }, way)]))
   const needed = columns.filter(({ nullable, default: value }) => !nullable && value === undefined)
   const table = { type: 'string', const: name }
   const op = (value: string) => ({ type: 'string', const: value })
   const required = needed.map((column) => column.name)
   /** The three kinds of a change as they come from phones, or from webhooks, whose changes need no stamp. */
-  const pushed = (prefix: string, always: readonly string[]): Json => {
+  const pushed = (prefix: string, always: readonly string[], way: Way): Json => {
     const one = (value: string, more: Json, description?: string) => ({
       ...closed({ table, op: op(value), id, at, scope, ...more }, [...always, ...Object.keys(more)]),
       ...(description && { description }),
@@ -37,12 +36,12 @@ function tableSchemas({ name, columns }: Table): Json {
     return {
       [`${prefix}.put`]: one(
         'put',
-        { row: closed(all, required) },
+        { row: closed(all(way), required) },
         'Writes the whole row: a column that is left out takes its default, or null.',
       ),
       [`${prefix}.patch`]: one(
         'patch',
-        { row: closed(withoutDefaults, [], { minProperties: 1 }) },
+        { row: closed(withoutDefaults(way), [], { minProperties: 1 }) },
         'Writes some columns of a row that is there.',
       ),
       [`${prefix}.delete`]: one('delete', {}),
@@ -52,11 +51,11 @@ function tableSchemas({ name, columns }: Table): Json {
     oneOf('op', { put: `${prefix}.put`, patch: `${prefix}.patch`, delete: `${prefix}.delete` })
   const stored = (value: string, row: Json) => closed({ scope, table, op: op(value), id, at, by, position, ...row })
   return {
-    [`${name}.row`]: closed(withoutDefaults),
+    [`${name}.row`]: closed(withoutDefaults('stored')),
     [`${name}.change`]: kinds(name),
-    ...pushed(name, ['table', 'op', 'id', 'at']),
+    ...pushed(name, ['table', 'op', 'id', 'at'], 'sent'),
     [`${name}.webhook`]: kinds(`${name}.webhook`),
-    ...pushed(`${name}.webhook`, ['table', 'op', 'id']),
+    ...pushed(`${name}.webhook`, ['table', 'op', 'id'], 'webhook'),
     [`${name}.stored`]: oneOf('op', { put: `${name}.stored.put`, delete: `${name}.stored.delete` }),
     [`${name}.stored.put`]: stored('put', { row: ref(`${name}.row`) }),
     [`${name}.stored.delete`]: { ...stored('delete', {}), description: 'A tombstone.' },

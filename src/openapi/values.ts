@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts'
 import type { TableColumn } from '../sync/table.ts'
+import { formatTime, type SecondDigits } from '../sync/time.ts'
 import type { ColumnType, ValueRules } from '../sync/value.ts'
 import type { Json } from './schema.ts'
 
@@ -43,9 +44,12 @@ export const pageRows: Json = {
   description: 'Rows over all scopes and tables.',
 }
 
+/** Which way a value goes: from a phone, from another system by webhook, or as it is stored. */
+export type Way = 'sent' | 'webhook' | 'stored'
+
 /** What a column holds on the wire, as `valueCheck` in sync/value.ts has it. */
-export function columnSchema({ type, rules, nullable, default: value }: TableColumn): Json {
-  const schema = { ...typeSchema(type, rules), ...(value !== undefined && { default: value }) }
+export function columnSchema({ type, rules, nullable, default: value }: TableColumn, way: Way): Json {
+  const schema = { ...typeSchema(type, rules, way), ...(value !== undefined && { default: value }) }
   if (!nullable) return schema
   const types = [schema.type].flat()
   return { ...schema, type: [...types, 'null'], ...(schema.enum && { enum: [...schema.enum, null] }) }
@@ -56,22 +60,25 @@ export function exampleOf({ type, rules, default: value }: TableColumn): unknown
   if (value !== undefined) return value
   if (type === 'text')
     return rules.oneOf?.[0] ?? [...'Buy milk'].slice(0, rules.maxLength ?? limits.idLengthMax).join('')
-  return examples[type]
+  if (type === 'decimal') return `1${rules.scale === 0 || rules.precision === 1 ? '' : '.5'}`
+  return type === 'timestamp'
+    ? formatTime({ ms: Date.UTC(2026, 0, 31, 8, 30), fraction: '' }, rules.digits ?? 3)
+    : examples[type]
 }
 
-const examples: Readonly<Record<Exclude<ColumnType, 'text'>, unknown>> = {
+const examples: Readonly<Record<Exclude<ColumnType, 'text' | 'decimal' | 'timestamp'>, unknown>> = {
   integer: 1,
   real: 0.5,
   boolean: true,
   json: { any: ['value'] },
-  timestamp: '2026-01-31T08:30:00.000Z',
   uuid: '01935f0c-7a30-7c4e-9d1e-3f2b6a5c8d10',
   bytes: 'aGVsbG8',
 }
 
 type TypeSchema = Json & { readonly type: string | readonly string[]; readonly enum?: readonly unknown[] }
 
-function typeSchema(type: ColumnType, { maxLength, oneOf }: ValueRules): TypeSchema {
+function typeSchema(type: ColumnType, rules: ValueRules, way: Way): TypeSchema {
+  const { maxLength, oneOf } = rules
   switch (type) {
     case 'text':
       if (oneOf) return { type: 'string', enum: oneOf }
@@ -87,6 +94,8 @@ function typeSchema(type: ColumnType, { maxLength, oneOf }: ValueRules): TypeSch
     }
     case 'real':
       return { type: 'number', format: 'double' }
+    case 'decimal':
+      return decimalSchema(rules, way)
     case 'boolean':
       return { type: 'boolean' }
     case 'json':
@@ -95,12 +104,7 @@ function typeSchema(type: ColumnType, { maxLength, oneOf }: ValueRules): TypeSch
         description: `Any JSON but a bare null, at most ${limits.jsonDepthMax} levels deep, integers below 2^53.`,
       }
     case 'timestamp':
-      return {
-        type: 'string',
-        format: 'date-time',
-        pattern: '^(?!0000)\\d{4}-\\d\\d-\\d\\dT([01]\\d|2[0-3])(:[0-5]\\d){2}\\.\\d{3}Z$',
-        description: 'UTC with milliseconds, exactly in this form.',
-      }
+      return timestampSchema(rules.digits ?? 3, way)
     case 'uuid':
       return {
         type: 'string',
@@ -115,5 +119,33 @@ function typeSchema(type: ColumnType, { maxLength, oneOf }: ValueRules): TypeSch
         pattern: '^([\\w-]{4})*([\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?$',
         description: 'Without padding.',
       }
+  }
+}
+
+function decimalSchema({ precision, scale }: ValueRules, way: Way): TypeSchema {
+  const most = precision === undefined ? '' : scale === undefined ? precision : precision - scale
+  const whole = precision === undefined ? '[1-9]\\d*' : most === 0 ? '0' : `[1-9]\\d{0,${Number(most) - 1}}`
+  const fraction = scale === 0 ? '' : `(\\.\\d${scale === undefined ? '+' : `{1,${scale}}`})?`
+  return {
+    // Other systems write a number.
+    type: way === 'webhook' ? ['string', 'number'] : 'string',
+    maxLength: limits.decimalDigitsMax + 3,
+    pattern: `^(?!-0(\\.0*)?$)-?(0|${whole})${fraction}$`,
+    description: `A decimal as text: no exponent, no nought before other digits, at most ${precision ?? limits.decimalDigitsMax} digits. Every digit is kept.`,
+  }
+}
+
+function timestampSchema(digits: SecondDigits, way: Way): TypeSchema {
+  const time = '([01]\\d|2[0-3])(:[0-5]\\d){2}'
+  const stored = `^(?!0000)\\d{4}-\\d\\d-\\d\\dT${time}\\.\\d{${digits}}Z$`
+  const sent = `^(?!0000)\\d{4}-\\d\\d-\\d\\d[Tt ]${time}(\\.\\d{1,${digits}}0*)?([Zz]|[+-]([01]\\d|2[0-3]):[0-5]\\d)$`
+  return {
+    type: 'string',
+    format: 'date-time',
+    pattern: way === 'stored' ? stored : sent,
+    description:
+      way === 'stored'
+        ? `UTC with ${digits} digits of a second, always in this form.`
+        : `RFC 3339 with its offset, at most ${digits} digits of a second. It is stored and comes back in UTC.`,
   }
 }

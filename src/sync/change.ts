@@ -1,8 +1,11 @@
 import { type Rejection, rejection } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { toDecimal } from './decimal.ts'
+import { isInexact } from './exact.ts'
 import type { Op } from './stamp.ts'
-import type { Schema, Table } from './table.ts'
+import type { Schema, Table, TableColumn } from './table.ts'
 import { isName, utf8Length } from './text.ts'
+import { formatTime, parseTime } from './time.ts'
 
 /** A change that has the form of the contract. */
 export interface Change {
@@ -19,6 +22,8 @@ export interface Change {
   readonly by?: string | undefined
   /** A value for each column of the table. `undefined`: a patch leaves the column as it is. All `null` in a delete. */
   readonly values: readonly unknown[]
+  /** A value is stored in another spelling than it was sent in, so the writer does not hold the row as it is. */
+  readonly respelled?: boolean
 }
 
 export interface DecodeContext {
@@ -32,6 +37,8 @@ export interface DecodeContext {
   readonly stampless?: boolean
   /** Whether a change may say who wrote it, and have a position, which is passed over: as changes are pulled. */
   readonly pulled?: boolean
+  /** Whether digits of a time that its column does not keep are cut, where that was asked for. */
+  readonly cutDigits?: boolean | undefined
 }
 
 /** Above every stamp that a client may send, and still a safe integer with the index of a change added. */
@@ -83,8 +90,9 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')
   const by = context.pulled ? input.by : undefined
   if (by !== undefined && !isClient(by)) return reject('invalid_stamp', `"by" must be ${clientRule}.`)
-  const values = decodeRow(table, op, input)
-  return 'error' in values ? values : { change: { index, scope, table, op, id, at: at as number, by, values } }
+  if (isInexact(input.position)) return reject('invalid_change', '"position" must be an integer below 2^53.')
+  const row = decodeRow(table, op, input, context)
+  return row.error ? row : { change: { index, scope, table, op, id, at: at as number, by, ...row } }
 }
 
 /** Whether a change needs measuring at all: six bytes at the most for each unit of text, and a little for each member. */
@@ -147,10 +155,15 @@ function unitOf(at: number, now: number): 'seconds' | 'milliseconds' | undefined
 
 const dayMicros = 24 * 3_600_000_000
 
-function decodeRow(table: Table, op: Op, input: Record<string, unknown>): { error: Rejection } | readonly unknown[] {
+type DecodedRow =
+  | (Pick<Change, 'values'> & { readonly respelled?: true; readonly error?: never })
+  | { readonly error: Rejection }
+
+function decodeRow(table: Table, op: Op, input: Record<string, unknown>, context: DecodeContext): DecodedRow {
   const { row } = input
   if (op === 'delete') {
-    return 'row' in input ? reject('invalid_change', 'A delete has no "row".') : table.columns.map(() => null)
+    if ('row' in input) return reject('invalid_change', 'A delete has no "row".')
+    return { values: table.columns.map(() => null) }
   }
   if (!isObject(row)) return reject('invalid_change', `A ${op} needs "row", an object.`)
   const names = Object.keys(row)
@@ -161,7 +174,9 @@ function decodeRow(table: Table, op: Op, input: Record<string, unknown>): { erro
   if (op === 'patch' && names.length === 0)
     return reject('invalid_change', 'A patch needs at least one column in "row".')
   const values: unknown[] = []
-  for (const { name, nullable, default: fallback, check } of table.columns) {
+  let respelled = false
+  for (const column of table.columns) {
+    const { name, nullable, default: fallback, check, canonical } = column
     if (!Object.hasOwn(row, name)) {
       if (op === 'patch') values.push(undefined)
       else if (fallback !== undefined) values.push(fallback)
@@ -169,16 +184,29 @@ function decodeRow(table: Table, op: Op, input: Record<string, unknown>): { erro
       else return reject('missing_column', `A put into ${table.name} needs the column ${name}.`)
       continue
     }
-    const value = row[name]
+    const value = takeValue(column, row[name], context)
     if (value === null) {
       if (!nullable) return reject('invalid_value', `${table.name}.${name} must not be null.`)
-    } else {
-      const fault = check(value)
-      if (fault) return reject('invalid_value', `${table.name}.${name} must be ${fault}.`)
+      values.push(null)
+      continue
     }
-    values.push(value)
+    const fault = check(value)
+    if (fault) return reject('invalid_value', `${table.name}.${name} must be ${fault}.`)
+    const kept = canonical ? canonical(value) : value
+    if (kept !== value) respelled = true
+    values.push(kept)
   }
-  return values
+  return respelled ? { values, respelled } : { values }
+}
+
+/** Other systems, whose changes come by webhooks and imports, write decimals as numbers, and times with more digits. */
+function takeValue({ type, rules }: TableColumn, value: unknown, context: DecodeContext): unknown {
+  const isFromElsewhere = context.stampless || context.pulled
+  if (type === 'decimal' && isFromElsewhere && (typeof value === 'number' || isInexact(value)))
+    return toDecimal(String(value))
+  if (type !== 'timestamp' || !context.cutDigits || typeof value !== 'string') return value
+  const time = parseTime(value)
+  return typeof time === 'string' ? value : formatTime(time, rules.digits ?? 3)
 }
 
 function reject(...fault: Parameters<typeof rejection>): { error: Rejection } {
@@ -186,7 +214,7 @@ function reject(...fault: Parameters<typeof rejection>): { error: Rejection } {
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isInexact(value)
 }
 
 /** Names an unknown member: as JSON and cut, since it is the caller's text. */

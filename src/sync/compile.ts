@@ -212,7 +212,8 @@ function compileTable(
         row.base?.op === 'delete' || null,
         ...(row.base?.values ?? []),
       ])
-      const brief = wish.inbox || (wish.return === 'lost' && folded.length === 0)
+      const isHeld = wish.return === 'lost' && folded.length === 0 && !some.some(({ base }) => base?.respelled)
+      const brief = wish.inbox || isHeld
       const upsert = newest ? sql.upsertNewest : brief ? sql.upsertBrief : sql.upsert
       for (const part of rowsOf(sql.rowFields, values)) {
         plan.push({ sql: upsert, params: [scope, wish.client, n, ...part], role: role('results') })
@@ -246,9 +247,9 @@ function compileTable(
     writePuts()
     writePatches()
   }
-  // What became of a webhook's changes is known by its claim.
-  if (wish.inbox) return plan
-  const unseen = dialect.returnsLosers ? patched.filter(({ base }) => !base) : rows
+  // What became of a webhook's changes is known by its claim, but for whether a stamp came with other content.
+  const read = wish.inbox ? rows.filter(({ newest }) => !newest) : rows
+  const unseen = dialect.returnsLosers ? read.filter(({ base, patch }) => patch && !base) : read
   if (unseen.length > 0) {
     for (const ids of idsOf(unseen)) plan.push({ sql: sql.losers, params: [scope, ...ids, n], role: role('results') })
   }

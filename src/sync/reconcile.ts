@@ -1,14 +1,19 @@
 import type { Dialect } from '../dialects/dialect.ts'
 import { resultCells } from '../dialects/sql.ts'
 import type { Cells } from '../stores/store.ts'
+import type { Change } from './change.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './compile.ts'
 import type { Return } from './request.ts'
+import { bringsOther } from './same.ts'
 import { judge, judgeInTurn, type Outcome, type RowState, refusal } from './stamp.ts'
 import type { Table } from './table.ts'
 
-/** The answer to one change. `current` is JSON text, made of what the database gave: it goes out as it is. */
-export type Verdict = Outcome & { readonly current?: string }
+/**
+ * The answer to one change. `current` is JSON text, made of what the database gave: it goes out as it is. `conflicting`: a
+ * duplicate whose stamp is stored with other content, which is counted.
+ */
+export type Verdict = Outcome & { readonly current?: string; readonly conflicting?: true }
 
 /** What the database said of one row: the state it is left in, and whether this batch wrote it. */
 interface RowResult {
@@ -46,16 +51,7 @@ export function reconcile(
   returned: Return,
   verdicts: (Verdict | undefined)[],
 ): void {
-  const before: Found = []
-  const after: Found = []
-  for (const [place, { role }] of plan.entries()) {
-    if (role.kind !== 'states' && role.kind !== 'results') continue
-    const rows = rowsOf(role.kind === 'states' ? before : after, role.pass, role.table)
-    for (const row of results[place] ?? []) {
-      const { id, result } = readResult(dialect.splitLine(row))
-      rows.set(id, result)
-    }
-  }
+  const { before, after } = readFound(dialect, plan, results)
   for (const [pass, rows] of passes.entries()) {
     for (const { table, id, alone, changes } of rows) {
       const state = alone ? undefined : before[pass]?.get(table)?.get(id)?.state
@@ -66,18 +62,63 @@ export function reconcile(
             isKept(outcome, changes[place]?.at, current) ? outcome : rejectedOutcome,
           )
       let json: string | undefined
-      for (const [place, { index, op }] of changes.entries()) {
+      const read = ({ cells }: RowResult) => {
+        json ??= dialect.readRow(table, scope, cells, resultCells)
+        return json
+      }
+      for (const [place, change] of changes.entries()) {
         const outcome = outcomes[place] as Outcome
-        const known = returned === 'lost' && alone && op !== 'patch' && outcome.verdict !== 'stale'
-        if (outcome.verdict === 'rejected' || known || !current) {
-          verdicts[index] = outcome
-        } else {
-          json ??= dialect.readRow(table, scope, current.cells, resultCells)
-          verdicts[index] = { ...outcome, current: json }
-        }
+        const verdict =
+          current &&
+          outcome.verdict === 'duplicate' &&
+          bringsOther(change, changes, client, current.state, () => read(current))
+            ? { ...outcome, conflicting: true as const }
+            : outcome
+        const known = returned === 'lost' && alone && holdsItself(change, verdict)
+        verdicts[change.index] =
+          outcome.verdict === 'rejected' || known || !current ? verdict : { ...verdict, current: read(current) }
       }
     }
   }
+}
+
+/** Whether the client holds the row as it is stored: it was the client that sent all of it, in this spelling. */
+function holdsItself({ op, respelled }: Change, { verdict, conflicting }: Verdict): boolean {
+  return op !== 'patch' && !respelled && verdict !== 'stale' && !conflicting
+}
+
+/** The same for a webhook, whose verdicts are known by its claim and carry no rows: marks the duplicates that bring other content. */
+export function markConflicts(
+  dialect: Dialect,
+  { scope, passes, plan, results }: Done,
+  client: string,
+  verdicts: (Verdict | undefined)[],
+): void {
+  const { after } = readFound(dialect, plan, results)
+  for (const { table, id, changes } of passes.flat()) {
+    const current = latest(after, table, id)
+    for (const change of changes) {
+      const verdict = verdicts[change.index]
+      if (!current || verdict?.verdict !== 'duplicate') continue
+      const read = () => dialect.readRow(table, scope, current.cells, resultCells)
+      if (bringsOther(change, changes, client, current.state, read))
+        verdicts[change.index] = { ...verdict, conflicting: true }
+    }
+  }
+}
+
+/** What the database said of each row, before and after the writes. */
+function readFound(dialect: Dialect, plan: Done['plan'], results: Done['results']): { before: Found; after: Found } {
+  const [before, after]: [Found, Found] = [[], []]
+  for (const [place, { role }] of plan.entries()) {
+    if (role.kind !== 'states' && role.kind !== 'results') continue
+    const rows = rowsOf(role.kind === 'states' ? before : after, role.pass, role.table)
+    for (const row of results[place] ?? []) {
+      const { id, result } = readResult(dialect.splitLine(row))
+      rows.set(id, result)
+    }
+  }
+  return { before, after }
 }
 
 /** Results by pass, table and id. */

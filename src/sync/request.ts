@@ -20,6 +20,8 @@ export interface SyncRequest {
   readonly limit: number
   /** The changes are a webhook's, whose source is the client. */
   readonly webhook?: WebhookRequest
+  /** Digits of times that their columns do not keep are cut: in an import that asks for it. */
+  readonly cutDigits?: boolean | undefined
   /** The changes are a part of an import, which says where it may write; they may have the form that they are pulled in. */
   readonly grant?: Grant
   /**

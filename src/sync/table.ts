@@ -1,5 +1,13 @@
 import { limits } from '../limits.ts'
-import { type ColumnType, type JsonValue, type ValueCheck, type ValueRules, valueCheck } from './value.ts'
+import type { SecondDigits } from './time.ts'
+import {
+  type ColumnType,
+  canonicalValue,
+  type JsonValue,
+  type ValueCheck,
+  type ValueRules,
+  valueCheck,
+} from './value.ts'
 
 /** One declared column. `Value` is what a row holds, `Optional` whether a put may leave it out. */
 export interface Column<Value = unknown, Optional extends boolean = boolean> {
@@ -19,6 +27,16 @@ interface Common<Value> {
 interface TextOptions<Value extends string> extends Common<Value> {
   readonly maxLength?: number
   readonly oneOf?: readonly Value[]
+}
+interface DecimalOptions extends Common<string> {
+  /** Digits in all, at the most. With `scale`, `precision - scale` of them before the point, as `numeric` has it. */
+  readonly precision?: number
+  /** Digits behind the point, at the most. */
+  readonly scale?: number
+}
+interface TimestampOptions extends Common<string> {
+  /** Digits of a second that are kept: 3 unless it is said. */
+  readonly digits?: SecondDigits
 }
 type Known<Options, Allowed> = Options & { readonly [K in Exclude<keyof Options, keyof Allowed>]: never }
 type ColumnOf<Value, Options> = Options extends { nullable: true }
@@ -40,6 +58,15 @@ export function integer<const O extends Common<number> = object>(
 export function real<const O extends Common<number> = object>(options?: Known<O, Common<number>>): ColumnOf<number, O> {
   return column('real', options)
 }
+/**
+ * A number of up to 1,000 digits that is kept as it is written, as text on the wire: `"1234.50"`. Noughts at its end are
+ * kept, too. numeric in Postgres, TEXT in SQLite. `precision` and `scale` are the server's checks.
+ */
+export function decimal<const O extends DecimalOptions = object>(
+  options?: Known<O, DecimalOptions>,
+): ColumnOf<string, O> {
+  return column('decimal', options)
+}
 export function boolean<const O extends Common<boolean> = object>(
   options?: Known<O, Common<boolean>>,
 ): ColumnOf<boolean, O> {
@@ -51,9 +78,12 @@ export function json<const O extends Common<JsonValue> = object>(
 ): ColumnOf<JsonValue, O> {
   return column('json', options)
 }
-/** A time in UTC with milliseconds, `2026-01-31T08:30:00.000Z`: timestamptz in Postgres, TEXT in SQLite. */
-export function timestamp<const O extends Common<string> = object>(
-  options?: Known<O, Common<string>>,
+/**
+ * A time: any of RFC 3339 with its offset, with no more digits than it keeps. It is stored and comes back in UTC,
+ * `2026-01-31T08:30:00.000Z`, or with six digits. timestamptz in Postgres, TEXT in SQLite.
+ */
+export function timestamp<const O extends TimestampOptions = object>(
+  options?: Known<O, TimestampOptions>,
 ): ColumnOf<string, O> {
   return column('timestamp', options)
 }
@@ -68,18 +98,39 @@ export function bytes<const O extends Common<string> = object>(
   return column('bytes', options)
 }
 
+/** The options of a type beside `nullable` and `default`, and what each must be. */
+const rulesOf: {
+  readonly [type in ColumnType]?: { readonly [rule in keyof ValueRules]: ((value: unknown) => boolean) | null }
+} = {
+  text: { maxLength: null, oneOf: null },
+  decimal: { precision: (value) => isCount(value, 1), scale: (value) => isCount(value, 0) },
+  timestamp: { digits: (value) => value === 3 || value === 6 },
+}
+const isCount = (value: unknown, least: number) =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= limits.decimalDigitsMax
+
 function column<Result>(type: ColumnType, options: object = {}): Result {
-  const allowed = type === 'text' ? ['nullable', 'default', 'maxLength', 'oneOf'] : ['nullable', 'default']
-  for (const key of Object.keys(options)) {
+  const known = rulesOf[type] ?? {}
+  const allowed = ['nullable', 'default', ...Object.keys(known)]
+  for (const [key, value] of Object.entries(options)) {
     if (!allowed.includes(key)) throw new TypeError(`${type}() has no option ${key}; it takes ${allowed.join(', ')}`)
+    if (value !== undefined && known[key as keyof ValueRules]?.(value) === false) {
+      const range = key === 'digits' ? '3 or 6' : `an integer up to ${limits.decimalDigitsMax}`
+      throw new TypeError(`${type}(): ${key} must be ${range}`)
+    }
   }
-  const { nullable = false, ...rest } = options as { nullable?: boolean; default?: unknown } & ValueRules
-  const rules: ValueRules = { maxLength: rest.maxLength, oneOf: rest.oneOf }
-  if (rest.default === undefined) return { type, nullable, rules } as Result
+  const {
+    nullable = false,
+    default: preset,
+    ...rules
+  } = options as { nullable?: boolean; default?: unknown } & ValueRules
+  if (rules.precision !== undefined && rules.scale !== undefined && rules.scale > rules.precision)
+    throw new TypeError(`${type}(): scale must not be above precision`)
+  if (preset === undefined) return { type, nullable, rules } as Result
   if (nullable) throw new TypeError(`${type}(): a column is nullable or has a default, not both`)
-  const fault = valueCheck(type, rules)(rest.default)
+  const fault = valueCheck(type, rules)(preset)
   if (fault) throw new TypeError(`${type}(): the default must be ${fault}`)
-  return { type, nullable, rules, default: rest.default } as Result
+  return { type, nullable, rules, default: canonicalValue(type, rules, preset) } as Result
 }
 
 export type TableColumns = { readonly [column: string]: Column }
@@ -94,6 +145,8 @@ export interface TableColumn {
   readonly rules: ValueRules
   readonly key: string
   readonly check: ValueCheck
+  /** A value that passed the check in the spelling that is stored, where there are others. */
+  readonly canonical: ((value: unknown) => unknown) | undefined
 }
 
 export interface Table {
@@ -205,6 +258,7 @@ function defineTable(name: string, declared: TableColumns): Table {
       rules,
       key: `c${place}$`,
       check: valueCheck(type, rules),
+      canonical: type === 'timestamp' ? (value) => canonicalValue(type, rules, value) : undefined,
     }
   })
   if (columns.length === 0 || columns.length > limits.columnsMax) {

@@ -1,4 +1,5 @@
 import { isObject } from '../sync/change.ts'
+import { isInexact } from '../sync/exact.ts'
 import type { PutRow, Schema, TableName } from '../sync/table.ts'
 
 /** An object of someone else's JSON. */
@@ -38,9 +39,10 @@ export function readText(value: unknown, where: string): string {
   return value
 }
 
-/** The row's id at `where`. Databases also count: an integer is taken as its digits. */
+/** The row's id at `where`. Databases also count: an integer is taken as its digits, however many it has in the payload. */
 export function readId(value: unknown, where: string): string {
   if (Number.isSafeInteger(value)) return String(value)
+  if (isInexact(value) && /^-?\d+$/.test(String(value))) return String(value)
   if (typeof value === 'number') throw new PayloadFault(`${where} must be an integer below 2^53. Send it as text.`)
   if (typeof value !== 'string') throw new PayloadFault(`${where} must be text or an integer.`)
   return value

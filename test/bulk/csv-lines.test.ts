@@ -4,6 +4,7 @@ import { decodeChange } from '../../src/sync/change.ts'
 import {
   boolean,
   bytes,
+  decimal,
   defineSchema,
   integer,
   json,
@@ -25,6 +26,8 @@ const schema = defineSchema({
     done: boolean({ nullable: true }),
     data: json({ nullable: true }),
     seen: timestamp({ nullable: true }),
+    sharp: timestamp({ digits: 6, nullable: true }),
+    cost: decimal({ nullable: true }),
     ref: uuid({ nullable: true }),
     raw: bytes({ nullable: true }),
   },
@@ -87,6 +90,17 @@ describe('a record of a CSV file', () => {
     ['seen', '2026-01-31T08:30:00Z', '2026-01-31T08:30:00.000Z'],
     ['seen', '2026-01-31 08:30:00.120000+01', '2026-01-31T07:30:00.120Z'],
     ['seen', '2026-01-31T00:30+05:30', '2026-01-30T19:00:00.000Z'],
+    ['seen', '2026-01-31 08:30:00+00', '2026-01-31T08:30:00.000Z'],
+    ['seen', '1890-01-01 00:00:00+00:53:28', '1889-12-31T23:06:32.000Z'],
+    ['sharp', '2026-01-31 08:30:00.123456+00', '2026-01-31T08:30:00.123456Z'],
+    ['sharp', '2026-01-31t08:30:00+05:30', '2026-01-31T03:00:00.000Z'],
+    ['cost', '1.10', '1.10'],
+    ['cost', '-007.5', '-7.5'],
+    ['cost', '+.5e3', '500'],
+    ['cost', '-0.00', '0.00'],
+    ['cost', '12345678901234567.89', '12345678901234567.89'],
+    ['size', '0.30000000000000004', 0.30000000000000004],
+    ['size', '100e-2', 1],
     ['ref', '2F1C7B7E-0000-4000-8000-0123456789AB', '2f1c7b7e-0000-4000-8000-0123456789ab'],
     ['raw', '-_8', '-_8'],
     ['raw', '+/8=', '-_8'],
@@ -103,6 +117,20 @@ describe('a record of a CSV file', () => {
     ['size', '1,5'],
     ['size', 'Infinity'],
     ['size', '1e999'],
+    ['size', '9007199254740993'],
+    ['size', '12345678901234567.89'],
+    ['size', '1e-400'],
+    ['data', '{"a":[0.1234567890123456789]}'],
+    ['data', '9007199254740993'],
+    ['cost', '1,5'],
+    ['cost', 'NaN'],
+    ['cost', '1e99999'],
+    ['seen', '2026-02-29 08:30:00+00'],
+    ['seen', 'infinity'],
+    ['seen', '0044-03-15 00:00:00+00 BC'],
+    ['seen', '2026-01-31T24:00:00Z'],
+    ['seen', '2026-01-31T23:59:60Z'],
+    ['sharp', '2026-01-31T08:30:00.1234567Z'],
     ['done', 'yes'],
     ['data', '{a:1}'],
     ['seen', '2026-01-31'],
@@ -113,6 +141,11 @@ describe('a record of a CSV file', () => {
     ['raw', '%'],
   ])('P12 rejects alone, for %s, %j', async (column, field) => {
     expect(await fieldValue(column, field)).toMatch(new RegExp(`^invalid_value: wide\\.${column} must be `))
+  })
+
+  it('P12 says that it is the day, or the digits, that are wrong with a time', async () => {
+    expect(await fieldValue('seen', '2026-02-30 08:30:00.123456+00')).toMatch(/must be a time of a day that there is/)
+    expect(await fieldValue('seen', '2026-01-31 08:30:00.123456+00')).toMatch(/at most 3 digits .* has 6: cut or round/)
   })
 
   it('P12 rejects an empty field of a required column that is no text', async () => {

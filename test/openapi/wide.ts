@@ -1,4 +1,15 @@
-import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../../src/sync/table.ts'
+import {
+  boolean,
+  bytes,
+  decimal,
+  defineSchema,
+  integer,
+  json,
+  real,
+  text,
+  timestamp,
+  uuid,
+} from '../../src/sync/table.ts'
 
 /** A table with a column of every type, and every way to declare one. */
 export const wideSchema = defineSchema({
@@ -8,10 +19,13 @@ export const wideSchema = defineSchema({
     maybe: text({ oneOf: ['a', 'b'], nullable: true }),
     integer_: integer({ nullable: true }),
     real_: real({ default: 1.5 }),
+    decimal_: decimal({ nullable: true }),
+    money_: decimal({ precision: 5, scale: 2, default: '0.00' }),
     boolean_: boolean({ nullable: true }),
     json_: json({ nullable: true }),
     needed_json: json({ default: {} }),
     timestamp_: timestamp({ nullable: true }),
+    precise_: timestamp({ digits: 6, nullable: true }),
     uuid_: uuid({ nullable: true }),
     bytes_: bytes({ nullable: true }),
   },

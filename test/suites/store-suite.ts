@@ -77,6 +77,61 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       expect(lost.verdicts).toEqual([{ verdict: 'duplicate' }])
     })
 
+    it('P5 P12 a stamp that is stored with other content is a duplicate with the row as it is, and is counted', async () => {
+      const counts: number[] = []
+      const sync = createSync({
+        ...{ schema, store: opened.store, now: () => noon / 1000 },
+        onSync: ({ conflicting }) => counts.push(conflicting),
+      })
+      const who = someone()
+      const old = [
+        put('a', 0, 'old', { amount: 0.1, priority: -0 }),
+        put('b', 0, 'same', { notes: 'n' }),
+        del('c', 0),
+        put('d', 0, 'was there'),
+        put('e', 0, 'of a put'),
+        put('f', 0, 'first'),
+      ]
+      await sync.push(who, { client: 'phone', changes: old, return: 'lost' })
+      const before = (await sync.pull(who)).changes
+      const stored = (id: string) => before.find((one) => one.id === id)
+      const push = async (changes: SampleChange[]) =>
+        (await sync.push(who, { client: 'phone', changes, return: 'lost' })).verdicts
+      // Given in full, or by its defaults, it is the same content.
+      expect(await push(old)).toEqual(old.map(() => ({ verdict: 'duplicate' })))
+      const spelledOut = put('b', 0, 'same', { notes: 'n', done: false, priority: -0, amount: null, list_id: null })
+      expect(await push([spelledOut])).toEqual([{ verdict: 'duplicate' }])
+      const other = [
+        put('a', 0, 'old', { amount: 0.10000000000000002 }),
+        put('b', 0, 'same', { notes: 'm' }),
+        put('c', 0, 'back'),
+        del('d', 0),
+        patch('e', 0, { title: 'of a patch' }),
+        put('f', 0, 'first', { done: true }),
+      ]
+      // A bootstrap leaves it out.
+      const tombstone = expect.objectContaining({ op: 'delete', id: 'c', at: noon, by: 'phone' })
+      const duplicates = other.map(({ id }) => ({ verdict: 'duplicate', current: stored(id) }))
+      expect(await push(other)).toEqual(duplicates.with(2, { verdict: 'duplicate', current: tombstone }))
+      expect(await push([other[1] as SampleChange])).toEqual([duplicates[1]])
+      // Of several changes of a row, and of two with one stamp in one change set.
+      const twice = [
+        put('g', 1, 'one'),
+        put('g', 1, 'two'),
+        put('g', 1, 'one'),
+        put('f', 0, 'third'),
+        patch('f', 1, { done: true }),
+      ]
+      expect((await push(twice)).map(({ verdict }) => verdict)).toEqual(
+        ['applied', 'duplicate', 'duplicate', 'duplicate', 'applied'],
+      ) // biome-ignore format: a list
+      await new Promise((resolve) => setTimeout(resolve))
+      expect(counts).toEqual([0, 0, 0, 0, 6, 1, 1])
+      // Nothing of it is stored.
+      const after = (await sync.pull(who)).changes
+      expect(after.filter(({ id }) => id < 'f')).toEqual(before.filter(({ id }) => id < 'f'))
+    })
+
     it('P5 the same change set ten times at the same time applies once', async () => {
       const sync = sampleSync(opened.store)
       const who = someone()
