@@ -147,6 +147,23 @@ describe('every answer is as GET /openapi.json describes it', () => {
     await opened.close()
   })
 
+  it('a body that stands still', async () => {
+    const opened = await openTestStore('libsql file')
+    const app = createApp({ schema, store: opened.store, auth: { secret: testSecret }, bodyIdleMsMax: 20 })
+    const headers = {
+      Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}`,
+      'Content-Type': 'application/json',
+    }
+    const silent = { method: 'POST', headers, body: new ReadableStream(), duplex: 'half' }
+    const answer = await app.request('/v1/push', silent as RequestInit)
+    const text = await answer.text()
+    const { status } = answer
+    contract.checkAnswer({ method: 'POST', path: '/v1/push', status, headers: answer.headers, text })
+    expect(status).toBe(408)
+    seen.codes.add(JSON.parse(text).code)
+    await opened.close()
+  })
+
   it('a push whose verdicts would repeat too much', async () => {
     const large = put('large', { title: 'x', notes: 'x'.repeat(500_000) })
     const send = (client: string, changes: unknown[]) => ask('', 'POST', '/v1/push', { body: { client, changes } })
