@@ -85,7 +85,7 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
       `"id" must be text of 1 to ${limits.idLengthMax} characters without control characters.`,
     )
   }
-  const stampFault = at === input.at ? checkStamp(at, context) : undefined
+  const stampFault = Object.is(at, input.at) ? checkStamp(at, context) : undefined
   if (stampFault) return stampFault
   if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')
   const by = context.pulled ? input.by : undefined
