@@ -3,6 +3,11 @@ import { type Dialect, type Field, quoted } from './dialect.ts'
 
 /** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
 export interface PruneSql {
+  /**
+   * Whether several scopes may be pruned in one transaction. Where a writer has the whole database to itself, that is
+   * one commit instead of many; where scopes are locked one by one, a busy scope would keep the others locked with it.
+   */
+  readonly together: boolean
   /** [scope, at, n] → of n scopes after that one: scope, position, watermark, the newest mark up to `at`, the mark at 0, the newest mark and its time. */
   readonly scopes: string
   readonly markFields: readonly Field[]
@@ -31,6 +36,7 @@ export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
   ]
   const dead = `scope = ${one} AND deleted AND position > ${two} AND position <= ${three}`
   return {
+    together: dialect.name === 'sqlite',
     scopes: `SELECT s.scope, s.position, s.watermark, max(CASE WHEN m.at <= ${two} THEN m.position END), max(CASE WHEN m.at = 0 THEN m.position END), max(m.position), max(m.at)
 FROM driftline_scopes AS s LEFT JOIN driftline_marks AS m ON m.scope = s.scope WHERE s.scope > ${one}
 GROUP BY s.scope, s.position, s.watermark ORDER BY s.scope LIMIT ${three}`,
