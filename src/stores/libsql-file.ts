@@ -5,8 +5,8 @@ import type { Statement } from '../dialects/dialect.ts'
 import { sqlite } from '../dialects/sqlite.ts'
 import { limits } from '../limits.ts'
 import { createFileReader } from './libsql-reader.ts'
-import { openRemoteWriter } from './libsql-remote.ts'
-import { type BatchOptions, readsOnly, type Store } from './store.ts'
+import { openRemoteWriter, type RemoteWriter } from './libsql-remote.ts'
+import { type BatchOptions, readsOnly, type Store, StoreFault } from './store.ts'
 import { createWriteQueue } from './write-queue.ts'
 
 /**
@@ -24,12 +24,15 @@ export async function libsqlFileStore(
   mkdirSync(dirname(path), { recursive: true })
   const reader = createFileReader(path)
   const queue = createWriteQueue(batchMsMax)
-  let writer: ReturnType<typeof openRemoteWriter> | undefined
+  let writer: RemoteWriter | undefined
+  let closed = false
 
   /** Where the time of waiting is over, one try is left. */
-  async function inTurn<Result>(write: (to: NonNullable<typeof writer>, msMax: number) => Promise<Result>) {
+  async function inTurn<Result>(write: (to: RemoteWriter, msMax: number) => Promise<Result>) {
     const { until, end } = await queue.take()
     try {
+      // Nothing may reach the thread behind the order to close.
+      if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
       writer ??= openRemoteWriter(path)
       return await write(writer, Math.max(0, until - performance.now()))
     } finally {
@@ -45,6 +48,7 @@ export async function libsqlFileStore(
         : inTurn((to, msMax) => to.batch(statements, msMax)),
     rehearse: (_scope, rehearsal) => inTurn((to, msMax) => to.rehearse(rehearsal, msMax)),
     async close() {
+      closed = true
       queue.close()
       await Promise.all([writer?.close(), reader.close()])
     },

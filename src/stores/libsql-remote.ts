@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from 'node:module'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Statement } from '../dialects/dialect.ts'
@@ -55,9 +56,12 @@ interface Asked {
 
 /** It lives as long as the process, which does not stay for its sake once nothing is under way. */
 function startThread(): Thread {
-  // Compiled, both files end in .js. Flags and preloads of this process are not the thread's.
+  // Compiled, both files end in .js. Flags and preloads of this process are not the thread's, but what it has compiled
+  // is: half the time and 20 MB less.
   const file = new URL(`./libsql-thread${extname(import.meta.url)}`, import.meta.url)
-  const worker = new Worker(file, { execArgv: [], name: 'driftline-libsql' })
+  const cache = getCompileCacheDir()
+  const env = { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) }
+  const worker = new Worker(file, { execArgv: [], env, name: 'driftline-libsql' })
   const asked = new Map<number, Asked>()
   let numbers = 0
 

@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialects/dialect.ts'
 import { limits } from '../limits.ts'
 import { scopeToName } from '../sync/scope-name.ts'
-import { readsOnly, type Store, StoreFault } from './store.ts'
+import { type Rehearsal, readsOnly, type Store, StoreFault } from './store.ts'
 
 export interface PerScopeOptions {
   readonly dialect: Dialect
@@ -12,6 +12,8 @@ export interface PerScopeOptions {
    * token may name scopes without end, and a file for each would fill the disk.
    */
   readonly exists?: (name: string) => boolean
+  /** Whether its databases can rehearse. */
+  readonly rehearses?: boolean
   /** Databases that are held open at the most. */
   readonly openMax?: number
 }
@@ -30,6 +32,7 @@ export function perScopeStore({
   dialect,
   open,
   exists = () => true,
+  rehearses = false,
   openMax = limits.databasesOpenMax,
 }: PerScopeOptions): Store {
   /** Least recently used first. */
@@ -68,22 +71,34 @@ export function perScopeStore({
     waiting.shift()?.()
   }
 
+  async function use<Result>(scope: string, name: string, work: (store: Store) => Promise<Result>): Promise<Result> {
+    const entry = await take(scope, name)
+    try {
+      const store = await entry.store.catch(async (error: unknown) => {
+        await drop(scope, entry)
+        throw openFault(error)
+      })
+      return await work(store)
+    } finally {
+      entry.batches--
+      waiting.shift()?.()
+    }
+  }
+
+  async function rehearse(scope: string, rehearsal: Rehearsal) {
+    return use(scope, await scopeToName(scope), (store) => {
+      if (!store.rehearse) throw new TypeError('A database that cannot rehearse was said to')
+      return store.rehearse(scope, rehearsal)
+    })
+  }
+
   return {
     dialect,
+    ...(rehearses && { rehearse }),
     async batch(scope, statements) {
       const name = await scopeToName(scope)
       if (!opened.has(scope) && readsOnly(statements) && !exists(name)) return statements.map(() => [])
-      const entry = await take(scope, name)
-      try {
-        const store = await entry.store.catch(async (error: unknown) => {
-          await drop(scope, entry)
-          throw openFault(error)
-        })
-        return await store.batch(scope, statements)
-      } finally {
-        entry.batches--
-        waiting.shift()?.()
-      }
+      return use(scope, name, (store) => store.batch(scope, statements))
     },
     async close() {
       closed = true
