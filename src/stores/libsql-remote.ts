@@ -1,4 +1,4 @@
-import { getCompileCacheDir } from 'node:module'
+import nodeModule from 'node:module'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Statement } from '../dialects/dialect.ts'
@@ -59,7 +59,8 @@ function startThread(): Thread {
   // Compiled, both files end in .js. Flags and preloads of this process are not the thread's, but what it has compiled
   // is: half the time and 20 MB less.
   const file = new URL(`./libsql-thread${extname(import.meta.url)}`, import.meta.url)
-  const cache = getCompileCacheDir()
+  // Not by name: Node 20 has no such export.
+  const cache = nodeModule.getCompileCacheDir?.()
   const env = { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) }
   const worker = new Worker(file, { execArgv: [], env, name: 'driftline-libsql' })
   const asked = new Map<number, Asked>()
