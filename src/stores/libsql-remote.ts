@@ -26,7 +26,15 @@ export function openRemoteWriter(path: string): RemoteWriter {
       return (await ask({ kind: 'batch', statements: plain(statements), msMax })) as Cells[][]
     },
     async rehearse({ opening, groups, closing }, msMax) {
-      const rehearsal = { opening: plain(opening), groups: groups.map(plain), closing: plain(closing) }
+      // Thousands of groups have a few texts between them: each is sent once.
+      const places = new Map<string, number>()
+      const placeOf = (sql: string) => {
+        const place = places.get(sql) ?? places.size
+        places.set(sql, place)
+        return place
+      }
+      const packed = groups.map((group) => group.map(({ sql, params }) => ({ place: placeOf(sql), params })))
+      const rehearsal = { opening: plain(opening), closing: plain(closing), packed, texts: [...places.keys()] }
       const answer = (await ask({ kind: 'rehearse', rehearsal, msMax })) as RehearsedData
       return { faults: answer.faults.map((fault) => fault && toFault(fault)), closing: answer.closing }
     },

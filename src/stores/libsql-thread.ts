@@ -12,8 +12,14 @@ export type Order = { readonly number: number; readonly writer: number; readonly
 
 export type Work =
   | { readonly kind: 'batch'; readonly statements: readonly Statement[]; readonly msMax: number }
-  | { readonly kind: 'rehearse'; readonly rehearsal: Rehearsal; readonly msMax: number }
+  | { readonly kind: 'rehearse'; readonly rehearsal: PackedRehearsal; readonly msMax: number }
   | { readonly kind: 'close' }
+
+/** A rehearsal whose groups name their statements by their place among the texts. */
+export interface PackedRehearsal extends Pick<Rehearsal, 'opening' | 'closing'> {
+  readonly packed: readonly (readonly { readonly place: number; readonly params: Statement['params'] }[])[]
+  readonly texts: readonly string[]
+}
 
 /** What came of an order. An error would lose its class on the way, so a fault is data. */
 export interface Report {
@@ -46,7 +52,9 @@ async function carryOut(order: Order): Promise<Cells[][] | RehearsedData | undef
   }
   const until = performance.now() + order.msMax
   if (order.kind === 'batch') return writer.batch(order.statements, until)
-  const { faults, closing } = await writer.rehearse(order.rehearsal, until)
+  const { packed, texts, opening, closing: last } = order.rehearsal
+  const groups = packed.map((group) => group.map(({ place, params }) => ({ sql: texts[place] ?? '', params })))
+  const { faults, closing } = await writer.rehearse({ opening, groups, closing: last }, until)
   return { faults: faults.map((fault) => fault && faultData(fault)), closing }
 }
 
