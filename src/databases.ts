@@ -65,6 +65,7 @@ export function findDatabases(url: string, schema: Schema, authToken?: string): 
         isFile
           ? {
               dialect: sqlite,
+              rehearses: true,
               exists: (name) => existsSync(filePath(urlOf(name))),
               open: (name) => openFile(urlOf(name), migrations, schema),
               ping: () => pingFolder(dirname(filePath(url))),

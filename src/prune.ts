@@ -1,6 +1,7 @@
 import { pruneDeliveries } from './deliveries/keep.ts'
 import { type PruneSql, pruneSql } from './dialects/prune-sql.ts'
 import { limits } from './limits.ts'
+import { pruneScopes } from './prune-scopes.ts'
 import type { Cells, Store } from './stores/store.ts'
 import type { Schema } from './sync/table.ts'
 
@@ -24,11 +25,8 @@ export interface Pruned {
 const marksMax = 30
 /** Scopes that are looked at together. */
 const scopesMax = 500
-/** Positions that one transaction goes over: a scope of a million rows and few tombstones must not be locked for long. */
-const positionsMax = 50_000
-
 /** What one scope's marks say. A mark is a position that the scope had reached at a time. */
-interface Due {
+export interface Due {
   readonly scope: string
   /** The newest position. */
   readonly position: number
@@ -41,7 +39,7 @@ interface Due {
 
 /**
  * Removes the tombstones that were stored longer ago than the retention, in small transactions, each of which raises
- * the scope's watermark to the last that it removes: a cursor below it may have missed one, and is answered with 410
+ * each of its scopes' watermarks to the last that it removes there: a cursor below it may have missed one, and is answered with 410
  * (P9). A write pays nothing for it: how old a tombstone is follows from marks of time and position, made here. Several
  * may prune at the same time; to prune again after a crash goes on where it stopped. Deliveries that nobody took for a
  * month go too.
@@ -61,12 +59,10 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
       const values = marks.map(({ scope, position }) => [scope, position, at])
       await store.batch('', [{ sql: sql.mark, params: store.dialect.encodeRows(sql.markFields, values) }])
     }
-    for (const due of scopes) {
-      if (due.to <= due.from || signal?.aborted) continue
-      const tombstones = await pruneScope(store, sql, due, batchMax, signal)
-      pruned.tombstones += tombstones
-      if (tombstones > 0) pruned.scopes++
-    }
+    const due = scopes.filter(({ from, to }) => to > from)
+    const removed = await pruneScopes(store, sql, due, batchMax, signal)
+    pruned.scopes += removed.scopes
+    pruned.tombstones += removed.tombstones
     last = rows.length < scopesMax ? undefined : scopes.at(-1)?.scope
   }
   await pruneInbox(store, sql, (now() - limits.inboxMs) * 1000, signal)
@@ -86,9 +82,10 @@ const later = () => Math.floor(Math.max(Date.now(), steady()))
 async function pruneInbox(store: Store, sql: PruneSql, before: number, signal: AbortSignal | undefined): Promise<void> {
   while (!signal?.aborted) {
     const [rows = []] = await store.batch('', [{ sql: sql.received, params: [before, scopesMax] }])
-    for (const scope of new Set(rows.map(([one]) => String(one)))) {
-      await store.batch(scope, [{ sql: sql.forget, params: [scope, before] }])
-    }
+    // Nobody else wants these rows, so that one transaction for all keeps nobody waiting.
+    const scopes = new Set(rows.map(([one]) => String(one)))
+    const forget = [...scopes].map((scope) => ({ sql: sql.forget, params: [scope, before] }))
+    if (forget.length > 0) await store.batch('', forget)
     if (rows.length < scopesMax) return
   }
 }
@@ -104,43 +101,4 @@ function readDue(row: Cells, at: number, retentionMs: number): Due {
     to: retentionMs === 0 ? position : due,
     needsMark: retentionMs > 0 && position > marked && at - markedAt >= spacing,
   }
-}
-
-async function pruneScope(
-  store: Store,
-  sql: PruneSql,
-  { scope, from, to }: Due,
-  batchMax: number,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  let count = 0
-  for (let after = from; after < to; ) {
-    if (signal?.aborted) return count
-    const end = Math.min(to, after + positionsMax)
-    const params = [scope, after, end]
-    const found = await store.batch(
-      scope,
-      sql.tombstones.map((one) => ({ sql: one, params: [...params, batchMax] })),
-    )
-    const positions = found
-      .flat()
-      .map(([position]) => Number(position))
-      .sort((a, b) => a - b)
-      .slice(0, batchMax)
-    const highest = positions.at(-1)
-    if (highest !== undefined) {
-      await store.batch(scope, [
-        // First, since it is the scope's lock: no push and no page sees the rows gone and the old watermark.
-        { sql: sql.raise, params: [scope, highest] },
-        ...sql.remove.map((one) => ({ sql: one, params: [scope, after, highest] })),
-      ])
-      count += positions.length
-    }
-    after = positions.length < batchMax ? end : (highest ?? end)
-  }
-  await store.batch(
-    scope,
-    sql.done.map((one) => ({ sql: one, params: [scope, to] })),
-  )
-  return count
 }

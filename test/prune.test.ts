@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { prune } from '../src/prune.ts'
 import { startPruning } from '../src/prune-timer.ts'
 import { schema } from '../src/schema.ts'
+import { readsOnly, type Store, StoreFault } from '../src/stores/store.ts'
 import { del, noon, principal, put, sampleSync } from './support/sample.ts'
 import { openTestStore, storeNames, type TestStore } from './support/stores.ts'
 
@@ -153,6 +154,99 @@ describe.each(storeNames)('pruning on %s', (name) => {
     const stored = await sync.pull(who)
     expect([...rows.keys()].sort()).toEqual(stored.changes.map(({ id }) => id).sort())
     expect(resyncs).toBeLessThan(200)
+  })
+})
+
+describe('pruning many scopes of one file', () => {
+  const scopesMany = 2_000
+  /** Scopes with two tombstones and a row each; the file, and how many batches write. */
+  async function openMany() {
+    const opened = await openTestStore('libsql file')
+    const { store } = opened
+    const n = `WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ${scopesMany - 1})`
+    const row = (id: string, deleted: number, position: number) =>
+      `INSERT INTO lists ${n} SELECT 's' || n, '${id}', ${noon}, 'a', ${deleted}, ${position}, ${position}, ${deleted ? 'NULL' : "'x'"} FROM n`
+    await store.batch(
+      '',
+      [
+        `INSERT INTO driftline_scopes ${n} SELECT 's' || n, 'i', 4, 0, 300 FROM n`,
+        row('a', 1, 1),
+        row('b', 0, 2),
+        row('c', 1, 3),
+      ].map((sql) => ({ sql, params: [] })),
+    )
+    let writes = 0
+    let failAt = Number.POSITIVE_INFINITY
+    const counted: Store = {
+      ...store,
+      async batch(scope, statements) {
+        if (!readsOnly(statements) && ++writes === failAt) throw new StoreFault('transient', { message: 'away' })
+        return store.batch(scope, statements)
+      },
+    }
+    const count = async (sql: string) => Number((await store.batch('', [{ sql, params: [] }]))[0]?.[0]?.[0])
+    return {
+      ...opened,
+      counted,
+      writes: () => writes,
+      failAt: (n: number) => {
+        failAt = writes + n
+      },
+      tombstones: () => count('SELECT count(*) FROM lists WHERE deleted'),
+      raised: () => count('SELECT count(*) FROM driftline_scopes WHERE watermark = 3'),
+      /** Scopes whose tombstones are not gone together with a raised watermark, or that lost a row. */
+      wrong: () =>
+        count(
+          `SELECT count(*) FROM driftline_scopes AS s WHERE (s.watermark = 3) = EXISTS (SELECT 1 FROM lists AS l WHERE l.scope = s.scope AND l.deleted) OR NOT EXISTS (SELECT 1 FROM lists AS l WHERE l.scope = s.scope AND id = 'b')`,
+        ),
+    }
+  }
+
+  it('P9 takes few transactions, each of which raises the watermarks of its scopes', async () => {
+    const many = await openMany()
+    expect(await prune(many.counted, schema, { retentionMs: 0 })).toEqual({
+      scopes: scopesMany,
+      tombstones: 2 * scopesMany,
+    })
+    expect(many.writes()).toBeLessThan(30)
+    expect([await many.tombstones(), await many.raised(), await many.wrong()]).toEqual([0, scopesMany, 0])
+    const before = many.writes()
+    expect(await prune(many.counted, schema, { retentionMs: 0 })).toEqual({ scopes: 0, tombstones: 0 })
+    expect(many.writes() - before).toBeLessThan(3)
+    await many.close()
+  })
+
+  it('P8 P9 a run that dies between two transactions leaves each scope pruned or as it was, and the next goes on', async () => {
+    const many = await openMany()
+    many.failAt(5)
+    await expect(prune(many.counted, schema, { retentionMs: 0 })).rejects.toThrow('away')
+    const left = await many.tombstones()
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThan(2 * scopesMany)
+    expect(await many.wrong()).toBe(0)
+    const rest = await prune(many.counted, schema, { retentionMs: 0 })
+    expect(rest.tombstones).toBe(left)
+    expect([await many.tombstones(), await many.raised(), await many.wrong()]).toEqual([0, scopesMany, 0])
+    await many.close()
+  })
+
+  it('lets others read and write between its transactions, and timers run', async () => {
+    const many = await openMany()
+    const sync = sampleSync(many.store)
+    let going = true
+    const pruning = prune(many.counted, schema, { retentionMs: 0 }).finally(() => {
+      going = false
+    })
+    let [pushes, timers] = [0, 0]
+    while (going) {
+      await sync.push(principal('writer'), { client: 'a', changes: [put(`r${pushes}`, pushes++, 'x')] })
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      timers++
+    }
+    await pruning
+    expect(Math.min(pushes, timers)).toBeGreaterThan(5)
+    expect((await sync.pull(principal('writer'))).changes).toHaveLength(pushes)
+    await many.close()
   })
 })
 

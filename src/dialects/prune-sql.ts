@@ -3,6 +3,11 @@ import { always, type Dialect, type Field, quoted } from './dialect.ts'
 
 /** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
 export interface PruneSql {
+  /**
+   * Whether several scopes may be pruned in one transaction. Where a writer has the whole database to itself, that is
+   * one commit instead of many; where scopes are locked one by one, a busy scope would keep the others locked with it.
+   */
+  readonly together: boolean
   /** [scope, at, n] → of n scopes after that one: scope, position, watermark, the newest mark up to `at`, the mark at 0, the newest mark and its time. */
   readonly scopes: string
   readonly markFields: readonly Field[]
@@ -31,6 +36,7 @@ export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
   ]
   const dead = `${dialect.above(one, two)} AND position <= ${three} AND deleted`
   return {
+    together: dialect.name === 'sqlite',
     scopes: `SELECT scope$.scope, scope$.position, scope$.watermark, max(CASE WHEN mark$.at <= ${two} THEN mark$.position END), max(CASE WHEN mark$.at = 0 THEN mark$.position END), max(mark$.position), max(mark$.at)
 FROM driftline_scopes AS scope$ LEFT JOIN driftline_marks AS mark$ ON mark$.scope = scope$.scope WHERE scope$.scope > ${one}
 GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope LIMIT ${three}`,

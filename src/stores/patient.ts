@@ -18,22 +18,25 @@ const pauses = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]
  * try may have committed is a duplicate in the next one (P5). A full disk does not empty itself.
  */
 export function patientStore(store: Store, { pausesMs = pauses, onWait, signal }: PatienceOptions = {}): Store {
+  async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await work()
+      } catch (fault) {
+        const pauseMs = pausesMs[tries]
+        if (!(fault instanceof StoreFault) || fault.kind !== 'transient' || isDiskFault(fault)) throw fault
+        if (pauseMs === undefined || signal?.aborted) throw fault
+        onWait?.(fault, pauseMs)
+        // Woken by the signal it tries once more, and no more.
+        await sleep(pauseMs, undefined, { ...(signal && { signal }) }).catch(() => {})
+      }
+    }
+  }
+  const { rehearse } = store
   return {
     ...store,
-    async batch(scope, statements) {
-      for (let tries = 0; ; tries++) {
-        try {
-          return await store.batch(scope, statements)
-        } catch (fault) {
-          const pauseMs = pausesMs[tries]
-          if (!(fault instanceof StoreFault) || fault.kind !== 'transient' || isDiskFault(fault)) throw fault
-          if (pauseMs === undefined || signal?.aborted) throw fault
-          onWait?.(fault, pauseMs)
-          // Woken by the signal it tries once more, and no more.
-          await sleep(pauseMs, undefined, { ...(signal && { signal }) }).catch(() => {})
-        }
-      }
-    },
+    batch: (scope, statements) => patiently(() => store.batch(scope, statements)),
+    ...(rehearse && { rehearse: (scope, rehearsal) => patiently(() => rehearse(scope, rehearsal)) }),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialects/dialect.ts'
 import { limits } from '../limits.ts'
 import { scopeToName } from '../sync/scope-name.ts'
-import { readsOnly, type Store, StoreFault } from './store.ts'
+import { type Rehearsal, readsOnly, type Store, StoreFault } from './store.ts'
 
 export interface PerScopeOptions {
   readonly dialect: Dialect
@@ -14,6 +14,8 @@ export interface PerScopeOptions {
   readonly exists?: (name: string) => boolean
   /** Whether a new database could be opened, without opening one. Fails where not. */
   readonly ping?: () => Promise<void>
+  /** Whether its databases can rehearse. */
+  readonly rehearses?: boolean
   /** Databases that are held open at the most. */
   readonly openMax?: number
 }
@@ -33,6 +35,7 @@ export function perScopeStore({
   open,
   exists = () => true,
   ping = async () => {},
+  rehearses = false,
   openMax = limits.databasesOpenMax,
 }: PerScopeOptions): Store {
   /** Least recently used first. */
@@ -85,18 +88,20 @@ export function perScopeStore({
     }
   }
 
+  async function rehearse(scope: string, rehearsal: Rehearsal) {
+    return use(scope, await scopeToName(scope), (store) => {
+      if (!store.rehearse) throw new TypeError('A database that cannot rehearse was said to')
+      return store.rehearse(scope, rehearsal)
+    })
+  }
+
   return {
     dialect,
+    ...(rehearses && { rehearse }),
     async batch(scope, statements) {
       const name = await scopeToName(scope)
       if (!opened.has(scope) && readsOnly(statements) && !exists(name)) return statements.map(() => [])
       return use(scope, name, (store) => store.batch(scope, statements))
-    },
-    async rehearse(scope, rehearsal) {
-      return use(scope, await scopeToName(scope), (store) => {
-        if (!store.rehearse) throw new TypeError('The database of a scope must rehearse')
-        return store.rehearse(scope, rehearsal)
-      })
     },
     async ping() {
       await ping().catch((error: unknown) => {

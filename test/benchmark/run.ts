@@ -7,6 +7,7 @@ import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
 import { describeFigure, type Figure, isMet } from './measure.ts'
 import { postgresFigures } from './postgres.ts'
+import { waitFigures } from './waits.ts'
 
 /** `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `-- --check` a missed target fails it. */
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, only: { type: 'string' } } })
@@ -28,6 +29,7 @@ for (const [name, figures] of Object.entries({
   import: importFigures,
   bootstrap: bootstrapFigures,
   live: liveFigures,
+  waits: waitFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }

@@ -163,21 +163,25 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: [
       {
-        file: 'src/stores/libsql-file.ts',
-        search: "const results = statements.map(execute)\n        database.exec('COMMIT')",
-        replace: `const results = statements.map(execute)
-        if (statements[0].sql.startsWith('INSERT INTO driftline_scopes'))
-          setTimeout(() => database.open && database.inTransaction && database.exec('COMMIT'), 100).unref()
-        else database.exec('COMMIT')`,
+        file: 'src/stores/libsql-writer.ts',
+        search: "to.command('COMMIT')",
+        replace: `const commit = () => to.inTransaction && to.command('COMMIT')
+  if (statements[0].sql.startsWith('INSERT INTO driftline_scopes')) setTimeout(commit, 100).unref()
+  else commit()`,
       },
       {
-        file: 'src/stores/libsql-file.ts',
-        search: "database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')",
+        file: 'src/stores/libsql-writer.ts',
+        search: "connection.command('BEGIN IMMEDIATE')",
         replace:
-          "if (database.inTransaction) database.exec('COMMIT')\n      database.exec(readsOnly(statements) ? 'BEGIN' : 'BEGIN IMMEDIATE')",
+          "if (connection.inTransaction) connection.command('COMMIT')\n        connection.command('BEGIN IMMEDIATE')",
       },
       {
-        file: 'src/stores/libsql-file.ts',
+        file: 'src/stores/libsql-connection.ts',
+        search: 'return database.inTransaction',
+        replace: 'return database.open && database.inTransaction',
+      },
+      {
+        file: 'src/stores/libsql-connection.ts',
         search: 'if (!database.open) return\n',
         replace: "if (!database.open) return\n      if (database.inTransaction) database.exec('ROLLBACK')\n",
       },
@@ -192,8 +196,8 @@ export const mutants: readonly Mutant[] = [
     name: 'prune without a watermark',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/prune.ts',
-      '{ sql: sql.raise, params: [scope, highest] }',
+      'src/prune-scopes.ts',
+      '{ sql: sql.raise, params: [scope, highest ?? 0] }',
       '{ sql: sql.raise, params: [scope, 0] }',
     ),
   },

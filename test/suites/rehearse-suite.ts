@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Statement } from '../../src/dialects/dialect.ts'
+import type { Store } from '../../src/stores/store.ts'
+
+/** What a store is held to that can rehearse. `scope` names the database, where a store has several. */
+export function rehearseSuite(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
+  describe(`a rehearsal on ${name}`, () => {
+    let opened: Awaited<ReturnType<typeof open>>
+    const scope = 'alice'
+    const run = (sql: string, ...params: Statement['params']): Statement => ({ sql, params })
+    const add = (id: number, word: string, n = 1) => run('INSERT INTO words VALUES (?1, ?2, ?3)', id, word, n)
+    const all = run('SELECT id, word FROM words ORDER BY id')
+    const rehearse = (groups: readonly (readonly Statement[])[], closing = [all], opening: readonly Statement[] = []) =>
+      (opened.store.rehearse as NonNullable<Store['rehearse']>)(scope, { opening, groups, closing })
+    const batch = (...statements: Statement[]) => opened.store.batch(scope, statements)
+    const stored = async () => (await batch(all))[0]
+    const kept = [[0, 'kept']]
+
+    beforeAll(async () => {
+      opened = await open()
+      await batch(
+        run(
+          'CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE, n INTEGER NOT NULL CHECK (n > 0)) STRICT',
+        ),
+        run(
+          "CREATE TRIGGER poison AFTER INSERT ON words WHEN new.word = 'poison' BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+        ),
+        add(0, 'kept'),
+      )
+    })
+    afterAll(() => opened.close())
+
+    it('P13 says which groups the database would take, in their order, and keeps nothing', async () => {
+      const { faults, closing } = await rehearse([[add(1, 'a')], [add(2, 'b', 0)], [add(3, 'c')], [add(4, 'a')]])
+      expect(faults.map((fault) => fault?.kind)).toEqual([undefined, 'refused', undefined, 'refused'])
+      expect(closing).toEqual([[...kept, [1, 'a'], [3, 'c']]])
+      expect(await stored()).toEqual(kept)
+    })
+
+    it('undoes the whole of a group that fails, and nothing of its neighbours', async () => {
+      const groups = [[add(1, 'a')], [add(2, 'b'), add(3, 'c'), add(4, 'd', 0)], [add(2, 'b'), add(3, 'c')]]
+      const { faults, closing } = await rehearse(groups)
+      expect(faults.map((fault) => fault?.kind)).toEqual([undefined, 'refused', undefined])
+      expect(closing).toEqual([[...kept, [1, 'a'], [2, 'b'], [3, 'c']]])
+      expect(await stored()).toEqual(kept)
+    })
+
+    it('lets a group see the opening and what passed before it', async () => {
+      const rename = (from: string, to: string) => run('UPDATE words SET word = ?2 WHERE word = ?1', from, to)
+      const { faults, closing } = await rehearse(
+        [[add(2, 'kept')], [rename('kept', 'moved')], [add(3, 'kept')], [add(4, 'opened')]],
+        [all, run('SELECT count(*) FROM words')],
+        [add(1, 'opened')],
+      )
+      expect(faults.map((fault) => fault?.kind)).toEqual(['refused', undefined, undefined, 'refused'])
+      const rows = [
+        [0, 'moved'],
+        [1, 'opened'],
+        [3, 'kept'],
+      ]
+      expect(closing).toEqual([rows, [[3]]])
+      expect(await stored()).toEqual(kept)
+    })
+
+    it.each([
+      ['none', [], []],
+      ['one that passes', [[add(1, 'a')]], [undefined]],
+      ['one that fails', [[add(1, 'kept')]], ['refused']],
+      ['one without a statement', [[]], [undefined]],
+      ['nothing but failing ones', [1, 2, 3].map((id) => [add(id, 'kept')]), ['refused', 'refused', 'refused']],
+    ])('takes %s for all groups', async (_, groups, kinds) => {
+      const { faults } = await rehearse(groups)
+      expect(faults.map((fault) => fault?.kind)).toEqual(kinds)
+      expect(await rehearse(groups, [])).toMatchObject({ closing: [] })
+      expect(await stored()).toEqual(kept)
+    })
+
+    it('P12 goes on where a trigger rolls the whole transaction back, with what passed before it', async () => {
+      const groups = [[add(1, 'a')], [add(2, 'poison')], [add(3, 'a')], [add(4, 'b')], [add(5, 'poison')]]
+      const { faults, closing } = await rehearse(groups, [all], [add(9, 'opened')])
+      expect(faults.map((fault) => fault?.kind)).toEqual([undefined, 'refused', 'refused', undefined, 'refused'])
+      expect(closing).toEqual([[...kept, [1, 'a'], [4, 'b'], [9, 'opened']]])
+      expect(await stored()).toEqual(kept)
+    })
+
+    it('throws a fault of the opening and of the closing, and keeps nothing', async () => {
+      await expect(rehearse([[add(1, 'a')]], [], [add(2, 'kept')])).rejects.toMatchObject({ kind: 'refused' })
+      await expect(rehearse([[add(1, 'a')]], [run('SELECT 1 FROM nowhere')])).rejects.toMatchObject({ kind: 'broken' })
+      expect(await stored()).toEqual(kept)
+      await batch(add(1, 'after'), run('DELETE FROM words WHERE id = 1'))
+    })
+
+    it('P2 runs a statement again that failed, as often as it likes, and what is written afterwards is there', async () => {
+      const groups = Array.from({ length: 2_000 }, (_, n) => [add(n + 1, `w${n >> 1}`)])
+      const { faults, closing } = await rehearse(groups, [run('SELECT count(*) FROM words')])
+      expect(faults.map((fault) => fault?.kind)).toEqual(groups.map((_, n) => (n % 2 ? 'refused' : undefined)))
+      expect(closing).toEqual([[[1_001]]])
+      await batch(add(1, 'w0'), add(2, 'w1'))
+      expect(await stored()).toEqual([...kept, [1, 'w0'], [2, 'w1']])
+      await batch(run('DELETE FROM words WHERE id > 0'))
+    })
+
+    it('P3 lets readers go on, who see nothing of it, and makes writers wait', async () => {
+      const ended: string[] = []
+      const groups = Array.from({ length: 3_000 }, (_, n) => [add(n + 1, `w${n}`)])
+      const rehearsing = rehearse(groups).then(() => ended.push('rehearsed'))
+      const writing = batch(add(1, 'written')).then(() => ended.push('written'))
+      const reading = stored().then((rows) => {
+        expect(rows).toEqual(kept)
+        ended.push('read')
+      })
+      await Promise.all([rehearsing, writing, reading])
+      expect(ended).toEqual(['read', 'rehearsed', 'written'])
+      expect(await stored()).toEqual([...kept, [1, 'written']])
+      await batch(run('DELETE FROM words WHERE id > 0'))
+    })
+  })
+}
