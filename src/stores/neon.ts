@@ -2,6 +2,8 @@ import { neon } from '@neondatabase/serverless'
 import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { postgresFault } from './faults.ts'
+import { sessionList } from './postgres-session.ts'
+import { readPostgresUrl } from './postgres-url.ts'
 import type { BatchOptions, Cells, Store } from './store.ts'
 
 /** Each cell as Postgres printed it: parsed, a json would lose its text. Neon takes this with a query only. */
@@ -9,17 +11,33 @@ const types = { getTypeParser: () => (text: string) => text }
 
 /** Neon over HTTP, from any edge: one request is one transaction. */
 export function neonStore(url: string, { batchMsMax = limits.databaseMsMax }: BatchOptions = {}): Store {
-  const sql = neon(url, { arrayMode: true })
+  const { client, schema } = readPostgresUrl(url)
+  const { user, password = '', host, port, database, options } = client
+  if (!user || !database) {
+    throw new TypeError('DATABASE_URL must name user and database for Neon: postgres://user:password@host/database')
+  }
+  if (options?.includes('-c')) {
+    throw new TypeError('options=-c … in DATABASE_URL does not reach Neon over HTTP: for search_path write schema=…')
+  }
+  const place = `${host}${port ? `:${port}` : ''}/${encodeURIComponent(database)}`
+  const rest = options ? `?options=${encodeURIComponent(options)}` : ''
+  const sql = neon(`postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${place}${rest}`, {
+    arrayMode: true,
+  })
+  const session = sessionList(schema)
   return {
     dialect: postgres,
     async batch(_scope, statements) {
       try {
         const queries = statements.map((statement) => sql.query(statement.sql, [...statement.params], { types }))
+        // The settings are those of the transaction.
+        const opening = sql.query(`SELECT ${session}`)
         const signal = AbortSignal.timeout(batchMsMax)
-        return (await sql.transaction(queries, {
+        const [, ...results] = await sql.transaction([opening, ...queries], {
           isolationLevel: 'ReadCommitted',
           fetchOptions: { signal },
-        })) as Cells[][]
+        })
+        return results as Cells[][]
       } catch (error) {
         throw postgresFault(error)
       }

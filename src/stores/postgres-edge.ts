@@ -3,7 +3,9 @@ import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
+import { connectFault } from './postgres-connect-fault.ts'
 import { pipeline } from './postgres-pipeline.ts'
+import { readPostgresUrl } from './postgres-url.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -12,19 +14,20 @@ import type { Store } from './store.ts'
  * all the way.
  */
 export function postgresEdgeStore(url: string): Store {
+  const { client: config, files, schema } = readPostgresUrl(url)
+  if (Object.keys(files).length > 0 || config.host?.startsWith('/'))
+    throw new TypeError('DATABASE_URL may name no files here: a worker has neither certificates in files nor sockets')
   return {
     dialect: postgres,
     async batch(_scope, statements) {
-      const client = new Client({
-        connectionString: url,
-        connectionTimeoutMillis: limits.databaseMsMax / 2,
-        application_name: 'driftline',
-      })
+      const client = new Client(config)
       // A cut connection fails its batch by itself; without a listener it would end the request without an answer.
       client.on('error', () => {})
       try {
-        await client.connect()
-        return await withDeadline(pipeline(client, statements, limits.databaseMsMax))
+        await client.connect().catch((error: unknown) => {
+          throw connectFault(error)
+        })
+        return await withDeadline(pipeline(client, statements, limits.databaseMsMax, schema))
       } catch (error) {
         throw postgresFault(error)
       } finally {

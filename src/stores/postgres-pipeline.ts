@@ -1,21 +1,28 @@
 import type pg from 'pg'
 import type { Statement } from '../dialects/dialect.ts'
 import { limits } from '../limits.ts'
+import { sessionList } from './postgres-session.ts'
 import type { Cells } from './store.ts'
 
-/** Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. */
+/**
+ * Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. One is
+ * the same without BEGIN and COMMIT: what lies between two Syncs is a transaction to Postgres, and the settings before it
+ * are those of it. `schema` is where the tables are, where the session does not say it.
+ */
 export async function pipeline(
   client: pg.ClientBase,
   statements: readonly Statement[],
   batchMsMax: number,
+  schema?: string,
 ): Promise<Cells[][]> {
   const transaction = statements.length > 1
-  const opening = openingOf(batchMsMax)
-  const all = transaction ? [...opening, ...statements, commit] : statements
+  const session = sessionList(schema)
+  const opening = transaction ? openingOf(batchMsMax, session) : [{ sql: `SELECT ${session}`, params: [] }]
+  const all = transaction ? [...opening, ...statements, commit] : [...opening, ...statements]
   const results = await new Promise<Cells[][]>((resolve, reject) => {
     client.query(new Pipeline(all, resolve, reject))
   })
-  return transaction ? results.slice(opening.length, -1) : results
+  return results.slice(opening.length, opening.length + statements.length)
 }
 
 /**
@@ -24,11 +31,11 @@ export async function pipeline(
  * is not applied later. From Postgres 17 on that holds for the transaction too: where the network falls silent between
  * two statements no statement runs, and the lock of the scope would be held until TCP gives up, which takes hours.
  */
-function openingOf(batchMsMax: number): readonly Statement[] {
+function openingOf(batchMsMax: number, session: string): readonly Statement[] {
   const ms = `'${batchMsMax * 0.9}'`
   const lines = [
     'BEGIN ISOLATION LEVEL READ COMMITTED',
-    `SELECT set_config('statement_timeout', ${ms}, true), CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL THEN set_config('transaction_timeout', ${ms}, true) END`,
+    `SELECT ${session}, set_config('statement_timeout', ${ms}, true), CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL THEN set_config('transaction_timeout', ${ms}, true) END`,
   ]
   // Everybody who wants the table queues up behind an ALTER TABLE that waits.
   if (batchMsMax > limits.databaseMsMax) lines.push(`SET LOCAL lock_timeout = ${limits.databaseMsMax * 0.9}`)

@@ -1,0 +1,23 @@
+import type { Store } from '../stores/store.ts'
+
+/**
+ * What makes a database no home for driftline whatever its tables, in sentences: an encoding that cannot hold every
+ * text, so that one character would fail whole change sets, or no schema to make tables in. One round trip of Postgres.
+ */
+export async function checkHome(store: Store): Promise<string[]> {
+  if (store.dialect.name !== 'postgres') return []
+  const [[row = []] = []] = await store.batch('', [{ sql: homeSql, params: [] }])
+  const [encoding, schema] = row
+  return [
+    ...(encoding === 'UTF8'
+      ? []
+      : [
+          `The database has the encoding ${encoding}, which cannot hold every text: make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.`,
+        ]),
+    ...(schema === null
+      ? ['The schema of DATABASE_URL, or of the search_path, is not there: CREATE SCHEMA makes it.']
+      : []),
+  ]
+}
+
+const homeSql = "SELECT current_setting('server_encoding'), current_schema()"
