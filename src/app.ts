@@ -25,7 +25,9 @@ export interface AppOptions<S extends Schema = Schema> extends SyncOptions, List
   readonly corsOrigins?: readonly string[]
   /** Who may send webhooks, by name. Without any they are all refused. */
   readonly webhookSecrets?: WebhookSecrets
-  /** How their payloads become changes. Without a mapping the body is a change set. */
+  /** How far the time that a webhook was signed at may lie from now, in milliseconds. */
+  readonly webhookAgeMsMax?: number
+  /** How they are verified, and their payloads become changes. Without a mapping the body is a change set. */
   readonly webhooks?: WebhookSources<S>
   /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
   readonly live?: Live
@@ -39,7 +41,8 @@ export interface AppOptions<S extends Schema = Schema> extends SyncOptions, List
 export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const authenticate = createAuthenticate(options.auth)
   const { live, webhooks = {}, webhookSecrets = {} } = options
-  const verify = createVerifyWebhook(webhookSecrets)
+  const { webhookAgeMsMax: ageMsMax } = options
+  const verify = createVerifyWebhook(webhookSecrets, webhooks, { ...(ageMsMax !== undefined && { ageMsMax }) })
   const run = createRun({
     ...options,
     onCommit(scope, position) {

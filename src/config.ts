@@ -3,6 +3,7 @@ import { limits } from './limits.ts'
 import { type LogMode, logModes } from './log.ts'
 import { readDatabaseUrl } from './node-store.ts'
 import { parseRetention, retentionMsDefault } from './retention.ts'
+import { sources } from './sources.ts'
 import { readWebhookSecrets } from './webhooks/secrets.ts'
 import type { WebhookSecrets } from './webhooks/verify.ts'
 
@@ -18,6 +19,8 @@ export interface Settings {
     readonly audience?: string
   }
   readonly webhookSecrets: WebhookSecrets
+  /** How far the time that a webhook was signed at may lie from now. */
+  readonly webhookAgeMsMax: number
   readonly corsOrigins: readonly string[]
   readonly clockDriftMsMax: number
   /** How long tombstones are kept. */
@@ -77,7 +80,8 @@ export function readSettings(env: Environment): Settings {
       ...(issuer && { issuer }),
       ...(audience && { audience }),
     },
-    webhookSecrets: readWebhookSecrets(env.WEBHOOK_SECRETS),
+    webhookSecrets: readWebhookSecrets(env.WEBHOOK_SECRETS, sources),
+    webhookAgeMsMax: readInteger(env, 'WEBHOOK_AGE_MS_MAX', limits.webhookAgeMsMax, 1_000, 24 * 3_600_000),
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
     retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,

@@ -45,6 +45,7 @@ async function start(): Promise<void> {
     auth,
     webhooks: sources,
     webhookSecrets: config.webhookSecrets,
+    webhookAgeMsMax: config.webhookAgeMsMax,
     corsOrigins: config.corsOrigins,
     clockDriftMsMax: config.clockDriftMsMax,
     live,

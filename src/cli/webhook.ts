@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
+import { sources } from '../sources.ts'
 import { readWebhookSecrets } from '../webhooks/secrets.ts'
 import { createSigner } from '../webhooks/signer.ts'
 import { readWords, runCommand } from './run.ts'
@@ -52,7 +53,7 @@ async function readPayload(word: string): Promise<string> {
 
 /** The secret of a source in `WEBHOOK_SECRETS`; of several the first, which the sender uses. */
 function secretOf(source: string): string {
-  const [secret] = readWebhookSecrets(process.env.WEBHOOK_SECRETS)[source] ?? []
+  const [secret] = readWebhookSecrets(process.env.WEBHOOK_SECRETS, sources)[source] ?? []
   if (secret === undefined)
     throw new TypeError(`Set WEBHOOK_SECRETS='{"${source}":"whsec_…"}', or say --secret whsec_…`)
   return secret

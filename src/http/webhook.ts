@@ -23,12 +23,16 @@ export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources:
     const source = context.req.param('source') ?? ''
     // 1 The body as it was signed, and who signed it.
     const body = await readText(context.req.raw)
-    const id = verify(source, context.req.raw.headers, body.text)
+    const { id, greet } = await verify(source, context.req.raw.headers, body.text)
     // 2 JSON, and the change set in it.
     const payload = parseJson(body.text)
+    const greeting = greet(payload)
+    if (greeting) return context.json(greeting)
     const entry = { id, isAllowed: allowed.get(source) ?? (() => true) }
     const map = Object.hasOwn(sources, source) ? sources[source]?.map : undefined
-    const request = map ? await mapPayload(map, payload, source, entry) : decodeWebhook(payload, source, entry)
+    const request = map
+      ? await mapPayload(() => map(payload, context.req.raw.headers), source, entry)
+      : decodeWebhook(payload, source, entry)
     // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of the rows.
     const answer = await run({ subject: source, scopes: new Map() }, request, facts, body.bytes)
     // 4 The verdicts, without rows: they are kept for a retry as they are.
@@ -38,13 +42,12 @@ export function webhookHandler<S extends Schema>(verify: VerifyWebhook, sources:
 
 /** What a mapping throws or gives wrong is a 422, and logged with the source; only a fault of its own words is shown. */
 async function mapPayload<S extends Schema>(
-  map: MapWebhook<S>,
-  payload: unknown,
+  map: () => ReturnType<MapWebhook<S>>,
   source: string,
   entry: Parameters<typeof decodeWebhook>[2],
 ): Promise<SyncRequest> {
   try {
-    return decodeWebhook({ changes: await map(payload) }, source, entry)
+    return decodeWebhook({ changes: await map() }, source, entry)
   } catch (error) {
     logError(`webhook ${source}`, error instanceof Problem ? new TypeError(error.message) : error)
     const why = error instanceof PayloadFault ? error.message : 'it failed.'

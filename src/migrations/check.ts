@@ -15,17 +15,16 @@ import {
   scopeColumns,
   sqlTypes,
 } from './ddl.ts'
-import { checkHome } from './home.ts'
 
 /**
- * Compares a database with the schema, in one round trip (of Postgres two, side by side). A sentence for each thing that is missing or other than the
+ * Compares a database with the schema, in one round trip. A sentence for each thing that is missing or other than the
  * server needs it, with what to do; none where the database fits. What it has beyond the schema may be a newer
  * server's and is a finding only where it would refuse every row.
  */
 export async function check(store: Store, schema: Schema): Promise<string[]> {
   const { name: dialect } = store.dialect
   const names = [...Object.keys(system), ...schema.tables.map(({ name }) => name)]
-  const [homeless, tables] = await Promise.all([checkHome(store), readCatalog(store, names)])
+  const { tables, homeless } = await readCatalog(store, names)
   const scopes = tables.get('driftline_scopes')
   return [
     ...homeless,

@@ -1,12 +1,12 @@
-import type { Store } from '../stores/store.ts'
+import type { Cells } from '../stores/store.ts'
 
 /**
  * What makes a database no home for driftline whatever its tables, in sentences: an encoding that cannot hold every
- * text, so that one character would fail whole change sets, or no schema to make tables in. One round trip of Postgres.
+ * text, so that one character would fail whole change sets, or no schema to make tables in. None is read where the database is no Postgres.
  */
-export async function checkHome(store: Store): Promise<string[]> {
-  if (store.dialect.name !== 'postgres') return []
-  const [[row = []] = []] = await store.batch('', [{ sql: homeSql, params: [] }])
+export function homeFaults(rows: readonly Cells[]): string[] {
+  const [row] = rows
+  if (!row) return []
   const [encoding, schema] = row
   return [
     ...(encoding === 'UTF8'
@@ -20,4 +20,5 @@ export async function checkHome(store: Store): Promise<string[]> {
   ]
 }
 
-const homeSql = "SELECT current_setting('server_encoding'), current_schema()"
+/** Read with the catalog of a Postgres, and before the first table is made in it. */
+export const homeSql = "SELECT current_setting('server_encoding'), current_schema()"
