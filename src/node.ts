@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
+import { startArgs } from './cli/start-args.ts'
 import { type Config, readConfig } from './config.ts'
 import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
 import { nodePost } from './deliveries/node-post.ts'
@@ -27,7 +28,9 @@ import type { Store } from './stores/store.ts'
 const stopMsMax = 10_000
 
 async function start(): Promise<void> {
-  const config = readConfig(process.env)
+  const env = startArgs(process.env)
+  if (!env) return
+  const config = readConfig(env)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
   const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
   const migrations = await readMigrations(databases.dialect)

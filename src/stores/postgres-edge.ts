@@ -3,7 +3,6 @@ import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
-import { connectFault } from './postgres-connect-fault.ts'
 import { pipeline } from './postgres-pipeline.ts'
 import { readPostgresUrl } from './postgres-url.ts'
 import type { Store } from './store.ts'
@@ -14,8 +13,10 @@ import type { Store } from './store.ts'
  * all the way.
  */
 export function postgresEdgeStore(url: string): Store {
-  const { client: config, files, schema } = readPostgresUrl(url)
-  if (Object.keys(files).length > 0 || config.host?.startsWith('/'))
+  const { client: address, files, schema } = readPostgresUrl(url)
+  // A worker sees no certificate that a password could be bound to.
+  const config = { ...address, enableChannelBinding: false }
+  if (Object.keys(files).length > 0 || address.host?.startsWith('/'))
     throw new TypeError('DATABASE_URL may name no files here: a worker has neither certificates in files nor sockets')
   return {
     dialect: postgres,
@@ -24,9 +25,7 @@ export function postgresEdgeStore(url: string): Store {
       // A cut connection fails its batch by itself; without a listener it would end the request without an answer.
       client.on('error', () => {})
       try {
-        await client.connect().catch((error: unknown) => {
-          throw connectFault(error)
-        })
+        await client.connect()
         return await withDeadline(pipeline(client, statements, limits.databaseMsMax, schema))
       } catch (error) {
         throw postgresFault(error)
