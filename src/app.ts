@@ -32,7 +32,9 @@ export interface AppOptions<S extends Schema = Schema> extends SyncOptions, List
   readonly corsHeaders?: readonly string[]
   /** Who may send webhooks, by name. Without any they are all refused. */
   readonly webhookSecrets?: WebhookSecrets
-  /** How their payloads become changes. Without a mapping the body is a change set. */
+  /** How far the time that a webhook was signed at may lie from now, in milliseconds. */
+  readonly webhookAgeMsMax?: number
+  /** How they are verified, and their payloads become changes. Without a mapping the body is a change set. */
   readonly webhooks?: WebhookSources<S>
   /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
   readonly live?: Live
@@ -46,7 +48,10 @@ export interface AppOptions<S extends Schema = Schema> extends SyncOptions, List
 export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const authenticate = createAuthenticate(options.auth)
   const { live, webhooks = {}, webhookSecrets = {} } = options
-  const verify = createVerifyWebhook(webhookSecrets)
+  const { webhookAgeMsMax: ageMsMax } = options
+  const age = { ...(ageMsMax !== undefined && { ageMsMax }) }
+  const verify = createVerifyWebhook(webhookSecrets, webhooks, age)
+  const admit = createAdmitWebhook(webhookSecrets, webhooks, age)
   const arrive = createArrive(options)
   const run = createRun({
     ...options,
@@ -68,7 +73,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   app.get('/v1/pull', pull)
   app.post('/v1/pull', pull)
   app.post('/v1/import', importHandler(authenticate, run, arrive, options))
-  app.post('/v1/webhooks/:source', webhookHandler(createAdmitWebhook(webhookSecrets), verify, webhooks, run, arrive))
+  app.post('/v1/webhooks/:source', webhookHandler(admit, verify, webhooks, run, arrive))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, isAllowed))
   const checkHealth = createHealth(options)
   app.get('/health', async () => {

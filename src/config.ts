@@ -6,6 +6,7 @@ import { limits } from './limits.ts'
 import { type LogMode, logModes } from './log.ts'
 import { readDatabaseUrl } from './node-store.ts'
 import { parseRetention, retentionMsDefault } from './retention.ts'
+import { sources } from './sources.ts'
 import { readWebhookSecrets } from './webhooks/secrets.ts'
 import type { WebhookSecrets } from './webhooks/verify.ts'
 
@@ -15,6 +16,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export interface Settings {
   readonly auth: AuthSettings
   readonly webhookSecrets: WebhookSecrets
+  /** How far the time that a webhook was signed at may lie from now. */
+  readonly webhookAgeMsMax: number
   readonly corsOrigins: readonly string[]
   readonly corsHeaders: readonly string[]
   readonly clockDriftMsMax: number
@@ -76,7 +79,8 @@ export function readSettings(env: Environment): Settings {
   const webhookAllowPrivate = readBoolean(env, 'WEBHOOK_ALLOW_PRIVATE')
   return {
     auth: readAuth(env),
-    webhookSecrets: readWebhookSecrets(env.WEBHOOK_SECRETS),
+    webhookSecrets: readWebhookSecrets(env.WEBHOOK_SECRETS, sources),
+    webhookAgeMsMax: readInteger(env, 'WEBHOOK_AGE_MS_MAX', limits.webhookAgeMsMax, 1_000, 24 * 3_600_000),
     corsOrigins: readOrigins('CORS_ORIGINS', env.CORS_ORIGINS),
     corsHeaders: readHeaderNames('CORS_HEADERS', env.CORS_HEADERS),
     clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),

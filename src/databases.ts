@@ -12,6 +12,7 @@ import { isPostgres, openStore, splitShards } from './node-store.ts'
 import { type JoinOptions, joinShards } from './stores/join-shards.ts'
 import { filePath } from './stores/libsql-file.ts'
 import { perScopeStore } from './stores/per-scope.ts'
+import { readPostgresUrl } from './stores/postgres-url.ts'
 import { isScopeUrl, scopeFilePattern, scopeUrl } from './stores/scope-url.ts'
 import { shardedStore } from './stores/sharded.ts'
 import { type Store, StoreFault } from './stores/store.ts'
@@ -155,8 +156,9 @@ async function openFile(url: string, migrations: readonly Migration[], schema: S
 }
 
 /** The URL without user, password and options. */
-function nameOf(url: string): string {
+export function nameOf(url: string): string {
   if (url.startsWith('file:')) return url
+  if (isPostgres(url)) return readPostgresUrl(url).name
   const { host, pathname } = new URL(url)
   return host + (pathname === '/' ? '' : pathname)
 }

@@ -69,6 +69,8 @@ export const limits = Object.freeze({
   scopesAtOnceMax: 6,
   /** For how long the ids of webhooks are kept: longer than a sender tries again. */
   inboxMs: 14 * 24 * 3_600_000,
+  /** How far the time that a webhook was signed at may lie from now. A setting: `WEBHOOK_AGE_MS_MAX`. */
+  webhookAgeMsMax: 5 * 60_000,
   /** Sockets and event streams of one subject, in a process or Durable Object. Beyond: 429. A setting: `LIVE_SOCKETS_MAX`. */
   liveSocketsMax: 100,
   /** Scopes that one socket is told of. A token that grants more names some with `?scope=`. Beyond: 400. */

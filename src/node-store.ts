@@ -1,4 +1,7 @@
 import { limits } from './limits.ts'
+import { checkFileUrl } from './stores/file-url.ts'
+import { checkLibsqlUrl } from './stores/libsql-url.ts'
+import { isNeonHost, readPostgresUrl } from './stores/postgres-url.ts'
 import { checkScopeUrl, isScopeUrl } from './stores/scope-url.ts'
 import type { BatchOptions, Store } from './stores/store.ts'
 
@@ -13,7 +16,7 @@ export function readDatabaseUrl(env: Readonly<Record<string, string | undefined>
   if (!shards.every((shard) => pattern.test(shard))) {
     throw new TypeError(
       shards.length > 1
-        ? 'DATABASE_URL may name several databases, with spaces between them, where each begins with postgres://'
+        ? 'DATABASE_URL may name several databases, with spaces between them, where each begins with postgres://; a space in a password is %20'
         : 'DATABASE_URL must begin with file:, libsql://, https:// or postgres://, for example file:data/app.db',
     )
   }
@@ -21,13 +24,16 @@ export function readDatabaseUrl(env: Readonly<Record<string, string | undefined>
     if (isPostgres(url)) throw new TypeError('{scope} is for file: and libsql://; name several postgres:// instead')
     checkScopeUrl(url)
   }
+  if (isPostgres(url)) shards.forEach(readPostgresUrl)
+  else if (url.startsWith('file:')) checkFileUrl(url)
+  else checkLibsqlUrl(url)
   return url
 }
 
 export const isPostgres = (url: string) => /^postgres(ql)?:/.test(url)
 
 /** Neon's hosts are asked over HTTP. */
-export const isPostgresOverTcp = (url: string) => isPostgres(url) && !/\.neon\.tech$/.test(new URL(url).hostname)
+export const isPostgresOverTcp = (url: string) => isPostgres(url) && !isNeonHost(readPostgresUrl(url))
 
 /** The URLs of the shards. A path may hold spaces, a Postgres URL none. */
 export function splitShards(url: string): readonly string[] {
@@ -47,8 +53,13 @@ export async function openStore(
   { authToken, batchMsMax = limits.databaseMsMax }: OpenOptions = {},
 ): Promise<Store> {
   if (url.startsWith('file:')) {
-    const { libsqlFileStore } = await import('./stores/libsql-file.ts')
-    return libsqlFileStore(url, { batchMsMax })
+    const [{ libsqlFileStore }, { explainFile }] = await Promise.all([
+      import('./stores/libsql-file.ts'),
+      import('./stores/file-fault.ts'),
+    ])
+    return libsqlFileStore(url, { batchMsMax }).catch((error: unknown) => {
+      throw explainFile(error)
+    })
   }
   if (!isPostgres(url)) {
     const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([

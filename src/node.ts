@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { createApp } from './app.ts'
 import { authWarnings } from './auth-settings.ts'
+import { startArgs } from './cli/start-args.ts'
 import { type Config, readConfig } from './config.ts'
 import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
 import { nodePost } from './deliveries/node-post.ts'
@@ -30,7 +31,9 @@ import type { Store } from './stores/store.ts'
 const stopMsMax = 10_000
 
 async function start(): Promise<void> {
-  const config = readConfig(process.env)
+  const env = startArgs(process.env)
+  if (!env) return
+  const config = readConfig(env)
   for (const warning of authWarnings(config.auth)) console.warn(warning)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
   const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
@@ -49,6 +52,7 @@ async function start(): Promise<void> {
     auth,
     webhooks: sources,
     webhookSecrets: config.webhookSecrets,
+    webhookAgeMsMax: config.webhookAgeMsMax,
     corsOrigins: config.corsOrigins,
     corsHeaders: config.corsHeaders,
     clockDriftMsMax: config.clockDriftMsMax,

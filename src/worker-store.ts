@@ -3,6 +3,8 @@ import { sqlite } from './dialects/sqlite.ts'
 import { limits } from './limits.ts'
 import type { LiveNamespace } from './live/object-live.ts'
 import { durableObjectStore, type ScopeNamespace } from './stores/durable-object.ts'
+import { checkLibsqlUrl } from './stores/libsql-url.ts'
+import { isNeonHost, readPostgresUrl } from './stores/postgres-url.ts'
 import { checkScopeUrl, isScopeUrl, scopeUrl } from './stores/scope-url.ts'
 import type { Store } from './stores/store.ts'
 import { scopeToName } from './sync/scope-name.ts'
@@ -41,6 +43,7 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
   if (!/^(libsql|https?):\/\//.test(url)) {
     throw new TypeError('DATABASE_URL must begin with libsql://, https:// or postgres:// here: a worker has no files')
   }
+  checkLibsqlUrl(url)
   const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([
     import('@libsql/client/http'),
     import('./stores/libsql.ts'),
@@ -67,7 +70,7 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
 }
 
 async function openPostgres(url: string): Promise<Store> {
-  if (/\.neon\.tech$/.test(new URL(url).hostname)) {
+  if (isNeonHost(readPostgresUrl(url))) {
     const { neonStore } = await import('./stores/neon.ts')
     return neonStore(url)
   }

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
 
@@ -18,39 +18,6 @@ describe('what a worker has instead of parts of its libraries', () => {
         expect(ours.toUint8Array(form)).toEqual(new Uint8Array(theirs.toUint8Array(form)))
       }
     }
-  })
-
-  it('fast-sha256: gives the same HMAC for keys and data of every length', () => {
-    const theirs = require('fast-sha256')
-    const ours = require('../src/edge/fast-sha256.cjs')
-    for (const length of lengths) {
-      const [key, data] = [new Uint8Array(randomBytes(length)), new Uint8Array(randomBytes(1000 - (length % 1000)))]
-      expect(ours.hmac(key, data)).toEqual(theirs.hmac(key, data))
-      expect(ours.hmac(key, data)).toEqual(new Uint8Array(createHmac('sha256', key).update(data).digest()))
-    }
-  })
-
-  it('pg-connection-string: reads the same of a URL', () => {
-    const { parse: theirs } = require('pg-connection-string')
-    const { parse: ours } = require('../src/edge/pg-connection-string.cjs')
-    const read = ({ user, password, host, port, database, ssl, application_name }: Record<string, unknown>) => ({
-      user,
-      password,
-      host,
-      port,
-      database,
-      ssl,
-      application_name,
-    })
-    for (const url of [
-      'postgres://me:secret@db.example:6543/app',
-      'postgresql://me:s%40c%2Fret@db.example/app?sslmode=disable',
-      'postgres://me:secret@db.example/my%20app?sslmode=no-verify&application_name=x',
-      'postgres://me:secret@db.example/app?sslmode=verify-full',
-    ]) {
-      expect(read(ours(url)), url).toEqual(read(theirs(url)))
-    }
-    expect(ours('postgres://me@[::1]:5432/app')).toMatchObject({ host: '::1', port: '5432', database: 'app' })
   })
 
   it('@libsql/core: reads the same of a URL', () => {

@@ -1,10 +1,17 @@
 import { bundleMigrations } from '../migrations/bundle.ts'
 import { writeDocuments } from '../openapi/write.ts'
 import { schema } from '../schema.ts'
-import { runCommand } from './run.ts'
+import { readArgs, runCommand } from './run.ts'
 
 /** `npm run bundle`: writes migrations/sqlite.json and public/ anew. wrangler runs it before each build of the worker. */
 await runCommand(async () => {
+  readArgs(
+    {
+      name: 'npm run bundle',
+      does: 'Writes migrations/sqlite.json and public/ anew, as each build of the worker does.',
+    },
+    {},
+  )
   await bundleMigrations()
   await writeDocuments(schema)
 })

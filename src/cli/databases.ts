@@ -9,9 +9,9 @@ import { showProgress } from './progress.ts'
 
 /** Options of the commands that go over every database. */
 export const databaseOptions = {
-  jobs: { type: 'string', default: '8' },
-  scope: { type: 'string', multiple: true },
-  scopes: { type: 'string' },
+  jobs: { type: 'string', default: '8', help: 'databases at once, 1 to 100' },
+  scope: { type: 'string', multiple: true, help: 'only the database of this scope, where each has its own' },
+  scopes: { type: 'string', help: 'a file with such a scope in each line, or - for standard input' },
 } as const
 
 export interface DatabaseArgs {

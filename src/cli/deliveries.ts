@@ -7,7 +7,14 @@ import { readArgs, runCommand } from './run.ts'
  * `npm run deliveries -- --resend crm`: enables that endpoint in every scope and makes all that waits for it due, in its order.
  */
 await runCommand(async () => {
-  const { resend, ...args } = readArgs({ resend: { type: 'string' }, ...databaseOptions })
+  const help = {
+    name: 'npm run deliveries',
+    does: 'Lists what webhooks out have not delivered yet, by endpoint, in every database of DATABASE_URL.',
+  }
+  const { resend, ...args } = readArgs(help, {
+    resend: { type: 'string', help: 'enables this endpoint, and makes all that waits for it due' },
+    ...databaseOptions,
+  })
   const { list, jobs } = await readDatabases(args)
   await eachDatabase(list, jobs, async (store) => {
     if (resend !== undefined) await resendDeliveries(store, resend, Date.now())

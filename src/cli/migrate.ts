@@ -12,9 +12,13 @@ import { readArgs, runCommand } from './run.ts'
  * `npm run migrate -- --list`: names the databases, and touches none.
  */
 await runCommand(async () => {
-  const args = readArgs({
-    check: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
+  const help = {
+    name: 'npm run migrate',
+    does: 'Applies to every database of DATABASE_URL the migrations that it has not recorded.',
+  }
+  const args = readArgs(help, {
+    check: { type: 'boolean', default: false, help: 'changes nothing, and names what does not fit src/schema.ts' },
+    list: { type: 'boolean', default: false, help: 'names the databases, and touches none' },
     ...databaseOptions,
   })
   const { databases, list, jobs } = await readDatabases(args)

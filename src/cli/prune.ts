@@ -9,7 +9,14 @@ import { readArgs, runCommand } from './run.ts'
  * `npm run prune -- --retention 0d`: all of them.
  */
 await runCommand(async () => {
-  const args = readArgs({ retention: { type: 'string' }, ...databaseOptions })
+  const help = {
+    name: 'npm run prune',
+    does: 'Removes from every database of DATABASE_URL the tombstones that are older than RETENTION, once.',
+  }
+  const args = readArgs(help, {
+    retention: { type: 'string', help: 'how old they must be instead: 90d, 12h; 0d is all of them' },
+    ...databaseOptions,
+  })
   const [name, text] = args.retention ? ['--retention', args.retention] : ['RETENTION', process.env.RETENTION]
   const retentionMs = text ? parseRetention(name, text) : retentionMsDefault
   const { list, jobs } = await readDatabases(args)

@@ -11,10 +11,11 @@ const exampleSecret = 'whsec_ZHJpZnRsaW5lLWV4YW1wbGUtc2VjcmV0LW9ubHk='
  * `-- --status 500`: answers that instead, as one that fails.
  */
 await runCommand(async () => {
-  const args = readArgs({
-    port: { type: 'string', default: '8899' },
-    secret: { type: 'string', default: exampleSecret },
-    status: { type: 'string', default: '204' },
+  const help = { name: 'npm run receive', does: 'Receives webhooks out to try them: verifies each and prints it.' }
+  const args = readArgs(help, {
+    port: { type: 'string', default: '8899', help: 'where on this machine' },
+    secret: { type: 'string', default: exampleSecret, help: 'the secret of the endpoint' },
+    status: { type: 'string', default: '204', help: 'what it answers: 500 is one that fails' },
   })
   const [port, status] = [Number(args.port), Number(args.status)]
   if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) throw new TypeError('--port must be from 0 to 65535')

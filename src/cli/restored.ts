@@ -12,7 +12,11 @@ import { readArgs, runCommand } from './run.ts'
  * answered with 410 `restored`: the client drops the scope's rows, keeps its outbox, and pulls from the beginning (P16).
  */
 await runCommand(async () => {
-  const { databases, list, jobs } = await readDatabases(readArgs(databaseOptions))
+  const help = {
+    name: 'npm run restored',
+    does: 'Run it after a backup was put back into DATABASE_URL, before the server starts again: clients resync.',
+  }
+  const { databases, list, jobs } = await readDatabases(readArgs(help, databaseOptions))
   const done = await eachDatabase(list, jobs, async (store) => {
     const count = await renewIncarnations(store)
     const scopes = count === 1 ? 'scope' : 'scopes'

@@ -4,13 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { runCommand } from './run.ts'
+import { readArgs, runCommand } from './run.ts'
 
 /** Bytes of the worker as it is uploaded, all drivers in it. */
 const bytesMax = 150_000
 
 /** `npm run size`: builds the worker as a deploy would, and fails where it has grown too large. */
 await runCommand(async () => {
+  readArgs(
+    { name: 'npm run size', does: 'Builds the worker as a deploy would, and fails where it has grown too large.' },
+    {},
+  )
   const folder = await mkdtemp(join(tmpdir(), 'driftline-size-'))
   try {
     const wrangler = fileURLToPath(new URL('bin/wrangler.js', import.meta.resolve('wrangler/package.json')))

@@ -5,11 +5,15 @@ import { readArgs, runCommand } from './run.ts'
 
 /** `npm run token -- --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
 await runCommand(async () => {
-  const values = readArgs({
-    sub: { type: 'string' },
-    scopes: { type: 'string', default: '' },
-    read: { type: 'string', default: '' },
-    hours: { type: 'string', default: '24' },
+  const help = {
+    name: 'npm run token',
+    does: "Prints a token that is signed with the server's own secret: AUTH_SECRET, or that of development.",
+  }
+  const values = readArgs(help, {
+    sub: { type: 'string', help: 'for whom, which is also the first scope' },
+    scopes: { type: 'string', default: '', help: 'more scopes to read and write, between commas' },
+    read: { type: 'string', default: '', help: 'scopes to read only, between commas' },
+    hours: { type: 'string', default: '24', help: 'how long it is good for' },
   })
   if (!values.sub) throw new TypeError('Say for whom: npm run token -- --sub alice --scopes team:9 --read news')
   const hours = Number(values.hours)

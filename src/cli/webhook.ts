@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
+import { sources } from '../sources.ts'
 import { readWebhookSecrets } from '../webhooks/secrets.ts'
 import { createSigner } from '../webhooks/signer.ts'
 import { readWords, runCommand } from './run.ts'
@@ -10,19 +11,28 @@ import { readWords, runCommand } from './run.ts'
  * by Standard Webhooks and sends it, as the system behind `crm` would. The payload is JSON, a file, or `-`.
  */
 await runCommand(async () => {
+  const help = {
+    name: 'npm run webhook',
+    does: 'Signs a payload by Standard Webhooks and sends it, as the system behind a source would.',
+  }
   const { values, words } = readWords(
+    help,
     {
-      source: { type: 'string' },
-      url: { type: 'string', default: 'http://127.0.0.1:8787' },
-      id: { type: 'string', default: `msg_${randomBytes(16).toString('hex')}` },
-      secret: { type: 'string' },
-      print: { type: 'boolean', default: false },
+      source: { type: 'string', help: 'the name of the source, as in WEBHOOK_SECRETS' },
+      url: { type: 'string', default: 'http://127.0.0.1:8787', help: 'where the server is' },
+      id: { type: 'string', help: 'the id of the webhook, which takes effect once; a new one without it' },
+      secret: { type: 'string', help: 'the secret, where WEBHOOK_SECRETS does not have it' },
+      print: { type: 'boolean', default: false, help: 'prints it as a line of curl and sends nothing' },
     },
     ['the payload: JSON, a file or -'],
   )
-  const { source, id } = values
+  const { source, id = `msg_${randomBytes(16).toString('hex')}` } = values
   if (!source || words[0] === undefined) {
     throw new TypeError(`Say from where and what: npm run webhook -- --source crm '{"scope":"alice","changes":[]}'`)
+  }
+  const verify = Object.hasOwn(sources, source) ? sources[source]?.verify : undefined
+  if (verify !== undefined && verify !== 'standard') {
+    throw new TypeError(`${source} is verified in another way than Standard Webhooks, by which this command signs`)
   }
   const body = await readPayload(words[0])
   const signer = createSigner(values.secret ?? secretOf(source))
@@ -52,7 +62,7 @@ async function readPayload(word: string): Promise<string> {
 
 /** The secret of a source in `WEBHOOK_SECRETS`; of several the first, which the sender uses. */
 function secretOf(source: string): string {
-  const [secret] = readWebhookSecrets(process.env.WEBHOOK_SECRETS)[source] ?? []
+  const [secret] = readWebhookSecrets(process.env.WEBHOOK_SECRETS, sources)[source] ?? []
   if (secret === undefined)
     throw new TypeError(`Set WEBHOOK_SECRETS='{"${source}":"whsec_…"}', or say --secret whsec_…`)
   return secret

@@ -33,12 +33,16 @@ export function webhookHandler<S extends Schema>(
     const { headers } = context.req.raw
     admit(source, headers)
     const body = await readText(headers, arrive(context))
-    const id = verify(source, headers, body.text)
+    const { id, greet } = await verify(source, headers, body.text)
     // 2 JSON, and the change set in it.
     const payload = parseJson(body.text)
+    const greeting = greet(payload)
+    if (greeting) return context.json(greeting)
     const entry = { id, isAllowed: allowed.get(source) ?? (() => true) }
     const map = Object.hasOwn(sources, source) ? sources[source]?.map : undefined
-    const request = map ? await mapPayload(map, payload, source, entry) : decodeWebhook(payload, source, entry)
+    const request = map
+      ? await mapPayload(() => map(payload, context.req.raw.headers), source, entry)
+      : decodeWebhook(payload, source, entry)
     // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of the rows.
     const answer = await run({ subject: source, scopes: new Map() }, request, facts, body.bytes)
     // 4 The verdicts, without rows: they are kept for a retry as they are.
@@ -48,13 +52,12 @@ export function webhookHandler<S extends Schema>(
 
 /** What a mapping throws or gives wrong is a 422, and logged with the source; only a fault of its own words is shown. */
 async function mapPayload<S extends Schema>(
-  map: MapWebhook<S>,
-  payload: unknown,
+  map: () => ReturnType<MapWebhook<S>>,
   source: string,
   entry: Parameters<typeof decodeWebhook>[2],
 ): Promise<SyncRequest> {
   try {
-    return decodeWebhook({ changes: await map(payload) }, source, entry)
+    return decodeWebhook({ changes: await map() }, source, entry)
   } catch (error) {
     logError(`webhook ${source}`, error instanceof Problem ? new TypeError(error.message) : error)
     const why = error instanceof PayloadFault ? error.message : 'it failed.'

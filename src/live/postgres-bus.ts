@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { limits } from '../limits.ts'
+import { clientConfig } from '../stores/postgres-client.ts'
+import { readPostgresUrl } from '../stores/postgres-url.ts'
 
 /** Carries pokes between the processes of one Postgres. Losing one loses nothing (P15), so nothing here ever fails. */
 export interface Bus {
@@ -36,6 +38,7 @@ export function postgresBus(
   listener?: BusListener,
 ): Bus {
   const self = crypto.randomUUID()
+  const config = clientConfig(readPostgresUrl(url))
   const waiting = new Map<string, number>()
   const stopped = new AbortController()
   let client: pg.Client | undefined
@@ -71,8 +74,7 @@ export function postgresBus(
   /** Listens until the connection is lost, and fails with what it was lost by. */
   async function holdConnection(): Promise<never> {
     const next = new pg.Client({
-      connectionString: url,
-      connectionTimeoutMillis: limits.databaseMsMax / 2,
+      ...config,
       query_timeout: limits.databaseMsMax,
       keepAlive: true,
       application_name: 'driftline live',

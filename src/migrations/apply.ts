@@ -1,5 +1,6 @@
 import type { Statement } from '../dialects/dialect.ts'
 import { type Store, StoreFault } from '../stores/store.ts'
+import { homeFaults, homeSql } from './home.ts'
 
 /** One file of migrations/: `0002_add-notes`, and its statements without semicolons. */
 export interface Migration {
@@ -79,6 +80,9 @@ const recordTable = `CREATE TABLE IF NOT EXISTS driftline_migrations (
  */
 async function createRecord(store: Store, fault: unknown): Promise<Set<string>> {
   if (!(fault instanceof StoreFault) || fault.kind !== 'broken') throw fault
+  const found = store.dialect.name === 'postgres' ? await store.batch('', [{ sql: homeSql, params: [] }]) : []
+  const [homeless] = homeFaults(found[0] ?? [])
+  if (homeless !== undefined) throw new TypeError(homeless)
   try {
     await store.batch('', [{ sql: recordTable, params: [] }])
   } catch (error) {

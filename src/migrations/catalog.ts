@@ -1,6 +1,7 @@
 import type { Statement } from '../dialects/dialect.ts'
 import type { Cells, Store } from '../stores/store.ts'
 import type { DialectName } from './ddl.ts'
+import { homeFaults, homeSql } from './home.ts'
 
 /** What a database holds of one table, in either dialect. */
 export interface FoundTable {
@@ -19,11 +20,22 @@ export interface FoundColumn {
   readonly ordered: boolean
 }
 
-/** Reads the named tables that the connection finds, in one round trip. */
-export async function readCatalog(store: Store, tables: readonly string[]): Promise<ReadonlyMap<string, FoundTable>> {
+/** What the connection finds in its database: the named tables, and what makes it no home for any, in sentences. */
+export interface Catalog {
+  readonly tables: ReadonlyMap<string, FoundTable>
+  readonly homeless: readonly string[]
+}
+
+/** In one round trip. */
+export async function readCatalog(store: Store, tables: readonly string[]): Promise<Catalog> {
   const names = JSON.stringify(tables)
   const statements = queries[store.dialect.name].map((sql): Statement => ({ sql, params: [names] }))
-  const [columnRows = [], indexRows = []] = await store.batch('', statements)
+  if (store.dialect.name === 'postgres') statements.push({ sql: homeSql, params: [] })
+  const [columnRows = [], indexRows = [], homeRows = []] = await store.batch('', statements)
+  return { tables: readTables(columnRows, indexRows), homeless: homeFaults(homeRows) }
+}
+
+function readTables(columnRows: readonly Cells[], indexRows: readonly Cells[]): ReadonlyMap<string, FoundTable> {
   return new Map(
     [...groupBy(columnRows)].map(([table, rows]) => {
       const indexes = [...groupBy(indexRows.filter((row) => row[0] === table).map((row) => row.slice(1))).values()]

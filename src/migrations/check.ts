@@ -22,9 +22,11 @@ import {
  */
 export async function check(store: Store, schema: Schema): Promise<string[]> {
   const { name: dialect } = store.dialect
-  const tables = await readCatalog(store, [...Object.keys(system), ...schema.tables.map(({ name }) => name)])
+  const names = [...Object.keys(system), ...schema.tables.map(({ name }) => name)]
+  const { tables, homeless } = await readCatalog(store, names)
   const scopes = tables.get('driftline_scopes')
   return [
+    ...homeless,
     ...Object.entries(system).flatMap(([name, { columns, key }]) => {
       const found = tables.get(name)
       if (!found) return [`The table ${name} is missing: run npm run migrate.`]

@@ -2,7 +2,8 @@ import { neon } from '@neondatabase/serverless'
 import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { postgresFault } from './faults.ts'
-import { deadlineOf } from './postgres-deadline.ts'
+import { openingOf } from './postgres-opening.ts'
+import { readPostgresUrl } from './postgres-url.ts'
 import { type BatchOptions, type Cells, checkNumbers, type Store } from './store.ts'
 
 /** Each cell as Postgres printed it: parsed, a json would lose its text. Neon takes this with a query only. */
@@ -10,14 +11,26 @@ const types = { getTypeParser: () => (text: string) => text }
 
 /** Neon over HTTP, from any edge: one request is one transaction, with its deadline. */
 export function neonStore(url: string, { batchMsMax = limits.databaseMsMax }: BatchOptions = {}): Store {
-  const sql = neon(url, { arrayMode: true })
-  const deadline = deadlineOf(batchMsMax)
+  const { client, schema } = readPostgresUrl(url)
+  const { user, password = '', host, port, database, options } = client
+  if (!user || !database) {
+    throw new TypeError('DATABASE_URL must name user and database for Neon: postgres://user:password@host/database')
+  }
+  if (options?.includes('-c')) {
+    throw new TypeError('options=-c … in DATABASE_URL does not reach Neon over HTTP: for search_path write schema=…')
+  }
+  const place = `${host}${port ? `:${port}` : ''}/${encodeURIComponent(database)}`
+  const rest = options ? `?options=${encodeURIComponent(options)}` : ''
+  const sql = neon(`postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${place}${rest}`, {
+    arrayMode: true,
+  })
+  const opening = openingOf(batchMsMax, schema)
   return {
     dialect: postgres,
     async batch(_scope, statements) {
       checkNumbers(statements)
       try {
-        const queries = [deadline, ...statements].map((statement) =>
+        const queries = [opening, ...statements].map((statement) =>
           sql.query(statement.sql, [...statement.params], { types }),
         )
         const signal = AbortSignal.timeout(batchMsMax)

@@ -4,6 +4,7 @@ import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
 import { pipeline } from './postgres-pipeline.ts'
+import { readPostgresUrl } from './postgres-url.ts'
 import { type BatchOptions, checkNumbers, type Store } from './store.ts'
 
 /**
@@ -12,20 +13,21 @@ import { type BatchOptions, checkNumbers, type Store } from './store.ts'
  * all the way.
  */
 export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsMax }: BatchOptions = {}): Store {
+  const { client: address, files, schema } = readPostgresUrl(url)
+  // A worker sees no certificate that a password could be bound to.
+  const config = { ...address, enableChannelBinding: false }
+  if (Object.keys(files).length > 0 || address.host?.startsWith('/'))
+    throw new TypeError('DATABASE_URL may name no files here: a worker has neither certificates in files nor sockets')
   return {
     dialect: postgres,
     async batch(_scope, statements) {
       checkNumbers(statements)
-      const client = new Client({
-        connectionString: url,
-        connectionTimeoutMillis: batchMsMax / 2,
-        application_name: 'driftline',
-      })
+      const client = new Client({ ...config, connectionTimeoutMillis: batchMsMax / 2 })
       // A cut connection fails its batch by itself; without a listener it would end the request without an answer.
       client.on('error', () => {})
       try {
         await client.connect()
-        return await withDeadline(pipeline(client, statements, batchMsMax), batchMsMax)
+        return await withDeadline(pipeline(client, statements, batchMsMax, schema), batchMsMax)
       } catch (error) {
         throw postgresFault(error)
       } finally {

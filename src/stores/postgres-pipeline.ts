@@ -1,17 +1,22 @@
 import type pg from 'pg'
 import type { Statement } from '../dialects/dialect.ts'
-import { deadlineOf } from './postgres-deadline.ts'
+import { openingOf } from './postgres-opening.ts'
 import type { Cells } from './store.ts'
 
-/** Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. */
+/**
+ * Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. One is
+ * the same without BEGIN and COMMIT: what lies between two Syncs is a transaction to Postgres, and the settings before it
+ * are those of it. `schema` is where the tables are, where the session does not say it.
+ */
 export async function pipeline(
   client: pg.ClientBase,
   statements: readonly Statement[],
   batchMsMax: number,
+  schema?: string,
 ): Promise<Cells[][]> {
   const transaction = statements.length > 1
-  // One statement and what stands before it are sent with one Sync, and so are a transaction as they are.
-  const opening = transaction ? [begin, deadlineOf(batchMsMax)] : [deadlineOf(batchMsMax)]
+  const first = openingOf(batchMsMax, schema)
+  const opening = transaction ? [begin, first] : [first]
   const closing = transaction ? [commit] : []
   const results = await new Promise<Cells[][]>((resolve, reject) => {
     client.query(new Pipeline([...opening, ...statements, ...closing], resolve, reject))

@@ -4,7 +4,10 @@ import { postgres } from '../dialects/postgres.ts'
 import { limits } from '../limits.ts'
 import { withDeadline } from './deadline.ts'
 import { postgresFault } from './faults.ts'
+import { clientConfig } from './postgres-client.ts'
+import { connectFault } from './postgres-connect-fault.ts'
 import { pipeline } from './postgres-pipeline.ts'
+import { readPostgresUrl } from './postgres-url.ts'
 import { createScopeTurns } from './scope-turns.ts'
 import { type BatchOptions, type Cells, checkNumbers, readsOnly, type Store } from './store.ts'
 
@@ -24,15 +27,11 @@ const scopeShare = 1 / 4
 /** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
 export function postgresStore(
   url: string,
-  { connectionsMax = 16, batchMsMax = limits.databaseMsMax }: PostgresOptions = {},
+  { connectionsMax: most = 16, batchMsMax = limits.databaseMsMax }: PostgresOptions = {},
 ): Store {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: connectionsMax,
-    connectionTimeoutMillis: connectMsMax,
-    keepAlive: true,
-    application_name: 'driftline',
-  })
+  const address = readPostgresUrl(url)
+  const { schema, connectionsMax = most } = address
+  const pool = new pg.Pool({ ...clientConfig(address), max: connectionsMax, keepAlive: true })
   // A connection that the server cuts tells its pool while idle and itself while in use. Without listeners either would
   // end the process; the batch that it carried fails by itself.
   pool.on('error', () => {})
@@ -44,7 +43,7 @@ export function postgresStore(
       checkNumbers(statements)
       const endTurn = scope === '' || readsOnly(statements) ? undefined : await turns.take(scope)
       try {
-        return await runOnce(pool, statements, batchMsMax)
+        return await runOnce(pool, statements, batchMsMax, schema)
       } catch (error) {
         throw postgresFault(error)
       } finally {
@@ -55,11 +54,18 @@ export function postgresStore(
   }
 }
 
-async function runOnce(pool: pg.Pool, statements: readonly Statement[], batchMsMax: number): Promise<Cells[][]> {
-  const client = await pool.connect()
+async function runOnce(
+  pool: pg.Pool,
+  statements: readonly Statement[],
+  batchMsMax: number,
+  schema: string | undefined,
+): Promise<Cells[][]> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw connectFault(error)
+  })
   let broken: Error | undefined
   try {
-    return await withDeadline(pipeline(client, statements, batchMsMax), batchMsMax)
+    return await withDeadline(pipeline(client, statements, batchMsMax, schema), batchMsMax)
   } catch (error) {
     broken = await rollBack(client, error, statements.length > 1)
     throw error

@@ -7,9 +7,13 @@ import type { Schema } from '../sync/table.ts'
  */
 export type WebhookChange<S extends Schema> = Unstamped<ChangeInput<S>>
 
-/** Turns the payload of a verified webhook into changes; `[]` ignores it. What it throws is answered with 422. */
+/**
+ * Turns the payload of a verified webhook into changes; `[]` ignores it. Some senders say what it is in a header, such as
+ * `X-GitHub-Event` and `X-Shopify-Topic`. What it throws is answered with 422.
+ */
 export type MapWebhook<S extends Schema> = (
   payload: unknown,
+  headers: Headers,
 ) => readonly WebhookChange<S>[] | Promise<readonly WebhookChange<S>[]>
 
 // Conditional, so that each kind of change keeps its own row.

@@ -1,9 +1,14 @@
 import { limits } from '../limits.ts'
 import { isObject } from '../sync/change.ts'
+import type { Schema } from '../sync/table.ts'
+import type { WebhookSources } from './sources.ts'
 import { createVerifyWebhook, type WebhookSecrets } from './verify.ts'
 
-/** Reads `WEBHOOK_SECRETS`: JSON, source to one secret or several. Throws a `TypeError` that shows none of them. */
-export function readWebhookSecrets(text = ''): WebhookSecrets {
+/**
+ * Reads `WEBHOOK_SECRETS`: JSON, source to one secret or several, in the form that each source's way of signing wants.
+ * Throws a `TypeError` that shows none of them.
+ */
+export function readWebhookSecrets<S extends Schema>(text = '', known: WebhookSources<S> = {}): WebhookSecrets {
   if (text.trim() === '') return {}
   const sources = parse(text)
   if (!isObject(sources)) throw new TypeError(`${example}, source to secret`)
@@ -22,7 +27,7 @@ export function readWebhookSecrets(text = ''): WebhookSecrets {
   // With a prototype of its own a source could be named __proto__.
   const bySource: WebhookSecrets = Object.assign(Object.create(null), Object.fromEntries(secrets))
   try {
-    createVerifyWebhook(bySource)
+    createVerifyWebhook(bySource, known)
   } catch (error) {
     throw new TypeError(`WEBHOOK_SECRETS: ${error instanceof Error ? error.message : ''}`)
   }

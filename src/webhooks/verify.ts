@@ -1,28 +1,19 @@
-import { WebhookVerificationError } from 'standardwebhooks'
 import { Problem } from '../errors.ts'
-import { createSigner, randomSigner, type Signer } from './signer.ts'
+import { limits } from '../limits.ts'
+import { logError } from '../log.ts'
+import type { Schema } from '../sync/table.ts'
+import { type Delivery, idOfBody, isId, type Scheme, schemes } from './schemes.ts'
+import type { WebhookSources } from './sources.ts'
 
-/** The secrets of a source, `whsec_` and base64. Several while one is replaced by another. */
+/** The secrets of a source, as its sender shows them. Several while one is replaced by another. */
 export type WebhookSecrets = Readonly<Record<string, readonly string[]>>
 
-/**
- * Verifies a webhook by the Standard Webhooks specification 1: an HMAC over id, timestamp and the body as it came, not
- * more than five minutes old or early. Gives its id. Every fault is the same 401, whether or not there is such a source.
- */
-export type VerifyWebhook = (source: string, headers: Headers, body: string) => string
-
-/** @throws TypeError where a secret cannot be one */
-export function createVerifyWebhook(secrets: WebhookSecrets): VerifyWebhook {
-  const keys = new Map(Object.entries(secrets).map(([source, some]) => [source, some.map(createSigner)]))
-  // An unknown source costs as much as a wrong signature.
-  const nobody = [randomSigner()]
-  return (source, headers, body) => {
-    const signed = readHeaders(headers)
-    const some = keys.get(source)
-    if (!signed || !(some ?? nobody).map((key) => isSigned(key, signed, body)).includes(true) || !some)
-      throw unverified()
-    return signed['webhook-id']
-  }
+/** A webhook whose sender is known. */
+export interface Verified {
+  /** Takes effect once. */
+  readonly id: string
+  /** What its sender is to be answered instead of a verdict. */
+  greet(payload: unknown): object | undefined
 }
 
 /**
@@ -31,52 +22,101 @@ export function createVerifyWebhook(secrets: WebhookSecrets): VerifyWebhook {
  */
 export type AdmitWebhook = (source: string, headers: Headers) => void
 
-export function createAdmitWebhook(secrets: WebhookSecrets): AdmitWebhook {
-  const sources = new Set(Object.keys(secrets))
+export function createAdmitWebhook<S extends Schema>(
+  secrets: WebhookSecrets,
+  sources: WebhookSources<S> = {},
+  { ageMsMax = limits.webhookAgeMsMax }: VerifyOptions = {},
+): AdmitWebhook {
   return (source, headers) => {
-    const signed = readHeaders(headers)
-    if (!sources.has(source) || !signed || !isTimely(signed)) throw unverified()
+    const own = Object.hasOwn(sources, source) && typeof sources[source]?.verify === 'function'
+    if (own) return
+    const isKnown = Object.hasOwn(secrets, source)
+    if (!isKnown || !schemeOf(source, sources).isSigned(headers, isTimelyWithin(ageMsMax))) throw unverified(ageMsMax)
   }
 }
 
-/** The tolerance of the specification, in seconds. The library holds it too, once the body is there. */
-const secondsOffMax = 5 * 60
-
-function isTimely(headers: SignedHeaders): boolean {
-  return Math.abs(Math.floor(Date.now() / 1000) - Number(headers['webhook-timestamp'])) <= secondsOffMax
+function isTimelyWithin(ageMsMax: number): (seconds: string) => boolean {
+  return (seconds) =>
+    /^\d{1,12}$/.test(seconds) && Math.abs(Math.floor(Date.now() / 1000) - Number(seconds)) * 1000 <= ageMsMax
 }
-
-type SignedHeaders = Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string>
 
 /**
- * The three headers, or those of the same meaning that Svix sends. One that came twice was joined by a comma, which
- * stands in none of them at that place, and the library would read what it can of it.
+ * Says who sent a webhook: by the scheme of its source, Standard Webhooks unless `verify` of the source says otherwise.
+ * Every fault is the same 401, whether or not there is such a source.
  */
-function readHeaders(headers: Headers): SignedHeaders | undefined {
-  const prefix = headers.has('webhook-id') || headers.has('webhook-signature') ? 'webhook' : 'svix'
-  const [id, timestamp, signature] = ['id', 'timestamp', 'signature'].map(
-    (name) => headers.get(`${prefix}-${name}`) ?? '',
-  )
-  if (!id || !/^[!-+\--~]{1,256}$/.test(id)) return undefined
-  if (!timestamp || !/^\d{1,12}$/.test(timestamp)) return undefined
-  if (!signature || !/^v\d+[a-z]*,[A-Za-z0-9+/=_-]+( v\d+[a-z]*,[A-Za-z0-9+/=_-]+)*$/.test(signature)) return undefined
-  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature }
+export type VerifyWebhook = (source: string, headers: Headers, body: string) => Promise<Verified>
+
+/** How far the time that was signed may lie from now: what is older could be a copy that somebody sends again. */
+export interface VerifyOptions {
+  readonly ageMsMax?: number
 }
 
-function isSigned(key: Signer, headers: SignedHeaders, body: string): boolean {
-  try {
-    key.verify(body, headers, { jsonParse: false })
-    return true
-  } catch (error) {
-    if (error instanceof WebhookVerificationError) return false
-    throw error
+/** @throws TypeError where a secret cannot be one, or a source is to be verified in a way that is not known */
+export function createVerifyWebhook<S extends Schema>(
+  secrets: WebhookSecrets,
+  sources: WebhookSources<S> = {},
+  { ageMsMax = limits.webhookAgeMsMax }: VerifyOptions = {},
+): VerifyWebhook {
+  const isTimely = isTimelyWithin(ageMsMax)
+  const verifiers = new Map(
+    Object.entries(sources).flatMap(([source, { verify }]) =>
+      typeof verify === 'function'
+        ? [
+            [
+              source,
+              { verify: (delivery: Delivery) => verify({ ...delivery, secrets: secrets[source] ?? [] }) },
+            ] as const,
+          ]
+        : [],
+    ),
+  )
+  const keys = new Map(
+    Object.entries(secrets).map(([source, some]) => {
+      const scheme = schemeOf(source, sources)
+      // What is verified by a function has secrets of any form.
+      return [source, { scheme, keys: verifiers.has(source) ? [] : some.map(scheme.readKey) }]
+    }),
+  )
+  for (const source of Object.keys(sources)) schemeOf(source, sources)
+  // An unknown source costs as much as a wrong signature.
+  const nobody = { scheme: schemes.standard, keys: [crypto.getRandomValues(new Uint8Array(32))] }
+
+  return async (source, headers, body) => {
+    const own = verifiers.get(source)
+    const { scheme, keys: some } = keys.get(source) ?? nobody
+    const id = own
+      ? await callOwn(source, () => own.verify({ headers, body }))
+      : scheme.verify(some, { headers, body }, isTimely)
+    if (id === undefined || (!own && !keys.has(source))) throw unverified(ageMsMax)
+    return { id: isId(id) ? id : idOfBody(id || body), greet: (payload) => (own ? undefined : scheme.greet?.(payload)) }
   }
 }
 
-function unverified(): Problem {
+function schemeOf<S extends Schema>(source: string, sources: WebhookSources<S>): Scheme {
+  const name = (Object.hasOwn(sources, source) ? sources[source]?.verify : undefined) ?? 'standard'
+  if (typeof name === 'function') return schemes.standard
+  if (Object.hasOwn(schemes, name)) return schemes[name]
+  throw new TypeError(
+    `verify of the source ${source} must be a function or one of ${Object.keys(schemes).join(', ')}: see src/sources.ts`,
+  )
+}
+
+/** A function of the user's own that fails has verified nothing. */
+async function callOwn(source: string, verify: () => unknown): Promise<string | undefined> {
+  try {
+    const id = await verify()
+    return typeof id === 'string' ? id : undefined
+  } catch (error) {
+    logError(`webhook ${source}`, error)
+    return undefined
+  }
+}
+
+function unverified(ageMsMax: number): Problem {
+  const minutes = ageMsMax === limits.webhookAgeMsMax ? 'five minutes' : `${ageMsMax / 1000} seconds`
   return new Problem(
     'unauthorized',
-    'The source is unknown, the signature is wrong, or the timestamp is more than five minutes off.',
+    `The source is unknown, the signature is wrong, or the timestamp is more than ${minutes} off.`,
     { headers: { 'WWW-Authenticate': 'Signature realm="driftline"' } },
   )
 }

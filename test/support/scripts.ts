@@ -7,7 +7,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** What a script of package.json gives to Node: its flags and the file, which are found from any folder. */
 export function nodeArguments(script: string): string[] {
-  const [exec, node, ...words] = String(scripts[script]).split(' ')
-  if (`${exec} ${node}` !== 'exec node') throw new TypeError(`The script ${script} does not run Node`)
+  const [node, ...words] = String(scripts[script]).split(' ')
+  if (node !== 'node') throw new TypeError(`The script ${script} does not run Node`)
   return words.map((word) => (word.endsWith('.ts') ? join(root, word) : word))
 }
