@@ -7,8 +7,8 @@ export interface ImportLine {
   readonly line: number
   readonly value?: unknown
   readonly error?: Rejection
-  /** As it came, for whoever shows it: the text of the line, or the fields of a CSV record. None where it is too long or no UTF-8. */
-  readonly source?: string | readonly string[] | undefined
+  /** As it came, for whoever shows it: the text of the line, or of what was found in one. None where it is too long or no UTF-8. */
+  readonly source?: string | { readonly text: string | undefined } | undefined
 }
 
 /** So many lines, and so much text in them, make a chunk. */
@@ -99,7 +99,7 @@ function decodeLines(block: Uint8Array): readonly (string | undefined)[] {
 }
 
 /** Nothing for an empty line. */
-function parseLine(text: string | undefined): Omit<ImportLine, 'line'> | undefined {
+export function parseLine(text: string | undefined): Omit<ImportLine, 'line'> | undefined {
   if (text === undefined) return { error: rejection('invalid_change', 'The line must be UTF-8.') }
   if (text.trim() === '') return undefined
   if (text.length * 3 > limits.changeBytesMax && new TextEncoder().encode(text).length > limits.changeBytesMax)

@@ -26,19 +26,37 @@ export function importHandler(authenticate: Authenticate, run: RunSync, options:
     facts.operation = 'import'
     const principal = await authenticate(context.req.header('authorization'))
     noteCaller(facts, principal)
-    const wish = decodeQuery(context.req.queries(), principal)
+    const asked = decodeQuery(context.req.queries(), principal)
+    const table = schema.tablesByName.get(asked.table ?? '')
+    const booleans = table?.columns.flatMap(({ name, type }) => (type === 'boolean' ? [name] : []))
+    const wish = { ...asked, booleans }
     checkWish(wish, schema, now() * 1000, clockDriftMsMax)
     const { headers, body } = context.req.raw
     const encoding = checkType(headers, 'application/x-ndjson')
     if (encoding !== 'identity' && encoding !== 'gzip')
       throw new Problem('unsupported_media_type', 'The Content-Encoding may be gzip, or none.')
 
-    const answers = importAll(createImport(run, principal, wish, facts), readBytes(body, encoding === 'gzip'))
+    const answers = importAll(
+      createImport(run, principal, wish, facts),
+      refuseArray(readBytes(body, encoding === 'gzip')),
+    )
     // A fault before anything is taken has a status of its own.
     const first = await answers.next()
     return new Response(stream(first, answers, context.get('requestId'), facts), {
       headers: { 'Content-Type': 'application/x-ndjson' },
     })
+  }
+}
+
+/** A JSON array has no row in any of its lines: one fault says so, before anything is taken. */
+async function* refuseArray(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isBegun = false
+  for await (const block of bytes) {
+    const text: string = isBegun ? '' : new TextDecoder().decode(block.subarray(0, 1024)).trimStart()
+    if (text.startsWith('['))
+      throw malformed(`The body is a JSON array. Send an object in each line: jq -c '.[]' makes them of it.`)
+    isBegun ||= text !== ''
+    yield block
   }
 }
 

@@ -55,7 +55,8 @@ async function read(csv: string, wish: Partial<CsvWish> = {}, table = 'wide') {
 async function fieldValue(column: string, field: string, table = 'wide'): Promise<unknown> {
   const required =
     table === 'wide' && column !== 'name' ? ',name' : table === 'strict' && column !== 'count' ? ',count' : ''
-  const csv = `id,${column}${required}\nx,"${field.replaceAll('"', '""')}"${required && ',1'}\n`
+  const quoted = field === '' ? '' : `"${field.replaceAll('"', '""')}"`
+  const csv = `id,${column}${required}\nx,${quoted}${required && ',1'}\n`
   const [line] = await read(csv, {}, table)
   return line?.error ?? Object(line?.row)[column]
 }

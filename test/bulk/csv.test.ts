@@ -10,7 +10,7 @@ async function read(input: string | Uint8Array, size = 7, delimiter = ','): Prom
     cut(typeof input === 'string' ? Buffer.from(input) : input, size),
     limits.changeBytesMax,
   )
-  for await (const block of readCsv(blocks, delimiter)) records.push(...block.records)
+  for await (const block of readCsv(blocks, { delimiter })) records.push(...block.records)
   return records
 }
 const fieldsOf = (records: readonly CsvRecord[]) => records.map(({ fields }) => fields)

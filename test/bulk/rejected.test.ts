@@ -12,7 +12,7 @@ beforeEach(async () => {
   ;[path, drop] = [join(folder, 'a.rejected.ndjson'), dropFolder]
 })
 afterEach(() => drop())
-const line = (n: number) => toRejectedLine(n, rejection('invalid_change', 'é'), `line ${n}`, ',')
+const line = (n: number) => toRejectedLine(n, rejection('invalid_change', 'é'), `line ${n} ü`)
 const lines = async () =>
   (await readFile(path, 'utf8')).split('\n').map((text) => (text === '' ? '' : JSON.parse(text).line))
 
