@@ -214,7 +214,9 @@ function quotedMarker(delimiter: string, nulls: ReadonlySet<string> = new Set())
       : text
 }
 
-const unmark = (text: string) => text.replaceAll(quotedMark, '"')
+/** With `u`, since the other half of many a character is the same. */
+const loneMark = new RegExp(quotedMark, 'gu')
+const unmark = (text: string) => text.replaceAll(loneMark, '"')
 
 const escapeRegExp = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 

@@ -40,6 +40,8 @@ function createScan(paths: readonly ElementPath[]) {
   /** The containers around the place: an object by the key that was read last, an array as nothing. */
   const around: (string | undefined)[] = []
   let isKey = false
+  /** A text that is no key goes on in the next block. */
+  let isInText = false
 
   const isElement = () =>
     begin === -1 &&
@@ -61,7 +63,7 @@ function createScan(paths: readonly ElementPath[]) {
 
   return function* scan(block: string, isLast: boolean): Generator<JsonElement> {
     // What was read is dropped, but for the element under way.
-    if (begin !== -1 && at - begin > elementLengthMax) {
+    if (begin !== -1 && (isTooLong || at - begin > elementLengthMax)) {
       isTooLong = true
       begin = at
     }
@@ -70,6 +72,14 @@ function createScan(paths: readonly ElementPath[]) {
     at -= kept
     if (begin !== -1) begin = 0
     while (at < text.length) {
+      if (isInText) {
+        const close = findQuote(text, at)
+        isInText = close === -1
+        at = isInText ? text.length - slashesBefore(text, text.length) : close + 1
+        if (isInText) break
+        yield* end()
+        continue
+      }
       const char = text[at] as string
       if (char === '{' || char === '[') {
         if (isElement()) [begin, depth] = [at, around.length]
@@ -81,17 +91,17 @@ function createScan(paths: readonly ElementPath[]) {
         at++
         yield* end()
       } else if (char === '"') {
-        const close = findQuote(text, at + 1)
-        if (close === -1) break
         if (isKey) {
+          const close = findQuote(text, at + 1)
+          if (close === -1) break
           // Keys inside of an element are nobody's business.
           if (begin === -1) around[around.length - 1] = readKey(text.slice(at, close + 1))
           isKey = false
           at = close + 1
         } else {
           if (isElement()) [begin, depth] = [at, around.length]
-          at = close + 1
-          yield* end()
+          isInText = true
+          at++
         }
       } else if (/[\s,:]/.test(char)) {
         if (char === ',') isKey = isInObject()
@@ -106,7 +116,7 @@ function createScan(paths: readonly ElementPath[]) {
         yield* end()
       }
     }
-    if (isLast && (around.length > 0 || at < text.length))
+    if (isLast && (around.length > 0 || at < text.length || isInText))
       throw new TypeError('The JSON ends too early: the file is cut. Get all of it.')
   }
 }
@@ -114,11 +124,15 @@ function createScan(paths: readonly ElementPath[]) {
 /** The quote that ends a text. */
 function findQuote(text: string, from: number): number {
   for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 1)) {
-    let slashes = 0
-    while (text[at - 1 - slashes] === '\\') slashes++
-    if (slashes % 2 === 0) return at
+    if (slashesBefore(text, at) % 2 === 0) return at
   }
   return -1
+}
+
+function slashesBefore(text: string, at: number): number {
+  let count = 0
+  while (text[at - 1 - count] === '\\') count++
+  return count
 }
 
 function readKey(text: string): string {
