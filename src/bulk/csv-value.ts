@@ -27,8 +27,10 @@ export const plainRules: FieldRules = {
 /** In place of the quotes around a field that would mean another thing without them: a lone surrogate, which no text holds. */
 export const quotedMark = '\udcfd'
 
+const markCode = quotedMark.charCodeAt(0)
+
 /** The text of a field, with its quotes or without. */
-export const plainField = (field: string): string => (field.startsWith(quotedMark) ? field.slice(1, -1) : field)
+export const plainField = (field: string): string => (field.charCodeAt(0) === markCode ? field.slice(1, -1) : field)
 
 /** What a field cannot be, in more words than the decoder has. */
 export class BadField {
@@ -63,7 +65,7 @@ export function fieldReader(
   return (field) => {
     if (nulls.size > 0 && nulls.has(field)) return nullable ? null : (fallback ?? null)
     if (field === '') return unquotedEmpty
-    if (field.startsWith(quotedMark)) {
+    if (field.charCodeAt(0) === markCode) {
       const text = plainField(field)
       return text !== '' ? readText(text) : type === 'text' ? '' : empty
     }

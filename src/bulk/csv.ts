@@ -140,19 +140,19 @@ class WholeRecord implements CsvRecord {
   readonly line: number
   readonly last: number
   readonly fields: readonly string[]
-  readonly #source: Source
-  readonly #place: number
+  readonly source: Source
+  readonly place: number
 
   constructor(line: number, last: number, fields: readonly string[], source: Source, place: number) {
     this.line = line
     this.last = last
     this.fields = fields
-    this.#source = source
-    this.#place = place
+    this.source = source
+    this.place = place
   }
 
   get text(): string {
-    return this.#source.textOf(this.#place)
+    return this.source.textOf(this.place)
   }
 }
 

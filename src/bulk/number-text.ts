@@ -58,6 +58,9 @@ export function sayNumber(field: string, { decimal, group }: NumberForm): string
   return undefined
 }
 
+const point = '.'.charCodeAt(0)
+const eitherForm = /^-?[1-9]\d{0,2}\.\d{3}$/
+
 /** Numbers that can mean two things, and what shows which of them: the first line of each. */
 export class NumberWatch {
   /** The line that is being read. */
@@ -72,16 +75,17 @@ export class NumberWatch {
   isSemicolon = false
 
   seeNumber(field: string, column: string): void {
-    if (this.hasPoint && this.either) return
-    const point = field.indexOf('.')
-    if (point === -1) return
-    if (/^-?[1-9]\d{0,2}\.\d{3}$/.test(field)) this.either ??= { line: this.line, column }
-    else this.hasPoint = true
+    // Of most numbers their length or a look at one place tells.
+    if (field.length <= 8 && field.charCodeAt(field.length - 4) === point && eitherForm.test(field)) {
+      this.either ??= { line: this.line, column }
+    } else if (!this.hasPoint) {
+      this.hasPoint = field.includes('.')
+    }
   }
 
   seeOther(field: string, column: string, type: string): void {
     if (this.comma || field.length > 40) return
-    if (commaForms.some((form) => form.test(field)) || (type === 'integer' && /^-?[1-9]\d{0,2}\.\d{3}$/.test(field)))
+    if (commaForms.some((form) => form.test(field)) || (type === 'integer' && eitherForm.test(field)))
       this.comma = { line: this.line, column }
   }
 

@@ -47,16 +47,20 @@ function doubtFinder(
   { format, csv, rows, table }: ImportOptions,
   head: string,
 ): ((text: string) => boolean) | undefined {
-  const types: readonly string[] = schema.tablesByName.get(table ?? '')?.columns.map(({ type }) => type) ?? []
+  const columns = schema.tablesByName.get(table ?? '')?.columns ?? []
+  const types: readonly string[] = columns.map(({ type }) => type)
   if (!rows || rows.rules.numbers.isTold || (format === 'ndjson' && !rows.isLoose)) return undefined
   if (!types.some((type) => type === 'real' || type === 'decimal')) return undefined
   const told = /^"?sep=([^\r\n])/i.exec(head)?.[1]
   const isComma = format === 'ndjson' || (told ?? csv.delimiter) === ','
   const comma = isComma ? /"[^\d",\n]{0,4}[\d.'\s]*\d,\d|\d\.\d{3}\.\d{3}/ : /\d,\d|\d\.\d{3}\.\d{3}/
-  let hasComma = types.includes('integer') || (told ?? csv.delimiter) === ';'
+  // A point in a column of integers tells too, where the file has one.
+  const integers = columns.filter(({ type }) => type === 'integer').map(({ name }) => rows.headers.get(name) ?? name)
+  let hasComma = integers.some((header) => head.includes(header)) || (told ?? csv.delimiter) === ';'
   let hasEither = false
   return (text) => {
-    hasEither ||= /(?:^|[^\d.])[1-9]\d{0,2}\.\d{3}(?![\d.])/.test(text)
+    // The short form is found fast, and is seldom there.
+    hasEither ||= /\.\d{3}[^\d.]/.test(text) && /(?:^|[^\d.])[1-9]\d{0,2}\.\d{3}(?![\d.])/.test(text)
     hasComma ||= comma.test(text)
     return hasEither && hasComma
   }
