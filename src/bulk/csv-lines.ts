@@ -1,48 +1,57 @@
 import { rejection } from '../errors.ts'
 import { quote } from '../sync/change.ts'
-import type { Table } from '../sync/table.ts'
 import { timestamptzToMicroseconds } from '../webhooks/timestamptz.ts'
 import { type CsvBlock, type CsvRecord, readCsv } from './csv.ts'
-import { fieldToValue } from './csv-value.ts'
+import { BadField, fieldReader, plainField, plainRules } from './csv-value.ts'
 import type { ChunkSize, ImportLine, ReadChunk } from './lines.ts'
+import { NumberWatch } from './number-text.ts'
+import { checkMap, headerFinder, type RowWish } from './row-wish.ts'
 
 /** How the records of a CSV file become rows of a table. */
-export interface CsvWish {
-  readonly table: Table
-  /** The stamp of all rows; `atHeader` names the header of those that have one each. */
-  readonly at: number | undefined
-  readonly atHeader?: string | undefined
-  /** Headers by the column, or `id`, that they stand for. A header that is the column's own name needs none. */
-  readonly headers: ReadonlyMap<string, string>
-  /** Headers that are passed over, or all that stand for nothing. */
-  readonly ignore: readonly string[] | 'others'
+export interface CsvWish extends RowWish {
   readonly delimiter: string
+  /** Whether that is only what is usual, and the file may say another in its first line. */
+  readonly isDelimiterGuessed?: boolean
+  /** Told of the lines before the rows, as they came: what a file of some of the rows begins with. */
+  readonly onHead?: (text: string) => void
 }
 
 /**
  * Reads CSV in chunks of changes: a put for each record. Throws a `TypeError` that says what to write where the header
- * does not fit, before the first chunk.
+ * does not fit, before the first chunk, or the numbers so far can mean two things.
  */
 export async function* readCsvLines(
   blocks: AsyncIterable<string>,
   wish: CsvWish,
   { linesMax, textMax, firstMax = linesMax }: ChunkSize,
+  watch = new NumberWatch(),
 ): AsyncGenerator<ReadChunk> {
   let toLine: ((record: CsvRecord) => ImportLine) | undefined
   let lines: ImportLine[] = []
   let text = 0
   let last = 0
   let wanted = firstMax
-  for await (const { records, textEach } of readCsv(blocks, wish.delimiter) as AsyncIterable<CsvBlock>) {
+  let { delimiter } = wish
+  let separator = ''
+  const onDelimiter = (told: string, line: string) => {
+    delimiter = told
+    separator = line.trimEnd()
+  }
+  const { nulls } = wish.rules ?? plainRules
+  const form = { delimiter, isGuessed: wish.isDelimiterGuessed ?? false, nulls, onDelimiter }
+  for await (const { records, textEach } of readCsv(blocks, form) as AsyncIterable<CsvBlock>) {
     for (const record of records) {
       if (!toLine) {
-        toLine = readHeader(record, wish)
+        watch.isSemicolon = delimiter === ';'
+        toLine = readHeader(record, { ...wish, delimiter }, watch)
+        wish.onHead?.(separator === '' ? (record.text ?? '') : `${separator}\r\n${record.text}`)
         continue
       }
       lines.push(toLine(record))
       last = record.last
       text += textEach
       if (lines.length >= wanted || text >= textMax) {
+        watch.check()
         yield { lines, last }
         wanted = Math.min(2 * wanted, linesMax)
         lines = []
@@ -51,48 +60,62 @@ export async function* readCsvLines(
     }
   }
   if (!toLine) throw new TypeError('The file is empty. A CSV file begins with a line of headers.')
+  watch.check()
   if (lines.length > 0) yield { lines, last }
 }
 
-function readHeader({ fields, error }: CsvRecord, wish: CsvWish): (record: CsvRecord) => ImportLine {
+function readHeader(
+  { fields: headers, error }: CsvRecord,
+  wish: CsvWish,
+  watch: NumberWatch,
+): (record: CsvRecord) => ImportLine {
   if (error) throw new TypeError(`The first line is no header. ${error.detail}`)
-  const { table, atHeader, delimiter } = wish
-  const { id, at, columns } = placeHeaders(fields, wish)
-  return ({ line, fields: values, error: fault, text }) => {
-    if (fault) return { line, error: fault, source: text }
+  const fields = headers.map(plainField)
+  const { table, atHeader, scopeHeader, delimiter, rules = plainRules } = wish
+  const found = placeHeaders(fields, wish)
+  const { id, at, scope } = found
+  const columns = found.columns.map(({ place, column }) => {
+    return { place, name: column.name, read: fieldReader(column, table.name, rules, watch) }
+  })
+  return (record) => {
+    const { line, fields: values, error: fault } = record
+    if (fault) return { line, error: fault, source: record }
     if (values.length !== fields.length) {
       const counts = `The record has ${values.length} fields, and the header ${fields.length}`
       const detail = `${counts}. A field that holds ${delimiter === '\t' ? 'a tab' : quote(delimiter)} or a line break stands in quotes.`
-      return { line, error: rejection('invalid_change', detail), source: values }
+      return { line, error: rejection('invalid_change', detail), source: record }
     }
+    watch.line = line
     const row: Record<string, unknown> = {}
-    for (const { place, column } of columns) row[column.name] = fieldToValue(values[place] as string, column)
-    const stamp = atHeader === undefined ? wish.at : readStamp(values[at] as string)
-    return { line, value: { table: table.name, op: 'put', id: values[id], at: stamp, row }, source: values }
+    for (const { place, name, read } of columns) {
+      const value = read(values[place] as string)
+      if (value instanceof BadField) return { line, error: value.error, source: record }
+      row[name] = value
+    }
+    const stamp = atHeader === undefined ? wish.at : readStamp(plainField(values[at] as string))
+    const change = { table: table.name, op: 'put', id: plainField(values[id] as string), at: stamp, row }
+    if (scopeHeader === undefined) return { line, value: change, source: record }
+    return { line, value: { ...change, scope: plainField(values[scope] as string) }, source: record }
   }
 }
 
 /** Where each column stands. */
-function placeHeaders(fields: readonly string[], { table, atHeader, headers, ignore, delimiter }: CsvWish) {
+function placeHeaders(fields: readonly string[], wish: CsvWish) {
+  const { table, atHeader, scopeHeader, headers, ignore, delimiter } = wish
   const twice = fields.find((field, place) => fields.indexOf(field) !== place && field !== '')
   if (twice !== undefined) throw new TypeError(`The header ${quote(twice)} stands twice.`)
+  checkMap(wish)
   const known = ['id', ...table.columns.map(({ name }) => name)]
-  const wrong = [...headers.keys()].find((name) => !known.includes(name))
-  if (wrong !== undefined) {
-    throw new TypeError(`--map ${wrong}=…: ${table.name} has no column ${quote(wrong)}. It has ${known.join(', ')}.`)
-  }
   const ignored = ignore === 'others' ? [] : ignore
-  const named = [...headers.values(), ...ignored, ...(atHeader === undefined ? [] : [atHeader])]
-  const missing = named.find((header) => !fields.includes(header))
+  const own = [atHeader, scopeHeader].filter((header) => header !== undefined)
+  const missing = [...headers.values(), ...ignored, ...own].find((header) => !fields.includes(header))
   if (missing !== undefined) {
     throw new TypeError(`The file has no header ${quote(missing)}. It has ${fields.map(quote).join(', ')}.`)
   }
-  const mapped = new Set(headers.values())
-  const headerOf = (name: string) =>
-    headers.get(name) ?? (mapped.has(name) || ignored.includes(name) ? undefined : name)
+  const headerOf = headerFinder(wish)
   const placeOf = (name: string) => fields.indexOf(headerOf(name) ?? '\0')
 
-  const taken = new Set([...known.map(headerOf), ...ignored, atHeader])
+  const taken = new Set([...known.map(headerOf), ...ignored, ...own])
   const unknown = ignore === 'others' ? [] : fields.filter((field) => !taken.has(field))
   if (unknown.length > 0) {
     const [first] = unknown as [string]
@@ -118,7 +141,8 @@ function placeHeaders(fields: readonly string[], { table, atHeader, headers, ign
   }
   return {
     id: placeOf('id'),
-    at: atHeader === undefined ? -1 : fields.indexOf(atHeader),
+    at: fields.indexOf(atHeader ?? '\0'),
+    scope: fields.indexOf(scopeHeader ?? '\0'),
     columns: columns.filter(({ place }) => place !== -1),
   }
 }

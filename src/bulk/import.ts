@@ -8,6 +8,7 @@ import type { Tally } from '../sync/compile-bulk.ts'
 import { type Grant, malformed, type SyncRequest } from '../sync/request.ts'
 import type { Schema } from '../sync/table.ts'
 import type { ImportLine, ReadChunk } from './lines.ts'
+import { idToText, toBoolean } from './row-values.ts'
 
 /** What an import is told once, for all its lines. */
 export interface ImportWish {
@@ -20,6 +21,8 @@ export interface ImportWish {
   readonly grant: Grant
   /** Digits of times that their columns do not keep are cut. */
   readonly cutDigits?: boolean
+  /** The columns of rows in which 1 and 0 are true and false. */
+  readonly booleans?: readonly string[] | undefined
 }
 
 /** Throws a `Problem` that names what is wrong with the wish itself, since every line would be. */
@@ -156,16 +159,18 @@ interface LineChange {
 }
 
 /** The lines of an export that hold no change. */
-function isPageEnd(value: unknown): boolean {
-  return isObject(value) && !('op' in value) && ('cursor' in value || 'rows' in value) && !('id' in value)
+export function isPageEnd(value: unknown): boolean {
+  if (!isObject(value) || 'op' in value || 'id' in value) return false
+  return 'cursor' in value || typeof value.rows === 'number'
 }
 
 /** The change that a line stands for. What it is not is left to the decoder. */
-function toChange(value: unknown, { at, table }: ImportWish): unknown {
+function toChange(value: unknown, { at, table, booleans = [] }: ImportWish): unknown {
   if (!isObject(value)) return value
   if (at === undefined) return table === undefined || 'table' in value ? value : { ...value, table }
   const { id, ...row } = value
-  return { table, op: 'put', id, at, row }
+  for (const name of booleans) if (typeof row[name] === 'number') row[name] = toBoolean(row[name])
+  return { table, op: 'put', id: idToText(id), at, row }
 }
 
 /** Puts and deletes alone for their row, and the others by who wrote them. */

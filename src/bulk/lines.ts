@@ -9,8 +9,8 @@ export interface ImportLine {
   readonly line: number
   readonly value?: unknown
   readonly error?: Rejection
-  /** As it came, for whoever shows it: the text of the line, or the fields of a CSV record. None where it is too long or no UTF-8. */
-  readonly source?: string | readonly string[] | undefined
+  /** As it came, for whoever shows it: the text of the line, or of what was found in one. None where it is too long or no UTF-8. */
+  readonly source?: string | { readonly text: string | undefined } | undefined
 }
 
 /** So many lines, and so much text in them and between them, make a chunk. */
@@ -108,7 +108,7 @@ function decodeLines(block: Uint8Array): readonly (string | undefined)[] {
  * Nothing for an empty line. Where the fault is is only said of so many lines: to look for it costs as much as to read the
  * line some twenty times, and to see a fault at all more than to see that a line is surely no object.
  */
-function parseLine(text: string | undefined, says: boolean): Omit<ImportLine, 'line'> | undefined {
+export function parseLine(text: string | undefined, says = true): Omit<ImportLine, 'line'> | undefined {
   if (text === undefined) return { error: rejection('invalid_change', 'The line must be UTF-8.') }
   const trimmed = text.trim()
   if (trimmed === '') return undefined

@@ -1,6 +1,6 @@
-import { open, readFile, rm, stat, truncate } from 'node:fs/promises'
-import Papa from 'papaparse'
+import { open, rm, stat, truncate } from 'node:fs/promises'
 import type { Rejection } from '../errors.ts'
+import type { Encoder } from './encode.ts'
 import type { ImportLine } from './lines.ts'
 
 /** A line that was rejected, as the file of rejected lines holds it. */
@@ -11,51 +11,104 @@ export interface RejectedLine {
   readonly text?: string
 }
 
-export function toRejectedLine(line: number, error: Rejection, source: ImportLine['source'], delimiter: string) {
+export function toRejectedLine(line: number, error: Rejection, source: ImportLine['source']): RejectedLine {
   const { code, detail } = error
-  const text = typeof source === 'object' ? Papa.unparse([[...source]], { delimiter }) : source
-  return { line, error: { code, detail }, ...(text !== undefined && { text }) } satisfies RejectedLine
+  const text = typeof source === 'object' ? source.text : source
+  return { line, error: { code, detail }, ...(text !== undefined && text !== '' && { text }) }
 }
 
-/** The file of rejected lines, which comes into being with the first of them. */
-export interface RejectedFile {
-  /** Bytes that are in it. */
-  readonly size: number
+/** The files of rejected lines, which come into being with the first of them. */
+export interface RejectedFiles {
+  /** Bytes that are in each. */
+  readonly sizes: RejectedSizes
   append(lines: readonly RejectedLine[]): Promise<void>
 }
 
+export interface RejectedSizes {
+  readonly rejectedBytes: number
+  readonly rejectedRowsBytes: number
+}
+
+/** The rejected lines as they came, to be mended and imported with the same options. */
+export interface RejectedRows {
+  readonly path: string
+  readonly encoder: Encoder
+  /** What the file begins with, beside its byte order mark: the header of CSV. */
+  readonly head: () => string
+  readonly newline: () => string
+}
+
 /**
- * Opens it for an import that goes on from so many bytes, or begins (0). A file of another import is replaced; any other
- * file is left alone: a `TypeError`.
+ * Opens them for an import that goes on from so many bytes, or begins (0): one of lines `{"line":…,"error":…,"text":…}`,
+ * and one of the lines as they came, in the bytes of their file. Those of another import are replaced; any other file is
+ * left alone: a `TypeError`.
  */
-export async function openRejected(path: string, size: number): Promise<RejectedFile> {
+export async function openRejected(path: string, from: RejectedSizes, rows: RejectedRows): Promise<RejectedFiles> {
+  const { rejectedBytes, rejectedRowsBytes } = from
+  const isOurs = async () => (await readStart(path)).startsWith('{"line":')
+  const hadReport = await cutFile(path, rejectedBytes, isOurs)
+  // Its lines are anybody's: it is known by the report beside it.
+  await cutFile(rows.path, rejectedRowsBytes, async () => hadReport)
+  const report = appender(path, rejectedBytes)
+  const copies = appender(rows.path, rejectedRowsBytes)
+  return {
+    get sizes() {
+      return { rejectedBytes: report.bytes, rejectedRowsBytes: copies.bytes }
+    },
+    async append(lines) {
+      const texts = lines.flatMap(({ text }) => (text === undefined ? [] : [text + rows.newline()]))
+      const head = rows.head()
+      const begin = copies.bytes > 0 || head === '' ? '' : head + rows.newline()
+      const mark = copies.bytes > 0 ? [] : [rows.encoder.mark]
+      if (texts.length > 0) await copies.append([...mark, rows.encoder.encode(begin + texts.join(''))])
+      if (lines.length > 0)
+        await report.append([Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''))])
+    },
+  }
+}
+
+/** Cuts a file to what an import had written, or takes it away. `isOurs`: whether it may. Whether it was there. */
+async function cutFile(path: string, size: number, isOurs: () => Promise<boolean>): Promise<boolean> {
   const found = await stat(path).catch(() => undefined)
-  if (found && size === 0) {
-    if (found.size > 0 && !(await readFile(path, 'utf8')).startsWith('{"line":')) {
-      throw new TypeError(`${path} is there already, and holds no rejected lines. Name another file: --rejected …`)
-    }
-    await rm(path)
-  } else if (size > 0) {
+  if (size > 0) {
     if ((found?.size ?? 0) < size)
       throw new TypeError(`${path} is no longer as the import left it. Begin anew with --anew.`)
     // Lines after these come again.
     await truncate(path, size)
+  } else if (found) {
+    if (found.size > 0 && !(await isOurs())) {
+      throw new TypeError(`${path} is there already, and holds no rejected lines. Name another file: --rejected …`)
+    }
+    await rm(path)
   }
+  return found !== undefined
+}
+
+async function readStart(path: string): Promise<string> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(16), position: 0 })
+    return buffer.subarray(0, bytesRead).toString()
+  } finally {
+    await file.close()
+  }
+}
+
+function appender(path: string, size: number) {
   let bytes = size
   return {
-    get size() {
+    get bytes() {
       return bytes
     },
-    async append(lines) {
-      if (lines.length === 0) return
-      const text = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    async append(blocks: readonly Uint8Array[]): Promise<void> {
+      const block = Buffer.concat(blocks)
       const file = await open(path, 'a')
       try {
-        await file.writeFile(text)
+        await file.writeFile(block)
       } finally {
         await file.close()
       }
-      bytes += text.length
+      bytes += block.length
     },
   }
 }

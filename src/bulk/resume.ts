@@ -9,8 +9,9 @@ export interface ImportState {
   /** The last line that was taken for good, or rejected. */
   readonly line: number
   readonly counts: Readonly<Record<'applied' | 'duplicate' | 'stale' | 'rejected', number>>
-  /** Bytes of the file of rejected lines. */
+  /** Bytes of the files of rejected lines: of what is wrong, and of them as they came. */
   readonly rejectedBytes: number
+  readonly rejectedRowsBytes: number
   readonly seconds: number
   /** When it was written, for a person. */
   readonly time: string

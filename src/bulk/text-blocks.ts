@@ -1,4 +1,5 @@
 const newline = 10
+const carriageReturn = 13
 
 /** Marks in the text, which no UTF-8 decodes to: lone surrogates. A column never takes them. */
 export const marks = {
@@ -19,7 +20,7 @@ export async function* readTextBlocks(source: AsyncIterable<Uint8Array>, lineByt
 
   function decode(block: Buffer): string {
     // Of a line that is too long all but its end is dropped already.
-    const end = isTooLong ? block.indexOf(newline) : 0
+    const end = isTooLong ? firstEnd(block) : 0
     const text = (isTooLong ? marks.tooLong : '') + decodeLines(end === -1 ? Buffer.alloc(0) : block.subarray(end))
     isTooLong = false
     if (!isFirst) return text
@@ -28,7 +29,7 @@ export async function* readTextBlocks(source: AsyncIterable<Uint8Array>, lineByt
   }
 
   for await (const bytes of source) {
-    const end = bytes.lastIndexOf(newline) + 1
+    const end = wholeLines(bytes)
     if (end > 0) {
       yield decode(Buffer.concat([rest, bytes.subarray(0, end)]))
       rest = Buffer.from(bytes.subarray(end))
@@ -41,6 +42,19 @@ export async function* readTextBlocks(source: AsyncIterable<Uint8Array>, lineByt
     }
   }
   if (rest.length > 0 || isTooLong) yield decode(rest)
+}
+
+/** How many of the bytes are whole lines. Where none ends with a line feed, as on an old Mac, the last may be half a CRLF. */
+function wholeLines(bytes: Uint8Array): number {
+  const end = bytes.lastIndexOf(newline)
+  if (end !== -1) return end + 1
+  const found = bytes.lastIndexOf(carriageReturn)
+  return found === bytes.length - 1 ? bytes.subarray(0, -1).lastIndexOf(carriageReturn) + 1 : found + 1
+}
+
+function firstEnd(block: Uint8Array): number {
+  const found = block.indexOf(newline)
+  return found === -1 ? block.indexOf(carriageReturn) : found
 }
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

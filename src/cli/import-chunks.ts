@@ -1,23 +1,61 @@
 import { setImmediate } from 'node:timers/promises'
 import { readCsvLines } from '../bulk/csv-lines.ts'
-import { type ChunkSize, type ReadChunk, readLines } from '../bulk/lines.ts'
+import { type JsonElement, readElements } from '../bulk/json-elements.ts'
+import { readersOf } from '../bulk/json-kind.ts'
+import { type ChunkSize, type ImportLine, parseLine, type ReadChunk, readLines } from '../bulk/lines.ts'
+import type { NumberWatch } from '../bulk/number-text.ts'
+import { readRowLines } from '../bulk/row-lines.ts'
 import { readTextBlocks } from '../bulk/text-blocks.ts'
 import { limits } from '../limits.ts'
 import { schema } from '../schema.ts'
 import type { Table } from '../sync/table.ts'
+import type { ImportInput } from './import-input.ts'
 import type { ImportOptions } from './import-options.ts'
+
+/** Who is told of what stands before the rows, and who looks at their numbers. */
+export interface ChunkWatchers {
+  readonly watch?: NumberWatch
+  readonly onHead?: (text: string) => void
+}
 
 /** The chunks of a file or of standard input. `at`: the stamp of the rows, where they have one for all. */
 export function readChunks(
-  { format, csv, table }: ImportOptions,
-  bytes: AsyncIterable<Uint8Array>,
+  { format, from, csv, rows, table: tableName }: ImportOptions,
+  { bytes, paths }: Pick<ImportInput, 'bytes' | 'paths'>,
   at: number | undefined,
   size: ChunkSize,
+  { watch, onHead }: ChunkWatchers = {},
 ): AsyncGenerator<ReadChunk> {
-  if (format === 'ndjson') return readLines(bytes, size)
-  const blocks = readTextBlocks(bytes, limits.changeBytesMax)
-  const wish = { ...csv, table: schema.tablesByName.get(table ?? '') as Table, at }
-  return readCsvLines(blocks, wish, size)
+  const table = schema.tablesByName.get(tableName ?? '') as Table
+  if (format === 'csv' && rows) {
+    const blocks = readTextBlocks(bytes, limits.changeBytesMax)
+    return readCsvLines(blocks, { ...csv, ...rows, table, at, ...(onHead && { onHead }) }, size, watch)
+  }
+  const lines = paths ? readElementLines(readElements(bytes, paths), size) : readLines(bytes, size)
+  const read = from && readersOf[from]
+  return rows ? readRowLines(lines, { ...rows, table, at, read, isJsonText: from === 'sqlite' }, watch) : lines
+}
+
+/** The elements of a JSON text as lines, which are counted as they are. */
+async function* readElementLines(
+  elements: AsyncIterable<JsonElement>,
+  { linesMax, textMax, firstMax = linesMax }: ChunkSize,
+): AsyncGenerator<ReadChunk> {
+  let lines: ImportLine[] = []
+  let text = 0
+  let last = 0
+  let wanted = firstMax
+  for await (const source of elements) {
+    last++
+    lines.push({ line: last, source, ...(source.error ? { error: source.error } : parseLine(source.value)) })
+    text += source.text.length
+    if (lines.length < wanted && text < textMax) continue
+    yield { lines, last }
+    wanted = Math.min(2 * wanted, linesMax)
+    lines = []
+    text = 0
+  }
+  if (lines.length > 0) yield { lines, last }
 }
 
 /**

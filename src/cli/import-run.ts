@@ -1,5 +1,8 @@
-import { createImport, type ImportWish, importChunks } from '../bulk/import.ts'
+import { checkLines } from '../bulk/check.ts'
+import { encoderOf } from '../bulk/encode.ts'
+import { chunkSize, createImport, type ImportWish, importChunks } from '../bulk/import.ts'
 import type { ImportLine } from '../bulk/lines.ts'
+import { NumberWatch } from '../bulk/number-text.ts'
 import { openRejected, type RejectedLine, toRejectedLine } from '../bulk/rejected.ts'
 import { type ImportState, writeState } from '../bulk/resume.ts'
 import type { Settings } from '../config.ts'
@@ -8,6 +11,7 @@ import { schema } from '../schema.ts'
 import { patientStore } from '../stores/patient.ts'
 import { readChunks, takeChunks } from './import-chunks.ts'
 import type { ImportDatabase } from './import-database.ts'
+import type { ImportInput } from './import-input.ts'
 import type { ImportOptions } from './import-options.ts'
 import type { ImportProgress } from './import-progress.ts'
 import type { ImportSource } from './import-source.ts'
@@ -20,7 +24,9 @@ export interface ImportRun {
   readonly options: ImportOptions
   readonly settings: Pick<Settings, 'clockDriftMsMax' | 'deliveries'>
   readonly source: ImportSource
-  readonly database: ImportDatabase
+  readonly input: ImportInput
+  /** Nothing where nothing is stored. */
+  readonly database: ImportDatabase | undefined
   /** Where it begins, and where it is kept: not for standard input. */
   readonly state: ImportState
   readonly statePath: string | undefined
@@ -41,24 +47,30 @@ export interface ImportEnd {
   readonly damaged?: boolean
 }
 
-/** Imports what comes after the state, and gives the state that it came to, whatever happened. */
-export async function runImport(run: ImportRun): Promise<ImportEnd> {
-  const { options, settings, source, database, statePath, wish, progress, signal } = run
-  const began = performance.now()
+/** What a chunk is given to: the database, or only the checks that need none. */
+function chunkImporter({ settings, database, wish, progress, signal }: ImportRun): ReturnType<typeof createImport> {
+  const { clockDriftMsMax, deliveries } = settings
+  if (!database) return async (lines) => checkLines(lines, wish, schema, { now: Date.now() * 1000, clockDriftMsMax })
   const onWait = ({ code }: { code: string | undefined }, pauseMs: number) =>
     progress.say(`The database is away${code === undefined ? '' : ` (${code})`}; trying again in ${pauseMs / 1000} s.`)
-  const importChunk = createImport(
+  return createImport(
     createRun({
       schema,
       store: patientStore(database.store, { onWait, signal }),
       ...(database.carry && { carry: database.carry }),
       ...(database.poke && { onCommit: database.poke }),
-      clockDriftMsMax: settings.clockDriftMsMax,
-      deliveries: settings.deliveries,
+      ...{ clockDriftMsMax, deliveries },
     }),
     { subject: 'import', scopes: new Map() },
     wish,
   )
+}
+
+/** Imports what comes after the state, and gives the state that it came to, whatever happened. */
+export async function runImport(run: ImportRun): Promise<ImportEnd> {
+  const { options, source, input, statePath, progress, signal } = run
+  const began = performance.now()
+  const importChunk = chunkImporter(run)
   const underWay: (readonly ImportLine[])[] = []
   const counts = { ...run.state.counts }
   let state = run.state
@@ -72,8 +84,16 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
   }
   let begun = false
   let unread: unknown
+  // Rejected records of CSV are written below the header that they came with.
+  let head = ''
+  const onHead = (text: string) => {
+    head = text
+  }
+  const newline = options.format === 'csv' ? '\r\n' : '\n'
   async function* chunks() {
-    const all = takeChunks(readChunks(options, source.bytes, state.at, database.chunkSize), run.state.line, signal)
+    const size = run.database?.chunkSize ?? chunkSize
+    const read = readChunks(options, input, state.at, size, { watch: new NumberWatch(), onHead })
+    const all = takeChunks(read, run.state.line, signal)
     try {
       for (;;) {
         const { value, done } = await all.next()
@@ -93,21 +113,24 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
     }
   }
   try {
-    const rejected = await openRejected(options.rejected, state.rejectedBytes)
+    const rejected = await openRejected(options.rejected, state, {
+      path: options.rejectedRows,
+      encoder: encoderOf(input.encoding),
+      head: () => head,
+      newline: () => newline,
+    })
     for await (const { rejections, last, ...tally } of importChunks(chunks(), importChunk)) {
       const sources =
         rejections.length > 0 ? new Map(underWay[0]?.map(({ line, source }) => [line, source])) : undefined
       underWay.shift()
-      const lines = rejections.map(({ line, error }) =>
-        toRejectedLine(line, error, sources?.get(line), options.csv.delimiter),
-      )
+      const lines = rejections.map(({ line, error }) => toRejectedLine(line, error, sources?.get(line)))
       await rejected.append(lines)
       run.onRejected(lines)
       for (const verdict of ['applied', 'duplicate', 'stale'] as const) counts[verdict] += tally[verdict]
       counts.rejected += lines.length
       const seconds = run.state.seconds + (performance.now() - began) / 1000
       state = {
-        ...{ ...state, line: last, counts: { ...counts }, rejectedBytes: rejected.size, seconds },
+        ...{ ...state, line: last, counts: { ...counts }, ...rejected.sizes, seconds },
         time: new Date().toISOString(),
       }
       if (performance.now() - writtenAt > stateMs) await keep()

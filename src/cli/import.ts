@@ -5,15 +5,14 @@ import { readSettings } from '../config.ts'
 import { schema } from '../schema.ts'
 import { type ImportDatabase, openImportDatabase } from './import-database.ts'
 import { sayFault } from './import-fault.ts'
+import { type ImportInput, prepareInput } from './import-input.ts'
 import { type ImportOptions, readImportOptions } from './import-options.ts'
 import { startImportProgress, sumOf } from './import-progress.ts'
+import { RejectedSample } from './import-rejected.ts'
 import { type ImportEnd, runImport } from './import-run.ts'
 import { type ImportSource, openSource } from './import-source.ts'
 import { onInterrupt } from './interrupt.ts'
 import { runCommand } from './run.ts'
-
-/** Rejected lines that are shown; all of them are in the file. */
-const shownMax = 5
 
 /**
  * `npm run import -- --table todos --scope alice todos.csv`: takes the rows of a file, CSV or NDJSON, into the database of
@@ -24,33 +23,39 @@ await runCommand(async () => {
   const options = readImportOptions()
   const settings = readSettings(process.env)
   const source = await openSource(options.file, options.gzip).catch(throwFault)
-  const database = await openImportDatabase(process.env).catch(throwFault)
   const stop = new AbortController()
-  const forget = onInterrupt(stop)
+  let forget = () => {}
+  let database: ImportDatabase | undefined
   try {
-    // What comes through a pipe cannot be read again.
-    const statePath = source.size === undefined ? undefined : `${options.file}.import.json`
-    const state = await findBeginning(options, source, database, statePath)
-    const { table, client, scope, cutDigits } = options
+    const { table, client, scope, check, cutDigits } = options
     const grant = { scope, isAllowed: () => true }
+    const isKnown = table === undefined || schema.tablesByName.has(table)
+    // Of a table that there is not nothing can be told of the file.
+    const input = isKnown ? await prepareInput(options, source).catch(throwFault) : undefined
+    database = check ? undefined : await openImportDatabase(process.env).catch(throwFault)
+    forget = onInterrupt(stop)
+    // What comes through a pipe cannot be read again.
+    const statePath = source.size === undefined || check ? undefined : `${options.file}.import.json`
+    const state = await findBeginning(options, source, database?.name ?? '', statePath)
     const { clockDriftMsMax } = settings
     checkWish({ client, table, at: state.at, grant }, schema, Date.now() * 1000, clockDriftMsMax)
-    // The records of a CSV file come as changes, each with its stamp.
-    const wish = { client, table, at: options.format === 'csv' ? undefined : state.at, grant, cutDigits }
-    const shown: RejectedLine[] = []
-    const onRejected = (lines: readonly RejectedLine[]) => void shown.push(...lines.slice(0, shownMax - shown.length))
+    if (!input) return
+    // Records and lines that are rows come as changes, each with its stamp.
+    const wish = { client, table, at: undefined, grant, cutDigits }
+    const rejected = new RejectedSample()
+    const onRejected = (lines: readonly RejectedLine[]) => rejected.add(lines)
     const progress = startImportProgress(options.file, sumOf(state.counts))
     stop.signal.addEventListener('abort', () => progress.say('Stopping after what is under way; again ends at once.'))
-    const run = { options, settings, source, database, state, statePath, wish, progress, onRejected }
+    const run = { options, settings, source, input, database, state, statePath, wish, progress, onRejected }
     const end = await runImport({ ...run, signal: stop.signal })
       .catch(throwFault)
       .finally(progress.end)
     if (end.complete && statePath !== undefined) await dropState(statePath)
-    report(options, end, shown, statePath !== undefined)
+    report(options, input, end, rejected, statePath !== undefined)
   } finally {
     forget()
     source.close()
-    await database.close()
+    await database?.close()
   }
 })
 
@@ -58,7 +63,7 @@ await runCommand(async () => {
 async function findBeginning(
   { file, at, resume, anew, given }: ImportOptions,
   { identity }: ImportSource,
-  { name }: ImportDatabase,
+  name: string,
   statePath: string | undefined,
 ): Promise<ImportState> {
   const same = { file: identity, database: name, ...given }
@@ -80,35 +85,53 @@ async function findBeginning(
   const now = Date.now()
   const counts = { applied: 0, duplicate: 0, stale: 0, rejected: 0 }
   const stamp = at === 'now' ? now * 1000 : at
-  return { same, at: stamp, line: 0, counts, rejectedBytes: 0, seconds: 0, time: new Date(now).toISOString() }
+  return {
+    same,
+    at: stamp,
+    line: 0,
+    counts,
+    rejectedBytes: 0,
+    rejectedRowsBytes: 0,
+    seconds: 0,
+    time: new Date(now).toISOString(),
+  }
 }
 
 function report(
   options: ImportOptions,
+  { paths }: ImportInput,
   { state, complete, fault, damaged = false }: ImportEnd,
-  shown: readonly RejectedLine[],
+  rejected: RejectedSample,
   resumable: boolean,
 ): void {
   const { counts, seconds, line } = state
   const number = (value: number) => value.toLocaleString('en')
-  for (const { line, error } of shown) console.error(`Line ${line}: ${error.code}. ${error.detail}`)
+  const noun = paths ? 'Element' : 'Line'
+  for (const { line, error } of rejected.shown) console.error(`${noun} ${line}: ${error.code}. ${error.detail}`)
   if (counts.rejected > 0) {
     console.error(`${number(counts.rejected)} rejected: all of them, with what is wrong, are in ${options.rejected}`)
+    const copy = 'as they came, to be mended and imported with the same options'
+    if (rejected.hasText) console.error(`In ${options.rejectedRows} they are ${copy}.`)
   }
   const rows = sumOf(counts)
-  if (options.format === 'ndjson' && options.at !== undefined && rows > 0 && rows === counts.rejected) {
-    console.error('With --at each line is a row, an id and columns. Leave it out where the lines are changes.')
-  }
-  const verdicts = Object.entries(counts).map(([verdict, count]) => `${number(count)} ${verdict}`)
+  const hint = rows === counts.rejected ? rejected.hint(options) : undefined
+  if (hint !== undefined) console.error(hint)
   const rate = number(Math.round(rows / Math.max(seconds, 0.001)))
-  console.log(`${number(rows)} rows in ${seconds.toFixed(1)} s, ${rate} a second: ${verdicts.join(', ')}.`)
+  const speed = `${number(rows)} rows in ${seconds.toFixed(1)} s, ${rate} a second`
+  const verdicts = Object.entries(counts).map(([verdict, count]) => `${number(count)} ${verdict}`)
+  console.log(
+    options.check
+      ? `${speed}: ${number(counts.applied)} would be sent, ${number(counts.rejected)} rejected. Nothing was stored, and the database not asked.`
+      : `${speed}: ${verdicts.join(', ')}.`,
+  )
   if (complete) {
     process.exitCode = counts.rejected > 0 ? 2 : 0
     return
   }
   if (fault !== undefined) console.error(sayFault(fault))
   process.exitCode = fault === undefined ? 130 : 1
-  const taken = line === 0 ? 'Nothing is taken yet.' : `All lines up to ${line} are done with.`
+  if (options.check) return
+  const taken = line === 0 ? 'Nothing is taken yet.' : `All ${noun.toLowerCase()}s up to ${line} are done with.`
   console.error(`${taken} ${howToGoOn(state, resumable, damaged)}`)
 }
 

@@ -29,7 +29,10 @@ export function importHandler(authenticate: Authenticate, run: RunSync, arrive: 
     facts.operation = 'import'
     const principal = await authenticate(context.req.header('authorization'))
     noteCaller(facts, principal)
-    const wish = decodeQuery(context.req.queries(), principal)
+    const asked = decodeQuery(context.req.queries(), principal)
+    const table = schema.tablesByName.get(asked.table ?? '')
+    const booleans = table?.columns.flatMap(({ name, type }) => (type === 'boolean' ? [name] : []))
+    const wish = { ...asked, booleans }
     checkWish(wish, schema, now() * 1000, clockDriftMsMax)
     const { headers } = context.req.raw
     checkType(headers, 'application/x-ndjson')
@@ -37,12 +40,24 @@ export function importHandler(authenticate: Authenticate, run: RunSync, arrive: 
 
     const gone = new AbortController()
     const signal = AbortSignal.any([gone.signal, context.req.raw.signal])
-    const answers = importAll(createImport(run, principal, wish, { facts, signal }), bytes)
+    const answers = importAll(createImport(run, principal, wish, { facts, signal }), refuseArray(bytes))
     // A fault before anything is taken has a status of its own.
     const first = await answers.next()
     return new Response(stream(first, answers, context.get('requestId'), facts, gone), {
       headers: { 'Content-Type': linesType },
     })
+  }
+}
+
+/** A JSON array has no row in any of its lines: one fault says so, before anything is taken. */
+async function* refuseArray(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isBegun = false
+  for await (const block of bytes) {
+    const text: string = isBegun ? '' : new TextDecoder().decode(block.subarray(0, 1024)).trimStart()
+    if (text.startsWith('['))
+      throw malformed(`The body is a JSON array. Send an object in each line: jq -c '.[]' makes them of it.`)
+    isBegun ||= text !== ''
+    yield block
   }
 }
 

@@ -76,6 +76,7 @@ Line 5: invalid_change. The record has 2 fields, and the header 3. A field that 
 Line 6: invalid_change. The quotes of the record that begins here are broken: a field in quotes ends with a quote before the next delimiter, and holds its own quotes twice.
 Line 7: invalid_id. "id" must be text of 1 to 128 characters without control characters.
 4 rejected: all of them, with what is wrong, are in bad.csv.rejected.ndjson
+In bad.csv.rejected.csv they are as they came, to be mended and imported with the same options.
 `,
     )
     const file = await readFile(path('bad.csv.rejected.ndjson'), 'utf8')
@@ -86,13 +87,16 @@ Line 7: invalid_id. "id" must be text of 1 to 128 characters without control cha
       [6, 'invalid_change', '"e'],
       [7, 'invalid_id', ';"six\nsix";6'],
     ])
+    expect(await readFile(path('bad.csv.rejected.csv'), 'utf8')).toBe(
+      'id;title;priority\r\nb;two;high\r\nd;four\r\n"e\r\n;"six\nsix";6\r\n',
+    )
     const mended = [lines[0], 'b;two;2', 'd;four;4', rejected[3].text.replace(/^/, 'e')].join('\n')
     expect(await run(`${options} --format csv -`, mended)).toMatchObject({ code: 0 })
     expect((await rowsOf('bad')).map(({ id }) => id).join('')).toBe('abcdef')
 
     await writeFile(path('bad.csv'), 'id;title\na;one\n')
     expect(await run(`${options} bad.csv`)).toMatchObject({ code: 0, err: '' })
-    expect(existsSync(path('bad.csv.rejected.ndjson'))).toBe(false)
+    expect(existsSync(path('bad.csv.rejected.ndjson')) || existsSync(path('bad.csv.rejected.csv'))).toBe(false)
   })
 
   it('P5 takes NDJSON: changes as they are pulled, of any scopes, and rows with a stamp for all; also gzip and a pipe', async () => {
@@ -163,6 +167,15 @@ describe('npm run import', () => {
     ;({ folder, drop } = await temporaryFolder())
     for (const file of ['ok.csv', 'ok.csv.gz', 'ok.txt', 'ok.ndjson'])
       await writeFile(join(folder, file), 'id,title\n1,one\n')
+    for (const file of ['empty.csv', 'empty.ndjson']) await writeFile(join(folder, file), '')
+    for (const file of ['array.json', 'array.csv']) await writeFile(join(folder, file), '[\n {"id": "1"}\n]\n')
+    await writeFile(join(folder, 'sheet.csv'), Buffer.from('PK\x03\x04\x14\0', 'latin1'))
+    await writeFile(join(folder, 'packed.csv'), gzipSync('id,title\n1,one\n'))
+    const many = (row: string) => row.repeat(5_000)
+    const [umlaut, ok] = [Buffer.from([0xfc, 10]), many('1,one\n')]
+    await writeFile(join(folder, 'late.csv'), Buffer.concat([Buffer.from(`id,title\n${ok}2,`), umlaut]))
+    await writeFile(join(folder, 'late.ndjson'), Buffer.concat([Buffer.from(many('{"id":"1","title":"x"}\n')), umlaut]))
+    await writeFile(join(folder, 'mixed.csv'), `id;title;amount\n${many('1;one;1.234\n')}2;two;89,90\n`)
   })
   afterAll(async () => {
     await opened.close()
@@ -191,7 +204,36 @@ describe('npm run import', () => {
       /^lists has no column for the header "title"\. It has id, name\. Write --map column=title /,
     ],
     ['ok.txt', /^The name ok\.txt does not say what the file holds: --format csv, or /],
-    ['ok.ndjson --map id=key', '--map is for CSV. Where that is what comes, write --format csv\n'],
+    ['ok.ndjson --delimiter ;', '--delimiter is for CSV. Where that is what comes, write --format csv\n'],
+    ['ok.ndjson --map id=key --scope a', 'Say what the rows are: --table with one of lists, todos\n'],
+    ['ok.ndjson --from sqlite --table todos', 'Say whose rows they are: --scope alice\n'],
+    [
+      'ok.ndjson --from oracle --table todos --scope a',
+      /^--from must be one of json, sqlite, mongo, couchdb, firestore\n$/,
+    ],
+    ['ok.csv --from json --format csv --table todos --scope a', '--from json is for JSON: leave out --format csv\n'],
+    ['ok.csv --scope a --scope-column b --table todos', 'Say --scope or --scope-column, not both\n'],
+    ['ok.csv --scope a --table todos --decimal ;', '--decimal must be , or .\n'],
+    ['ok.csv --scope a --table todos --decimal , --group ,', '--decimal and --group cannot both be ,\n'],
+    ['ok.csv --scope a --table todos --group x', /^--group must be one of /],
+    ['ok.csv --scope a --table todos --true x --false X', '--true x and --false x cannot both be\n'],
+    ['ok.csv --scope a --table todos --encoding cp850', /^--encoding cp850 is none that is known here\. /],
+    ['ok.csv --scope a --table todos --check --resume', /^--check begins at the start and stores nothing/],
+    ['empty.ndjson --scope a --table todos --at now', 'empty.ndjson is empty: there is nothing to import.\n'],
+    ['empty.csv --scope a --table todos', /^The file is empty\. A CSV file begins with a line of headers\.\n$/],
+    ['sheet.csv --scope a --table todos', /^sheet\.csv is a zip archive, as \.xlsx and \.ods are: /],
+    ['packed.csv --scope a --table todos', /^packed\.csv is gzip\. Give it a name that ends in \.gz/],
+    ['array.json --scope a --table todos --at now', /^array\.json is a JSON array, .*--from json .*jq -c '\.\[\]'/],
+    ['array.csv --scope a --table todos', /^array\.csv is JSON, not CSV: /],
+    [
+      'late.csv --scope a --table todos',
+      /^late\.csv is not UTF-8: line 5002, byte \d+ of the file, .* --encoding windows-1252 /,
+    ],
+    ['late.ndjson --scope a --table todos --at now', /^late\.ndjson is not UTF-8: line 5001, byte /],
+    [
+      'mixed.csv --scope a --table todos --delimiter ;',
+      /^The numbers of todos\.amount could mean either: line 2 .* line 5002 /,
+    ],
     ['ok.csv.gz --scope a --table todos', 'ok.csv.gz is no gzip, or is damaged (Z_DATA_ERROR).\n'],
     ['- --table todos', /^Say what comes on standard input: --format csv, or /],
     ['- --format ndjson --resume', 'Standard input cannot be gone on with: give a file\n'],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type CsvWish, readCsvLines } from '../../src/bulk/csv-lines.ts'
+import { booleanWords, plainRules } from '../../src/bulk/csv-value.ts'
 import { decodeChange } from '../../src/sync/change.ts'
 import {
   boolean,
@@ -43,22 +44,27 @@ async function read(csv: string, wish: Partial<CsvWish> = {}, table = 'wide') {
     table: schema.tablesByName.get(table) as Table,
     ...{ at: noon, headers: new Map(), ignore: [], delimiter: ',', ...wish },
   }
-  const found: { line: number; id?: unknown; at?: unknown; row?: unknown; error?: string }[] = []
+  const found: { line: number; id?: unknown; at?: unknown; scope?: unknown; row?: unknown; error?: string }[] = []
   for await (const { lines } of readCsvLines(blocks(), all, { linesMax: 2, textMax: 1e6 })) {
     for (const { line, value, error } of lines) {
       const context = { schema, now: noon, clockDriftMsMax: 0, measure: true }
       const fault = error ?? decodeChange(value, 0, context).error
-      const { id, at, row } = (value ?? {}) as Record<string, unknown>
-      found.push({ line, ...(fault ? { error: `${fault.code}: ${fault.detail}` } : { id, at, row }) })
+      const { id, at, row, scope } = (value ?? {}) as Record<string, unknown>
+      const change = { id, at, row, ...(scope !== undefined && { scope }) }
+      found.push({ line, ...(fault ? { error: `${fault.code}: ${fault.detail}` } : change) })
     }
   }
   return found
+}
+async function scopesOf(csv: string, wish: Partial<CsvWish>): Promise<unknown[]> {
+  return (await read(csv, wish)).map(({ scope }) => scope)
 }
 /** What a column makes of a field. */
 async function fieldValue(column: string, field: string, table = 'wide'): Promise<unknown> {
   const required =
     table === 'wide' && column !== 'name' ? ',name' : table === 'strict' && column !== 'count' ? ',count' : ''
-  const csv = `id,${column}${required}\nx,"${field.replaceAll('"', '""')}"${required && ',1'}\n`
+  const quoted = field === '' ? '' : `"${field.replaceAll('"', '""')}"`
+  const csv = `id,${column}${required}\nx,${quoted}${required && ',1'}\n`
   const [line] = await read(csv, {}, table)
   return line?.error ?? Object(line?.row)[column]
 }
@@ -146,6 +152,70 @@ describe('a record of a CSV file', () => {
   it('P12 says that it is the day, or the digits, that are wrong with a time', async () => {
     expect(await fieldValue('seen', '2026-02-30 08:30:00.123456+00')).toMatch(/must be a time of a day that there is/)
     expect(await fieldValue('seen', '2026-01-31 08:30:00.123456+00')).toMatch(/at most 3 digits .* has 6: cut or round/)
+  })
+
+  it('takes an empty field in quotes for empty text, as Postgres writes it, where the column is text', async () => {
+    const csv = 'id,name,note,kind,count,size\n1,"","","","",""\n2,,,,,\n'
+    expect((await read(csv)).map(({ row }) => row)).toEqual([
+      { name: '', note: '', kind: '', count: null, size: 1.5 },
+      { name: '', note: null, kind: 'plain', count: null, size: 1.5 },
+    ])
+    const rules = { ...plainRules, emptyAsText: true }
+    expect((await read(csv, { rules })).map(({ row }) => row)).toEqual([
+      { name: '', note: '', kind: '', count: null, size: 1.5 },
+      { name: '', note: '', kind: '', count: null, size: 1.5 },
+    ])
+  })
+
+  it('takes words for null, but not in quotes, and words for true and false', async () => {
+    const rules = {
+      ...plainRules,
+      nulls: new Set(['\\N', 'NULL']),
+      booleans: new Map([...booleanWords, ['ja', true], ['nein', false]]),
+    }
+    const csv = 'id,name,note,kind,count,done\n1,x,\\N,NULL,NULL,Ja\n2,"NULL","\\N",x,"NULL",nein\n3,NULL,x,x,1,1\n'
+    const [first, second, third] = await read(csv, { rules })
+    expect(first?.row).toEqual({ name: 'x', note: null, kind: 'plain', count: null, done: true })
+    expect(second?.error).toMatch(/^invalid_value: wide\.count must be an integer/)
+    expect(third?.error).toBe('invalid_value: wide.name must not be null.')
+    const [fourth] = await read('id,name,note,done\n2,"NULL","\\N",nein\n', { rules })
+    expect(fourth?.row).toEqual({ name: 'NULL', note: '\\N', done: false })
+  })
+
+  it.each([
+    ['done', 'ja', /must be true or false: such as true, t, 1, false, f, 0 in a file\. .*--true yes --false no\.$/],
+    ['size', '$5', /must be a finite number: this one has a sign or name of a currency/],
+    ['seen', '2026-01-31 08:30:00', /: this one has no zone, such as Z or \+01:00\.$/],
+    ['seen', '2026-01-31', /: this one is a day without a time\.$/],
+  ])('P12 says what is wrong with %s %j', async (column, field, message) => {
+    expect(await fieldValue(column, field)).toMatch(message)
+  })
+
+  it('takes numbers as they are said to be written', async () => {
+    const rules = { ...plainRules, numbers: { decimal: ',', group: '.', isTold: true } } as const
+    const csv = 'id;name;count;size\n1;x;1.234;12.345,67\n2;x;7;-0,5\n3;x;1,5;1\n4;x;1;1.5\n'
+    expect((await read(csv, { rules, delimiter: ';' })).map(({ row, error }) => row ?? error?.split(':')[0])).toEqual([
+      { name: 'x', count: 1234, size: 12345.67 },
+      { name: 'x', count: 7, size: -0.5 },
+      'invalid_value',
+      'invalid_value',
+    ])
+  })
+
+  it('ends where a thousand and a thousandth look the same, before the lines that hold them are given', async () => {
+    await expect(read('id;name;size\n1;x;1.234\n2;x;89,90\n', { delimiter: ';' })).rejects.toThrow(
+      /^The numbers of wide\.size could mean either: line 2 has .*, and line 3 \(wide\.size\) shows/,
+    )
+    await expect(read('id;name;size;count\n1;x;1.234;\n2;x;1;5.000\n', { delimiter: ';' })).rejects.toThrow(
+      /line 3 \(wide\.count\)/,
+    )
+  })
+
+  it('takes the scope of each record from a column, which may be one of the table too', async () => {
+    const csv = 'id,name,owner\n1,one,alice\n2,two,\n'
+    expect(await scopesOf(csv, { scopeHeader: 'owner' })).toEqual(['alice', ''])
+    expect(await scopesOf(csv.replace('owner', 'note'), { scopeHeader: 'note' })).toEqual(['alice', ''])
+    await expect(read(csv, { scopeHeader: 'user' })).rejects.toThrow('The file has no header "user".')
   })
 
   it('P12 rejects an empty field of a required column that is no text', async () => {

@@ -67,6 +67,26 @@ describe.each(places)('an import over HTTP to %s', (name) => {
     return text.match(/"op":"put"/g)?.length ?? 0
   }
 
+  it('P12 names a JSON array as what it is, before anything is taken', async () => {
+    const headers = { 'Content-Type': 'application/x-ndjson' }
+    for (const body of ['[{"id":"1","title":"x"}]', '\n [\n{"id":"1","title":"x"},\n{"id":"2","title":"y"}\n]\n']) {
+      const query = `?table=todos&at=${stamp}`
+      const answer = await request(runtime.url, 'POST', `/v1/import${query}`, { sub: 'array', body, headers })
+      expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("a JSON array. Send an object in each line: jq -c '.[]'")]) // biome-ignore format: one line
+    }
+    expect(await countOf('array')).toBe(0)
+  })
+
+  it('P7 takes integer ids as their digits, and 1 and 0 for true and false, in rows', async () => {
+    const headers = { 'Content-Type': 'application/x-ndjson' }
+    const body = '{"id":1,"title":"x","done":1}\n{"id":2,"title":"y","done":0}\n{"id":3,"title":"z","done":2}\n'
+    const { text } = await request(runtime.url, 'POST', `/v1/import?table=todos&at=${stamp}`, { sub: 'ids', body, headers }) // biome-ignore format: one line
+    expect(text).toContain('{"lines":3,"applied":2,"duplicate":0,"stale":0,"rejected":1,"done":true}')
+    const pulled = await request(runtime.url, 'GET', '/v1/pull', { sub: 'ids' })
+    const rows = JSON.parse(pulled.text).changes.map(({ id, row }: { id: string; row: { done: boolean } }) => [id, row.done]) // biome-ignore format: one line
+    expect(rows).toEqual([['1', true], ['2', false]]) // biome-ignore format: one line
+  })
+
   it('P12 takes what has come while more is to come, says so, and phones of the same scope are answered meanwhile', async () => {
     const { sending, ended, said, answer } = await begin('early')
     sending.write(linesOf(0, 2 * chunk + 10))

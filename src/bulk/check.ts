@@ -1,0 +1,30 @@
+import { limits } from '../limits.ts'
+import { authorizeNamed } from '../sync/authorize.ts'
+import { type DecodeContext, decodeChange, isObject } from '../sync/change.ts'
+import type { Schema } from '../sync/table.ts'
+import { type ChunkResult, type ImportWish, isPageEnd } from './import.ts'
+import type { ImportLine } from './lines.ts'
+
+/**
+ * What would become of a chunk, as far as that is known without the database: it holds no lock and is not asked, so what
+ * only it would refuse (a unique value, a foreign key) is not found. `applied` are those that it would be sent.
+ */
+export function checkLines(
+  lines: readonly ImportLine[],
+  { table, grant }: Pick<ImportWish, 'table' | 'grant'>,
+  schema: Schema,
+  clock: Pick<DecodeContext, 'now' | 'clockDriftMsMax'>,
+): ChunkResult {
+  const context = { schema, ...clock, measure: false, pulled: true }
+  const rejections: ChunkResult['rejections'][number][] = []
+  let applied = 0
+  for (const { line, value, error: fault } of lines) {
+    if (!fault && isPageEnd(value)) continue
+    const change = isObject(value) && table !== undefined && !('table' in value) ? { ...value, table } : value
+    const decoded = fault ? { error: fault } : decodeChange(change, line % limits.changesMax, context)
+    const error = decoded.error ?? authorizeNamed(decoded.change, grant).error
+    if (error) rejections.push({ line, error })
+    else applied++
+  }
+  return { applied, duplicate: 0, stale: 0, rejections }
+}

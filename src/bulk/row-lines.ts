@@ -1,0 +1,121 @@
+import { type Rejection, rejection } from '../errors.ts'
+import { isObject, quote } from '../sync/change.ts'
+import type { TableColumn } from '../sync/table.ts'
+import { readStamp } from './csv-lines.ts'
+import { BadField, fieldReader, plainRules } from './csv-value.ts'
+import type { Exported, ReadExported } from './exports/shape.ts'
+import { isPageEnd } from './import.ts'
+import type { ImportLine, ReadChunk } from './lines.ts'
+import { NumberWatch } from './number-text.ts'
+import { idToText, toBoolean } from './row-values.ts'
+import { checkMap, headerFinder, type RowWish } from './row-wish.ts'
+
+/** How lines of JSON become rows of a table. */
+export interface JsonRowWish extends RowWish {
+  /** Reads a line of an export of another program. */
+  readonly read?: ReadExported | undefined
+  /** Whether values may be written as other programs do: numbers, truth values and times as text, text of digits as a number. */
+  readonly isLoose: boolean
+  /** Whether a text in a `json` column is JSON itself, as where the database knows no JSON. */
+  readonly isJsonText: boolean
+}
+
+/** Rows of JSON, an object in each line or element, as changes: a put for each. Throws as `readCsvLines` does. */
+export async function* readRowLines(
+  chunks: AsyncIterable<ReadChunk>,
+  wish: JsonRowWish,
+  watch = new NumberWatch(),
+): AsyncGenerator<ReadChunk> {
+  checkMap(wish)
+  const toChange = rowReader(wish, watch)
+  for await (const { lines, last } of chunks) {
+    const changes: ImportLine[] = []
+    for (const line of lines) {
+      watch.line = line.line
+      const found =
+        line.error || (!wish.read && isPageEnd(line.value)) ? line : { ...line, ...toChange(line.value, keyOf(line)) }
+      if (found.error || found.value !== undefined) changes.push(found)
+    }
+    watch.check()
+    yield { lines: changes, last }
+  }
+}
+
+/** What an element stands under, where that says its id. */
+const keyOf = ({ source }: ImportLine) =>
+  typeof source === 'object' && 'key' in source ? (source.key as string) : undefined
+
+type Read = { readonly value: unknown } | { readonly error: Rejection }
+
+function rowReader(wish: JsonRowWish, watch: NumberWatch): (value: unknown, key: string | undefined) => Read {
+  const { table, at: atAll, atHeader, scopeHeader, ignore, read: readExported } = wish
+  const headerOf = headerFinder(wish)
+  const columns = new Map<string, { name: string; read: (value: unknown) => unknown }>()
+  for (const column of table.columns) {
+    const header = headerOf(column.name)
+    if (header !== undefined) columns.set(header, { name: column.name, read: valueReader(column, wish, watch) })
+  }
+  const idHeader = headerOf('id')
+  const passed = new Set([
+    ...(ignore === 'others' ? [] : ignore),
+    ...[atHeader, scopeHeader].filter((one) => one !== undefined),
+  ])
+  const needed = [idHeader === 'id' ? undefined : idHeader, atHeader, scopeHeader].filter((one) => one !== undefined)
+
+  // An export has its own id, whatever else is taken for it.
+  const exportsId = readExported !== undefined
+
+  return (value, key) => {
+    if (!isObject(value)) return fault('A row must be an object.')
+    const exported: Exported = readExported
+      ? readExported(value, key)
+      : { row: key === undefined ? value : { ...value, id: key } }
+    if ('skipped' in exported) return { value: undefined }
+    if ('fault' in exported) return fault(exported.fault)
+    if ('deleted' in exported) {
+      if (scopeHeader === undefined && atHeader === undefined)
+        return { value: { table: table.name, op: 'delete', id: exported.deleted, at: atAll } }
+      return fault('A deleted document says neither whose it was nor when.')
+    }
+    const { row: from } = exported
+    for (const header of needed) if (!Object.hasOwn(from, header)) return fault(`The row has no ${quote(header)}.`)
+    // Without a prototype, so that no name means anything.
+    const row: Record<string, unknown> = Object.create(null)
+    for (const name of Object.keys(from)) {
+      const column = columns.get(name)
+      if (column) {
+        const read = column.read(from[name])
+        if (read instanceof BadField) return { error: read.error }
+        row[column.name] = read
+      } else if (name !== idHeader && !passed.has(name) && ignore !== 'others' && !(exportsId && name === 'id')) {
+        row[name] = from[name]
+        if (table.places.has(name)) return fault(`${quote(name)} stands for no column here. Add --ignore ${name}.`)
+      }
+    }
+    const id = idToText(from[idHeader as string])
+    const at = atHeader === undefined ? atAll : toStamp(from[atHeader])
+    const change = { table: table.name, op: 'put', id, at, row }
+    return { value: scopeHeader === undefined ? change : { ...change, scope: idToText(from[scopeHeader]) } }
+  }
+}
+
+/** What a column makes of a value. */
+function valueReader(column: TableColumn, wish: JsonRowWish, watch: NumberWatch): (value: unknown) => unknown {
+  const { rules = plainRules, isLoose, isJsonText } = wish
+  const { type } = column
+  const read = fieldReader(column, wish.table.name, rules, watch)
+  const isText = type === 'text' || (type === 'json' && !isJsonText)
+  return (value) => {
+    if (typeof value === 'number') {
+      if (type === 'boolean') return toBoolean(value)
+      return isLoose && type === 'text' ? idToText(value) : value
+    }
+    if (typeof value !== 'string') return value
+    if (rules.nulls.has(value)) return read(value)
+    return isText || !isLoose ? value : read(value)
+  }
+}
+
+const toStamp = (value: unknown) => (typeof value === 'string' ? readStamp(value) : value)
+
+const fault = (detail: string) => ({ error: rejection('invalid_change', detail) })
