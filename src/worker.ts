@@ -14,6 +14,7 @@ import { prune } from './prune.ts'
 import { schema } from './schema.ts'
 import { sources } from './sources.ts'
 import { isScopeUrl } from './stores/scope-url.ts'
+import { discard } from './worker-body.ts'
 import { type Assets, openWorkerStore, type WorkerEnv } from './worker-store.ts'
 
 export { LiveObject } from './live/live-object.ts'
@@ -31,8 +32,7 @@ export default {
       return refuse(error)
     }
     const answer = await app.fetch(request, env, context)
-    // Of a request that was refused by its head. `wrangler dev` would read it to its end before the answer goes out.
-    if (!request.bodyUsed) request.body?.cancel().catch(() => {})
+    if (!request.bodyUsed && request.body) await discard(request.body)
     return answer
   },
 
