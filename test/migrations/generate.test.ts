@@ -68,6 +68,8 @@ CREATE TABLE "lists" (
 );
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+-- driftline: touch todos
 `)
     expect(
       await read('sqlite/0002_add-lists-2.sql'),
@@ -88,6 +90,8 @@ CREATE TABLE "lists" (
 ) STRICT;
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+-- driftline: touch todos
 `)
     expect(await generate(second, { name: 'again', directory })).toEqual([
       'The migrations lead to src/schema.ts already: nothing to do.',
@@ -176,6 +180,16 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
       defineSchema({ todos: { title: text(), notes, due: text() } }),
       [
         'todos.due is new and required, and the rows that exist have no value for it: give it a default, or nullable: true.',
+      ],
+    ],
+    [
+      'a column that is gone, beside a new one with a default',
+      defineSchema({ todos: { title: text(), stars: integer({ default: 3 }) } }),
+      [
+        expect.stringMatching(/^todos\.notes is gone from src\/schema\.ts: /),
+        expect.stringMatching(
+          /^The rest is new: write in migrations\/postgres\/0002_NAME\.sql ALTER TABLE "todos" ADD COLUMN "stars" [^;]*, on a line of its own -- driftline: touch todos, and in migrations\/sqlite\/0002_NAME\.sql .*, on a line of its own -- driftline: touch todos; then record it/,
+        ),
       ],
     ],
     [
