@@ -214,7 +214,7 @@ describe('races on Postgres', () => {
   })
 
   it.each(['put', 'patch', 'delete'] as const)(
-    'P13 a push locks its rows in the order of their ids, each a %s: who takes them so beside it meets no deadlock',
+    'P13 a push locks its rows in the order of their stamps, each a %s: who takes them so beside it meets no deadlock',
     async (op) => {
       const who = principal(`sorted-${op}`)
       const sync = sampleSync(opened.store)
@@ -222,11 +222,11 @@ describe('races on Postgres', () => {
       await sync.push(who, { client: 'm', changes: ids.map((id) => put(id, 0, 'x')) })
       const touch = (id: string) =>
         rival.query(`UPDATE todos SET notes = 'rival' WHERE scope = '${who.subject}' AND id = '${id}'`)
-      const changeOf = (id: string) =>
-        op === 'put' ? put(id, 1, 'y') : op === 'patch' ? patch(id, 1, { title: 'y' }) : del(id, 1)
+      const changeOf = (id: string, at: number) =>
+        op === 'put' ? put(id, at, 'y') : op === 'patch' ? patch(id, at, { title: 'y' }) : del(id, at)
       await rival.query('BEGIN')
       await touch('a')
-      const pushed = sync.push(who, { client: 'm', changes: ids.toReversed().map(changeOf) })
+      const pushed = sync.push(who, { client: 'm', changes: ids.map((id, n) => changeOf(id, n + 1)).toReversed() })
       await untilBlocked()
       // It waits for the first row and holds none: the others can be had at once.
       await rival.query(`SET LOCAL lock_timeout = '1s'`)

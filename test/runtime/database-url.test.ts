@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -101,6 +102,10 @@ describe('DATABASE_URL that is wrong', () => {
     expect(message !== '').toBe(isRefused(url) || url.includes('sslrootcert=/none'))
   })
 
+  const lines = join(tmpdir(), `driftline-${process.pid}.ndjson`)
+  beforeAll(() => writeFileSync(lines, '{"id":"a","name":"x"}\n'))
+  afterAll(() => rmSync(lines, { force: true }))
+
   const commands: [string, string[]][] = [
     ['start', []],
     ['migrate', []],
@@ -110,7 +115,7 @@ describe('DATABASE_URL that is wrong', () => {
     ['prune', []],
     ['deliveries', []],
     ['export', ['--scope', 'alice']],
-    ['import', ['--table', 'lists', '--scope', 'alice', 'package.json', '--format', 'ndjson']],
+    ['import', ['--table', 'lists', '--scope', 'alice', lines]],
     ['dev', []],
     ['token', ['--sub', 'alice']],
   ]

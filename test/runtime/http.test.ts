@@ -84,7 +84,7 @@ describe.each(['libsql', 'postgres'])('the server over HTTP on %s', (dialect) =>
       'an encoding',
       'POST',
       '/v1/sync',
-      { body: '{}', headers: { 'Content-Encoding': 'gzip' } },
+      { body: '{}', headers: { 'Content-Encoding': 'br' } },
       415,
       'unsupported_media_type',
     ],
@@ -92,7 +92,7 @@ describe.each(['libsql', 'postgres'])('the server over HTTP on %s', (dialect) =>
     ['another scheme', 'GET', '/v1/pull', { headers: { Authorization: 'Basic eA==' } }, 401, 'unauthorized'],
     ['a wrong route', 'GET', '/v2/pull', {}, 404, 'not_found'],
     ['a wrong method', 'GET', '/v1/sync', {}, 405, 'method_not_allowed'],
-    ['a wrong method on pull', 'POST', '/v1/pull', { body: {} }, 405, 'method_not_allowed'],
+    ['a wrong method on pull', 'PUT', '/v1/pull', { body: {} }, 405, 'method_not_allowed'],
     ['another wrong method', 'DELETE', '/health', {}, 405, 'method_not_allowed'],
   ]
   it.each(bad)('refuses %s with a problem', async (_, method, path, options, status, code) => {

@@ -211,7 +211,7 @@ describe('webhooks', () => {
         first.body.verdicts.map(
           ({ verdict, error }: { verdict: string; error?: { code: string } }) => error?.code ?? verdict,
         ),
-      ).toEqual([...['applied', 'constraint', 'applied', 'invalid_stamp']])
+      ).toEqual([...['applied', 'constraint', 'applied', 'clock_behind']])
       expect((await sendWebhook(app.request, payload, { id: 'm' })).body.verdicts).toEqual(first.body.verdicts)
     }
   })
