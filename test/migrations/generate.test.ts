@@ -192,14 +192,6 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
         ),
       ],
     ],
-    [
-      'a table with the name of an index',
-      defineSchema({ todos: { title: text(), notes }, todos_position: { n: real() } }),
-      [
-        'The table todos_position has the name of an index of the table todos: give it another.',
-        expect.stringContaining('The rest is new: write '),
-      ],
-    ],
   ]
   it.each(refusals)('refuses %s, says what to write, and writes nothing', async (_, after, sentences) => {
     await generate(first, { name: 'init', directory })
