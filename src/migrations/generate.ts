@@ -4,6 +4,7 @@ import { dialectNames } from './ddl.ts'
 import { planMigration } from './plan.ts'
 import { migrationsDirectory, readNames } from './read.ts'
 import { formatSnapshot, parseSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts'
+import { touchLine } from './touch.ts'
 
 export interface GenerateOptions {
   /** What the migration is about: `add-notes`. */
@@ -43,7 +44,7 @@ export async function generate(
   }
 
   const number = String(Number(names.at(-1)?.slice(0, 4) ?? 0) + 1).padStart(4, '0')
-  const { statements, refusals } = planMigration(before ?? {}, schema, number)
+  const { statements, touched, refusals } = planMigration(before ?? {}, schema, number)
   if (refusals.length > 0) throw new TypeError(refusals.join('\n'))
   if (statements.sqlite.length === 0) {
     await record(after, directory)
@@ -54,7 +55,8 @@ export async function generate(
   for (const dialect of dialectNames) {
     const file = `${dialect}/${number}_${name}.sql`
     await mkdir(new URL(`${dialect}/`, directory), { recursive: true })
-    await writeFile(new URL(file, directory), `${statements[dialect].join(';\n\n')};\n`, { flag: 'wx' })
+    const parts = [...statements[dialect].map((sql) => `${sql};`), ...touched.map(touchLine)]
+    await writeFile(new URL(file, directory), `${parts.join('\n\n')}\n`, { flag: 'wx' })
     lines.push(`Wrote migrations/${file}`)
   }
   await record(after, directory)

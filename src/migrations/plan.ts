@@ -3,10 +3,13 @@ import type { Schema, Table, TableColumn } from '../sync/table.ts'
 import { alter, alterNullable, alterType } from './by-hand.ts'
 import { addColumn, createSystem, createTable, type DialectName, dialectNames, positionIndex } from './ddl.ts'
 import type { Snapshot, SnapshotColumn } from './snapshot.ts'
+import { touchLine } from './touch.ts'
 
 /** What leads from a snapshot to a schema. */
 export interface Plan {
   readonly statements: { readonly [name in DialectName]: readonly string[] }
+  /** Tables whose rows have got a value that their phones do not know, to be touched after the statements. */
+  readonly touched: readonly string[]
   /** A sentence for each difference that only a person can turn into SQL. Where there is one, nothing is to be written. */
   readonly refusals: readonly string[]
 }
@@ -27,11 +30,18 @@ export function planMigration(before: Snapshot, schema: Schema, number: string):
   ]
   const write = (dialect: DialectName) => differences.flatMap(({ make }) => make?.(dialect) ?? [])
   const statements = { postgres: write('postgres'), sqlite: write('sqlite') }
+  const touched = schema.tables.filter((table) => isFilled(table, own(before, table.name))).map(({ name }) => name)
   const refusals = differences.flatMap((one) => (one.what ? [refusal(one.what, one.write, number)] : []))
   if (refusals.length > 0 && statements.sqlite.length > 0) {
-    refusals.push(refusal('The rest is new', (dialect) => statements[dialect].join('; '), number))
+    const lines = touched.map((table) => `, on a line of its own ${touchLine(table)}`)
+    refusals.push(refusal('The rest is new', (dialect) => statements[dialect].join('; ') + lines.join(''), number))
   }
-  return { statements, refusals }
+  return { statements, touched, refusals }
+}
+
+/** Whether the rows that exist get the default of a new column. One without comes as NULL, which is what a phone has. */
+function isFilled({ columns }: Table, was: Snapshot[string] | undefined): boolean {
+  return was !== undefined && columns.some(({ name, default: value }) => value !== undefined && !own(was, name))
 }
 
 /** Either statements to make, or what a person must judge and would write. */

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { Migration } from './apply.ts'
 import type { DialectName } from './ddl.ts'
-import { splitStatements } from './split.ts'
+import { splitParts } from './split.ts'
+import { checkTouches, expandTouches } from './touch.ts'
 
 /** migrations/ of this project. */
 export const migrationsDirectory = new URL('../../migrations/', import.meta.url)
@@ -9,16 +10,21 @@ export const migrationsDirectory = new URL('../../migrations/', import.meta.url)
 /** The migrations of a dialect, in order. Throws a `TypeError` that names the file which cannot be read as one. */
 export async function readMigrations(dialect: DialectName, directory = migrationsDirectory): Promise<Migration[]> {
   const names = await readNames(dialect, directory)
-  return Promise.all(
-    names.map(async (name) => {
-      const sql = await readFile(new URL(`${dialect}/${name}.sql`, directory), 'utf8')
-      try {
-        return { name, statements: splitStatements(sql, dialect) }
-      } catch (error) {
-        throw new TypeError(`migrations/${dialect}/${name}.sql: ${error instanceof Error ? error.message : error}`)
-      }
-    }),
+  const files = await Promise.all(
+    names.map(async (name) => ({ name, sql: await readFile(new URL(`${dialect}/${name}.sql`, directory), 'utf8') })),
   )
+  const before: string[] = []
+  return files.map(({ name, sql }) => {
+    try {
+      const parts = splitParts(sql, dialect)
+      checkTouches(parts, before)
+      const statements = expandTouches(parts, dialect)
+      before.push(...statements)
+      return { name, statements }
+    } catch (error) {
+      throw new TypeError(`migrations/${dialect}/${name}.sql: ${error instanceof Error ? error.message : error}`)
+    }
+  })
 }
 
 /** The names of a dialect's migrations, without .sql, in order. None where the folder is not there. */

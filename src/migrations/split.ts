@@ -1,12 +1,19 @@
 import type { DialectName } from './ddl.ts'
+import { expandTouches, type Part, readTouch } from './touch.ts'
+
+/** The statements of a SQL file, those that its touches stand for among them. */
+export function splitStatements(sql: string, dialect: DialectName): string[] {
+  return expandTouches(splitParts(sql, dialect), dialect)
+}
 
 /**
- * Splits a SQL file into its statements, without their semicolons and without the comments between them. A semicolon
- * ends nothing inside a string, a quoted name, a comment, $tag$ … $tag$, or the body of a trigger or function. Throws a
- * `TypeError` that names the line of a quote or comment that never ends.
+ * Splits a SQL file into its statements, without their semicolons and without the comments between them but for those
+ * that ask for a touch. A semicolon ends nothing inside a string, a quoted name, a comment, $tag$ … $tag$, or the body of
+ * a trigger or function. Throws a `TypeError` that names the line of a quote or comment that never ends, and of a touch
+ * that is misspelt or stands within a statement.
  */
-export function splitStatements(sql: string, dialect: DialectName): string[] {
-  const statements: string[] = []
+export function splitParts(sql: string, dialect: DialectName): Part[] {
+  const statements: Part[] = []
   let start = 0
   let end = 0
   let tokens: string[] = []
@@ -15,6 +22,12 @@ export function splitStatements(sql: string, dialect: DialectName): string[] {
     if (token === ';' && !isInBody(tokens, dialect)) {
       if (tokens.length > 0) statements.push(sql.slice(start, end))
       tokens = []
+    } else if (/^(--|\/\*)/.test(token)) {
+      const touch = touchAt(sql, at, token)
+      if (touch && tokens.length > 0) {
+        throw new TypeError(`the touch in line ${touch.line} stands within a statement: end that with ; before it`)
+      }
+      if (touch) statements.push(touch)
     } else if (!isSpace(token)) {
       if (tokens.length === 0) start = at
       tokens.push(token.toUpperCase())
@@ -39,7 +52,7 @@ function isInBody(tokens: readonly string[], dialect: DialectName): boolean {
   return body && !(last === 'END' && (before === ';' || before === 'ATOMIC'))
 }
 
-const isSpace = (token: string) => /^(\s|--|\/\*)/.test(token)
+const isSpace = (token: string) => /^\s/.test(token)
 
 /** The space, comment, quoted thing, word or single character at a place. A doubled quote makes two quoted things side by side. */
 function nextToken(sql: string, at: number, dialect: DialectName): string {
@@ -80,6 +93,17 @@ function comment(sql: string, at: number, dialect: DialectName): string {
   return sql.slice(at, edge.lastIndex)
 }
 
-function unending(sql: string, at: number, begin: string): TypeError {
-  return new TypeError(`the ${begin} in line ${sql.slice(0, at).split('\n').length} has no end`)
+function touchAt(sql: string, at: number, comment: string): Exclude<Part, string> | undefined {
+  try {
+    const touch = readTouch(comment)
+    return touch && { ...touch, line: lineOf(sql, at) }
+  } catch (error) {
+    throw new TypeError(`line ${lineOf(sql, at)}: ${error instanceof Error ? error.message : error}`)
+  }
 }
+
+function unending(sql: string, at: number, begin: string): TypeError {
+  return new TypeError(`the ${begin} in line ${lineOf(sql, at)} has no end`)
+}
+
+const lineOf = (sql: string, at: number) => sql.slice(0, at).split('\n').length

@@ -68,6 +68,8 @@ CREATE TABLE "lists" (
 );
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+-- driftline: touch todos
 `)
     expect(
       await read('sqlite/0002_add-lists-2.sql'),
@@ -88,6 +90,8 @@ CREATE TABLE "lists" (
 ) STRICT;
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+-- driftline: touch todos
 `)
     expect(await generate(second, { name: 'again', directory })).toEqual([
       'The migrations lead to src/schema.ts already: nothing to do.',
@@ -179,11 +183,13 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
       ],
     ],
     [
-      'a table with the name of an index',
-      defineSchema({ todos: { title: text(), notes }, todos_position: { n: real() } }),
+      'a column that is gone, beside a new one with a default',
+      defineSchema({ todos: { title: text(), stars: integer({ default: 3 }) } }),
       [
-        'The table todos_position has the name of an index of the table todos: give it another.',
-        expect.stringContaining('The rest is new: write '),
+        expect.stringMatching(/^todos\.notes is gone from src\/schema\.ts: /),
+        expect.stringMatching(
+          /^The rest is new: write in migrations\/postgres\/0002_NAME\.sql ALTER TABLE "todos" ADD COLUMN "stars" [^;]*, on a line of its own -- driftline: touch todos, and in migrations\/sqlite\/0002_NAME\.sql .*, on a line of its own -- driftline: touch todos; then record it/,
+        ),
       ],
     ],
   ]
