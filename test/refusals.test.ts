@@ -15,6 +15,7 @@ CREATE FUNCTION quota() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF NEW.title = 'swallowed' THEN RETURN NULL; END IF;
   IF NEW.title LIKE 'echo %' THEN PERFORM NEW.title::integer; END IF;
   IF NEW.title LIKE 'code %' THEN RAISE EXCEPTION 'no' USING ERRCODE = substr(NEW.title, 6); END IF;
+  IF NEW.title = 'fail' THEN RAISE EXCEPTION 'no' USING ERRCODE = 'QUOTA'; END IF;
   ASSERT NEW.title IS DISTINCT FROM 'assert';
   RETURN NEW; END $$;
 CREATE TRIGGER quota BEFORE INSERT OR UPDATE ON todos FOR EACH ROW EXECUTE FUNCTION quota();`,
@@ -26,6 +27,7 @@ CREATE TABLE todos (scope TEXT NOT NULL, id TEXT NOT NULL, updated_at INTEGER NO
 CREATE INDEX todos_position ON todos (scope, position);
 CREATE TRIGGER quota_i BEFORE INSERT ON todos WHEN NEW.title = 'swallowed' BEGIN SELECT RAISE(IGNORE); END;
 CREATE TRIGGER quota_u BEFORE UPDATE ON todos WHEN NEW.title = 'swallowed' BEGIN SELECT RAISE(IGNORE); END;
+CREATE TRIGGER fail_u AFTER UPDATE ON todos WHEN NEW.title = 'fail' BEGIN SELECT RAISE(FAIL, 'no'); END;
 CREATE TRIGGER echo_i BEFORE INSERT ON todos WHEN NEW.title LIKE 'echo %' BEGIN SELECT json_extract('{}', NEW.title); END;
 CREATE TRIGGER code_i BEFORE INSERT ON todos WHEN NEW.title LIKE 'code %' OR NEW.title = 'assert' BEGIN SELECT RAISE(ABORT, 'no'); END;`,
 }
@@ -157,6 +159,17 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     const twice = [todo('d', 'kept'), { ...patch, id: 'd', at: at++ }]
     expect(await verdictsOf(who, twice)).toEqual(['applied', 'constraint'])
     expect((await sync().pull(who)).changes.map(({ id }) => id)).toEqual(['a', 'd'])
+  })
+
+  it('P12 harms no other patch of its row, though a trigger of SQLite says FAIL, or one of Postgres QUOTA', async () => {
+    const who = someone()
+    const patch = (row: object) => ({ table: 'todos', op: 'patch', id: 'a', at: at++, row }) as const
+    expect(await verdictsOf(who, [todo('a', 'kept')])).toEqual(['applied'])
+    expect(await verdictsOf(who, [patch({ title: 'fail' })])).toEqual(['constraint'])
+    const patches = [patch({ priority: 1 }), patch({ title: 'fail' }), patch({ priority: 2 })]
+    expect(await verdictsOf(who, patches)).toEqual(['applied', 'constraint', 'applied'])
+    const { changes } = await sync().pull(who)
+    expect(changes).toMatchObject([{ id: 'a', row: { title: 'kept', priority: 2 } }])
   })
 
   it('an atomic change set with one, alone or not, is refused whole and names the first of the list', async () => {

@@ -13,3 +13,8 @@ it.each([
 ] as const)('P13 a Postgres fault of code %s is %s', (code, kind) => {
   expect(postgresFault(Object.assign(new Error('some words'), { code })).kind).toBe(kind)
 })
+
+it.each(['QUOTA', 'ELIMT', 'EPIPE'])('P12 a trigger may raise %s, five letters: it refuses', (code) => {
+  const error = Object.assign(new Error('some words'), { code, severity: 'ERROR' })
+  expect(postgresFault(error).kind).toBe('refused')
+})

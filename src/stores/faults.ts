@@ -19,10 +19,15 @@ const brokenStates = /^(42(?!501)|26|34|3D|3F|2[58]P|0P|0L)/
 export function postgresFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
   const { message, code, constraint } = readError(error)
-  // Every SQLSTATE has a digit: EPIPE is the network's.
-  if (code === undefined || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code))
+  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || (/^E[A-Z]+$/.test(code) && !hasSeverity(error)))
     return new StoreFault('transient', { message, code, cause: error })
   return postgresStateFault({ message, code, constraint }, error)
+}
+
+/** The server's own errors have one. Without it EPIPE is the network's; a trigger may raise any five letters. */
+function hasSeverity(error: unknown): boolean {
+  const { severity } = error as { severity?: unknown }
+  return typeof severity === 'string' && severity !== ''
 }
 
 /** The same by an SQLSTATE. */

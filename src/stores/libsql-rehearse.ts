@@ -47,26 +47,14 @@ export function rehearseOverHttp({ url, authToken, fetch }: LibsqlServer): NonNu
 
     const begin = say(undefined, 'BEGIN IMMEDIATE')
     const opened = inTurn(BatchCond.ok(begin.step), opening)
-    // A trigger may end the whole transaction. What follows would then be kept: so after each failure it is released,
-    // which fails where it is no more there, and every group runs only where the one before ended well.
-    const guard = 'SAVEPOINT driftline_guard'
-    let alive = BatchCond.ok(say(opened.end, guard).step)
+    // Also of one statement: a trigger that says FAIL keeps what it wrote before. One that ends the whole transaction ends
+    // the savepoint with it, and what follows would then be kept: so a group runs only where the one before was released.
+    let alive = opened.end
     const tried = groups.map((group) => {
-      const isOne = group.length === 1
-      // A statement that fails undoes itself.
-      const savepoint = isOne ? undefined : say(alive, 'SAVEPOINT driftline_group').step
-      const { end, steps } = inTurn(savepoint ? BatchCond.ok(savepoint) : alive, group)
-      const failed = savepoint
-        ? BatchCond.and(batch, [BatchCond.ok(savepoint), BatchCond.not(end)])
-        : BatchCond.and(batch, [alive, BatchCond.not(end)])
-      if (savepoint) {
-        const undo = say(failed, 'ROLLBACK TO driftline_group')
-        const settled = BatchCond.or(batch, [end, BatchCond.ok(undo.step)])
-        alive = BatchCond.ok(say(settled, 'RELEASE driftline_group').step)
-      } else {
-        const release = say(failed, 'RELEASE driftline_guard')
-        alive = BatchCond.or(batch, [end, BatchCond.ok(say(BatchCond.ok(release.step), guard).step)])
-      }
+      const savepoint = BatchCond.ok(say(alive, 'SAVEPOINT driftline_group').step)
+      const { end, steps } = inTurn(savepoint, group)
+      const undo = say(BatchCond.and(batch, [savepoint, BatchCond.not(end)]), 'ROLLBACK TO driftline_group')
+      alive = BatchCond.ok(say(BatchCond.or(batch, [end, BatchCond.ok(undo.step)]), 'RELEASE driftline_group').step)
       return steps
     })
     const closed = closing.map((statement) => add(alive, statement).end)

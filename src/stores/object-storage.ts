@@ -80,9 +80,8 @@ function rehearseIn(storage: DurableObjectState['storage'], { opening, groups, c
       for (const statement of group) execute(storage.sql, statement)
     }
     try {
-      // A statement that fails undoes itself.
-      if (group.length === 1) run()
-      else storage.transactionSync(run)
+      // Also of one statement: a trigger that says FAIL keeps what it wrote before.
+      storage.transactionSync(run)
       return undefined
     } catch (error) {
       const fault = sqliteFault(error)

@@ -25,6 +25,7 @@ export function rehearseSuite(name: string, open: () => Promise<{ store: Store; 
         run(
           "CREATE TRIGGER poison AFTER INSERT ON words WHEN new.word = 'poison' BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
         ),
+        run("CREATE TRIGGER half AFTER INSERT ON words WHEN new.word = 'half' BEGIN SELECT RAISE(FAIL, 'no'); END"),
         add(0, 'kept'),
       )
     })
@@ -80,6 +81,14 @@ export function rehearseSuite(name: string, open: () => Promise<{ store: Store; 
       const { faults, closing } = await rehearse(groups, [all], [add(9, 'opened')])
       expect(faults.map((fault) => fault?.kind)).toEqual([undefined, 'refused', 'refused', undefined, 'refused'])
       expect(closing).toEqual([[...kept, [1, 'a'], [4, 'b'], [9, 'opened']]])
+      expect(await stored()).toEqual(kept)
+    })
+
+    it('undoes one statement that a trigger ends by FAIL, which keeps what it wrote', async () => {
+      const groups = [[add(1, 'half')], [run('UPDATE words SET n = 2 WHERE id = 1')], [add(1, 'a')]]
+      const { faults, closing } = await rehearse(groups)
+      expect(faults.map((fault) => fault?.kind)).toEqual(['refused', undefined, undefined])
+      expect(closing).toEqual([[...kept, [1, 'a']]])
       expect(await stored()).toEqual(kept)
     })
 
