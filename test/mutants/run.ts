@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ModelStoreName, modelStores } from '../model/stores.ts'
 import { recordRun } from '../promises/record.ts'
-import { type Edit, type Mutant, mutants } from './mutants.ts'
+import { type Edit, type Mutant, mutants, type Race } from './mutants.ts'
 
 const { values } = parseArgs({
   options: {
@@ -73,8 +73,9 @@ async function runModel(folder: string, store: ModelStoreName, runs: string): Pr
   return `the model on ${store}: ${/^.*Error: (.*)$/m.exec(output)?.[1] ?? 'it failed'}`
 }
 
-async function runRace(folder: string, { file, why }: NonNullable<Mutant['race']>): Promise<string | undefined> {
-  const { code, output } = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', file])
+async function runRace(folder: string, { file, title, why }: Race): Promise<string | undefined> {
+  const only = title === undefined ? [] : ['-t', title]
+  const { code, output } = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', file, ...only])
   if (code === 0) return undefined
   if (!/Tests .*failed/.test(output)) throw new Error(`${file} did not run:\n${output}`)
   return `${file} (${why})`

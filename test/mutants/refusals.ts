@@ -1,0 +1,181 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the sources' own templates are searched and replaced
+/** Bugs of what becomes of a change that the database refuses. */
+import type { Mutant, Race } from './mutants.ts'
+
+const why = "the model's databases have no constraint of their own"
+const refusals = (title: string): Race => ({ file: 'test/refusals.test.ts', title, why })
+const plain: Race = { file: 'test/refusals-plain.test.ts', why }
+const rollback: Race = { file: 'test/rollback-triggers.test.ts', why }
+
+/** Each is looked for by the model on that store first, and then by the test. */
+const refusal = (
+  name: string,
+  store: Mutant['store'],
+  race: Race,
+  file: string,
+  search: string,
+  replace: string,
+): Mutant => ({ name: `refused: ${name}`, store, race, edits: [{ file, search, replace }] })
+
+export const refusalMutants: readonly Mutant[] = [
+  refusal(
+    'an empty rest is written anyway',
+    'libsql file',
+    refusals('however little is left'),
+    'src/write.ts',
+    'if (accepted.length === 0) return cursor',
+    'if (accepted.length < 0) return cursor',
+  ),
+  refusal(
+    'what only the commit checks is not checked in a rehearsal, on Postgres',
+    'postgres',
+    refusals('on postgres .*only a commit finds'),
+    'src/dialects/postgres-rehearse.ts',
+    'BEGIN\n      SET CONSTRAINTS ALL IMMEDIATE;\n    EXCEPTION',
+    'BEGIN\n    EXCEPTION',
+  ),
+  refusal(
+    'what only the commit checks is not checked change by change, on Postgres',
+    'postgres',
+    refusals('on postgres .*only a commit finds'),
+    'src/dialects/postgres-rehearse.ts',
+    "${immediate ? 'SET CONSTRAINTS ALL IMMEDIATE;' : ''}",
+    '',
+  ),
+  refusal(
+    'what only the commit checks is not checked in a rehearsal, on SQLite',
+    'libsql file',
+    refusals('on libsql file .*only a commit finds'),
+    'src/rehearse.ts',
+    'const isUnmet = closing.some((found) => found.length > 0)',
+    'const isUnmet = closing.length < 0',
+  ),
+  refusal(
+    'what only the commit checks is not checked change by change, on SQLite',
+    'libsql file',
+    refusals('on libsql file .*only a commit finds'),
+    'src/rehearse.ts',
+    '...(immediate ? guardsOf(place) : [])',
+    '...(immediate && place < 0 ? guardsOf(place) : [])',
+  ),
+  refusal(
+    'what only the commit checks is not checked where a store has batches only',
+    'libsql file',
+    plain,
+    'src/rehearse.ts',
+    '(isUnmet ? [[1]] : [])',
+    '(isUnmet ? [] : [])',
+  ),
+  refusal(
+    'by a list of good SQLSTATEs, and not by what is left',
+    'postgres',
+    refusals('on postgres .*a trigger says no'),
+    'src/stores/faults.ts',
+    "brokenStates.test(code) ? 'broken' : 'refused'",
+    "/^(2[237]|4[48]|54|P0001)/.test(code) ? 'refused' : 'broken'",
+  ),
+  refusal(
+    'a policy of row level security is taken for a broken schema',
+    'postgres',
+    { file: 'test/row-security.test.ts', why },
+    'src/stores/faults.ts',
+    '42(?!501)',
+    '42',
+  ),
+  refusal(
+    'rows are written in the order of their ids, and not of their stamps',
+    'libsql file',
+    refusals('on libsql file .*a unique value moves'),
+    'src/sync/compile.ts',
+    'rank(a) - rank(b) || at(a) - at(b) || a.ordinal - b.ordinal',
+    '(a.id < b.id ? -1 : 1)',
+  ),
+  refusal(
+    'a refused change is not tried again behind the others',
+    'libsql file',
+    refusals('on libsql file .*only a commit finds'),
+    'src/bisect.ts',
+    'if (failed === 0) return await tryAgain({ rejected, parts, commits }, tryParts, isLeft, immediate)',
+    'if (failed === 0) return { rejected, parts, commits }',
+  ),
+  refusal(
+    'markers are taken without the nonce',
+    'libsql file',
+    refusals('on libsql file .*no text of a user'),
+    'src/dialects/markers.ts',
+    'message.includes(`${marker}_${nonce}_`)',
+    'message.includes(marker)',
+  ),
+  refusal(
+    'a row that a trigger swallows is taken for applied, alone',
+    'libsql file',
+    refusals('on libsql file .*whatever a trigger swallows'),
+    'src/sync/reconcile.ts',
+    "return outcome.verdict === 'applied' ? rejectedOutcome : outcome",
+    'return outcome',
+  ),
+  refusal(
+    'a row that a trigger swallows is taken for applied, in turn',
+    'libsql file',
+    refusals('on libsql file .*whatever a trigger swallows'),
+    'src/sync/reconcile.ts',
+    'isKept(outcome, changes[place]?.at, current) ? outcome : rejectedOutcome',
+    'outcome',
+  ),
+  refusal(
+    'a row that a trigger swallows is taken for applied, in a webhook',
+    'libsql file',
+    refusals('on libsql file .*in a webhook'),
+    'src/write.ts',
+    "for (const index of swallowed) verdicts[index] = { verdict: 'rejected', error: refusal }\n      if (claimed",
+    'if (claimed',
+  ),
+  refusal(
+    'a row that a trigger swallows is taken for stale, in an import',
+    'libsql file',
+    refusals('on libsql file .*in an import'),
+    'src/write.ts',
+    'if (addTally(plan, results, tally) > 0) await rejectSwallowed',
+    'if (addTally(plan, results, tally) < 0) await rejectSwallowed',
+  ),
+  refusal(
+    'a rehearsal is kept behind a trigger that ends the transaction, on a file',
+    'libsql file',
+    rollback,
+    'src/stores/libsql-writer.ts',
+    "to.command('BEGIN IMMEDIATE')\n    for (const again",
+    'for (const again',
+  ),
+  refusal(
+    'a rehearsal is kept behind a trigger that ends the transaction, over HTTP',
+    'libsql http',
+    rollback,
+    'src/stores/libsql-rehearse.ts',
+    'alive = BatchCond.or(batch, [end, BatchCond.ok(say(BatchCond.ok(release.step), guard).step)])',
+    'alive = BatchCond.or(batch, [end, failed])',
+  ),
+  refusal(
+    'what is not told within the limit is refused for good',
+    'libsql file',
+    plain,
+    'src/refuse.ts',
+    'if (isNotTried(fault)) return sendFewer',
+    'if (isNotTried(fault)) return refusal',
+  ),
+  refusal(
+    'numbers that are no safe integers are sent',
+    'libsql file',
+    { file: 'test/stores.test.ts', title: 'libsql file .*is no parameter', why: 'driftline sends none' },
+    'src/stores/store.ts',
+    "if (typeof value === 'number' && !Number.isSafeInteger(value))",
+    "if (typeof value === 'string' && !Number.isSafeInteger(1))",
+  ),
+  refusal(
+    'a role that may not write a table is a fault of its changes',
+    'postgres',
+    { file: 'test/row-security.test.ts', why },
+    'src/stores/faults.ts',
+    "routine === 'aclcheck_error'",
+    "routine === ''",
+  ),
+]
