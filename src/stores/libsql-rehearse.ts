@@ -47,10 +47,9 @@ export function rehearseOverHttp({ url, authToken, fetch }: LibsqlServer): NonNu
 
     const begin = say(undefined, 'BEGIN IMMEDIATE')
     const opened = inTurn(BatchCond.ok(begin.step), opening)
-    // A trigger may end the whole transaction. What follows would then be kept: so after each failure it is released,
-    // which fails where it is no more there, and every group runs only where the one before ended well.
-    const guard = 'SAVEPOINT driftline_guard'
-    let alive = BatchCond.ok(say(opened.end, guard).step)
+    // A trigger may end the whole transaction. What follows would then be kept: so after each failure another one is
+    // begun, which fails as long as there is one, and every group runs only where the one before left it open.
+    let alive = opened.end
     const tried = groups.map((group) => {
       const isOne = group.length === 1
       // A statement that fails undoes itself.
@@ -64,8 +63,7 @@ export function rehearseOverHttp({ url, authToken, fetch }: LibsqlServer): NonNu
         const settled = BatchCond.or(batch, [end, BatchCond.ok(undo.step)])
         alive = BatchCond.ok(say(settled, 'RELEASE driftline_group').step)
       } else {
-        const release = say(failed, 'RELEASE driftline_guard')
-        alive = BatchCond.or(batch, [end, BatchCond.ok(say(BatchCond.ok(release.step), guard).step)])
+        alive = BatchCond.or(batch, [end, BatchCond.error(say(failed, 'BEGIN').step)])
       }
       return steps
     })

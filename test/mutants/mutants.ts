@@ -17,6 +17,8 @@ export interface Race {
   /** A pattern for the titles of the tests that are run; without it all of the file. */
   readonly title?: string
   readonly why: string
+  /** The model is not even asked. */
+  readonly alone?: true
 }
 
 /** `search` must stand in the file exactly once. */

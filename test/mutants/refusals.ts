@@ -3,11 +3,10 @@
 import type { Mutant, Race } from './mutants.ts'
 
 const why = "the model's databases have no constraint of their own"
-const refusals = (title: string): Race => ({ file: 'test/refusals.test.ts', title, why })
-const plain: Race = { file: 'test/refusals-plain.test.ts', why }
-const rollback: Race = { file: 'test/rollback-triggers.test.ts', why }
+const refusals = (title: string): Race => ({ file: 'test/refusals.test.ts', title, why, alone: true })
+const plain: Race = { file: 'test/refusals-plain.test.ts', why, alone: true }
+const rollback: Race = { file: 'test/rollback-triggers.test.ts', why, alone: true }
 
-/** Each is looked for by the model on that store first, and then by the test. */
 const refusal = (
   name: string,
   store: Mutant['store'],
@@ -77,7 +76,7 @@ export const refusalMutants: readonly Mutant[] = [
   refusal(
     'a policy of row level security is taken for a broken schema',
     'postgres',
-    { file: 'test/row-security.test.ts', why },
+    { file: 'test/row-security.test.ts', why, alone: true },
     'src/stores/faults.ts',
     '42(?!501)',
     '42',
@@ -151,7 +150,7 @@ export const refusalMutants: readonly Mutant[] = [
     'libsql http',
     rollback,
     'src/stores/libsql-rehearse.ts',
-    'alive = BatchCond.or(batch, [end, BatchCond.ok(say(BatchCond.ok(release.step), guard).step)])',
+    "alive = BatchCond.or(batch, [end, BatchCond.error(say(failed, 'BEGIN').step)])",
     'alive = BatchCond.or(batch, [end, failed])',
   ),
   refusal(
@@ -165,7 +164,7 @@ export const refusalMutants: readonly Mutant[] = [
   refusal(
     'numbers that are no safe integers are sent',
     'libsql file',
-    { file: 'test/stores.test.ts', title: 'libsql file .*is no parameter', why: 'driftline sends none' },
+    { file: 'test/stores.test.ts', title: 'libsql file .*is no parameter', why: 'driftline sends none', alone: true },
     'src/stores/store.ts',
     "if (typeof value === 'number' && !Number.isSafeInteger(value))",
     "if (typeof value === 'string' && !Number.isSafeInteger(1))",
@@ -173,7 +172,7 @@ export const refusalMutants: readonly Mutant[] = [
   refusal(
     'a role that may not write a table is a fault of its changes',
     'postgres',
-    { file: 'test/row-security.test.ts', why },
+    { file: 'test/row-security.test.ts', why, alone: true },
     'src/stores/faults.ts',
     "routine === 'aclcheck_error'",
     "routine === ''",

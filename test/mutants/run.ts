@@ -86,7 +86,7 @@ async function judge({ name, store, edits, race }: Mutant): Promise<Report> {
   const folder = await copyWith(edits)
   try {
     // Where only a race can tell, the model is run briefly: it would say so if it could.
-    const model = await runModel(folder, store, race ? '40' : values.runs)
+    const model = race?.alone ? undefined : await runModel(folder, store, race ? '40' : values.runs)
     const caught = model ?? (race && (await runRace(folder, race)))
     return { name, caught, seconds: (performance.now() - began) / 1000 }
   } finally {
@@ -113,7 +113,7 @@ await Promise.all(
 
 // What always fails catches everything.
 const unharmed = await copyWith([])
-const stores = modelStores.filter((name) => chosen.some(({ store }) => store === name))
+const stores = modelStores.filter((name) => chosen.some(({ store, race }) => store === name && !race?.alone))
 const alarms: string[] = []
 for (const store of stores) alarms.push((await runModel(unharmed, store, '40')) ?? '')
 await rm(unharmed, { recursive: true, force: true })
