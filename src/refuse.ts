@@ -39,7 +39,8 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation }: Re
         passed ||= faults.some((one) => one === undefined)
         for (const one of faults) if (one && isPassing(one)) throw one
         // What fails for every part, by what no row should bring about, is the schema's or the server's.
-        const suspect = faults.find((one) => one && isSuspect(one))
+        const isSame = fault && isSuspect(fault) && faults.every((one) => one?.code === fault.code)
+        const suspect = isSame ? fault : faults.find((one) => one && isSuspect(one))
         if (suspect && !passed) throw fault ?? suspect
         return { errors: faults.map((one) => one && rejectionOf(sql, one)), commits: commit === undefined }
       },

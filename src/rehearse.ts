@@ -77,24 +77,31 @@ function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys
 /** Each group by a batch of its own that undoes itself, behind those that passed. */
 function rehearseByBatches(sql: Sql, batch: Store['batch']): NonNullable<Store['rehearse']> {
   let batches = 0
+  const isLeft = () => ++batches <= limits.refusalBatchesMax
   return async (scope, { opening, groups, closing }): Promise<Rehearsed> => {
-    const kept: Statement[] = []
-    const faults: (StoreFault | undefined)[] = []
     const probe = { sql: sql.scope.probe, params: [scope] }
-    for (const group of groups) {
-      if (++batches > limits.refusalBatchesMax) {
-        faults.push(notTried())
-        continue
-      }
-      const fault = await batch(scope, [...opening, ...kept, ...group, probe]).then(
+    const attempt = async (statements: readonly Statement[]): Promise<StoreFault | undefined> => {
+      const fault = await batch(scope, [...opening, ...statements, probe]).then(
         () => new TypeError('A rehearsal must never be kept'),
         (error: unknown) => error,
       )
       if (!(fault instanceof StoreFault) || fault.kind === 'transient' || fault.kind === 'conflict') throw fault
-      const passes = markerIn(fault.message, sql.nonce) === 'driftline_probe'
-      faults.push(passes ? undefined : fault)
-      if (passes) kept.push(...group)
+      return markerIn(fault.message, sql.nonce) === 'driftline_probe' ? undefined : fault
     }
-    return { faults, closing: closing.map(() => []) }
+    const kept: Statement[] = []
+    const faults: (StoreFault | undefined)[] = []
+    for (const group of groups) {
+      const fault = isLeft() ? await attempt([...kept, ...group]) : notTried()
+      faults.push(fault)
+      if (!fault) kept.push(...group)
+    }
+    // A batch that undoes itself gives no rows, so what a commit would find fails it.
+    const unmet = closing.map(({ sql: text, params }) => ({
+      sql: `SELECT ${sql.raise('driftline_unmet', '1')} WHERE EXISTS (${text})`,
+      params,
+    }))
+    const isUnmet =
+      unmet.length > 0 && kept.length > 0 && isLeft() && (await attempt([...kept, ...unmet])) !== undefined
+    return { faults, closing: closing.map(() => (isUnmet ? [[1]] : [])) }
   }
 }

@@ -139,17 +139,24 @@ export const answerSchemas: Json = {
   },
   'verdict.rejected': {
     ...verdict('rejected', { error: ref('rejection') }, ['error']),
-    description: 'The same change again would be rejected again.',
+    description: 'The same change again would be rejected again, unless error.retryable says otherwise.',
   },
-  rejection: closed({
-    code: { type: 'string', enum: rejectionCodes },
-    detail: { type: 'string' },
-    retryable: {
-      enum: retryables,
-      description:
-        'with_another_token: keep the change, and send it with a token that grants its scope. false: it would always be rejected.',
+  rejection: closed(
+    {
+      code: { type: 'string', enum: rejectionCodes },
+      detail: { type: 'string' },
+      retryable: {
+        enum: retryables,
+        description:
+          'true (send_fewer): keep the change, and send it in a smaller change set. with_another_token: keep the change, and send it with a token that grants its scope. false: it would always be rejected.',
+      },
+      constraint: {
+        type: 'string',
+        description: 'Of a constraint for which the schema has a message: its name. The detail is that message.',
+      },
     },
-  }),
+    ['code', 'detail', 'retryable'],
+  ),
   health: closed({ status: { type: 'string', const: 'ok' } }),
   ...Object.fromEntries(Object.keys(problems).map((code) => [`problem.${code}`, problemSchema(code as ProblemCode)])),
 }

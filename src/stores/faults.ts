@@ -18,7 +18,9 @@ const brokenStates = /^(42(?!501)|26|34|3D|3F|2[58]P|0P|0L)/
  */
 export function postgresFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
-  const { message, code, constraint } = readError(error)
+  const { message, code, constraint, routine } = readError(error)
+  // The role lacks a right to all of the table. Row level security has the same code and refuses a row.
+  if (code === '42501' && routine === 'aclcheck_error') return new StoreFault('broken', { message, code, cause: error })
   if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || (/^E[A-Z]+$/.test(code) && !hasSeverity(error)))
     return new StoreFault('transient', { message, code, cause: error })
   return postgresStateFault({ message, code, constraint }, error)
@@ -80,19 +82,24 @@ function isConstraint(error: unknown): boolean {
   return typeof rawCode === 'number' && (rawCode & 0xff) === 19
 }
 
-function readError(error: unknown): { message: string; code: string | undefined; constraint: string | undefined } {
-  const {
-    message = '',
-    code,
-    constraint,
-  } = (typeof error === 'object' && error !== null ? error : {}) as {
-    message?: string
-    code?: unknown
-    constraint?: unknown
+interface DriverError {
+  readonly message: string
+  readonly code: string | undefined
+  readonly constraint: string | undefined
+  /** The place in Postgres' sources that said it, which no setting translates. */
+  readonly routine: string | undefined
+}
+
+function readError(error: unknown): DriverError {
+  const given = Object(error) as Readonly<Record<string, unknown>>
+  const textOf = (name: string) => {
+    const value = given[name]
+    return typeof value === 'string' && value !== '' ? value : undefined
   }
   return {
-    message: String(message),
-    code: typeof code === 'string' ? code : undefined,
-    constraint: typeof constraint === 'string' && constraint !== '' ? constraint : undefined,
+    message: textOf('message') ?? '',
+    code: textOf('code'),
+    constraint: textOf('constraint'),
+    routine: textOf('routine'),
   }
 }

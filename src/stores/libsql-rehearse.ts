@@ -47,14 +47,16 @@ export function rehearseOverHttp({ url, authToken, fetch }: LibsqlServer): NonNu
 
     const begin = say(undefined, 'BEGIN IMMEDIATE')
     const opened = inTurn(BatchCond.ok(begin.step), opening)
-    // Also of one statement: a trigger that says FAIL keeps what it wrote before. One that ends the whole transaction ends
-    // the savepoint with it, and what follows would then be kept: so a group runs only where the one before was released.
-    let alive = opened.end
+    // What passed stands before the savepoint. A statement that fails may have kept a part of what it wrote, where a trigger
+    // says FAIL. One that ends the whole transaction ends the savepoint with it, and what follows would then be kept: so a
+    // group runs only where the savepoint was there after the one before.
+    let alive = BatchCond.ok(say(opened.end, 'SAVEPOINT driftline_tried').step)
     const tried = groups.map((group) => {
-      const savepoint = BatchCond.ok(say(alive, 'SAVEPOINT driftline_group').step)
-      const { end, steps } = inTurn(savepoint, group)
-      const undo = say(BatchCond.and(batch, [savepoint, BatchCond.not(end)]), 'ROLLBACK TO driftline_group')
-      alive = BatchCond.ok(say(BatchCond.or(batch, [end, BatchCond.ok(undo.step)]), 'RELEASE driftline_group').step)
+      const { end, steps } = inTurn(alive, group)
+      const undone = say(BatchCond.and(batch, [alive, BatchCond.not(end)]), 'ROLLBACK TO driftline_tried')
+      const released = say(end, 'RELEASE driftline_tried')
+      const next = say(BatchCond.ok(released.step), 'SAVEPOINT driftline_tried')
+      alive = BatchCond.or(batch, [BatchCond.ok(undone.step), BatchCond.ok(next.step)])
       return steps
     })
     const closed = closing.map((statement) => add(alive, statement).end)

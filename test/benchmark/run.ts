@@ -7,6 +7,7 @@ import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
 import { describeFigure, type Figure, isMet } from './measure.ts'
 import { postgresFigures } from './postgres.ts'
+import { refusalFigures } from './refusals.ts'
 import { waitFigures } from './waits.ts'
 
 /** `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `-- --check` a missed target fails it. */
@@ -30,6 +31,7 @@ for (const [name, figures] of Object.entries({
   bootstrap: bootstrapFigures,
   live: liveFigures,
   waits: waitFigures,
+  refusals: refusalFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }

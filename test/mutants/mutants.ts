@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the sources' own templates are searched and replaced
 /** Bugs that a sync server can have and driftline must not: each is a change of its text that the tests must catch. */
 import type { ModelStoreName } from '../model/stores.ts'
+import { refusalMutants } from './refusals.ts'
 
 export interface Mutant {
   readonly name: string
@@ -8,7 +9,16 @@ export interface Mutant {
   readonly store: ModelStoreName
   readonly edits: readonly Edit[]
   /** The test that must catch it where the model cannot, and why it cannot. */
-  readonly race?: { readonly file: string; readonly why: string }
+  readonly race?: Race
+}
+
+export interface Race {
+  readonly file: string
+  /** A pattern for the titles of the tests that are run; without it all of the file. */
+  readonly title?: string
+  readonly why: string
+  /** The model is not even asked. */
+  readonly alone?: true
 }
 
 /** `search` must stand in the file exactly once. */
@@ -26,9 +36,9 @@ const inOneEdit = (file: string, search: string, replace: string): readonly Edit
 const removing = (condition: string) =>
   inOneEdit(
     'src/sync/compile.ts',
-    '  return plan\n}\n\n/** Rows with stamps',
+    '  return plan\n}\n\n/**\n * As a database checks',
     `  const gone = 'DELETE FROM "' + sql.table.name + '" WHERE scope = ' + dialect.param(1) + ' AND ${condition}'
-  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/** Rows with stamps`,
+  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/**\n * As a database checks`,
   )
 
 const importTest = { file: 'test/bulk/import.test.ts', why: 'phones import nothing' }
@@ -37,14 +47,14 @@ const importTest = { file: 'test/bulk/import.test.ts', why: 'phones import nothi
 const takingPositionsFirst = (rewrite: string) =>
   inOneEdit(
     'src/stores/postgres.ts',
-    'return await runOnce(pool, statements, batchMsMax)',
+    'return await runOnce(pool, statements, batchMsMax, schema)',
     `const [first, ...rest] = statements
         if (rest.length === 0 || !first.sql.startsWith('INSERT INTO driftline_scopes'))
-          return await runOnce(pool, statements, batchMsMax)
+          return await runOnce(pool, statements, batchMsMax, schema)
         const gates = rest[0].sql.includes('driftline_resync') ? [rest.shift()] : []
-        const begun = await runOnce(pool, [first, ...gates], batchMsMax)
+        const begun = await runOnce(pool, [first, ...gates], batchMsMax, schema)
         const taken = String(begun[0][0][1])
-        return [...begun, ...(await runOnce(pool, rest.map((one) => ({ ...one, sql: ${rewrite} })), batchMsMax))]`,
+        return [...begun, ...(await runOnce(pool, rest.map((one) => ({ ...one, sql: ${rewrite} })), batchMsMax, schema))]`,
   )
 
 export const mutants: readonly Mutant[] = [
@@ -136,8 +146,8 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/coalesce.ts',
-      'const key = `${change.table.name}\\n${change.id}`',
-      'const key = `${change.table.name}\\n${change.id}\\n${change.index}`',
+      'const keyOf = ({ table, id }: Change) => `${table.name}\\n${id}`',
+      'const keyOf = ({ table, id, index }: Change) => `${table.name}\\n${id}\\n${index}`',
     ),
   },
   {
@@ -260,7 +270,7 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/change.ts',
-      'if ((at as number) <= now + clockDriftMsMax * 1000) return undefined',
+      'if (at <= now + clockDriftMsMax * 1000) return undefined',
       'if (now + clockDriftMsMax > 0) return undefined',
     ),
   },
@@ -296,7 +306,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an import writes the lines of others in its own name',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/compile-bulk.ts', 'place + 1, at, by ?? wish.client,', 'place + 1, at, wish.client,'),
+    edits: inOneEdit('src/sync/compile-bulk.ts', 'at, by ?? wish.client,', 'at, wish.client,'),
     race: importTest,
   },
+  ...refusalMutants,
 ]

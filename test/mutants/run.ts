@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ModelStoreName, modelStores } from '../model/stores.ts'
 import { recordRun } from '../promises/record.ts'
-import { type Edit, type Mutant, mutants } from './mutants.ts'
+import { type Edit, type Mutant, mutants, type Race } from './mutants.ts'
 
 const { values } = parseArgs({
   options: {
@@ -73,8 +73,9 @@ async function runModel(folder: string, store: ModelStoreName, runs: string): Pr
   return `the model on ${store}: ${/^.*Error: (.*)$/m.exec(output)?.[1] ?? 'it failed'}`
 }
 
-async function runRace(folder: string, { file, why }: NonNullable<Mutant['race']>): Promise<string | undefined> {
-  const { code, output } = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', file])
+async function runRace(folder: string, { file, title, why }: Race): Promise<string | undefined> {
+  const only = title === undefined ? [] : ['-t', title]
+  const { code, output } = await run(folder, ['node_modules/vitest/vitest.mjs', 'run', file, ...only])
   if (code === 0) return undefined
   if (!/Tests .*failed/.test(output)) throw new Error(`${file} did not run:\n${output}`)
   return `${file} (${why})`
@@ -85,7 +86,7 @@ async function judge({ name, store, edits, race }: Mutant): Promise<Report> {
   const folder = await copyWith(edits)
   try {
     // Where only a race can tell, the model is run briefly: it would say so if it could.
-    const model = await runModel(folder, store, race ? '40' : values.runs)
+    const model = race?.alone ? undefined : await runModel(folder, store, race ? '40' : values.runs)
     const caught = model ?? (race && (await runRace(folder, race)))
     return { name, caught, seconds: (performance.now() - began) / 1000 }
   } finally {
@@ -112,7 +113,7 @@ await Promise.all(
 
 // What always fails catches everything.
 const unharmed = await copyWith([])
-const stores = modelStores.filter((name) => chosen.some(({ store }) => store === name))
+const stores = modelStores.filter((name) => chosen.some(({ store, race }) => store === name && !race?.alone))
 const alarms: string[] = []
 for (const store of stores) alarms.push((await runModel(unharmed, store, '40')) ?? '')
 await rm(unharmed, { recursive: true, force: true })

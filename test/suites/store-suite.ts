@@ -527,6 +527,19 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       }
     })
 
+    it.each([Number.POSITIVE_INFINITY, Number.NaN, 2 ** 53, 0.5])(
+      'the number %d is no parameter: a TypeError says so before anything is sent',
+      async (value) => {
+        const before = opened.roundTrips()
+        const statement = { sql: `SELECT ${opened.store.dialect.param(1)}`, params: [value] }
+        const error = { name: 'TypeError', message: expect.stringContaining(`${value}, which is no safe integer`) }
+        await expect(opened.store.batch('someone', [statement])).rejects.toMatchObject(error)
+        const rehearsing = opened.store.rehearse?.('someone', { opening: [], groups: [[statement]], closing: [] })
+        if (rehearsing) await expect(rehearsing).rejects.toMatchObject(error)
+        expect(opened.roundTrips()).toBe(before)
+      },
+    )
+
     it('the text of an answer is what JSON.stringify would write, byte for byte', async () => {
       const sync = createSync({ schema, store: opened.store, now: () => noon / 1000 })
       const who = someone()

@@ -52,6 +52,8 @@ export async function startHranaServer(file: string | ((host: string) => string 
     const answer = JSON.stringify({ baton: null, base_url: null, results })
     return response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
   })
+  // A benchmark may keep the process busy for longer than Node keeps an idle connection.
+  server.keepAliveTimeout = 75_000
   // Taken for a proxy it tunnels to itself, so that any name of a host leads here.
   server.on('connect', (_request, socket) => {
     socket.write('HTTP/1.1 200 OK\r\n\r\n')

@@ -100,9 +100,14 @@ function execute(db: Connection, sqls: Sqls, stmt: Stmt): object {
   }
 }
 
+/** Prepared once: it is run twice for each statement. */
+const countings = new WeakMap<Connection, Database.Statement>()
+
 /** `changes()` keeps its value over a SELECT, and the driver has none for RETURNING: a change of the total tells. */
 function changesOf(db: Connection) {
-  const [row] = db.prepare('SELECT total_changes(), changes(), last_insert_rowid()').raw(true).all() as bigint[][]
+  const counting = countings.get(db) ?? db.prepare('SELECT total_changes(), changes(), last_insert_rowid()').raw(true)
+  countings.set(db, counting)
+  const [row] = counting.all() as bigint[][]
   const [total, last, rowid] = row!
   return { total, last, rowid }
 }
