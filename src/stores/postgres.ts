@@ -39,7 +39,8 @@ export function postgresStore(
   // end the process; the batch that it carried fails by itself.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  const perScope = scopeConnectionsMax ?? Math.max(1, Math.floor(connectionsMax * scopeShare))
+  const perScope =
+    address.scopeConnectionsMax ?? scopeConnectionsMax ?? Math.max(1, Math.floor(connectionsMax * scopeShare))
   const [writers, readers] = [createScopeTurns(perScope, connectMsMax), createScopeTurns(perScope, connectMsMax)]
   return {
     dialect: postgres,
