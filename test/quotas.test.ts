@@ -157,7 +157,12 @@ describe.each(allStoreNames)('deletes of ids that were never seen, on %s', { tim
     expect(await push(who, [del('n6', 0)])).toEqual(['quota_exceeded'])
     expect(await push(who, [del('r4', 2), del('n2', 1)])).toEqual(['applied', 'applied'])
     await expect(push(who, [put('x', 0, 'x'), del('n7', 0)], true)).rejects.toMatchObject({ code: 'quota_exceeded' })
-    // Another subject has a bucket of its own.
+    // Not even where they come first, and all at once. Another subject has a bucket of its own.
+    const first = await push(
+      `${who}-3`,
+      Array.from({ length: 9 }, (_, n) => del(`n${n}`, 0)),
+    )
+    expect(first.filter((one) => one === 'applied')).toHaveLength(4)
     expect(await push(`${who}-2`, [del('n6', 0)])).toEqual(['applied'])
   })
 

@@ -69,10 +69,12 @@ export function createQuotas(
           const deletes = changes.filter(({ op }) => op === 'delete')
           if (!ofDeletes || deletes.length === 0) return changes
           // Of nearly all change sets there is no need to know which of their ids are there.
-          if (ofDeletes.take(subject, deletes.length) === 0) {
-            taken += deletes.length
+          const early = ofDeletes.takeSome(subject, deletes.length)
+          if (early === deletes.length) {
+            taken += early
             return changes
           }
+          ofDeletes.giveBack(subject, early)
           const isStored = await findStored(sql, batch, scope, deletes)
           const unseen = deletes.filter((change) => !isStored(change))
           const room = ofDeletes.takeSome(subject, unseen.length)
