@@ -17,6 +17,7 @@ import { createStreams, type StreamsOptions } from './http/streams.ts'
 import { syncHandler } from './http/sync.ts'
 import { jsonType } from './http/types.ts'
 import { webhookHandler } from './http/webhook.ts'
+import { limits } from './limits.ts'
 import type { Live } from './live/live.ts'
 import { createRun, type SyncOptions } from './run.ts'
 import type { Schema } from './sync/table.ts'
@@ -53,7 +54,9 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const verify = createVerifyWebhook(webhookSecrets, webhooks, age)
   const admit = createAdmitWebhook(webhookSecrets, webhooks, age)
   const arrive = createArrive(options)
+  const { changesPerMinuteMax, unseenDeletesPerHourMax } = limits
   const run = createRun({
+    ...{ changesPerMinuteMax, unseenDeletesPerHourMax },
     ...options,
     onCommit(scope, position) {
       live?.poke(scope, position)

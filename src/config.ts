@@ -30,6 +30,9 @@ export interface Settings {
   /** Streams of one subject, and how long nobody may read one. */
   readonly streamsMax: number
   readonly streamIdleMsMax: number
+  /** Changes of one subject within a minute, and deletes of ids that were never seen within an hour. */
+  readonly changesPerMinuteMax: number
+  readonly unseenDeletesPerHourMax: number
   readonly log: LogMode
   /** Outgoing webhooks. */
   readonly deliveries: readonly Endpoint[]
@@ -89,6 +92,14 @@ export function readSettings(env: Environment): Settings {
     bodyIdleMsMax: readInteger(env, 'BODY_IDLE_MS_MAX', limits.bodyIdleMsMax, 1, msMax),
     streamsMax: readInteger(env, 'STREAMS_MAX', limits.streamsMax, 1, 1_000_000),
     streamIdleMsMax: readInteger(env, 'STREAM_IDLE_MS_MAX', limits.streamIdleMsMax, 1_000, 24 * 3_600_000),
+    changesPerMinuteMax: readInteger(env, 'CHANGES_PER_MINUTE_MAX', limits.changesPerMinuteMax, 1, 1_000_000_000),
+    unseenDeletesPerHourMax: readInteger(
+      env,
+      'UNSEEN_DELETES_PER_HOUR_MAX',
+      limits.unseenDeletesPerHourMax,
+      1,
+      1_000_000_000,
+    ),
     log: readLog(env.LOG || 'json'),
     deliveries: readEndpoints(env.WEBHOOK_ENDPOINTS, webhookAllowPrivate),
     webhookAllowPrivate,

@@ -19,6 +19,7 @@ export const problems = {
   upgrade_required: { status: 426, title: 'This is for sockets and event streams', retryable: false },
   too_many_sockets: { status: 429, title: 'The principal has too many sockets', retryable: true },
   too_many_streams: { status: 429, title: 'The principal has too many streams', retryable: true },
+  quota_exceeded: { status: 429, title: 'The principal has used up a quota', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
   unavailable: { status: 503, title: 'The server cannot answer for the moment', retryable: true },
   schema_behind: { status: 503, title: 'The database lacks what this version needs', retryable: true },
@@ -64,6 +65,7 @@ export const rejectionCodes = [
   'constraint',
   'too_large',
   'send_fewer',
+  'quota_exceeded',
 ] as const
 
 export type RejectionCode = (typeof rejectionCodes)[number]

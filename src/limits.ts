@@ -34,6 +34,10 @@ export const limits = Object.freeze({
   streamsMax: 20,
   /** How long nobody may read a stream before it is cut. A setting: `STREAM_IDLE_MS_MAX`. */
   streamIdleMsMax: 60_000,
+  /** Changes of one subject within a minute, in a process. Beyond: 429, and an import waits. A setting: `CHANGES_PER_MINUTE_MAX`. */
+  changesPerMinuteMax: 1_000_000,
+  /** Deletes of one subject within an hour, of ids that were never seen. Beyond: `quota_exceeded`. A setting: `UNSEEN_DELETES_PER_HOUR_MAX`. */
+  unseenDeletesPerHourMax: 10_000,
   /** Bytes of the rows that the verdicts of a push repeat, over all scopes, where there is more than one. Beyond: 413. */
   answerBytesMax: 8 * 1024 * 1024,
   /** Characters (code points) of an id. */

@@ -58,6 +58,8 @@ async function start(): Promise<void> {
     clockDriftMsMax: config.clockDriftMsMax,
     streamsMax: config.streamsMax,
     streamIdleMsMax: config.streamIdleMsMax,
+    changesPerMinuteMax: config.changesPerMinuteMax,
+    unseenDeletesPerHourMax: config.unseenDeletesPerHourMax,
     live,
     deliveries: config.deliveries,
     ...(sending && { onCommit: sending.kick }),

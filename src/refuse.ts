@@ -96,11 +96,19 @@ function isPassing(fault: StoreFault): boolean {
 function rejectionOf({ schema, nonce }: Sql, fault: StoreFault): Rejection {
   const { constraint, message } = fault
   if (isNotTried(fault)) return sendFewer
-  if (markerIn(message, nonce) === 'driftline_missing') return rowMissing
+  const marker = markerIn(message, nonce)
+  if (marker === 'driftline_missing') return rowMissing
+  if (marker === 'driftline_grown') return rowTooLarge
   const text = constraint === undefined ? undefined : schema.messages.get(constraint)
   if (text === undefined || constraint === undefined) return refusal
   return { ...rejection('constraint', text), constraint }
 }
+
+/** A row is no larger than the change that would put it. */
+const rowTooLarge = rejection(
+  'too_large',
+  `With this patch the row would have more than ${limits.changeBytesMax} bytes of text.`,
+)
 
 export const sendFewer: Rejection = {
   code: 'send_fewer',

@@ -4,6 +4,7 @@ import { Problem, type Rejection } from './errors.ts'
 import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } from './facts.ts'
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
+import { createQuotas, type QuotaOptions } from './quotas/quotas.ts'
 import { createRefusals } from './refuse.ts'
 import { createRehearse } from './rehearse.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
@@ -17,7 +18,7 @@ import type { SyncRequest } from './sync/request.ts'
 import type { Schema } from './sync/table.ts'
 import { createWriter, rejectAtomic, rejectionsOf, throwResync } from './write.ts'
 
-export interface SyncOptions {
+export interface SyncOptions extends QuotaOptions {
   readonly schema: Schema
   readonly store: Store
   /** Milliseconds since 1970. */
@@ -72,6 +73,7 @@ export function createRun(options: SyncOptions): RunSync {
   const committed = tellSafely(options.onCommit)
   const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
+  const quotas = createQuotas(options)
   const record = createRecorder(store.dialect, schema, options.deliveries)
 
   return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
@@ -81,6 +83,8 @@ export function createRun(options: SyncOptions): RunSync {
     const grant = webhook ?? request.grant
     if (principal.scopes.size === 0 && !grant)
       throw new Problem('no_scope', 'The token grants no scope to read or write.')
+    // Whoever signs webhooks is trusted, and speaks for many.
+    if (!webhook) await quotas.countChanges(principal.subject, request.changes.length, request.grant !== undefined)
     const receivedAt = now() * 1000
     async function counted<Result>(work: () => Promise<Result>): Promise<Result> {
       const began = performance.now()
@@ -152,8 +156,10 @@ export function createRun(options: SyncOptions): RunSync {
         rehearse: ofStore && ((scope, rehearsal) => counted(() => ofStore(scope, rehearsal))),
       }),
     })
+    const deletes = quotas.countDeletes(principal.subject, { sql, batch, atomic: request.atomic })
     const write = createWriter({
       refusals,
+      unseen: deletes.stored,
       ...{ tally, carry: options.carry ?? carryInParams },
       ...{ sql, pages: pagesOf, batch, look, request, receivedAt, incarnation, committed },
       answerBytesMax: Math.floor(limits.answerBytesMax / Math.max(changesByScope.size, 1)),
@@ -161,9 +167,10 @@ export function createRun(options: SyncOptions): RunSync {
     })
     if (request.atomic) await rejectAtomic(verdicts, changesByScope, write)
     await inTurns([...changesByScope], async ([scope, changes]) => {
-      const page = await write.apply(scope, changes, verdicts)
+      const admitted = webhook ? changes : await deletes.admit(scope, changes, verdicts)
+      const page = await write.apply(scope, admitted, verdicts)
       if (page) pages.set(scope, page)
-    })
+    }).finally(deletes.end)
 
     // 5 Answer: every change has its verdict, and the page goes as far as the limit.
     const scopes = [...principal.scopes.keys()].map((scope) => ({

@@ -9,10 +9,18 @@ import type { Change } from './sync/change.ts'
 import { readClaim, readRecalled, rejectLetters } from './sync/claim.ts'
 import { coalesce } from './sync/coalesce.ts'
 import { compilePush, type Planned, type PushWish, type Sql } from './sync/compile.ts'
-import { addTally, type Carry, compileBulk, compilePeek, readPeek, type Tally } from './sync/compile-bulk.ts'
+import {
+  addTally,
+  type Carry,
+  compileBulk,
+  compilePeek,
+  countUnseenInBulk,
+  readPeek,
+  type Tally,
+} from './sync/compile-bulk.ts'
 import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
-import { markConflicts, reconcile, swallowedOf, type Verdict } from './sync/reconcile.ts'
+import { countUnseen, markConflicts, reconcile, swallowedOf, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import { refusal } from './sync/stamp.ts'
 
@@ -42,6 +50,8 @@ export interface WriterOptions {
   readonly carry: Carry
   /** Told of what was applied. */
   readonly committed: (scope: string, position: number) => void
+  /** Told how many tombstones were stored of ids that had no row. */
+  readonly unseen: (count: number) => void
   /** What to write down of a push to a scope: whom to tell of it. */
   readonly record: (scope: string) => ReturnType<Recorder>
 }
@@ -134,6 +144,7 @@ export function createWriter(options: WriterOptions): Writer {
     )
     const appliedBefore = tally.applied
     const done = { scope, passes, plan, results }
+    options.unseen(bulk ? countUnseenInBulk(plan, results) : countUnseen(sql.dialect, done))
     if (bulk) {
       // Every other line that was not written lost against a greater stamp, but for those that a trigger swallowed.
       if (addTally(plan, results, tally) > 0) await rejectSwallowed(scope, accepted, verdicts)

@@ -11,7 +11,7 @@ export interface BulkSql {
   readonly upsert: string
   /** [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the ids of the others, a line each. */
   readonly peek: string
-  /** [scope, n, number of rows, …`tallied` of the rows] → the rows that were written and, if not all were, those that now have the sent stamp. */
+  /** [scope, n, number of rows, …`tallied` of the rows] → the rows that were written; if not all were, those that now have the sent stamp; and the tombstones of ids that had no row. */
   readonly tally: string
   /** The parameters of the rows that hold their stamps: nothing is encoded twice. */
   readonly tallied: (rows: readonly string[]) => readonly string[]
@@ -43,8 +43,8 @@ string_agg(CASE WHEN found$.id IS NULL OR (found$.updated_at, found$.updated_by)
 FROM ${dialect.decodeStamps(2)} ${dialect.found(table, scope, 'sent$.id$', 'LEFT JOIN')}`,
     // Looks for stamps only where not every row was written: in a first import there is nothing to look for.
     tally: `SELECT written$.count$, CASE WHEN written$.count$ < ${count} THEN (SELECT count(*) FROM ${from(dialect.encodesByField ? stampFields : fields, 4)}
-${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END
-FROM (SELECT count(*) AS count$ FROM ${target} WHERE ${dialect.above(scope, basePosition(scope, n))}) AS written$`,
+${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END, written$.unseen$
+FROM (SELECT count(*) AS count$, count(CASE WHEN deleted AND created_position = position THEN 1 END) AS unseen$ FROM ${target} WHERE ${dialect.above(scope, basePosition(scope, n))}) AS written$`,
   }
 }
 

@@ -9,6 +9,7 @@ export const markers = [
   'driftline_unmet',
   'driftline_repeated',
   'driftline_large',
+  'driftline_grown',
 ] as const
 export type Marker = (typeof markers)[number]
 

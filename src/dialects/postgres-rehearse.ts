@@ -51,9 +51,9 @@ function toText(value: Statement['params'][number]): string | null {
   return value === null ? null : String(value)
 }
 
-function blockSql(inBlock: Dialect, { tables, immediate }: TrialPlan): string {
+function blockSql(inBlock: Dialect, { tables, immediate, nonce }: TrialPlan): string {
   const arms = tables.flatMap((sql, place) =>
-    trialSql(inBlock, sql).map((text, kind) => `WHEN ${place * kinds.length + kind} THEN ${text};`),
+    trialSql(inBlock, sql, nonce).map((text, kind) => `WHEN ${place * kinds.length + kind} THEN ${text};`),
   )
   return `DO $driftline$
 DECLARE
@@ -102,9 +102,9 @@ END $driftline$`
 }
 
 /** In the order of `kinds`. */
-function trialSql(inBlock: Dialect, { table }: TableSql): readonly string[] {
+function trialSql(inBlock: Dialect, { table }: TableSql, nonce: string): readonly string[] {
   const [scope, client] = [blockParam(1), blockParam(2)]
-  const raise = raiseWith(inBlock, '')
+  const raise = raiseWith(inBlock, nonce)
   return [
     bulkSql(inBlock, table).upsert,
     tableSql(inBlock, table, raise).updateSilent,

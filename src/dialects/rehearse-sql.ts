@@ -21,6 +21,8 @@ export interface TrialPlan {
   readonly ids: readonly (readonly { readonly table: Table; readonly ids: readonly string[] }[])[]
   /** Whether each group must satisfy what otherwise only a commit would check. */
   readonly immediate: boolean
+  /** Of the markers that the statements raise. */
+  readonly nonce: string
 }
 
 /** The last statement of the batch gives one text, which `read` makes the failures of. */

@@ -1,4 +1,6 @@
-import type { Schema, Table } from '../sync/table.ts'
+import { limits } from '../limits.ts'
+import type { Schema, Table, TableColumn } from '../sync/table.ts'
+import { isLong } from '../sync/value.ts'
 import { type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { always, basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
 import type { Raise } from './markers.ts'
@@ -110,6 +112,8 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})`
   const base = `(SELECT ${basePosition(scope, n)} AS base$) AS scope$`
   const position = 'scope$.base$ + sent$.ordinal$'
+  // A row that a put made and patches grew has twice the scope's largest at the most, see rowBytesMax.
+  const basePatched = `(SELECT ${basePosition(scope, n)} AS base$, (SELECT row_bytes FROM driftline_scopes WHERE scope = ${scope}) AS largest$) AS scope$`
   const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
   const upsert = (returned: 'all' | 'brief', stamp = 'sent$.at$', before = '') => `${into}
 SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
@@ -124,9 +128,9 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePos
     stamp: string,
     guard: string,
   ) => `${into}
-SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map(({ name, key }) => `CASE WHEN ${isSet(`sent$.${stampKey(key)}`)} THEN sent$.${key} ELSE found$.${quoted(name)} END`).join(', ')}
-FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${base} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
-WHERE NOT found$.deleted${guard}
+SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map((column) => overlay(column, isSet)).join(', ')}
+FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
+WHERE NOT found$.deleted${guard}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
 ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names])}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
   const isLower = `(found$.updated_at, found$.updated_by) < `
   const guardedUpdate = (returned: 'all' | 'nothing') =>
@@ -167,6 +171,34 @@ WHEN found$.deleted THEN substr(sent$.letters$, 3, 1) ELSE substr(sent$.letters$
 FROM ${dialect.decodeRows(forecastFields, 6)} ${found('LEFT JOIN')} WHERE ${always}
 ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || excluded.outcome RETURNING outcome`,
   }
+}
+
+/** A column as a patch leaves it. */
+const overlay = ({ name, key }: TableColumn, isSet: (stamp: string) => string) =>
+  `CASE WHEN ${isSet(`sent$.${stampKey(key)}`)} THEN sent$.${key} ELSE found$.${quoted(name)} END`
+
+/**
+ * Aborts where a patch that applies would make a row larger than a put may be, and larger than it is: what only shrinks a
+ * row that is too large goes through. In a scope of ordinary rows it is one comparison for each patch, and no size is
+ * looked at.
+ */
+function grown(
+  dialect: Dialect,
+  { columns }: Table,
+  patched: (column: TableColumn) => string,
+  guard: string,
+  raise: Raise,
+): string {
+  const long = columns.filter(({ type }) => isLong(type))
+  if (long.length === 0) return ''
+  const { changeBytesMax: most } = limits
+  const sizeOf = (expression: (column: TableColumn) => string) =>
+    long.map((column) => `coalesce(${dialect.octets(column.type, expression(column))}, 0)`).join(' + ')
+  const stored = sizeOf(({ name }) => `found$.${quoted(name)}`)
+  return `
+AND CASE WHEN NOT found$.deleted${guard} AND scope$.largest$ > ${most >> 1}
+AND ${sizeOf(patched)} > CASE WHEN ${stored} > ${most} THEN ${stored} ELSE ${most} END
+THEN ${raise('driftline_grown', 'sent$.ordinal$')} END IS NULL`
 }
 
 /** A stamp that is later than what is stored, and the server's clock where that is later still. */

@@ -20,7 +20,7 @@ const changes = {
 /** Of an import, before anything is taken or in its last line. */
 export const importing: readonly ProblemCode[] = [
   ...(['malformed', 'unauthorized', 'no_scope', 'body_too_large', 'unsupported_media_type'] as const),
-  ...(['request_timeout', 'internal', 'unavailable', 'keys_unavailable'] as const),
+  ...(['request_timeout', 'quota_exceeded', 'internal', 'unavailable', 'keys_unavailable'] as const),
 ]
 
 const count = { type: 'integer', minimum: 0 }

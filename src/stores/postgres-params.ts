@@ -7,6 +7,8 @@ export interface PostgresParams {
   readonly files: Readonly<Partial<Record<'ca' | 'cert' | 'key', string>>>
   readonly schema: string | undefined
   readonly connectionsMax: number | undefined
+  /** Those that the writers of one scope may hold, and as many again its readers, where the URL says how many. */
+  readonly scopeConnectionsMax: number | undefined
   /** What may stand in the parameters instead of before them. */
   readonly given: Readonly<Partial<Record<(typeof placed)[number], string>>>
 }
@@ -28,7 +30,11 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   gssencmode: ['disable', 'prefer'],
 }
 const texts = ['sslrootcert', 'sslcert', 'sslkey', 'options', 'application_name', 'schema'] as const
-const numbers: Readonly<Record<string, number>> = { connection_limit: 1_000, connect_timeout: 3_600 }
+const numbers: Readonly<Record<string, number>> = {
+  connection_limit: 1_000,
+  scope_connection_limit: 1_000,
+  connect_timeout: 3_600,
+}
 const known = [...Object.keys(choices), ...texts, ...Object.keys(numbers), ...placed]
 
 /** Throws a `TypeError` that names the parameter which is not taken, and never shows a value. */
@@ -56,6 +62,7 @@ export function readPostgresParams(params: URLSearchParams): PostgresParams {
     files: readFiles(text),
     schema: text('schema'),
     connectionsMax: number('connection_limit'),
+    scopeConnectionsMax: number('scope_connection_limit'),
     given: Object.fromEntries(placed.flatMap((name) => (text(name) ? [[name, text(name)]] : []))),
   }
 }

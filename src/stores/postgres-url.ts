@@ -13,6 +13,8 @@ export interface PostgresAddress {
   readonly schema: string | undefined
   /** Connections at the most, where the URL says how many. */
   readonly connectionsMax: number | undefined
+  /** Those that the writers of one scope may hold, and as many again its readers, where the URL says how many. */
+  readonly scopeConnectionsMax: number | undefined
 }
 
 /** Authority, path and parameters. A fragment means nothing here: a # is one of the password's. */

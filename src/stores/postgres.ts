@@ -14,20 +14,23 @@ import { type BatchOptions, type Cells, checkNumbers, readsOnly, type Store } fr
 export interface PostgresOptions extends BatchOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
   readonly connectionsMax?: number
+  /** Connections that the writers of one scope may hold, and as many again its readers. A quarter of all by default. */
+  readonly scopeConnectionsMax?: number | undefined
 }
 
 /** How long a batch waits for a connection. */
 const connectMsMax = limits.databaseMsMax / 2
 /**
- * The part of the connections that the writers of one scope may hold. They work one after the other anyway; those that
- * wait at the scope's lock only save the way to the database.
+ * The part of the connections that the writers of one scope may hold, and its readers beside them. Writers work one after
+ * the other anyway; those that wait at the scope's lock only save the way to the database. Readers of a large scope, or of
+ * one full of tombstones, are slow: many of them would take every connection, and all other scopes wait with them.
  */
 const scopeShare = 1 / 4
 
 /** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
 export function postgresStore(
   url: string,
-  { connectionsMax: most = 16, batchMsMax = limits.databaseMsMax }: PostgresOptions = {},
+  { connectionsMax: most = 16, batchMsMax = limits.databaseMsMax, scopeConnectionsMax }: PostgresOptions = {},
 ): Store {
   const address = readPostgresUrl(url)
   const { schema, connectionsMax = most } = address
@@ -36,12 +39,15 @@ export function postgresStore(
   // end the process; the batch that it carried fails by itself.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  const turns = createScopeTurns(Math.max(1, Math.floor(connectionsMax * scopeShare)), connectMsMax)
+  const perScope =
+    address.scopeConnectionsMax ?? scopeConnectionsMax ?? Math.max(1, Math.floor(connectionsMax * scopeShare))
+  const [writers, readers] = [createScopeTurns(perScope, connectMsMax), createScopeTurns(perScope, connectMsMax)]
   return {
     dialect: postgres,
     async batch(scope, statements) {
       checkNumbers(statements)
-      const endTurn = scope === '' || readsOnly(statements) ? undefined : await turns.take(scope)
+      const turns = readsOnly(statements) ? readers : writers
+      const endTurn = scope === '' ? undefined : await turns.take(scope)
       try {
         return await runOnce(pool, statements, batchMsMax, schema)
       } catch (error) {

@@ -153,3 +153,11 @@ export function addTally(plan: readonly Planned[], results: readonly (readonly C
   tally.stale += stale
   return stale
 }
+
+/** How many tombstones an import stored of ids that had no row. */
+export function countUnseenInBulk(plan: readonly Planned[], results: readonly (readonly Cells[])[]): number {
+  const counts = new Map<Table, number>()
+  for (const [place, { role }] of plan.entries())
+    if (role.kind === 'tally') counts.set(role.table, Number(results[place]?.[0]?.[2]))
+  return [...counts.values()].reduce((sum, count) => sum + count, 0)
+}

@@ -40,6 +40,7 @@ export function compileTrial(
     ),
     ids: wish.immediate ? parts.map(idsOf) : [],
     immediate: wish.immediate,
+    nonce: sql.nonce,
   }
 }
 

@@ -172,6 +172,18 @@ export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[
   })
 }
 
+/** Which of the changes' rows are there, tombstones too. */
+export function compileStates(sql: Sql, scope: string, changes: readonly Change[]): Planned[] {
+  const { dialect, tables, paramBytesMax } = sql
+  return tables.flatMap(({ table, states }) => {
+    const ids = changes.filter((change) => change.table === table).map(({ id }) => id)
+    if (ids.length === 0) return []
+    return encodeParts(ids, (part) => [dialect.encodeIds(part)], paramBytesMax).map(
+      (part): Planned => ({ sql: states, params: [scope, ...part], role: { kind: 'states', table, pass: 0 } }),
+    )
+  })
+}
+
 function compileTable(
   { dialect, paramBytesMax }: Sql,
   sql: TableSql,

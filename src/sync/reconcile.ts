@@ -107,6 +107,23 @@ export function markConflicts(
   }
 }
 
+/** How many tombstones were stored of ids that had no row. */
+export function countUnseen(
+  dialect: Dialect,
+  { passes, plan, results }: Pick<Done, 'passes' | 'plan' | 'results'>,
+): number {
+  const isDelete = ({ base }: RowWrite) => base?.op === 'delete'
+  if (!passes.some((rows) => rows.some(isDelete))) return 0
+  const { after } = readFound(dialect, plan, results)
+  let count = 0
+  for (const [pass, rows] of passes.entries()) {
+    for (const row of rows) {
+      if (isDelete(row) && after[pass]?.get(row.table)?.get(row.id)?.written === 'inserted') count++
+    }
+  }
+  return count
+}
+
 /** What the database said of each row, before and after the writes. */
 function readFound(dialect: Dialect, plan: Done['plan'], results: Done['results']): { before: Found; after: Found } {
   const [before, after]: [Found, Found] = [[], []]

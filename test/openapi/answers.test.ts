@@ -164,6 +164,28 @@ describe('every answer is as GET /openapi.json describes it', () => {
     await opened.close()
   })
 
+  it('a subject that has used up what it may send', async () => {
+    const opened = await openTestStore('libsql file')
+    const few = { changesPerMinuteMax: 2, unseenDeletesPerHourMax: 1 }
+    const app = createApp({ schema, store: opened.store, auth: { secret: testSecret }, ...few })
+    const headers = {
+      Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}`,
+      'Content-Type': 'application/json',
+    }
+    const changes = ['x', 'y'].map((id) => ({ table: 'lists', op: 'delete', id, at: put('x').at }))
+    for (const expected of [200, 429]) {
+      const body = JSON.stringify({ client: 'a', changes })
+      const answer = await app.request('/v1/push', { method: 'POST', headers, body })
+      const [text, { status }] = [await answer.text(), answer]
+      contract.checkAnswer({ method: 'POST', path: '/v1/push', status, headers: answer.headers, text })
+      expect(status).toBe(expected)
+      const { code, verdicts = [] } = JSON.parse(text)
+      if (code) seen.codes.add(code)
+      for (const { error } of verdicts) if (error) seen.rejections.add(error.code)
+    }
+    await opened.close()
+  })
+
   it('a push whose verdicts would repeat too much', async () => {
     const large = put('large', { title: 'x', notes: 'x'.repeat(500_000) })
     const send = (client: string, changes: unknown[]) => ask('', 'POST', '/v1/push', { body: { client, changes } })
