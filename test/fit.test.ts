@@ -73,7 +73,9 @@ describe.each(dialectStores)('a change set in parts on %s', (name) => {
     for (const paramBytesMax of [undefined, 300]) {
       const batch = (scope: string, statements: readonly Statement[]) => {
         most = Math.max(most, statements.length)
-        for (const { params } of statements)
+        // A block of Postgres takes the groups of a rehearsal as one text.
+        const ordinary = statements.filter(({ sql }) => !sql.includes('driftline.groups'))
+        for (const { params } of ordinary)
           for (const param of params) if (typeof param === 'string') largest = Math.max(largest, bytesOf(param))
         return opened.store.batch(scope, statements)
       }

@@ -86,7 +86,7 @@ export function routes({ tables }: Schema): Json {
             name: 'cursor',
             in: 'query',
             schema: { type: 'string' },
-            description: 'As it was handed out. Absent, empty, null or undefined: from the beginning.',
+            description: 'As it was handed out. Absent, empty or null: from the beginning.',
           },
           { name: 'limit', in: 'query', schema: pageRows },
           {

@@ -46,7 +46,7 @@ export function postgresStateFault(
 const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|INTERRUPT|READONLY|NOTADB|CORRUPT)/
 /** The schema lacks what a statement names. Any other plain error may be of a value, as `malformed JSON` in a trigger is. */
 const brokenMessage =
-  /\b(no such (table|column|function|index|view|trigger|module|collation)|has no column named|syntax error|no tables specified|incomplete input|already exists|wrong number of arguments|prepared statement|ambiguous column)/
+  /\b(no such (table|column|function|index|view|trigger|module|collation)|has no column named|syntax error|no tables specified|incomplete input|already exists|wrong number of arguments|prepared statement|ambiguous column|has \d+ columns but \d+ values|\d+ values for \d+ columns)/
 const brokenCodes = /^SQL(ITE_(AUTH|MISUSE|SCHEMA|RANGE|PERM|NOTFOUND|EMPTY|FORMAT)|_)/
 
 /** Where a Durable Object's SQLite says its code: at the end of the message. */

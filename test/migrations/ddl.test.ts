@@ -5,6 +5,7 @@ import { addColumn, createTable, createTables, type DialectName, positionIndex }
 import { literal } from '../../src/migrations/literal.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
 import { schema as sample } from '../../src/schema.ts'
+import type { Store } from '../../src/stores/store.ts'
 import {
   boolean,
   bytes,
@@ -146,7 +147,14 @@ it.each(dialectStores)('the migrations make the tables of the sample schema (%s)
   for (const sql of createTables(sample, dialect)) await made.run(sql)
   const own = ['scopes', 'marks', 'inbox', 'deliveries', 'endpoints'].map((table) => `driftline_${table}`)
   const tables = [...sample.tables.map((table) => table.name), ...own]
-  expect(await readCatalog(migrated.store, tables)).toEqual(await readCatalog(made.store, tables))
+  // A column that a later migration added needs a default for the rows that are there.
+  const shapeOf = async (store: Store) => {
+    const { tables: found } = await readCatalog(store, tables)
+    const columnsOf = (table: string) =>
+      [...(found.get(table)?.columns ?? [])].map(([column, { hasDefault: _, ...shape }]) => [column, shape])
+    return Object.fromEntries(tables.map((table) => [table, Object.fromEntries(columnsOf(table))]))
+  }
+  expect(await shapeOf(migrated.store)).toEqual(await shapeOf(made.store))
   await migrated.close()
   await made.close()
 })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { problems, rejectionCodes } from '../../src/errors.ts'
+import { limits } from '../../src/limits.ts'
 import { describeApi } from '../../src/openapi/document.ts'
 import { schema } from '../../src/schema.ts'
 import { StoreFault } from '../../src/stores/store.ts'
@@ -183,6 +184,29 @@ describe('every answer is as GET /openapi.json describes it', () => {
       if (code) seen.codes.add(code)
       for (const { error } of verdicts) if (error) seen.rejections.add(error.code)
     }
+    await opened.close()
+  })
+
+  it('a store that cannot find out in time what it refuses', async () => {
+    const own = 'CREATE UNIQUE INDEX lists_name ON lists (scope, name);'
+    const opened = await openTestStore('libsql file', schema, { postgres: own, sqlite: own })
+    const { dialect, batch, close } = opened.store
+    const app = createApp({ schema, store: { dialect, batch, close }, auth: { secret: testSecret } })
+    const headers = {
+      Authorization: `Bearer ${await signToken(testSecret, { sub: 'a' })}`,
+      'Content-Type': 'application/json',
+    }
+    const row = { name: 'the same' }
+    const changes = Array.from({ length: limits.refusalBatchesMax + 2 }, (_, n) => ({
+      ...put(`l${n}`),
+      table: 'lists',
+      row,
+    }))
+    const body = JSON.stringify({ client: 'a', changes })
+    const answer = await app.request('/v1/push', { method: 'POST', headers, body })
+    const [text, { status }] = [await answer.text(), answer]
+    contract.checkAnswer({ method: 'POST', path: '/v1/push', status, headers: answer.headers, text })
+    for (const { error } of JSON.parse(text).verdicts) if (error) seen.rejections.add(error.code)
     await opened.close()
   })
 

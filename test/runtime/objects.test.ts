@@ -139,7 +139,7 @@ describe('a Durable Object', () => {
       changes: [put('a', 0, 'x'), patch('a', 1, { title: large }), patch('a', 2, { notes: large }), put('b', 0, 'b')],
     })
     const codes = verdicts.map((verdict) => (verdict.verdict === 'rejected' ? verdict.error.code : verdict.verdict))
-    expect(codes).toEqual(['applied', 'applied', 'constraint', 'applied'])
+    expect(codes).toEqual(['applied', 'applied', 'too_large', 'applied'])
   })
 })
 

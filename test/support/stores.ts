@@ -45,7 +45,7 @@ export async function openTestStore(
 ): Promise<TestStore> {
   const migrations = (dialect: 'postgres' | 'sqlite') => [
     { name: '0001_test', statements: createTables(schema, dialect) },
-    { name: '0002_own', statements: splitStatements(own[dialect], dialect) },
+    ...(own[dialect] === '' ? [] : [{ name: '0002_own', statements: splitStatements(own[dialect], dialect) }]),
   ]
   if (name === 'durable-object') return startObjects(migrations('sqlite'))
   const opened = await open(name)
