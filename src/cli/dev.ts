@@ -8,30 +8,9 @@ import { migrate } from '../migrations/apply.ts'
 import { readMigrations } from '../migrations/read.ts'
 import { openStore } from '../node-store.ts'
 import { devArgs } from './dev-args.ts'
+import { workerSettings } from './dev-settings.ts'
 import { runCommand } from './run.ts'
 
-/** What the worker is told of this process's environment. */
-const names = [
-  'DATABASE_URL',
-  'DATABASE_AUTH_TOKEN',
-  'AUTH_SECRET',
-  'AUTH_JWKS_URL',
-  'AUTH_ISSUER',
-  'AUTH_AUDIENCE',
-  'AUTH_SCOPES_CLAIM',
-  'AUTH_SUB_CLAIM',
-  'CORS_ORIGINS',
-  'CORS_HEADERS',
-  'CLOCK_DRIFT_MS_MAX',
-  'RETENTION',
-  'LIVE_SOCKETS_MAX',
-  'BODY_IDLE_MS_MAX',
-  'LOG',
-  'WEBHOOK_SECRETS',
-  'WEBHOOK_AGE_MS_MAX',
-  'WEBHOOK_ENDPOINTS',
-  'WEBHOOK_ALLOW_PRIVATE',
-]
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`
 
@@ -101,7 +80,7 @@ async function migrateDatabase(url: string, authToken: string | undefined): Prom
 }
 
 function writeVariables(env: Environment): void {
-  const lines = names.flatMap((name) => (env[name] ? [`${name}=${quote(name, env[name])}\n`] : []))
+  const lines = workerSettings.flatMap((name) => (env[name] ? [`${name}=${quote(name, env[name])}\n`] : []))
   mkdirSync('.driftline', { recursive: true })
   writeFileSync(variables, lines.join(''), { mode: 0o600 })
 }
