@@ -119,12 +119,18 @@ describe('an import that something happens to', () => {
   it.each(dialectStores)(
     'P2 P5 killed in the middle goes on with --resume, and sent whole again changes nothing, on %s',
     async (name) => {
-      const url = await open(name)
-      const args = await makeFile()
-      const { child, ran } = begin(url, args)
-      await someRows(url)
-      child.kill('SIGKILL')
-      await ran
+      let url = ''
+      let args: string[] = []
+      // It may have come to its end before it is seen to have begun.
+      for (let tries = 1; tries <= 5; tries++) {
+        url = name === 'postgres' ? await open(name) : await prepare(`file:${join(folder, `killed-${tries}.db`)}`)
+        args = await makeFile()
+        const { child, ran } = begin(url, tries === 1 ? args : [...args, '--anew'])
+        await someRows(url)
+        child.kill('SIGKILL')
+        await ran
+        if ((await look(url)).rows < all.rows) break
+      }
       expect((await look(url)).rows).toBeLessThan(all.rows)
       const resumed = await runCli('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })
       expect([resumed.code, resumed.err]).toEqual([2, expect.stringContaining('60 rejected: all of them')])
