@@ -2,6 +2,9 @@ import { type KeptDeliveries, listDeliveries, resendDeliveries } from '../delive
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
 import { readArgs, runCommand } from './run.ts'
 
+/** Scopes that are named of an endpoint that is disabled in more. */
+const namedMax = 20
+
 /**
  * `npm run deliveries`: what outgoing webhooks have not delivered yet, by endpoint, in every database of DATABASE_URL.
  * `npm run deliveries -- --resend crm`: enables that endpoint in every scope and makes all that waits for it due, in its order.
@@ -23,9 +26,6 @@ await runCommand(async () => {
     return { lines: shown.length > 0 ? shown.flatMap(describe) : ['Nothing waits.'], failed: false }
   })
 })
-
-/** Scopes that are named of an endpoint that is disabled in more. */
-const namedMax = 20
 
 /** A line for the endpoint, and one for each scope in which it is disabled. */
 function describe({ endpoint, waiting, oldest, attempts, lastError, disabled }: KeptDeliveries): string[] {
