@@ -65,8 +65,8 @@ export const limits = Object.freeze({
   healthMsMax: 3_000,
   /** The same for one migration, which may rewrite a large table. */
   migrationMsMax: 60 * 60_000,
-  /** Databases that are held open where each scope has its own. */
-  databasesOpenMax: 200,
+  /** Databases that are held open where each scope has its own. A file has two connections, of three descriptors each. */
+  databasesOpenMax: 100,
   /** Scopes whose shard is remembered; others are looked up again. */
   homesMax: 100_000,
   /** Scopes that are read side by side for one request. */
