@@ -87,7 +87,8 @@ describe.each(Object.entries(stores))('P13 a table that somebody locks, over %s'
         done = true
       })
       while (!done) most = Math.max(most, await waiting())
-      expect(most).toBeGreaterThan(4)
+      // Readers of one scope hold a part of the connections only.
+      expect(most).toBeGreaterThan(2)
       expect((await asked).map(({ status }) => status)).toEqual(Array(8).fill(503))
       // The lock is still held, and soon nobody waits for it.
       while ((await waiting()) > 0) await new Promise((resolve) => setTimeout(resolve, 20))

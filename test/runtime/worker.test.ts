@@ -60,14 +60,15 @@ describe('the worker', () => {
     await client.query('SELECT pg_reload_conf()')
     await client.end()
     const url = new URL(postgres.url)
-    for (const [password, status] of [
-      ['pass word:€', 200],
-      ['wrong', 500],
+    // The database is empty, which only whoever is let in can find.
+    for (const [password, code] of [
+      ['pass word:€', 'schema_behind'],
+      ['wrong', 'internal'],
     ] as const) {
       url.username = 'scrammed'
       url.password = encodeURIComponent(password)
       worker = await startWorker({ DATABASE_URL: url.href })
-      expect((await ask('GET', '/health')).status, logs()).toBe(status)
+      expect((await ask('GET', '/health')).json.code, logs()).toBe(code)
       await worker.close()
     }
     worker = undefined
