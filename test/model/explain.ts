@@ -3,6 +3,7 @@
  * some order the reference must give exactly these answers: verdicts, rows, positions, pages and cursors.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { parseCursor } from '../../src/sync/cursor.ts'
 import type { Body, ClientRequest } from './client.ts'
 import {
   type Access,
@@ -213,7 +214,5 @@ function plainVerdict(verdict: NonNullable<Body['verdicts']>[number] | undefined
 /** What a cursor claims to have read. To a client it is opaque; whoever checks may look. */
 export function readCursor(cursor: string | null | undefined): Map<string, Entry> {
   if (!cursor) return new Map()
-  const text = Buffer.from(cursor, 'base64url').toString()
-  const entries = JSON.parse(text.slice(text.indexOf('['))) as [string, string | null, number, number][]
-  return new Map(entries.map(([scope, , position, start]) => [scope, { position, start }]))
+  return new Map([...parseCursor(cursor)].map(([scope, { position, start }]) => [scope, { position, start }]))
 }
