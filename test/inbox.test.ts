@@ -42,5 +42,5 @@ it('P12 a forecast gives each change the verdict that it would get one by one, w
 })
 
 it('knows no other letter', () => {
-  expect(() => letterToOutcome('x')).toThrow(TypeError)
+  expect(() => letterToOutcome('y')).toThrow(TypeError)
 })

@@ -48,7 +48,10 @@ export async function libsqlFileStore(
         ? reader.read(statements, performance.now() + batchMsMax)
         : inTurn((to, msMax) => to.batch(statements, msMax))
     },
-    rehearse: (_scope, rehearsal) => inTurn((to, msMax) => to.rehearse(rehearsal, msMax)),
+    async rehearse(_scope, rehearsal) {
+      checkNumbers([...rehearsal.opening, ...rehearsal.groups.flat(), ...rehearsal.closing])
+      return inTurn((to, msMax) => to.rehearse(rehearsal, msMax))
+    },
     async close() {
       closed = true
       queue.close()

@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialects/dialect.ts'
 import { limits } from '../limits.ts'
 import { scopeToName } from '../sync/scope-name.ts'
-import { type Rehearsal, readsOnly, type Store, StoreFault } from './store.ts'
+import { checkNumbers, type Rehearsal, readsOnly, type Store, StoreFault } from './store.ts'
 
 export interface PerScopeOptions {
   readonly dialect: Dialect
@@ -99,6 +99,7 @@ export function perScopeStore({
     dialect,
     ...(rehearses && { rehearse }),
     async batch(scope, statements) {
+      checkNumbers(statements)
       const name = await scopeToName(scope)
       if (!opened.has(scope) && readsOnly(statements) && !exists(name)) return statements.map(() => [])
       return use(scope, name, (store) => store.batch(scope, statements))

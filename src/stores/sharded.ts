@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts'
 import { findHome, pingDirectory } from './shard-directory.ts'
-import { pingStore, readsOnly, type Store, StoreFault } from './store.ts'
+import { checkNumbers, pingStore, readsOnly, type Store, StoreFault } from './store.ts'
 
 /**
  * Several Postgres databases as one store. Each scope has its home on one of them for ever, written down in the
@@ -30,6 +30,7 @@ export function shardedStore(
     dialect: directory.dialect,
     parts: [...shards.values()],
     async batch(scope, statements) {
+      checkNumbers(statements)
       if (scope === '') throw new TypeError('A batch without a scope goes to one shard, not to all of them')
       const home = await homeOf(scope, readsOnly(statements))
       if (home === undefined) return statements.map(() => [])

@@ -150,8 +150,8 @@ export const refusalMutants: readonly Mutant[] = [
     'libsql http',
     rollback,
     'src/stores/libsql-rehearse.ts',
-    "alive = BatchCond.or(batch, [end, BatchCond.error(say(failed, 'BEGIN').step)])",
-    'alive = BatchCond.or(batch, [end, failed])',
+    'alive = BatchCond.or(batch, [BatchCond.ok(undone.step), BatchCond.ok(next.step)])',
+    'alive = opened.end',
   ),
   refusal(
     'what is not told within the limit is refused for good',
