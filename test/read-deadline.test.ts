@@ -1,6 +1,6 @@
 import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { createApp } from '../src/app.ts'
 import { migrate } from '../src/migrations/apply.ts'
 import { readMigrations } from '../src/migrations/read.ts'
@@ -94,7 +94,8 @@ describe.each(Object.entries(stores))('P13 a table that somebody locks, over %s'
       while ((await waiting()) > 0) await new Promise((resolve) => setTimeout(resolve, 20))
     }
     await holder.query('ROLLBACK')
-    expect([(await pull()).status, (await push()).status]).toEqual([200, 200])
+    const answered = async () => expect([(await pull()).status, (await push()).status]).toEqual([200, 200])
+    await vi.waitFor(answered, { timeout: 20_000 })
   })
 
   it('sets its deadline for one batch and leaves the connection as it was', async () => {
