@@ -1,6 +1,7 @@
 import type { Rejection } from './errors.ts'
 import { limits } from './limits.ts'
 import type { Change } from './sync/change.ts'
+import { keyOf, rowsOf } from './sync/coalesce.ts'
 
 /**
  * Tries parts one after the other, each on top of those before it that pass, and keeps nothing. With `immediate` each
@@ -114,16 +115,6 @@ function changesOfRows(rejected: ReadonlyMap<Change, Rejection>, parts: readonly
   return inStampOrder([...rejected.keys(), ...parts.flat().filter((change) => keys.has(keyOf(change)))])
 }
 
-function rowsOf(changes: readonly Change[]): Map<string, Change[]> {
-  const rows = new Map<string, Change[]>()
-  for (const change of changes) {
-    const row = rows.get(keyOf(change))
-    if (row) row.push(change)
-    else rows.set(keyOf(change), [change])
-  }
-  return rows
-}
-
 function withoutRows(parts: readonly (readonly Change[])[], keys: ReadonlySet<string>): (readonly Change[])[] {
   return parts.map((part) => part.filter((change) => !keys.has(keyOf(change)))).filter((part) => part.length > 0)
 }
@@ -137,8 +128,4 @@ function split<Item>(items: readonly Item[], into: number): (readonly Item[])[] 
   const parts: (readonly Item[])[] = []
   for (let from = 0; from < items.length; from += size) parts.push(items.slice(from, from + size))
   return parts
-}
-
-function keyOf({ table, id }: Change): string {
-  return `${table.name}\n${id}`
 }

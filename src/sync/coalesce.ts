@@ -61,7 +61,8 @@ export function coalesce(parts: readonly (readonly Change[])[]): RowWrite[][] {
   })
 }
 
-function rowsOf(changes: readonly Change[]): Map<string, Change[]> {
+/** The changes of each row, by `keyOf`. */
+export function rowsOf(changes: readonly Change[]): Map<string, Change[]> {
   const rows = new Map<string, Change[]>()
   for (const change of changes) {
     const row = rows.get(keyOf(change))
@@ -71,7 +72,7 @@ function rowsOf(changes: readonly Change[]): Map<string, Change[]> {
   return rows
 }
 
-const keyOf = ({ table, id }: Change) => `${table.name}\n${id}`
+export const keyOf = ({ table, id }: Change): string => `${table.name}\n${id}`
 
 /**
  * A patch and, after it in the list, a put or delete with the very same stamp: where the patch finds a row it wins and

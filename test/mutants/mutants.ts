@@ -146,8 +146,8 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/coalesce.ts',
-      'const keyOf = ({ table, id }: Change) => `${table.name}\\n${id}`',
-      'const keyOf = ({ table, id, index }: Change) => `${table.name}\\n${id}\\n${index}`',
+      'const keyOf = ({ table, id }: Change): string => `${table.name}\\n${id}`',
+      'const keyOf = ({ table, id, index }: Change): string => `${table.name}\\n${id}\\n${index}`',
     ),
   },
   {
