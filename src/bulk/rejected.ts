@@ -45,10 +45,14 @@ export interface RejectedRows {
  */
 export async function openRejected(path: string, from: RejectedSizes, rows: RejectedRows): Promise<RejectedFiles> {
   const { rejectedBytes, rejectedRowsBytes } = from
-  const isOurs = async () => (await readStart(path)).startsWith('{"line":')
-  const hadReport = await cutFile(path, rejectedBytes, isOurs)
-  // Its lines are anybody's: it is known by the report beside it.
-  await cutFile(rows.path, rejectedRowsBytes, async () => hadReport)
+  const isReport = await readStart(path).then(
+    (start) => start.startsWith('{"line":'),
+    () => false,
+  )
+  // The lines as they came are anybody's: their file is known by the report beside it, which a kill must not leave
+  // missing. So the report is written first and goes last.
+  await cutFile(rows.path, rejectedRowsBytes, isReport)
+  await cutFile(path, rejectedBytes, isReport)
   const report = appender(path, rejectedBytes)
   const copies = appender(rows.path, rejectedRowsBytes)
   return {
@@ -60,15 +64,15 @@ export async function openRejected(path: string, from: RejectedSizes, rows: Reje
       const head = rows.head()
       const begin = copies.bytes > 0 || head === '' ? '' : head + rows.newline()
       const mark = copies.bytes > 0 ? [] : [rows.encoder.mark]
-      if (texts.length > 0) await copies.append([...mark, rows.encoder.encode(begin + texts.join(''))])
       if (lines.length > 0)
         await report.append([Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''))])
+      if (texts.length > 0) await copies.append([...mark, rows.encoder.encode(begin + texts.join(''))])
     },
   }
 }
 
-/** Cuts a file to what an import had written, or takes it away. `isOurs`: whether it may. Whether it was there. */
-async function cutFile(path: string, size: number, isOurs: () => Promise<boolean>): Promise<boolean> {
+/** Cuts a file to what an import had written, or takes it away. `isOurs`: whether it may. */
+async function cutFile(path: string, size: number, isOurs: boolean): Promise<void> {
   const found = await stat(path).catch(() => undefined)
   if (size > 0) {
     if ((found?.size ?? 0) < size)
@@ -76,12 +80,11 @@ async function cutFile(path: string, size: number, isOurs: () => Promise<boolean
     // Lines after these come again.
     await truncate(path, size)
   } else if (found) {
-    if (found.size > 0 && !(await isOurs())) {
+    if (found.size > 0 && !isOurs) {
       throw new TypeError(`${path} is there already, and holds no rejected lines. Name another file: --rejected …`)
     }
     await rm(path)
   }
-  return found !== undefined
 }
 
 async function readStart(path: string): Promise<string> {

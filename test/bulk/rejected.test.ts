@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { encoderOf } from '../../src/bulk/encode.ts'
@@ -43,6 +44,18 @@ it('P12 an import that goes on drops the rejected lines that come again, from bo
   await anew.append([line(9)])
   expect(await lines()).toEqual([9, ''])
   expect(await readFile(rowsPath, 'utf8')).toBe('id,title\r\nline 9 é\r\n')
+})
+
+it('P12 an import that is killed between its two files leaves none that the next would take for a stranger’s', async () => {
+  const files = await open(nothing)
+  await mkdir(path)
+  await expect(files.append([line(1)])).rejects.toThrow(/EISDIR/)
+  expect(existsSync(rowsPath)).toBe(false)
+  await rmdir(path)
+  await (await open(nothing)).append([line(1)])
+  await rm(rowsPath)
+  await (await open(nothing)).append([line(2)])
+  expect(await lines()).toEqual([2, ''])
 })
 
 it('leaves a file alone that is none of its own', async () => {
