@@ -1,3 +1,4 @@
+import { createAllowance } from './allowance.ts'
 import type { Endpoint } from './deliveries/endpoints.ts'
 import { createRecorder } from './deliveries/record.ts'
 import { Problem, type Rejection } from './errors.ts'
@@ -149,10 +150,11 @@ export function createRun(options: SyncOptions): RunSync {
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
     const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
     const ofStore = store.rehearse
+    const allowance = createAllowance()
     const refusals = createRefusals({
-      ...{ sql, batch, client: request.client, incarnation },
+      ...{ sql, batch, client: request.client, incarnation, allowance },
       rehearse: createRehearse({
-        ...{ sql, batch },
+        ...{ sql, batch, allowance },
         rehearse: ofStore && ((scope, rehearsal) => counted(() => ofStore(scope, rehearsal))),
       }),
     })

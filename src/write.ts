@@ -56,7 +56,7 @@ export interface WriterOptions {
   readonly record: (scope: string) => ReturnType<Recorder>
 }
 
-/** How often a change set is written before a database that refuses each time, and then does not, is called away. */
+/** How often a change set is written that the database refuses each time, and takes whenever it is tried. */
 const writesMax = 5
 
 export function createWriter(options: WriterOptions): Writer {
@@ -99,8 +99,15 @@ export function createWriter(options: WriterOptions): Writer {
           throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
         } else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
         // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
-        if (writes === writesMax)
-          throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+        if (writes === writesMax) {
+          if (marker !== undefined || fault.kind !== 'refused')
+            throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+          const rejected = refusals.giveUp(accepted, fault)
+          if (atomic) throwAtomic(rejected)
+          for (const [index, error] of rejected) verdicts[index] = { verdict: 'rejected', error }
+          accepted = []
+          continue
+        }
         if (marker === 'driftline_resync') continue
         if (atomic) {
           const searched = await refusals.findAtomic(scope, accepted, fault)
