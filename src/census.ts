@@ -1,13 +1,13 @@
 import { censusSql } from './dialects/census-sql.ts'
 import type { Statement } from './dialects/dialect.ts'
 import type { Facts } from './facts.ts'
+import { throwResync } from './resync.ts'
 import { inTurns } from './run.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
 import type { Principal } from './sync/authorize.ts'
 import type { Cursor, ScopeHead } from './sync/cursor.ts'
 import { parseHead } from './sync/page.ts'
 import type { Schema } from './sync/table.ts'
-import { throwResync } from './write.ts'
 
 /** The scopes that a stream is about to be read from. */
 export interface Census {

@@ -8,6 +8,7 @@ import { createPages } from './pages.ts'
 import { createQuotas, type QuotaOptions } from './quotas/quotas.ts'
 import { createRefusals } from './refuse.ts'
 import { createRehearse } from './rehearse.ts'
+import { throwResync } from './resync.ts'
 import { retryConflicts, type Store } from './stores/store.ts'
 import { authorizeChange, authorizeNamed, type Principal } from './sync/authorize.ts'
 import { type Change, decodeChange } from './sync/change.ts'
@@ -17,7 +18,7 @@ import { joinPages, type Page, type ScopePage } from './sync/page.ts'
 import type { Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import type { Schema } from './sync/table.ts'
-import { createWriter, rejectAtomic, rejectionsOf, throwResync } from './write.ts'
+import { createWriter, rejectAtomic, rejectionsOf } from './write.ts'
 
 export interface SyncOptions extends QuotaOptions {
   readonly schema: Schema

@@ -4,6 +4,7 @@ import { Problem, type Rejection } from './errors.ts'
 import { limits } from './limits.ts'
 import type { Pages } from './pages.ts'
 import { isRefusal, isSuspect, type Refusals } from './refuse.ts'
+import { throwResync } from './resync.ts'
 import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
 import { readClaim, readRecalled, rejectLetters } from './sync/claim.ts'
@@ -18,11 +19,11 @@ import {
   readPeek,
   type Tally,
 } from './sync/compile-bulk.ts'
-import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHead } from './sync/cursor.ts'
 import { parseHead, type ScopePage } from './sync/page.ts'
 import { countUnseen, markConflicts, reconcile, swallowedOf, type Verdict } from './sync/reconcile.ts'
 import type { SyncRequest } from './sync/request.ts'
 import { refusal } from './sync/stamp.ts'
+import { foldedAndSwallowed, withoutRow } from './sync/swallowed.ts'
 
 /** Writes the changes of one scope. */
 export interface Writer {
@@ -81,16 +82,16 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
-  async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
+  async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[], again = false) {
     let accepted = bulk?.peek ? await peek(scope, changes) : changes
     // Where the database takes the changes one part after the other and not together, the parts.
-    let parts = [accepted]
+    let parts: (readonly Change[])[] = again ? accepted.map((change) => [change]) : [accepted]
     let found: readonly (readonly Change[])[] = []
     for (let writes = 1; ; writes++) {
       // Whatever is refused: with nothing left there is nothing to write.
-      if (accepted.length === 0) return cursor === undefined ? undefined : readPage(scope)
+      if (accepted.length === 0) return again || cursor === undefined ? undefined : readPage(scope)
       try {
-        return await write(scope, parts, accepted, verdicts)
+        return await write(scope, parts, accepted, verdicts, again)
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
         const marker = markerOf(fault)
@@ -137,13 +138,15 @@ export function createWriter(options: WriterOptions): Writer {
     parts: readonly (readonly Change[])[],
     accepted: readonly Change[],
     verdicts: (Verdict | undefined)[],
+    again: boolean,
   ): Promise<ScopePage | undefined> {
     const passes = bulk ? [] : coalesce(parts)
-    const page = cursor === undefined || request.checksOnly ? undefined : pages.wish(scope, cursor, request.limit)
+    const asksForPage = cursor !== undefined && !request.checksOnly && !again
+    const page = asksForPage ? pages.wish(scope, cursor, request.limit) : undefined
     const wish = {
       ...{ client, return: request.return, atomic, receivedAt, incarnation: options.incarnation() },
       entry: cursor?.get(scope),
-      inbox: webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
+      inbox: again ? undefined : webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
       recordings: record(scope),
     }
     const { plan, results } = await runBounded(scope, (answer) =>
@@ -155,20 +158,32 @@ export function createWriter(options: WriterOptions): Writer {
     if (bulk) {
       // Every other line that was not written lost against a greater stamp, but for those that a trigger swallowed.
       if (addTally(plan, results, tally) > 0) await rejectSwallowed(scope, accepted, verdicts)
-    } else if (webhook) {
+    } else if (webhook && !again) {
       const claimed = readClaim(plan, results, verdicts)
       markConflicts(sql.dialect, done, client, verdicts)
       const swallowed = swallowedOf(sql.dialect, done, verdicts)
       for (const index of swallowed) verdicts[index] = { verdict: 'rejected', error: refusal }
       if (claimed && swallowed.size > 0) {
-        const outcome = rejectLetters(claimed, swallowed)
+        await applyOneByOne(scope, accepted, verdicts)
+        for (const index of swallowed) verdicts[index] = withoutRow(verdicts[index])
+        const rejected = new Set([...swallowed].filter((index) => verdicts[index]?.verdict === 'rejected'))
+        const outcome = rejectLetters(claimed, rejected)
         await batch(scope, [{ sql: sql.scope.rewriteClaim, params: [scope, client, webhook.id, outcome] }])
       }
-    } else reconcile(sql.dialect, done, client, request.return, verdicts)
+    } else {
+      reconcile(sql.dialect, done, client, request.return, verdicts)
+      if (!again) await applyOneByOne(scope, accepted, verdicts)
+    }
     const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
     const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
     if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
     return page && pages.read(scope, results.at(-1))
+  }
+
+  /** What was swallowed of rows that were folded comes once more, each change by itself. */
+  async function applyOneByOne(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
+    const folded = foldedAndSwallowed(changes, verdicts)
+    if (folded.length > 0) await apply(scope, folded, verdicts, true)
   }
 
   /** Nothing is written, and the scope is read as any other. */
@@ -207,7 +222,7 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   const refused: Writer['refused'] = async (scope, changes) => (await refusals.findAtomic(scope, changes)).rejected
-  return { apply, refused }
+  return { apply: (scope, changes, verdicts) => apply(scope, changes, verdicts), refused }
 }
 
 const answerTooLarge = () =>
@@ -247,26 +262,5 @@ function throwAtomic(rejections: ReadonlyMap<number, Rejection>): void {
   const error = rejections.get(index)
   throw new Problem('atomic_rejected', `Nothing was applied: the change at ${index} was rejected. ${error?.detail}`, {
     members: { index, error },
-  })
-}
-
-/** Ends the request where the cursor's part for one of these scopes can no longer be answered from (P9, P16). */
-export function throwResync(
-  cursor: Cursor | null | undefined,
-  heads: ReadonlyMap<string, ScopeHead | undefined>,
-): void {
-  const reasons = new Map<string, ResyncReason>()
-  for (const [scope, head] of heads) {
-    const entry = cursor?.get(scope)
-    const reason = entry && checkCursor(entry, head)
-    if (reason) reasons.set(scope, reason)
-  }
-  if (!cursor || reasons.size === 0) return
-  const reason: ResyncReason = [...reasons.values()].includes('restored') ? 'restored' : 'pruned'
-  const scopes = [...reasons].filter(([, why]) => why === reason).map(([scope]) => scope)
-  const dropped = new Set(scopes)
-  const rest = formatCursor(new Map([...cursor].filter(([scope]) => !dropped.has(scope))))
-  throw new Problem('resync', 'Drop the rows of these scopes, keep the outbox, and go on from this cursor.', {
-    members: { reason, scopes, cursor: rest },
   })
 }
