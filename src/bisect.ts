@@ -28,7 +28,7 @@ export interface Bisected {
 /** Into so many parts what fails is split: a set of 5,000 is down to single changes after a few more tries. */
 const splitInto = 16
 /** The parts of a try that did not pass before: so many at first, and then as many as about `tryMs` are enough for. */
-const [partsFirst, partsLeast, growth, tryMs] = [128, 16, 8, limits.refusalMsMax / 4]
+const [partsFirst, partsLeast, growth, tryMs] = [128, 16, 8, limits.databaseMsMax / 8]
 
 /**
  * Finds the changes that a database refuses, as if they were sent one by one in stamp order: what passes before is there

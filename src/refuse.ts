@@ -128,6 +128,6 @@ const rowTooLarge = rejection(
 
 export const sendFewer: Rejection = {
   code: 'send_fewer',
-  detail: `The database refuses too many changes of this change set to find out which: ${limits.refusalTriesMax} tries, or half of the time that there is, did not tell. Send fewer at a time.`,
+  detail: `The database refuses too many changes of this change set to find out which: ${limits.refusalTriesMax} tries, or ${limits.refusalMsMax / 1000} seconds, did not tell. Send fewer at a time.`,
   retryable: true,
 }

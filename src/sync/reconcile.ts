@@ -187,11 +187,12 @@ export function swallowedOf(
   }
   const { after } = readFound(dialect, plan, results)
   const unkept = passes.flatMap((rows, pass) =>
-    rows.flatMap(({ table, id, changes }) => {
+    rows.flatMap(({ table, id, changes, base }) => {
       if (!written.has(`${table.name}\n${id}`)) return changes
-      // The row of a put comes back without its stamp, that of a patch with it.
+      // The row of a put comes back without its stamp, that of the patches behind it with it.
       const at = after[pass]?.get(table)?.get(id)?.state.at ?? 0
-      return changes.filter((change) => change.op === 'patch' && !isNewest(change) && at < change.at)
+      const isBehind = (change: Change) => change.op === 'patch' && change.at > (base?.at ?? 0)
+      return changes.filter((change) => isBehind(change) && !isNewest(change) && at < change.at)
     }),
   )
   return new Set(unkept.map(({ index }) => index).filter((index) => verdicts[index]?.verdict === 'applied'))
