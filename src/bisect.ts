@@ -28,7 +28,8 @@ export interface Bisected {
 /** Into so many parts what fails is split: a set of 5,000 is down to single changes after a few more tries. */
 const splitInto = 16
 /** The parts of a try that did not pass before: so many at first, and then as many as about `tryMs` are enough for. */
-const [partsFirst, partsLeast, growth, tryMs] = [128, 16, 8, limits.databaseMsMax / 8]
+const [partsFirst, partsLeast, growth] = [128, 16, 8]
+const [tryMs, tryMsMax] = [limits.databaseMsMax / 8, limits.databaseMsMax / 2]
 
 /**
  * Finds the changes that a database refuses, as if they were sent one by one in stamp order: what passes before is there
@@ -63,7 +64,12 @@ function countTries(tryParts: TryParts, allowance: Allowance): Tries {
   let [most, perPartMs] = [partsFirst, 0]
   return {
     isLeft: () => allowance.isLeft() && tries < limits.refusalTriesMax,
-    partsMax: (passed) => Math.max(partsLeast, perPartMs === 0 ? most : Math.min(most, tryMs / perPartMs - passed)),
+    partsMax(passed) {
+      if (perPartMs === 0) return Math.max(partsLeast, most)
+      // What passed is tried again each time: with as many new ones it is done after a few tries.
+      const wanted = Math.max(tryMs / perPartMs - passed, passed)
+      return Math.max(partsLeast, Math.min(most, wanted, tryMsMax / perPartMs - passed))
+    },
     async tryParts(parts, immediate) {
       tries++
       allowance.isLeft()
