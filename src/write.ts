@@ -3,6 +3,7 @@ import { markerIn } from './dialects/markers.ts'
 import { Problem, type Rejection } from './errors.ts'
 import { limits } from './limits.ts'
 import type { Pages } from './pages.ts'
+import type { RoomOfScope, Rooms } from './quotas/rooms.ts'
 import { isRefusal, isSuspect, type Refusals } from './refuse.ts'
 import { type Store, StoreFault } from './stores/store.ts'
 import type { Change } from './sync/change.ts'
@@ -52,6 +53,8 @@ export interface WriterOptions {
   readonly committed: (scope: string, position: number) => void
   /** Told how many tombstones were stored of ids that had no row. */
   readonly unseen: (count: number) => void
+  /** What scopes may hold, where that is limited. */
+  readonly rooms: Rooms | undefined
   /** What to write down of a push to a scope: whom to tell of it. */
   readonly record: (scope: string) => ReturnType<Recorder>
 }
@@ -83,6 +86,8 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
     let accepted = bulk?.peek ? await peek(scope, changes) : changes
+    const room = options.rooms?.enter(scope, { client, atomic, batch })
+    if (room) accepted = await room.before(accepted, verdicts)
     // Where the database takes the changes one part after the other and not together, the parts.
     let parts = [accepted]
     let found: readonly (readonly Change[])[] = []
@@ -90,11 +95,19 @@ export function createWriter(options: WriterOptions): Writer {
       // Whatever is refused: with nothing left there is nothing to write.
       if (accepted.length === 0) return cursor === undefined ? undefined : readPage(scope)
       try {
-        return await write(scope, parts, accepted, verdicts)
+        return await write(scope, parts, accepted, verdicts, room)
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
         const marker = markerOf(fault)
         if (webhook && marker === 'driftline_repeated') return recall(scope, webhook.id, verdicts)
+        if (room && marker === 'driftline_full') {
+          accepted = await room.look(accepted, verdicts)
+          const admitted = new Set(accepted)
+          parts = parts.map((part) => part.filter((change) => admitted.has(change)))
+          // Nothing was refused: it was not known whether there is room.
+          writes--
+          continue
+        }
         if (marker === 'driftline_resync') {
           throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
         } else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
@@ -130,11 +143,13 @@ export function createWriter(options: WriterOptions): Writer {
     parts: readonly (readonly Change[])[],
     accepted: readonly Change[],
     verdicts: (Verdict | undefined)[],
+    room: RoomOfScope | undefined,
   ): Promise<ScopePage | undefined> {
     const passes = bulk ? [] : coalesce(parts)
     const page = cursor === undefined || request.checksOnly ? undefined : pages.wish(scope, cursor, request.limit)
     const wish = {
       ...{ client, return: request.return, atomic, receivedAt, incarnation: options.incarnation() },
+      room: room?.bound(accepted),
       entry: cursor?.get(scope),
       inbox: webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
       recordings: record(scope),
@@ -158,7 +173,9 @@ export function createWriter(options: WriterOptions): Writer {
         await batch(scope, [{ sql: sql.scope.rewriteClaim, params: [scope, client, webhook.id, outcome] }])
       }
     } else reconcile(sql.dialect, done, client, request.return, verdicts)
-    const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
+    const lock = plan.findIndex(({ role }) => role.kind === 'head')
+    const head = parseHead(results[lock] ?? [])
+    if (head) room?.written(Number(plan[lock]?.params[2]), head.position)
     const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
     if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
     return page && pages.read(scope, results.at(-1))

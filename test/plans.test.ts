@@ -4,6 +4,7 @@ import { censusSql } from '../src/dialects/census-sql.ts'
 import { recordSql } from '../src/dialects/delivery-sql.ts'
 import { postgres } from '../src/dialects/postgres.ts'
 import { pruneSql } from '../src/dialects/prune-sql.ts'
+import { roomSql } from '../src/dialects/room-sql.ts'
 import { stagedSql } from '../src/dialects/staged-sql.ts'
 import { schema } from '../src/schema.ts'
 import { compileSchema } from '../src/sync/compile.ts'
@@ -14,7 +15,9 @@ import { openTestStore, type TestStore } from './support/stores.ts'
 const compiled = compileSchema(schema, postgres)
 const staged = schema.tables.map((table) => stagedSql(table))
 const prune = pruneSql(postgres, schema)
+const room = roomSql(postgres, schema, true)
 const statements = [
+  ...[room.head, ...room.counts, ...room.sizes.values()],
   ...statementsIn(compiled, compiled.scope.weigh),
   ...staged.flatMap(({ insert, merge, tally }) => [insert, merge, tally]),
   ...[...prune.tombstones, ...prune.remove, ...censusSql(postgres, schema).rows],
