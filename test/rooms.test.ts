@@ -380,6 +380,8 @@ describe('a scope that is full', { timeout: 60_000 }, () => {
     expect((await send('m2', [todo('a'), todo('b')])).body.verdicts).toMatchObject([{ verdict: 'applied' }, rejected])
     expect((await send('m3', [todo('b')])).body.verdicts).toMatchObject([{ verdict: 'applied' }])
     expect(await idsIn(opened.store, 'hooked')).toEqual(['b'])
+    const atomic = await sendWebhook(app.request, { scope: 'hooked', atomic: true, changes: [todo('c')] })
+    expect([atomic.status, atomic.headers.get('Retry-After'), atomic.body.code]).toEqual([429, '60', 'quota_exceeded'])
   })
 
   it('is no scope of a limit that is none', () => {
