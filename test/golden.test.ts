@@ -48,7 +48,11 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     bulkPeek: String(bulk?.peek),
   }
   const census = censusSql(dialect, schema)
-  const counting = { censusHead: census.head, censusRows: census.rows.join(';\n') }
+  const counting = {
+    censusHead: census.head,
+    censusRows: census.rows.join(';\n'),
+    censusFirstRows: census.firstRows.join(';\n'),
+  }
   const room = roomSql(dialect, schema, true)
   const limits = {
     ...{ roomHead: room.head, roomCounts: room.counts.join(';\n') },
@@ -79,6 +83,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 36)
+  expect(files).toHaveLength(2 * 39)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

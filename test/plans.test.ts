@@ -20,7 +20,12 @@ const statements = [
   ...[room.head, ...room.counts, ...room.sizes.values()],
   ...statementsIn(compiled, compiled.scope.weigh),
   ...staged.flatMap(({ insert, merge, tally }) => [insert, merge, tally]),
-  ...[...prune.tombstones, ...prune.remove, ...censusSql(postgres, schema).rows],
+  ...[
+    ...prune.tombstones,
+    ...prune.remove,
+    ...censusSql(postgres, schema).rows,
+    ...censusSql(postgres, schema).firstRows,
+  ],
   recordSql(postgres, schema.tables),
 ]
 

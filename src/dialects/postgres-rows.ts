@@ -4,7 +4,7 @@ import { emptyPage, rowBreak, type ScopePage, withoutBreaks } from '../sync/page
 import type { Schema, Table, TableColumn } from '../sync/table.ts'
 import { textToJson } from '../sync/text.ts'
 import type { ColumnType } from '../sync/value.ts'
-import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
+import { inOrder, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows, quoted } from './dialect.ts'
 import { above } from './postgres-keys.ts'
 
 /** The columns of a row, the five of driftline that a change shows and then the user's. */
@@ -134,13 +134,13 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
     'position',
     ...slots.types.map((_, slot) => `value${slot}$`),
   ]
-  const arms = schema.tables.map((table, place) => {
+  const arms = pageArms(schema, bound, (table, part, place) => {
     const values = slots.types.map((type, slot) => {
       const column = table.columns[slots.places[place]?.indexOf(slot) ?? -1]
       return column ? columnSql(column) : `NULL::${type}`
     })
     const cells = [String(place), ...systemSql, ...values].map((cell, at) => `${cell} AS ${names[at]}`)
-    return pageRows({ above }, table, cells.join(', '), params.position, params)
+    return pageRows({ above }, table, part, cells.join(', '), params.position, params)
   })
   // Bounded each by itself, so that every table is read by its index and no further than needed.
   const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)

@@ -64,6 +64,9 @@ export interface ScopeSql {
   readonly page: string
   /** The same where the scope's rows may be large: looks at their sizes. */
   readonly sizedPage: string
+  /** Both where the scope bootstraps. */
+  readonly firstPage: string
+  readonly sizedFirstPage: string
 }
 
 /** Fields of the parameters. Their names end in $, which no column's may, so that none can be taken for another. */
@@ -276,7 +279,9 @@ AND NOT (scope$.incarnation = coalesce(${second}, scope$.incarnation) AND scope$
     weigh: `SELECT ${raise('driftline_large', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND ${second} < `,
     trialLock: lockSql(dialect),
     probe: `SELECT ${raise('driftline_probe', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope}`,
-    page: dialect.page(schema, { bytesMax, sized: false }),
-    sizedPage: dialect.page(schema, { bytesMax, sized: true }),
+    page: dialect.page(schema, { bytesMax, sized: false, bootstraps: false }),
+    sizedPage: dialect.page(schema, { bytesMax, sized: true, bootstraps: false }),
+    firstPage: dialect.page(schema, { bytesMax, sized: false, bootstraps: true }),
+    sizedFirstPage: dialect.page(schema, { bytesMax, sized: true, bootstraps: true }),
   }
 }

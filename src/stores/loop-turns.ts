@@ -10,8 +10,14 @@ export interface LoopTurns {
 export function createLoopTurns(workMsMax = 10): LoopTurns {
   let workMs = 0
   let turn: Promise<void> | undefined
+
+  /** Of many that wait, the first ones to go on take up the time of the others, which wait again. */
+  async function untilFree(): Promise<void> {
+    while (workMs >= workMsMax && turn) await turn
+  }
+
   return {
-    ready: () => (workMs >= workMsMax ? turn : undefined),
+    ready: () => (workMs >= workMsMax ? untilFree() : undefined),
     run(work) {
       const began = performance.now()
       try {

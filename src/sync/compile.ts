@@ -313,10 +313,12 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
 }
 
 /** One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the last `n` positions, which the same transaction took. */
-export function compilePage(sql: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
+export function compilePage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
+  const { position, start } = entry ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
+  const [page, sizedPage] = start > position ? [sql.firstPage, sql.sizedFirstPage] : [sql.page, sql.sizedPage]
   return {
-    sql: sized ? sql.scope.sizedPage : sql.scope.page,
-    params: [scope, entry?.position ?? 0, entry ? entry.start : Number.MAX_SAFE_INTEGER, n, limit],
+    sql: sized ? sizedPage : page,
+    params: [scope, position, start, n, limit],
     role: { kind: 'page' },
   }
 }

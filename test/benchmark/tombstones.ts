@@ -15,14 +15,14 @@ import { percentile, told } from './times.ts'
 
 const tombstones = 300_000
 const readers = 32
-const live = 1_000
+const live = 100
 /** How long the other scope is watched. */
 const watchedMs = 10_000
 const msMax = 500
 
 /**
  * How long the syncs of a scope take while 32 clients bootstrap another one again and again, in which 300,000 tombstones
- * lie before 1,000 rows: whoever is granted a scope can fill it so.
+ * lie before 100 rows: whoever is granted a scope can fill it so.
  */
 export async function tombstoneFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))
@@ -80,10 +80,10 @@ async function syncs(url: string, ms: number): Promise<number[]> {
   for (const until = performance.now() + ms; performance.now() < until; ) {
     const n = took.length
     const change = { table: 'todos', op: 'put', id: id(n % 100), at: Date.now() * 1000, row: row(n) }
-    const body = JSON.stringify({ client: 'phone', cursor, changes: [change] })
+    const body: string = JSON.stringify({ client: 'phone', cursor, changes: [change] })
     const began = performance.now()
-    const answer = await fetch(`${url}/v1/sync`, { method: 'POST', headers, body })
-    const text = await answer.text()
+    const answer: Response = await fetch(`${url}/v1/sync`, { method: 'POST', headers, body })
+    const text: string = await answer.text()
     took.push(performance.now() - began)
     if (answer.status !== 200) throw new Error(text.slice(0, 300))
     cursor = JSON.parse(text).cursor
