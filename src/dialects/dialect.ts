@@ -50,6 +50,8 @@ export interface Dialect {
   /** Conditions for one row by its key, and for a scope's rows above a position: no other index is taken for them. */
   byKey(scope: string, id: string): string
   above(scope: string, position: string): string
+  /** The same of the rows that live, by the index that holds no other. */
+  aliveAbove(scope: string, position: string): string
   /** The bytes that a column of text, JSON or bytes holds in a row. */
   octets(type: ColumnType, column: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `stored$`. */
@@ -126,7 +128,7 @@ export const pageParts = ({ bootstraps }: Pick<PageBound, 'bootstraps'>): readon
  * own and left out, and so are tombstones up to where the bootstrap began.
  */
 export function pageRows(
-  { above }: Pick<Dialect, 'above'>,
+  { above, aliveAbove }: Pick<Dialect, 'above' | 'aliveAbove'>,
   table: Table,
   part: PagePart,
   select: string,
@@ -135,7 +137,7 @@ export function pageRows(
 ): string {
   const conditions = {
     all: `${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`,
-    alive: `${above(scope, from)} AND position <= ${upper} AND NOT deleted`,
+    alive: `${aliveAbove(scope, from)} AND position <= ${upper}`,
     // A page of a bootstrap ends before where it began, or a little behind it: an index is read from there on.
     died: `${above(scope, start)} AND position > ${from} AND position <= ${upper} AND deleted`,
   }
@@ -178,7 +180,7 @@ export function pageCap(
 }
 
 /** What a page needs of a dialect. */
-type Spelling = Pick<Dialect, 'above' | 'octets'>
+type Spelling = Pick<Dialect, 'above' | 'aliveAbove' | 'octets'>
 
 function sizedCap(dialect: Spelling, schema: Schema, params: PageParams, bound: PageBound, termsMax?: number): string {
   const { bytesMax } = bound

@@ -22,7 +22,7 @@ export function roomSql(dialect: Dialect, { tables }: Schema, weighs: boolean): 
       (
         table,
       ) => `SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT ${weighs ? rowOctets(table, dialect.octets) : '0'} AS size$ FROM ${quoted(table.name)}
-WHERE ${position} <> CAST(${second} AS bigint) AND ${dialect.above(scope, '0')} AND NOT deleted LIMIT CAST(${third} AS bigint)) AS counted$`,
+WHERE ${position} <> CAST(${second} AS bigint) AND ${dialect.aliveAbove(scope, '0')} LIMIT CAST(${third} AS bigint)) AS counted$`,
     ),
     sizes: new Map(
       tables.map((table) => {

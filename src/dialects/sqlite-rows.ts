@@ -14,7 +14,7 @@ import {
   pageRows,
   quoted,
 } from './dialect.ts'
-import { above } from './sqlite-keys.ts'
+import { above, aliveAbove } from './sqlite-keys.ts'
 
 /**
  * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much. What is
@@ -110,14 +110,21 @@ function concat(parts: readonly string[]): string {
 export function pageText(schema: Schema, bound: PageBound): string {
   const params = pageParams({ param: (place) => `?${place}` })
   const rows = pageArms(schema, bound, (table, part) =>
-    pageRows({ above }, table, part, `position, ${changeText(table, part)} AS text$`, params.position, params),
+    pageRows(
+      { above, aliveAbove },
+      table,
+      part,
+      `position, ${changeText(table, part)} AS text$`,
+      params.position,
+      params,
+    ),
   )
   const more = pageArms(
     schema,
     bound,
-    (table, part) => `EXISTS (${pageRows({ above }, table, part, '1', 'page$.last$', params)})`,
+    (table, part) => `EXISTS (${pageRows({ above, aliveAbove }, table, part, '1', 'page$.last$', params)})`,
   )
-  const cap = pageCap({ above, octets }, schema, params, bound)
+  const cap = pageCap({ above, aliveAbove, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
   return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END
 FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, '\n') AS rows$

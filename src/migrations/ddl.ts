@@ -139,7 +139,7 @@ export function createPositionIndex(table: string): string {
 
 /** The order of bootstraps, which so pass over tombstones, however many there are. Without it they read them all. */
 export function createLivingIndex(table: string): string {
-  return `CREATE INDEX ${quoted(livingIndex(table))} ON ${quoted(table)} (scope, position) WHERE NOT deleted`
+  return `CREATE INDEX ${quoted(livingIndex(table))} ON ${quoted(table)} (scope, position, deleted) WHERE NOT deleted`
 }
 
 export const positionIndex = (table: string): string => indexName(table, '_position')

@@ -76,7 +76,7 @@ describe('the SQL of all eight types', () => {
   PRIMARY KEY (scope, id)
 )`,
       'CREATE INDEX "order_position" ON "order" (scope, position)',
-      'CREATE INDEX "order_position_living" ON "order" (scope, position) WHERE NOT deleted',
+      'CREATE INDEX "order_position_living" ON "order" (scope, position, deleted) WHERE NOT deleted',
     ])
     expect(createTable(tableOf(required), 'sqlite')).toEqual([
       `CREATE TABLE "order" (
@@ -98,7 +98,7 @@ describe('the SQL of all eight types', () => {
   PRIMARY KEY (scope, id)
 ) STRICT`,
       'CREATE INDEX "order_position" ON "order" (scope, position)',
-      'CREATE INDEX "order_position_living" ON "order" (scope, position) WHERE NOT deleted',
+      'CREATE INDEX "order_position_living" ON "order" (scope, position, deleted) WHERE NOT deleted',
     ])
   })
 

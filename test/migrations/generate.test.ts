@@ -69,7 +69,7 @@ CREATE TABLE "lists" (
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
 
-CREATE INDEX "lists_position_living" ON "lists" (scope, position) WHERE NOT deleted;
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
 
 -- driftline: touch todos
 `)
@@ -93,7 +93,7 @@ CREATE TABLE "lists" (
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
 
-CREATE INDEX "lists_position_living" ON "lists" (scope, position) WHERE NOT deleted;
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
 
 -- driftline: touch todos
 `)
