@@ -16,8 +16,9 @@ import { percentile, told } from './times.ts'
 const tombstones = 300_000
 const readers = 32
 const live = 100
-/** How long the other scope is watched. */
-const watchedMs = 10_000
+/** How long the other scope is watched, how often: the machine's disk may stand still once. */
+const watchedMs = 3_000
+const times = 5
 const msMax = 500
 
 /**
@@ -43,7 +44,7 @@ async function figureOf(name: string, url: string, store: Store): Promise<Figure
   await store.close()
   const server = await startServer({ DATABASE_URL: url, AUTH_SECRET: benchSecret, LOG: 'off' })
   try {
-    const alone = await syncs(server.url, watchedMs / 5)
+    const alone = await syncs(server.url, watchedMs)
     const token = await signToken(benchSecret, { sub: 'full' })
     const load = new Worker(new URL('./tombstones-load.ts', import.meta.url), {
       workerData: { url: server.url, token, readers, live },
@@ -54,13 +55,14 @@ async function figureOf(name: string, url: string, store: Store): Promise<Figure
       throw error
     })
     await sleep(1_000)
-    const beside = await syncs(server.url, watchedMs)
+    const beside: number[][] = []
+    for (let time = 0; time < times; time++) beside.push(await syncs(server.url, watchedMs))
     await load.terminate()
     return {
       name: `${name}: ms that a sync takes (p99) while ${readers} clients bootstrap a scope of ${tombstones.toLocaleString('en')} tombstones`,
-      ours: `${told(beside)}, ${bootstraps} bootstraps`,
+      ours: `${told(beside.flat())}, ${bootstraps} bootstraps`,
       theirs: `alone ${told(alone)}`,
-      ratios: [percentile(beside, 0.99)],
+      ratios: beside.map((took) => percentile(took, 0.99)),
       target: msMax,
       sense: 'at most',
     }
