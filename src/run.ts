@@ -6,6 +6,7 @@ import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } fro
 import { limits } from './limits.ts'
 import { createPages } from './pages.ts'
 import { createQuotas, type QuotaOptions } from './quotas/quotas.ts'
+import { createRooms, type RoomOptions } from './quotas/rooms.ts'
 import { createRefusals } from './refuse.ts'
 import { createRehearse } from './rehearse.ts'
 import { throwResync } from './resync.ts'
@@ -20,7 +21,7 @@ import type { SyncRequest } from './sync/request.ts'
 import type { Schema } from './sync/table.ts'
 import { createWriter, rejectAtomic, rejectionsOf } from './write.ts'
 
-export interface SyncOptions extends QuotaOptions {
+export interface SyncOptions extends QuotaOptions, RoomOptions {
   readonly schema: Schema
   readonly store: Store
   /** Milliseconds since 1970. */
@@ -76,6 +77,7 @@ export function createRun(options: SyncOptions): RunSync {
   const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
   const quotas = createQuotas(options)
+  const rooms = createRooms(sql, options)
   const record = createRecorder(store.dialect, schema, options.deliveries)
 
   return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
@@ -163,6 +165,7 @@ export function createRun(options: SyncOptions): RunSync {
     const write = createWriter({
       refusals,
       unseen: deletes.stored,
+      rooms,
       ...{ tally, carry: options.carry ?? carryInParams },
       ...{ sql, pages: pagesOf, batch, look, request, receivedAt, incarnation, committed },
       answerBytesMax: Math.floor(limits.answerBytesMax / Math.max(changesByScope.size, 1)),

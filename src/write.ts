@@ -3,6 +3,7 @@ import { markerIn } from './dialects/markers.ts'
 import { Problem, type Rejection } from './errors.ts'
 import { limits } from './limits.ts'
 import type { Pages } from './pages.ts'
+import type { RoomOfScope, Rooms } from './quotas/rooms.ts'
 import { isRefusal, isSuspect, type Refusals } from './refuse.ts'
 import { throwResync } from './resync.ts'
 import { type Store, StoreFault } from './stores/store.ts'
@@ -53,6 +54,8 @@ export interface WriterOptions {
   readonly committed: (scope: string, position: number) => void
   /** Told how many tombstones were stored of ids that had no row. */
   readonly unseen: (count: number) => void
+  /** What scopes may hold, where that is limited. */
+  readonly rooms: Rooms | undefined
   /** What to write down of a push to a scope: whom to tell of it. */
   readonly record: (scope: string) => ReturnType<Recorder>
 }
@@ -84,6 +87,8 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[], again = false) {
     let accepted = bulk?.peek ? await peek(scope, changes) : changes
+    const room = options.rooms?.enter(scope, { client, atomic, batch })
+    if (room) accepted = await room.before(accepted, verdicts)
     // Where the database takes the changes one part after the other and not together, the parts.
     let parts: (readonly Change[])[] = again ? accepted.map((change) => [change]) : [accepted]
     let found: readonly (readonly Change[])[] = []
@@ -91,11 +96,19 @@ export function createWriter(options: WriterOptions): Writer {
       // Whatever is refused: with nothing left there is nothing to write.
       if (accepted.length === 0) return again || cursor === undefined ? undefined : readPage(scope)
       try {
-        return await write(scope, parts, accepted, verdicts, again)
+        return await write(scope, parts, accepted, verdicts, { again, room })
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
         const marker = markerOf(fault)
         if (webhook && marker === 'driftline_repeated') return recall(scope, webhook.id, verdicts)
+        if (room && marker === 'driftline_full') {
+          accepted = await room.look(accepted, verdicts)
+          const admitted = new Set(accepted)
+          parts = parts.map((part) => part.filter((change) => admitted.has(change)))
+          // Nothing was refused: it was not known whether there is room.
+          writes--
+          continue
+        }
         if (marker === 'driftline_resync') {
           throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
         } else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
@@ -138,13 +151,14 @@ export function createWriter(options: WriterOptions): Writer {
     parts: readonly (readonly Change[])[],
     accepted: readonly Change[],
     verdicts: (Verdict | undefined)[],
-    again: boolean,
+    { again, room }: { readonly again: boolean; readonly room: RoomOfScope | undefined },
   ): Promise<ScopePage | undefined> {
     const passes = bulk ? [] : coalesce(parts)
     const asksForPage = cursor !== undefined && !request.checksOnly && !again
     const page = asksForPage ? pages.wish(scope, cursor, request.limit) : undefined
     const wish = {
       ...{ client, return: request.return, atomic, receivedAt, incarnation: options.incarnation() },
+      room: room?.bound(accepted),
       entry: cursor?.get(scope),
       inbox: again ? undefined : webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
       recordings: record(scope),
@@ -154,6 +168,9 @@ export function createWriter(options: WriterOptions): Writer {
     )
     const appliedBefore = tally.applied
     const done = { scope, passes, plan, results }
+    const lock = plan.findIndex(({ role }) => role.kind === 'head')
+    const head = parseHead(results[lock] ?? [])
+    if (head) room?.written(Number(plan[lock]?.params[2]), head.position)
     options.unseen(bulk ? countUnseenInBulk(plan, results) : countUnseen(sql.dialect, done))
     if (bulk) {
       // Every other line that was not written lost against a greater stamp, but for those that a trigger swallowed.
@@ -170,13 +187,10 @@ export function createWriter(options: WriterOptions): Writer {
         const outcome = rejectLetters(claimed, rejected)
         await batch(scope, [{ sql: sql.scope.rewriteClaim, params: [scope, client, webhook.id, outcome] }])
       }
-    } else {
-      reconcile(sql.dialect, done, client, request.return, verdicts)
-      if (!again) await applyOneByOne(scope, accepted, verdicts)
-    }
-    const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
+    } else reconcile(sql.dialect, done, client, request.return, verdicts)
     const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
     if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
+    if (!bulk && !webhook && !again) await applyOneByOne(scope, accepted, verdicts)
     return page && pages.read(scope, results.at(-1))
   }
 

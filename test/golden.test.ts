@@ -4,6 +4,7 @@ import { censusSql } from '../src/dialects/census-sql.ts'
 import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
 import { raiseWith } from '../src/dialects/markers.ts'
 import { postgres } from '../src/dialects/postgres.ts'
+import { roomSql } from '../src/dialects/room-sql.ts'
 import { scopeSql, tableSql } from '../src/dialects/sql.ts'
 import { sqlite } from '../src/dialects/sqlite.ts'
 import { boolean, bytes, decimal, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
@@ -47,8 +48,18 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     bulkPeek: String(bulk?.peek),
   }
   const census = censusSql(dialect, schema)
-  const counting = { censusHead: census.head, censusRows: census.rows.join(';\n') }
+  const counting = {
+    censusHead: census.head,
+    censusRows: census.rows.join(';\n'),
+    censusFirstRows: census.firstRows.join(';\n'),
+  }
+  const room = roomSql(dialect, schema, true)
+  const limits = {
+    ...{ roomHead: room.head, roomCounts: room.counts.join(';\n') },
+    roomSizes: [...room.sizes.values()].join(';\n'),
+  }
   const statements = {
+    ...limits,
     ...{ ...scope, ...bulkStatements, ...counting },
     ...{ weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery },
   }
@@ -72,6 +83,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 32)
+  expect(files).toHaveLength(2 * 39)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

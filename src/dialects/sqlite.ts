@@ -1,7 +1,7 @@
 import { base64urlToHex } from '../sync/bytes.ts'
 import type { ColumnType } from '../sync/value.ts'
 import type { Dialect } from './dialect.ts'
-import { above, byKey, found, fromIds } from './sqlite-keys.ts'
+import { above, aliveAbove, byKey, found, fromIds } from './sqlite-keys.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './sqlite-rows.ts'
 
 const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
@@ -54,6 +54,7 @@ export const sqlite: Dialect = {
   found,
   byKey,
   above,
+  aliveAbove,
   octets,
 
   // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers from RETURNING; CASE

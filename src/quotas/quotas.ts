@@ -2,7 +2,7 @@ import { resultCells } from '../dialects/sql.ts'
 import { Problem, type Rejection, rejection } from '../errors.ts'
 import type { Store } from '../stores/store.ts'
 import type { Change } from '../sync/change.ts'
-import { compileStates, type Sql } from '../sync/compile.ts'
+import { compileIds, type Sql } from '../sync/compile.ts'
 import type { Verdict } from '../sync/reconcile.ts'
 import type { Table } from '../sync/table.ts'
 import { createBuckets } from './buckets.ts'
@@ -105,7 +105,7 @@ async function findStored(
   scope: string,
   changes: readonly Change[],
 ): Promise<(change: Change) => boolean> {
-  const plan = compileStates(sql, scope, changes)
+  const plan = compileIds(sql, scope, changes)
   const results = await batch(scope, plan)
   const ids = new Map<Table, Set<string>>()
   for (const [place, { role }] of plan.entries()) {
