@@ -9,7 +9,7 @@ import { signToken } from '../src/token.ts'
 import { seededRandom } from './support/random.ts'
 import { del, noon, patch, principal, put, type SampleChange, sampleSync } from './support/sample.ts'
 import { testSecret } from './support/server.ts'
-import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
+import { allStoreNames, dialectStores, openTestStore, type TestStore } from './support/stores.ts'
 import { linesOf, Replica, readLines } from './support/streams.ts'
 
 const list = (id: string, at: number): SampleChange => ({
@@ -110,7 +110,8 @@ describe.each(allStoreNames)('a bootstrap as a stream on %s', (name) => {
     }
   })
 
-  it.each<[string, Gzip | undefined]>([
+  // What is done with the pages is the same over every store.
+  it.runIf(dialectStores.includes(name as never)).each<[string, Gzip | undefined]>([
     ['as it is', undefined],
     ['by CompressionStream', () => new CompressionStream('gzip') as never],
     ['by zlib', nodeGzip],
@@ -121,7 +122,7 @@ describe.each(allStoreNames)('a bootstrap as a stream on %s', (name) => {
       const who = someone()
       // Nothing that compresses well: back-pressure comes from what is compressed.
       const noise = () => Array.from({ length: 30 }, () => crypto.randomUUID()).join('')
-      const changes = Array.from({ length: 3000 }, (_, n) => put(`${n}`, 0, 'x', { notes: noise() }))
+      const changes = Array.from({ length: 1500 }, (_, n) => put(`${n}`, 0, 'x', { notes: noise() }))
       await sync.push(who, { client: 'a', changes, return: 'lost' })
       let batches = 0
       const counting: Store = {
@@ -141,7 +142,7 @@ describe.each(allStoreNames)('a bootstrap as a stream on %s', (name) => {
       const text = await new Response(gzip ? body.pipeThrough(new DecompressionStream('gzip')) : body).text()
       // Whatever the cursors hold is the same in both: nothing was written.
       expect(text).toBe(plain)
-      expect(batches).toBe(61)
+      expect(batches).toBe(31)
 
       batches = 0
       const left = (await pull(who, '?limit=50', encoding)).body?.getReader()

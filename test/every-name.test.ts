@@ -53,7 +53,11 @@ const early = noon - 1_000_000_000_000
 const secret = 'a secret of these tests, 32 bytes or more'
 const webhookSecret = `whsec_${btoa(secret)}`
 const names = ['libsql file', 'postgres', 'neon', 'durable-object', 'postgres by COPY'] as const
-const ways = names.flatMap((name) => schemas.map((schema, part) => ({ name, part, schema })))
+/** These send what another of their dialect sends, so that a part says enough. */
+const isBrief = (name: string) => name === 'neon' || name === 'durable-object'
+const ways = names.flatMap((name) =>
+  schemas.map((schema, part) => ({ name, part, schema })).filter(({ part }) => part === 0 || !isBrief(name)),
+)
 
 describe.each(ways)('tables and columns of every name, part $part, on $name', ({ name, schema }) => {
   let opened: TestStore

@@ -28,7 +28,7 @@ const change = fc
 const essence = (changes: readonly object[]) =>
   changes.map((one) => JSON.stringify({ ...one, scope: '', position: 0, at: 0 })).sort()
 
-const runs = { 'libsql file': 300, postgres: 120, 'durable-object': 25 }
+const runs = { 'libsql file': 100, postgres: 40, 'durable-object': 10 }
 
 describe.each(['libsql file', 'postgres', 'durable-object'] as const)('webhooks on %s', (name) => {
   let opened: TestStore

@@ -3,7 +3,7 @@ import { check } from '../../src/migrations/check.ts'
 import { createTables, type DialectName } from '../../src/migrations/ddl.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../../src/sync/table.ts'
-import { storeNames } from '../support/stores.ts'
+import { dialectStores, storeNames } from '../support/stores.ts'
 import { type EmptyDatabase, openEmpty } from './databases.ts'
 
 const schema = defineSchema({
@@ -237,7 +237,9 @@ for (const storeName of storeNames) {
     })
     afterEach(() => database.close())
 
-    it.each(cases[dialect])('%s', async (_, damage, findings) => {
+    // What a catalog says is read the same way through every store of a dialect.
+    const isWhole = dialectStores.includes(storeName)
+    it.each(cases[dialect].filter((_, n) => isWhole || n % 7 === 0))('%s', async (_, damage, findings) => {
       await create(database.store, typeof damage === 'function' ? damage : undefined)
       for (const sql of typeof damage === 'function' ? [] : damage) await database.run(sql)
       expect(await check(database.store, schema)).toEqual(findings)

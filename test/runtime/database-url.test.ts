@@ -14,6 +14,7 @@ import { readPostgresUrl } from '../../src/stores/postgres-url.ts'
 import { openWorkerStore } from '../../src/worker-store.ts'
 import { runCli } from '../support/command.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { runHere } from '../support/run-here.ts'
 import { startServer } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
@@ -126,10 +127,13 @@ describe('DATABASE_URL that is wrong', () => {
         ['postgres://u:p@Geheim#w/rd@127.0.0.1:5432/x', new RegExp(encoded)],
         ...broken,
       ]
-      // Every one of them for the server; the others read it by the same function.
-      const some = command === 'start' ? tried : tried.filter((_, place) => [0, 12, 16].includes(place))
-      for (const [url, says] of some) {
-        const { code, out, err } = await runCli(command, args, {
+      // All that reading takes for the server, and some that it refuses; the others read it by the same function.
+      const isAsked = ([url]: (typeof tried)[number], place: number) =>
+        [0, 12, 16].includes(place) || (command === 'start' && !isRefused(url))
+      // Only what would go on running needs a process of its own.
+      const run = command === 'start' || command === 'dev' ? runCli : runHere
+      for (const [url, says] of tried.filter(isAsked)) {
+        const { code, out, err } = await run(command, args, {
           DATABASE_URL: url,
           PORT: '0',
           AUTH_SECRET: 'x'.repeat(32),
@@ -210,12 +214,12 @@ describe('DATABASE_URL as others write it', () => {
     await admin.connect()
     await admin.query(`CREATE DATABASE in_${encoding} ENCODING '${encoding}' TEMPLATE template0 LOCALE 'C'`)
     const url = inject('postgresUrl').replace(/\w+$/, `in_${encoding.toLowerCase()}`)
-    for (const [command, args] of [
-      ['start', []],
-      ['migrate', []],
-      ['migrate', ['--check']],
+    for (const [run, command, args] of [
+      [runCli, 'start', []],
+      [runHere, 'migrate', []],
+      [runHere, 'migrate', ['--check']],
     ] as const) {
-      const { code, out, err } = await runCli(command, args, {
+      const { code, out, err } = await run(command, args, {
         DATABASE_URL: url,
         PORT: '0',
         AUTH_SECRET: 'x'.repeat(32),

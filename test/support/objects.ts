@@ -13,6 +13,7 @@ export interface Objects {
   /** Replaces the worker by one with these migrations. The objects keep what they stored. */
   deploy(migrations: readonly Migration[]): Promise<void>
   readonly harness: TestHarness
+  namespace(): ScopeNamespace
   close(): Promise<void>
 }
 
@@ -26,24 +27,11 @@ export async function startObjects(
   vars: Record<string, string> = {},
 ): Promise<Objects> {
   const harness = await startTestWorker('objects', { MIGRATIONS: JSON.stringify(migrations), ...vars }, bindings)
-  let calls = 0
   let namespace = await namespaceOf(harness)
-  const counted: ScopeNamespace = {
-    getByName: (scope) => ({
-      batch(statements) {
-        calls++
-        return namespace.getByName(scope).batch(statements)
-      },
-      rehearse(rehearsal) {
-        calls++
-        return namespace.getByName(scope).rehearse(rehearsal)
-      },
-    }),
-  }
   return {
-    store: durableObjectStore(counted),
+    ...countCalls((scope) => namespace.getByName(scope)),
+    namespace: () => namespace,
     url: harness.url.href,
-    roundTrips: () => calls,
     harness,
     async deploy(next) {
       const config = testWorker('objects', { MIGRATIONS: JSON.stringify(next), ...vars }, bindings)
@@ -52,6 +40,41 @@ export async function startObjects(
     },
     close: () => harness.close(),
   }
+}
+
+/**
+ * Objects for a test that only stores and reads: a workerd is shared by all of one process that ask for the same
+ * migrations, and the names of its objects begin with a number of their own. It ends with the process.
+ */
+export async function shareObjects(
+  migrations: readonly Migration[],
+): Promise<Omit<Objects, 'deploy' | 'harness' | 'namespace'>> {
+  const key = JSON.stringify(migrations)
+  const started = shared.get(key) ?? startObjects(migrations)
+  shared.set(key, started)
+  const { namespace, url } = await started
+  const prefix = `${++sharers}:`
+  return { ...countCalls((scope) => namespace().getByName(prefix + scope)), url, close: async () => {} }
+}
+
+const shared = new Map<string, ReturnType<typeof startObjects>>()
+let sharers = 0
+
+function countCalls(get: ScopeNamespace['getByName']): Pick<Objects, 'store' | 'roundTrips'> {
+  let calls = 0
+  const store = durableObjectStore({
+    getByName: (scope) => ({
+      batch(statements) {
+        calls++
+        return get(scope).batch(statements)
+      },
+      rehearse(rehearsal) {
+        calls++
+        return get(scope).rehearse(rehearsal)
+      },
+    }),
+  })
+  return { store, roundTrips: () => calls }
 }
 
 async function namespaceOf(harness: TestHarness): Promise<ScopeNamespace> {
