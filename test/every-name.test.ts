@@ -6,7 +6,7 @@ import { pruneSql } from '../src/dialects/prune-sql.ts'
 import { defineSchema, systemColumns, type Table, text } from '../src/sync/table.ts'
 import { signToken } from '../src/token.ts'
 import { noon } from './support/sample.ts'
-import { openTestStore, type TestStore } from './support/stores.ts'
+import { inThisRun, openTestStore, type TestStore } from './support/stores.ts'
 
 /** The words that Postgres (18) and SQLite keep for themselves, in full or in part. */
 const reserved = `abort action add after all alter always analyse analyze and any array as asc asymmetric attach
@@ -55,7 +55,7 @@ const webhookSecret = `whsec_${btoa(secret)}`
 const names = ['libsql file', 'postgres', 'neon', 'durable-object', 'postgres by COPY'] as const
 /** These send what another of their dialect sends, so that a part says enough. */
 const isBrief = (name: string) => name === 'neon' || name === 'durable-object'
-const ways = names.flatMap((name) =>
+const ways = inThisRun(names).flatMap((name) =>
   schemas.map((schema, part) => ({ name, part, schema })).filter(({ part }) => part === 0 || !isBrief(name)),
 )
 

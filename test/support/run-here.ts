@@ -17,6 +17,7 @@ export async function runHere(
   const file = nodeArguments(command).at(-1) ?? ''
   const before = { argv: process.argv, env: process.env, cwd: process.cwd(), exitCode: process.exitCode }
   const said = { out: '', err: '' }
+  let ended: number | undefined
   const take =
     (to: keyof typeof said, end: string) =>
     (text: unknown, ...more: unknown[]) => {
@@ -32,6 +33,10 @@ export async function runHere(
     vi.spyOn(console, 'log').mockImplementation(take('out', '\n')),
     vi.spyOn(console, 'warn').mockImplementation(take('err', '\n')),
     vi.spyOn(console, 'error').mockImplementation(take('err', '\n')),
+    vi.spyOn(process, 'exit').mockImplementation((code) => {
+      ended = Number(code)
+      throw new Error('process.exit')
+    }),
   ]
   try {
     process.argv = [process.execPath, file, ...args]
@@ -39,8 +44,10 @@ export async function runHere(
     process.exitCode = 0
     process.chdir(cwd)
     // A module runs once: the number makes it another.
-    await import(/* @vite-ignore */ `${file}?${++runs}`)
-    return { code: Number(process.exitCode), ...said }
+    await import(/* @vite-ignore */ `${file}?${++runs}`).catch((error) => {
+      if (ended === undefined) throw error
+    })
+    return { code: ended ?? Number(process.exitCode), ...said }
   } finally {
     process.chdir(before.cwd)
     process.argv = before.argv

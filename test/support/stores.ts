@@ -31,11 +31,16 @@ export interface TestStore {
 }
 
 export type StoreName = 'libsql file' | 'libsql http' | 'postgres' | 'neon'
-export const storeNames: readonly StoreName[] = ['libsql file', 'libsql http', 'postgres', 'neon']
-/** These, and the one whose databases migrate themselves. */
-export const allStoreNames = [...storeNames, 'durable-object'] as const
 /** One store for each dialect, for tests that need no more. */
 export const dialectStores: readonly StoreName[] = ['libsql file', 'postgres']
+/** `npm run test:quick` asks these alone. */
+export const isQuick = process.env.TEST_QUICK !== undefined
+/** Those of a list that this run asks. */
+export const inThisRun = <Name extends string>(names: readonly Name[]): readonly Name[] =>
+  names.filter((name) => !isQuick || dialectStores.some((store) => store === name))
+export const storeNames: readonly StoreName[] = inThisRun(['libsql file', 'libsql http', 'postgres', 'neon'])
+/** These, and the one whose databases migrate themselves. */
+export const allStoreNames = inThisRun([...storeNames, 'durable-object'])
 
 /** `own` is SQL of the user's own, which a second migration brings. */
 export async function openTestStore(
