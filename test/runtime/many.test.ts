@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { readdir, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runCli } from '../support/command.ts'
 import { startHranaServer } from '../support/hrana-server.ts'
 import { migrationList } from '../support/migrations.ts'
-import { type ServerProcess, startServer } from '../support/server.ts'
+import { runHere } from '../support/run-here.ts'
+import { type ServerProcess, startServer, testSecret } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
 const put = (id: string) => ({ table: 'todos', op: 'put', id, at: Date.now() * 1000, row: { title: id } })
@@ -84,7 +84,7 @@ describe('npm start', () => {
     expect([missing.status, missing.json.code, missing.headers.get('retry-after')]).toEqual([503, 'unavailable', '2'])
     await make('alice')
     expect((await push(server, 'alice')).status).toBe(500)
-    const migrated = await runCli('migrate', ['--scope', 'alice', '--scope', 'bob'], env)
+    const migrated = await runHere('migrate', ['--scope', 'alice', '--scope', 'bob'], env)
     expect([migrated.code, migrated.out]).toEqual([
       1,
       expect.stringMatching(
@@ -94,12 +94,12 @@ describe('npm start', () => {
     expect(migrated.err).toMatch(/^bob-acme\.example: /)
     expect((await push(server, 'alice')).json.verdicts).toMatchObject([{ verdict: 'applied' }])
     await make('xevilenekr7ns3d47cuctnganaso7xl')
-    await runCli('migrate', ['--scope', 'x-evil'], env)
+    await runHere('migrate', ['--scope', 'x-evil'], env)
     await push(server, 'x-evil', 'of x-evil')
     expect(await idsOf(server, 'alice')).toEqual(['a'])
     expect(await idsOf(server, 'x-evil')).toEqual(['of x-evil'])
     expect(server.output()).not.toMatch(/x-evil|SELECT|INSERT/)
-    const restored = await runCli('restored', ['--scope', 'alice'], env)
+    const restored = await runHere('restored', ['--scope', 'alice'], env)
     expect(restored.out).toMatch(/^Renewed 1 scope: /)
   })
 
@@ -126,9 +126,9 @@ describe('npm start', () => {
     ['{scope} as a folder', 'file:{scope}/a.db', /must stand in the name of the file/],
     ['shards that are not Postgres', 'postgres://127.0.0.1/a file:b.db', /may name several databases/],
   ])('refuses %s with one sentence', async (_, DATABASE_URL, message) => {
-    const server = await serve({ DATABASE_URL })
-    expect(await server.stop()).toBe(1)
-    expect(server.output()).toMatch(message)
-    expect(server.output().trim()).not.toContain('\n')
+    const { code, out, err } = await runHere('start', [], { DATABASE_URL, AUTH_SECRET: testSecret }, { cwd: folder })
+    expect(code).toBe(1)
+    expect(out + err).toMatch(message)
+    expect((out + err).trim()).not.toContain('\n')
   })
 })

@@ -11,8 +11,6 @@ declare module 'vitest' {
 const settings = {
   synchronous_commit: 'off',
   full_page_writes: 'off',
-  wal_level: 'minimal',
-  max_wal_senders: '0',
   autovacuum: 'off',
 }
 

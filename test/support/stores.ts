@@ -36,7 +36,7 @@ export const dialectStores: readonly StoreName[] = ['libsql file', 'postgres']
 /** `npm run test:quick` asks these alone. */
 export const isQuick = process.env.TEST_QUICK !== undefined
 /** Those of a list that this run asks. */
-export const inThisRun = <Name extends string>(names: readonly Name[]): readonly Name[] =>
+export const inThisRun = <const Name extends string>(names: readonly Name[]): readonly Name[] =>
   names.filter((name) => !isQuick || dialectStores.some((store) => store === name))
 export const storeNames: readonly StoreName[] = inThisRun(['libsql file', 'libsql http', 'postgres', 'neon'])
 /** These, and the one whose databases migrate themselves. */
@@ -97,7 +97,7 @@ export async function createDatabase(): Promise<string> {
   const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
   const client = new pg.Client({ connectionString: inject('postgresUrl') })
   await client.connect()
-  await client.query(`CREATE DATABASE ${name}`)
+  await client.query(`CREATE DATABASE ${name} STRATEGY FILE_COPY`)
   await client.end()
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
