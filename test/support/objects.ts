@@ -1,7 +1,13 @@
 import type { TestHarness } from 'wrangler'
 import type { Migration } from '../../src/migrations/apply.ts'
-import { durableObjectStore, type ScopeNamespace } from '../../src/stores/durable-object.ts'
+import {
+  durableObjectStore,
+  type ObjectAnswer,
+  type RehearsalAnswer,
+  type ScopeNamespace,
+} from '../../src/stores/durable-object.ts'
 import type { Store } from '../../src/stores/store.ts'
+import type { ObjectCall } from '../worker/objects.ts'
 import { startTestWorker, testWorker } from './worker.ts'
 
 /** Durable Objects in real workerd, called from here. */
@@ -13,7 +19,7 @@ export interface Objects {
   /** Replaces the worker by one with these migrations. The objects keep what they stored. */
   deploy(migrations: readonly Migration[]): Promise<void>
   readonly harness: TestHarness
-  namespace(): ScopeNamespace
+  readonly namespace: ScopeNamespace
   close(): Promise<void>
 }
 
@@ -27,16 +33,15 @@ export async function startObjects(
   vars: Record<string, string> = {},
 ): Promise<Objects> {
   const harness = await startTestWorker('objects', { MIGRATIONS: JSON.stringify(migrations), ...vars }, bindings)
-  let namespace = await namespaceOf(harness)
+  const namespace = namespaceAt(harness.url)
   return {
     ...countCalls((scope) => namespace.getByName(scope)),
-    namespace: () => namespace,
+    namespace,
     url: harness.url.href,
     harness,
     async deploy(next) {
       const config = testWorker('objects', { MIGRATIONS: JSON.stringify(next), ...vars }, bindings)
       await harness.update({ workers: [{ config }] })
-      namespace = await namespaceOf(harness)
     },
     close: () => harness.close(),
   }
@@ -54,7 +59,7 @@ export async function shareObjects(
   shared.set(key, started)
   const { namespace, url } = await started
   const prefix = `${++sharers}:`
-  return { ...countCalls((scope) => namespace().getByName(prefix + scope)), url, close: async () => {} }
+  return { ...countCalls((scope) => namespace.getByName(prefix + scope)), url, close: async () => {} }
 }
 
 const shared = new Map<string, ReturnType<typeof startObjects>>()
@@ -77,6 +82,22 @@ function countCalls(get: ScopeNamespace['getByName']): Pick<Objects, 'store' | '
   return { store, roundTrips: () => calls }
 }
 
-async function namespaceOf(harness: TestHarness): Promise<ScopeNamespace> {
-  return (await harness.getWorker<{ SCOPES: ScopeNamespace }>().getEnv()).SCOPES
+function namespaceAt(url: URL): ScopeNamespace {
+  async function call<Answer>(asked: ObjectCall): Promise<Answer> {
+    const answer = await fetch(url, { method: 'POST', body: JSON.stringify(asked) })
+    const body = await answer.json()
+    if (answer.ok) return body as Answer
+    const { message, ...more } = body as { message: string }
+    throw Object.assign(new Error(message), more)
+  }
+  return {
+    getByName: (scope) => ({
+      batch: (statements) => call<ObjectAnswer>({ scope, statements }),
+      async rehearse(rehearsal) {
+        const answer = await call<RehearsalAnswer>({ scope, rehearsal })
+        // JSON knows no undefined.
+        return 'faults' in answer ? { ...answer, faults: answer.faults.map((fault) => fault ?? undefined) } : answer
+      },
+    }),
+  }
 }
