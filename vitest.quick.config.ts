@@ -11,7 +11,13 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((name) => `test/${name.replaceAll('\\', '/')}`)
   .filter((file) => starters.test(readFileSync(file, 'utf8')))
 
+/** What fills tables or waits for deadlines. */
+const slow = ['test/plans.test.ts', 'test/read-deadline.test.ts', 'test/session.test.ts']
+
 /** `npm run test:quick`: a store of each dialect and no process but one Postgres, for while one works. */
 export default mergeConfig(whole, {
-  test: { exclude: [...starts, 'test/model/**', 'test/load/**', 'test/runtime/**'], env: { TEST_QUICK: 'yes' } },
+  test: {
+    exclude: [...starts, ...slow, 'test/model/**', 'test/load/**', 'test/runtime/**'],
+    env: { TEST_QUICK: 'yes' },
+  },
 })
