@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runCli } from '../support/command.ts'
 import { startHranaServer } from '../support/hrana-server.ts'
 import { migrationList } from '../support/migrations.ts'
 import { runHere } from '../support/run-here.ts'
@@ -84,7 +85,7 @@ describe('npm start', () => {
     expect([missing.status, missing.json.code, missing.headers.get('retry-after')]).toEqual([503, 'unavailable', '2'])
     await make('alice')
     expect((await push(server, 'alice')).status).toBe(500)
-    const migrated = await runHere('migrate', ['--scope', 'alice', '--scope', 'bob'], env)
+    const migrated = await runCli('migrate', ['--scope', 'alice', '--scope', 'bob'], env)
     expect([migrated.code, migrated.out]).toEqual([
       1,
       expect.stringMatching(
@@ -94,12 +95,12 @@ describe('npm start', () => {
     expect(migrated.err).toMatch(/^bob-acme\.example: /)
     expect((await push(server, 'alice')).json.verdicts).toMatchObject([{ verdict: 'applied' }])
     await make('xevilenekr7ns3d47cuctnganaso7xl')
-    await runHere('migrate', ['--scope', 'x-evil'], env)
+    await runCli('migrate', ['--scope', 'x-evil'], env)
     await push(server, 'x-evil', 'of x-evil')
     expect(await idsOf(server, 'alice')).toEqual(['a'])
     expect(await idsOf(server, 'x-evil')).toEqual(['of x-evil'])
     expect(server.output()).not.toMatch(/x-evil|SELECT|INSERT/)
-    const restored = await runHere('restored', ['--scope', 'alice'], env)
+    const restored = await runCli('restored', ['--scope', 'alice'], env)
     expect(restored.out).toMatch(/^Renewed 1 scope: /)
   })
 
