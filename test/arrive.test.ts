@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream'
 import type { Context } from 'hono'
 import { expect, it } from 'vitest'
-import { Problem } from '../src/errors.ts'
-import { GrowingBytes } from '../src/growing-bytes.ts'
 import { createArrive } from '../src/http/arrive.ts'
 import type { Env } from '../src/http/env.ts'
-import { readIncoming } from '../src/node-body.ts'
+import { Problem } from '../src/model/errors.ts'
+import { readIncoming } from '../src/runtime/node/body.ts'
+import { GrowingBytes } from '../src/wire/growing-bytes.ts'
 
 type Send = (bytes: string) => void
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter, pauseAfter, pausesMs, retryAfterMsMax } from '../src/deliveries/backoff.ts'
+import { parseRetryAfter, pauseAfter, pausesMs, retryAfterMsMax } from '../src/webhooks/out/backoff.ts'
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 

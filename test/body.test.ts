@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Problem } from '../src/errors.ts'
 import { parseJson } from '../src/http/body.ts'
+import { Problem } from '../src/model/errors.ts'
 
 describe('a body that is not JSON', () => {
   const detailOf = (text: string): string => {

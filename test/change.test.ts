@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { limits } from '../src/limits.ts'
-import { decodeChange } from '../src/sync/change.ts'
-import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
+import { decodeChange } from '../src/model/change.ts'
+import { limits } from '../src/model/limits.ts'
+import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/model/table.ts'
 import { noon } from './support/sample.ts'
 
 const schema = defineSchema({

@@ -1,8 +1,8 @@
 import { SignJWT } from 'jose'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { readSettings } from '../src/config.ts'
 import { type AuthOptions, createAuthenticate } from '../src/http/auth.ts'
 import { isPermission } from '../src/http/permissions.ts'
+import { readSettings } from '../src/runtime/settings.ts'
 import { testSecret } from './support/server.ts'
 
 const tokenOf = (claims: object) =>

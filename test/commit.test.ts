@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSync } from '../src/create-sync.ts'
-import { schema } from '../src/schema.ts'
+import { schema } from '../src/app/schema.ts'
+import { createSync } from '../src/sync/create-sync.ts'
 import { alice, del, noon, patch, principal, put } from './support/sample.ts'
 import { dialectStores, openTestStore, type TestStore } from './support/stores.ts'
 

@@ -1,7 +1,7 @@
 import { base64url } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { type CursorEntry, checkCursor, formatCursor, parseCursor } from '../src/sync/cursor.ts'
-import { writeFirstForm } from '../src/sync/cursor-first-form.ts'
+import { type CursorEntry, checkCursor, formatCursor, parseCursor } from '../src/model/cursor.ts'
+import { writeFirstForm } from '../src/model/cursor-first-form.ts'
 
 const formatFirstForm = (cursor: Parameters<typeof writeFirstForm>[0]) => base64url.encode(writeFirstForm(cursor))
 

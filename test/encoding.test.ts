@@ -1,9 +1,9 @@
 import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Problem } from '../src/errors.ts'
 import { decodeBody, decodeLong, type Encoding, readEncoding } from '../src/http/encoding.ts'
-import { limits } from '../src/limits.ts'
+import { Problem } from '../src/model/errors.ts'
+import { limits } from '../src/model/limits.ts'
 
 async function* inSteps(bytes: Uint8Array, step: number) {
   for (let from = 0; from < bytes.length; from += step) yield bytes.subarray(from, from + step)

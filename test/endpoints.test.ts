@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { createApp } from '../src/app.ts'
-import { readConfig } from '../src/config.ts'
-import { readEndpoints, scopeMatcher } from '../src/deliveries/endpoints.ts'
-import { sqlite } from '../src/dialects/sqlite.ts'
-import { schema } from '../src/schema.ts'
+import { schema } from '../src/app/schema.ts'
+import { createApp } from '../src/http/app.ts'
+import { readConfig } from '../src/runtime/settings.ts'
+import { sqlite } from '../src/sql/sqlite/dialect.ts'
+import { readEndpoints, scopeMatcher } from '../src/webhooks/out/endpoints.ts'
 import { receiverSecret as secret } from './support/receiver.ts'
 
 const good = { name: 'crm', url: 'https://crm.example/hook?a=1', secret }
@@ -73,7 +73,7 @@ describe('WEBHOOK_ENDPOINTS', () => {
     const store = { dialect: sqlite, batch: async () => [], close: async () => {} }
     const deliveries = [{ ...good, tables: ['todo'] }]
     expect(() => createApp({ schema, store, auth: { secret }, deliveries })).toThrow(
-      'The endpoint crm is for the table todo, which src/schema.ts does not have',
+      'The endpoint crm is for the table todo, which src/app/schema.ts does not have',
     )
   })
 

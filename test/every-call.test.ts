@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { createRun } from '../src/run.ts'
-import { schema } from '../src/schema.ts'
+import { schema } from '../src/app/schema.ts'
 import { type Store, StoreFault } from '../src/stores/store.ts'
-import { decodeRequest } from '../src/sync/request.ts'
+import { createRun } from '../src/sync/sync.ts'
+import { decodeRequest } from '../src/wire/request.ts'
 import { noon, principal } from './support/sample.ts'
 import { dialectStores, openTestStore, type TestStore } from './support/stores.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InexactNumber, isExact, parseExact } from '../src/sync/exact.ts'
+import { InexactNumber, isExact, parseExact } from '../src/model/exact.ts'
 
 /** The parsed value with the digits of each number that would be rounded, between bars. */
 const shown = (text: string) => show(parseExact(text))

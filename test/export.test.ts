@@ -5,15 +5,15 @@ import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createApp } from '../src/app.ts'
-import { openExportFile } from '../src/cli/export-file.ts'
-import { startExport } from '../src/export.ts'
+import { schema } from '../src/app/schema.ts'
+import { startExport } from '../src/bulk/export.ts'
+import { openExportFile } from '../src/cli/export/file.ts'
+import { createApp } from '../src/http/app.ts'
 import { migrate } from '../src/migrations/apply.ts'
 import { readMigrations } from '../src/migrations/read.ts'
-import { openStore } from '../src/node-store.ts'
-import { schema } from '../src/schema.ts'
+import { signToken } from '../src/runtime/sign-token.ts'
+import { openStore } from '../src/stores/open.ts'
 import type { Store } from '../src/stores/store.ts'
-import { signToken } from '../src/token.ts'
 import { runCli } from './support/command.ts'
 import { del, patch, principal, put, sampleSync } from './support/sample.ts'
 import { testSecret } from './support/server.ts'
@@ -40,7 +40,7 @@ describe.each(Object.entries(databases))('npm run export from %s', (_, makeUrl) 
   beforeAll(async () => {
     ;({ folder, drop } = await temporaryFolder())
     env = { DATABASE_URL: await makeUrl(folder) }
-    const { findDatabases } = await import('../src/databases.ts')
+    const { findDatabases } = await import('../src/runtime/node/databases.ts')
     const found = findDatabases(env.DATABASE_URL, schema)
     const migrations = await readMigrations(found.dialect)
     if (!found.perScope) {
@@ -202,7 +202,7 @@ describe('npm run export', () => {
     ])
       await store.batch('', [{ sql, params: [] }])
     await store.close()
-    const args = ['src/cli/export.ts', '--scope', 'alice', '--out', out]
+    const args = ['src/cli/export/export.ts', '--scope', 'alice', '--out', out]
     const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, DATABASE_URL }, stdio: 'ignore' })
     const exited = once(child, 'exit')
     while (!existsSync(`${out}.part.json`) && child.exitCode === null)

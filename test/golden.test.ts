@@ -1,12 +1,23 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { censusSql } from '../src/dialects/census-sql.ts'
-import { deliverySql, recordSql } from '../src/dialects/delivery-sql.ts'
-import { raiseWith } from '../src/dialects/markers.ts'
-import { postgres } from '../src/dialects/postgres.ts'
-import { scopeSql, tableSql } from '../src/dialects/sql.ts'
-import { sqlite } from '../src/dialects/sqlite.ts'
-import { boolean, bytes, decimal, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
+import {
+  boolean,
+  bytes,
+  decimal,
+  defineSchema,
+  integer,
+  json,
+  real,
+  text,
+  timestamp,
+  uuid,
+} from '../src/model/table.ts'
+import { censusSql } from '../src/sql/count-sql.ts'
+import { deliverySql, recordSql } from '../src/sql/delivery-sql.ts'
+import { raiseWith } from '../src/sql/markers.ts'
+import { postgres } from '../src/sql/postgres/dialect.ts'
+import { sqlite } from '../src/sql/sqlite/dialect.ts'
+import { scopeSql, tableSql } from '../src/sql/table-sql.ts'
 
 const schema = defineSchema({
   notes: {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Sync } from '../src/create-sync.ts'
-import { limits } from '../src/limits.ts'
+import { limits } from '../src/model/limits.ts'
+import type { Sync } from '../src/sync/create-sync.ts'
 import { del, patch, principal, put, type Sample, sampleSync } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import Database from 'libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { libsqlFileStore } from '../src/stores/libsql-file.ts'
+import { libsqlFileStore } from '../src/stores/libsql/file.ts'
+import { createWriteQueue } from '../src/stores/libsql/write-queue.ts'
 import type { Store } from '../src/stores/store.ts'
-import { createWriteQueue } from '../src/stores/write-queue.ts'
 import { temporaryFolder } from './support/temporary.ts'
 
 const statement = (sql: string) => ({ sql, params: [] })

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Bus, postgresBus } from '../src/live/postgres-bus.ts'
-import { postgresFault } from '../src/stores/faults.ts'
+import { type Bus, postgresBus } from '../src/live/node/postgres-bus.ts'
+import { postgresFault } from '../src/stores/fault.ts'
 import { createDatabase } from './support/stores.ts'
 
 describe('the bus over Postgres', () => {

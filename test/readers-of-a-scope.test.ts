@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { postgresStore } from '../src/stores/postgres.ts'
+import { postgresStore } from '../src/stores/postgres/pool.ts'
 import { principal, put, sampleSync } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
 

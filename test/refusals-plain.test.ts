@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createSync } from '../src/create-sync.ts'
-import { limits } from '../src/limits.ts'
-import { schema } from '../src/schema.ts'
+import { schema } from '../src/app/schema.ts'
+import { limits } from '../src/model/limits.ts'
 import type { Store } from '../src/stores/store.ts'
+import { createSync } from '../src/sync/create-sync.ts'
 import { del, noon, patch, principal, put, type SampleChange } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { schema as sample } from '../src/app/schema.ts'
 import { createImport } from '../src/bulk/import.ts'
-import { createSync, type PushInput } from '../src/create-sync.ts'
-import { createRun } from '../src/run.ts'
-import { schema as sample } from '../src/schema.ts'
 import type { Store } from '../src/stores/store.ts'
+import { createSync, type PushInput } from '../src/sync/create-sync.ts'
+import { createRun } from '../src/sync/sync.ts'
 import { noon, principal, type Sample } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 

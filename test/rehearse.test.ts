@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import Database from 'libsql'
 import { expect, it } from 'vitest'
-import { libsqlFileStore } from '../src/stores/libsql-file.ts'
+import { libsqlFileStore } from '../src/stores/libsql/file.ts'
 import { rehearseSuite } from './suites/rehearse-suite.ts'
 import { openFilePerScope } from './support/many.ts'
 import { temporaryFolder } from './support/temporary.ts'

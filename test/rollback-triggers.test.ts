@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSync } from '../src/create-sync.ts'
-import { schema } from '../src/schema.ts'
+import { schema } from '../src/app/schema.ts'
+import { createSync } from '../src/sync/create-sync.ts'
 import { noon, patch, principal, put, type SampleChange } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Field, Statement } from '../src/dialects/dialect.ts'
-import { copyText, stagedSql } from '../src/dialects/staged-sql.ts'
-import { compileSchema } from '../src/sync/compile.ts'
-import { defineSchema, text } from '../src/sync/table.ts'
+import { defineSchema, text } from '../src/model/table.ts'
+import type { Field, Statement } from '../src/sql/dialect.ts'
+import { copyText, stagedSql } from '../src/sql/postgres/staged.ts'
+import { compileSchema } from '../src/sync/push/plan.ts'
 import { noon } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 

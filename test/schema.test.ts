@@ -1,6 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import type { ChangeInput } from '../src/create-sync.ts'
-import type { schema } from '../src/schema.ts'
+import type { schema } from '../src/app/schema.ts'
 import {
   boolean,
   bytes,
@@ -14,8 +13,9 @@ import {
   text,
   timestamp,
   uuid,
-} from '../src/sync/table.ts'
-import type { JsonValue } from '../src/sync/value.ts'
+} from '../src/model/table.ts'
+import type { JsonValue } from '../src/model/value.ts'
+import type { ChangeInput } from '../src/sync/create-sync.ts'
 
 type Sample = typeof schema
 

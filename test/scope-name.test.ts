@@ -1,10 +1,10 @@
 import { basename, dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readDatabaseUrl } from '../src/node-store.ts'
+import { scopeToName } from '../src/model/scope-name.ts'
+import { isName } from '../src/model/text.ts'
+import { readDatabaseUrl } from '../src/stores/open.ts'
 import { checkScopeUrl, scopeFilePattern, scopeUrl } from '../src/stores/scope-url.ts'
-import { scopeToName } from '../src/sync/scope-name.ts'
-import { isName } from '../src/sync/text.ts'
 
 /** Of every kind that a token may hold, those that mean something in a path or URL more often than not. */
 const scope = fc

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createScopeTurns } from '../src/stores/scope-turns.ts'
+import { createScopeTurns } from '../src/stores/postgres/scope-turns.ts'
 
 it('so many at once of each scope, the others in the order of asking', async () => {
   const turns = createScopeTurns(2, 1_000)

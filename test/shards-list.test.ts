@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { findDatabases } from '../src/databases.ts'
-import { schema } from '../src/schema.ts'
+import { schema } from '../src/app/schema.ts'
+import { findDatabases } from '../src/runtime/node/databases.ts'
 import type { Store } from '../src/stores/store.ts'
 import { create, idsOf, migrateAll, openUrls, push } from './support/many.ts'
 

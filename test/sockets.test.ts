@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { openEvents } from '../src/live/events.ts'
 import { createHub, type Hub } from '../src/live/hub.ts'
 import type { Listener } from '../src/live/live.ts'
-import { type SocketLive, socketLive } from '../src/live/sockets.ts'
+import { type SocketLive, socketLive } from '../src/live/node/sockets.ts'
 
 const listener = (...scopes: string[]): Listener => ({ subject: 's', scopes, expiresAt: Date.now() + 1e9 })
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compareStamps, judge, type Stamp } from '../src/sync/stamp.ts'
+import { compareStamps, judge, type Stamp } from '../src/model/stamp.ts'
 import { createDatabase, openTestStore, type TestStore } from './support/stores.ts'
 
 const at = [946_684_800_000_000, 1_795_226_400_000_000, 1_795_226_400_000_001, 9_007_199_254_740_991]

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { postgresFault } from '../src/stores/faults.ts'
+import { postgresFault } from '../src/stores/fault.ts'
 
 it.each([
   ['EPIPE', 'transient'],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { decodeChange } from '../src/sync/change.ts'
-import { parseExact } from '../src/sync/exact.ts'
-import { decimal, defineSchema, integer, json, real, timestamp } from '../src/sync/table.ts'
+import { decodeChange } from '../src/model/change.ts'
+import { parseExact } from '../src/model/exact.ts'
+import { decimal, defineSchema, integer, json, real, timestamp } from '../src/model/table.ts'
 import { noon } from './support/sample.ts'
 
 const schema = defineSchema({

@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { answerToJson } from '../src/answer.ts'
-import { createRun } from '../src/run.ts'
-import { boolean, bytes, decimal, defineSchema, integer, json, real, text, timestamp, uuid } from '../src/sync/table.ts'
+import {
+  boolean,
+  bytes,
+  decimal,
+  defineSchema,
+  integer,
+  json,
+  real,
+  text,
+  timestamp,
+  uuid,
+} from '../src/model/table.ts'
+import { createRun } from '../src/sync/sync.ts'
+import { answerToJson } from '../src/wire/answer.ts'
 import { noon, principal } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 

@@ -1,7 +1,7 @@
+import { schema } from '../app/schema.ts'
 import { bundleMigrations } from '../migrations/bundle.ts'
 import { writeDocuments } from '../openapi/write.ts'
-import { schema } from '../schema.ts'
-import { readArgs, runCommand } from './run.ts'
+import { readArgs, runCommand } from './command.ts'
 
 /** `npm run bundle`: writes migrations/sqlite.json and public/ anew. wrangler runs it before each build of the worker. */
 await runCommand(async () => {

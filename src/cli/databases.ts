@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
-import { type Database, type Databases, findDatabases } from '../databases.ts'
-import { readDatabaseUrl } from '../node-store.ts'
-import { schema } from '../schema.ts'
+import { schema } from '../app/schema.ts'
+import { type Database, type Databases, findDatabases } from '../runtime/node/databases.ts'
+import { readDatabaseUrl } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
 import { showProgress } from './progress.ts'
 

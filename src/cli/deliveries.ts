@@ -1,6 +1,6 @@
-import { type KeptDeliveries, listDeliveries, resendDeliveries } from '../deliveries/keep.ts'
+import { type KeptDeliveries, listDeliveries, resendDeliveries } from '../webhooks/out/keep.ts'
+import { readArgs, runCommand } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
-import { readArgs, runCommand } from './run.ts'
 
 /** Scopes that are named of an endpoint that is disabled in more. */
 const namedMax = 20

@@ -1,5 +1,5 @@
-import type { Environment } from '../config.ts'
-import { isHelpAsked, readArgs } from './run.ts'
+import type { Environment } from '../runtime/settings.ts'
+import { isHelpAsked, readArgs } from './command.ts'
 
 const help = {
   name: 'npm run dev',

@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Environment, readConfig } from '../config.ts'
-import { devSecret } from '../dev-secret.ts'
-import { printToken } from '../dev-token.ts'
 import { migrate } from '../migrations/apply.ts'
 import { readMigrations } from '../migrations/read.ts'
-import { openStore } from '../node-store.ts'
+import { devSecret } from '../runtime/dev-secret.ts'
+import { printToken } from '../runtime/dev-token.ts'
+import { type Environment, readConfig } from '../runtime/settings.ts'
+import { openStore } from '../stores/open.ts'
+import { runCommand } from './command.ts'
 import { devArgs } from './dev-args.ts'
 import { workerSettings } from './dev-settings.ts'
-import { runCommand } from './run.ts'
 
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`

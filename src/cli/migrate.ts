@@ -1,14 +1,14 @@
+import { schema } from '../app/schema.ts'
 import { migrate } from '../migrations/apply.ts'
 import { check } from '../migrations/check.ts'
 import { readMigrations } from '../migrations/read.ts'
-import { schema } from '../schema.ts'
+import { readArgs, runCommand } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
-import { readArgs, runCommand } from './run.ts'
 
 /**
  * `npm run migrate`: applies to every database of DATABASE_URL the migrations that it has not recorded, and lets the
  * shards know of each other. What is recorded is skipped, so that it goes on where it was stopped.
- * `npm run migrate -- --check`: changes nothing and names what in the databases does not fit src/schema.ts.
+ * `npm run migrate -- --check`: changes nothing and names what in the databases does not fit src/app/schema.ts.
  * `npm run migrate -- --list`: names the databases, and touches none.
  */
 await runCommand(async () => {
@@ -17,7 +17,7 @@ await runCommand(async () => {
     does: 'Applies to every database of DATABASE_URL the migrations that it has not recorded.',
   }
   const args = readArgs(help, {
-    check: { type: 'boolean', default: false, help: 'changes nothing, and names what does not fit src/schema.ts' },
+    check: { type: 'boolean', default: false, help: 'changes nothing, and names what does not fit src/app/schema.ts' },
     list: { type: 'boolean', default: false, help: 'names the databases, and touches none' },
     ...databaseOptions,
   })
@@ -28,7 +28,7 @@ await runCommand(async () => {
     await eachDatabase(list, jobs, async (store) => {
       const findings = await check(store, schema)
       return {
-        lines: findings.length > 0 ? findings : ['The database fits src/schema.ts.'],
+        lines: findings.length > 0 ? findings : ['The database fits src/app/schema.ts.'],
         failed: findings.length > 0,
       }
     })

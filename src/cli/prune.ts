@@ -1,8 +1,8 @@
-import { prune } from '../prune.ts'
-import { parseRetention, retentionMsDefault } from '../retention.ts'
-import { schema } from '../schema.ts'
+import { schema } from '../app/schema.ts'
+import { prune } from '../prune/prune.ts'
+import { parseRetention, retentionMsDefault } from '../prune/retention.ts'
+import { readArgs, runCommand } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
-import { readArgs, runCommand } from './run.ts'
 
 /**
  * `npm run prune`: removes from every database of DATABASE_URL the tombstones that are older than RETENTION, once.

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
-import { readArgs, runCommand } from './run.ts'
+import { readArgs, runCommand } from './command.ts'
 
 /** Of no use to anybody but who tries it out: it stands in the README. */
 const exampleSecret = 'whsec_ZHJpZnRsaW5lLWV4YW1wbGUtc2VjcmV0LW9ubHk='

@@ -1,7 +1,7 @@
+import { renewIncarnations } from '../migrations/new-incarnations.ts'
 import { readMigrations } from '../migrations/read.ts'
-import { renewIncarnations } from '../migrations/renew.ts'
+import { readArgs, runCommand } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
-import { readArgs, runCommand } from './run.ts'
 
 /**
  * `npm run restored`: run it after a backup was put back, before the server starts again.

@@ -1,5 +1,5 @@
-import type { Environment } from '../config.ts'
-import { helpText, isHelpAsked, readArgs } from './run.ts'
+import type { Environment } from '../runtime/settings.ts'
+import { helpText, isHelpAsked, readArgs } from './command.ts'
 
 const help = {
   name: 'npm start',

@@ -1,7 +1,7 @@
-import { readConfig } from '../config.ts'
-import { devSecret } from '../dev-secret.ts'
-import { signToken } from '../token.ts'
-import { readArgs, runCommand } from './run.ts'
+import { devSecret } from '../runtime/dev-secret.ts'
+import { readConfig } from '../runtime/settings.ts'
+import { signToken } from '../runtime/sign-token.ts'
+import { readArgs, runCommand } from './command.ts'
 
 /** `npm run token -- --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
 await runCommand(async () => {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
-import { sources } from '../sources.ts'
-import { readWebhookSecrets } from '../webhooks/secrets.ts'
+import { sources } from '../app/sources.ts'
+import { readWebhookSecrets } from '../webhooks/in/secrets.ts'
 import { createSigner } from '../webhooks/signer.ts'
-import { readWords, runCommand } from './run.ts'
+import { readWords, runCommand } from './command.ts'
 
 /**
  * `WEBHOOK_SECRETS='{"crm":"whsec_…"}' npm run webhook -- --source crm '{"scope":"alice","changes":[…]}'`: signs a payload

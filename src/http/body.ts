@@ -1,8 +1,8 @@
-import { Problem } from '../errors.ts'
-import { GrowingBytes } from '../growing-bytes.ts'
-import { limits } from '../limits.ts'
-import { parseExact } from '../sync/exact.ts'
-import { malformed } from '../sync/request.ts'
+import { Problem } from '../model/errors.ts'
+import { parseExact } from '../model/exact.ts'
+import { limits } from '../model/limits.ts'
+import { GrowingBytes } from '../wire/growing-bytes.ts'
+import { malformed } from '../wire/request.ts'
 import { decodeBody, readEncoding } from './encoding.ts'
 
 /** A body as text, and the bytes it had. */

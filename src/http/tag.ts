@@ -1,5 +1,5 @@
-import { hashText } from '../facts.ts'
-import { type Cursor, formatCursor, type ScopeHead } from '../sync/cursor.ts'
+import { type Cursor, formatCursor, type ScopeHead } from '../model/cursor.ts'
+import { hashText } from '../observe/facts.ts'
 
 /** Raise it with every change of the lines of a stream: what clients have cached is then sent anew. */
 const streamVersion = 2

@@ -1,7 +1,7 @@
-import { quoted } from '../dialects/dialect.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { quoted } from '../sql/dialect.ts'
 import type { Store } from '../stores/store.ts'
-import type { Schema, Table, TableColumn } from '../sync/table.ts'
-import { alterColumn, alterType, anew } from './by-hand.ts'
+import { alterColumn, alterType, anew } from './advice.ts'
 import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'
 import {
   createPositionIndex,
@@ -61,7 +61,7 @@ function checkTable(table: Table, found: FoundTable, dialect: DialectName): stri
     ...rest.flatMap(([column, { notNull, hasDefault }]) =>
       notNull && !hasDefault
         ? [
-            `${name}.${column} is not in src/schema.ts, and is NOT NULL without a default: add it there, or give it a default.`,
+            `${name}.${column} is not in src/app/schema.ts, and is NOT NULL without a default: add it there, or give it a default.`,
           ]
         : [],
     ),

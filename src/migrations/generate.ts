@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import type { Schema } from '../sync/table.ts'
+import type { Schema } from '../model/table.ts'
 import { dialectNames } from './ddl.ts'
 import { planMigration } from './plan.ts'
 import { migrationsDirectory, readNames } from './read.ts'
@@ -32,15 +32,15 @@ export async function generate(
   const after = takeSnapshot(schema)
   if (accept) {
     await record(after, directory)
-    return ['Recorded src/schema.ts in migrations/schema.json.']
+    return ['Recorded src/app/schema.ts in migrations/schema.json.']
   }
   if (!before && names.length > 0) {
     throw new TypeError(
-      'migrations/schema.json is missing: put it back, or record that the migrations lead to src/schema.ts by npm run generate -- --accept',
+      'migrations/schema.json is missing: put it back, or record that the migrations lead to src/app/schema.ts by npm run generate -- --accept',
     )
   }
   if (before && formatSnapshot(before) === formatSnapshot(after)) {
-    return ['The migrations lead to src/schema.ts already: nothing to do.']
+    return ['The migrations lead to src/app/schema.ts already: nothing to do.']
   }
 
   const number = String(Number(names.at(-1)?.slice(0, 4) ?? 0) + 1).padStart(4, '0')

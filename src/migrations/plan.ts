@@ -1,6 +1,6 @@
-import { quoted } from '../dialects/dialect.ts'
-import type { Schema, Table, TableColumn } from '../sync/table.ts'
-import { alter, alterNullable, alterType } from './by-hand.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { quoted } from '../sql/dialect.ts'
+import { alter, alterNullable, alterType } from './advice.ts'
 import { addColumn, createSystem, createTable, type DialectName, dialectNames, positionIndex } from './ddl.ts'
 import type { Snapshot, SnapshotColumn } from './snapshot.ts'
 import { touchLine } from './touch.ts'
@@ -64,7 +64,7 @@ function alterTable(table: Table, columns: Snapshot[string]): Difference[] {
     ...gone.map((name) => {
       const alters = alter(table.name)
       return refused(
-        `${table.name}.${name} is gone from src/schema.ts`,
+        `${table.name}.${name} is gone from src/app/schema.ts`,
         () => `${alters} DROP COLUMN ${quoted(name)} (or ${alters} RENAME COLUMN ${quoted(name)} TO its new name)`,
       )
     }),
@@ -97,7 +97,7 @@ function changedColumn(table: string, was: SnapshotColumn, { name, type, nullabl
 
 function goneTable(name: string): Difference {
   return refused(
-    `The table ${name} is gone from src/schema.ts`,
+    `The table ${name} is gone from src/app/schema.ts`,
     () => `DROP TABLE ${quoted(name)} (or ${alter(name)} RENAME TO its new name)`,
   )
 }

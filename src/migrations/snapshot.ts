@@ -1,5 +1,5 @@
-import type { Schema, Table, TableColumn } from '../sync/table.ts'
-import type { ColumnType } from '../sync/value.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
+import type { ColumnType } from '../model/value.ts'
 
 /**
  * migrations/schema.json: the schema that the migrations lead to, by table and column, in so far as it is in the

@@ -1,5 +1,5 @@
 import type { ReadDocument } from '../http/documents.ts'
-import type { Schema } from '../sync/table.ts'
+import type { Schema } from '../model/table.ts'
 import { describeApi } from './document.ts'
 import { describeAsPage } from './page.ts'
 

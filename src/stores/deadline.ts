@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts'
+import { limits } from '../model/limits.ts'
 import { StoreFault } from './store.ts'
 
 /** The work's outcome, or a transient fault once a round trip to the database has taken too long. */

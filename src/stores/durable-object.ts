@@ -1,5 +1,5 @@
-import type { Statement } from '../dialects/dialect.ts'
-import { sqliteObject } from '../dialects/sqlite-object.ts'
+import type { Statement } from '../sql/dialect.ts'
+import { sqliteObject } from '../sql/sqlite/object.ts'
 import { withDeadline } from './deadline.ts'
 import {
   type Cells,

@@ -1,4 +1,4 @@
-import type { Dialect, Statement } from '../dialects/dialect.ts'
+import type { Dialect, Statement } from '../sql/dialect.ts'
 
 /** A value of a row as a store gives it: integers may come as text, booleans as 0 and 1. */
 export type Cell = string | number | boolean | null

@@ -1,10 +1,10 @@
 import { Webhook } from 'standardwebhooks'
-import { createApp } from '../../src/app.ts'
+import { schema } from '../../src/app/schema.ts'
+import { createApp } from '../../src/http/app.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
-import { schema } from '../../src/schema.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { signToken } from '../../src/token.ts'
 import type { Side } from './measure.ts'
 
 export const benchSecret = 'a secret of the benchmark, 32 bytes or more'

@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { carryByCopy } from '../../src/bulk/carry-by-copy.ts'
+import { schema } from '../../src/app/schema.ts'
+import { carryByCopy } from '../../src/bulk/copy.ts'
 import { createImport } from '../../src/bulk/import.ts'
-import { createRun } from '../../src/run.ts'
-import { schema } from '../../src/schema.ts'
-import { postgresStore } from '../../src/stores/postgres.ts'
-import { defineSchema, text } from '../../src/sync/table.ts'
+import { defineSchema, text } from '../../src/model/table.ts'
+import { postgresStore } from '../../src/stores/postgres/pool.ts'
+import { createRun } from '../../src/sync/sync.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 const at = 1_700_000_000_000_000

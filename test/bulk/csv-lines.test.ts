@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type CsvWish, readCsvLines } from '../../src/bulk/csv-lines.ts'
-import { booleanWords, plainRules } from '../../src/bulk/csv-value.ts'
-import { decodeChange } from '../../src/sync/change.ts'
+import { type CsvWish, readCsvLines } from '../../src/bulk/csv/lines.ts'
+import { booleanWords, plainRules } from '../../src/bulk/csv/value.ts'
+import { decodeChange } from '../../src/model/change.ts'
 import {
   boolean,
   bytes,
@@ -14,7 +14,7 @@ import {
   text,
   timestamp,
   uuid,
-} from '../../src/sync/table.ts'
+} from '../../src/model/table.ts'
 import { noon } from '../support/sample.ts'
 
 const schema = defineSchema({

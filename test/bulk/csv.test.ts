@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type CsvForm, type CsvRecord, readCsv } from '../../src/bulk/csv.ts'
-import { plainField } from '../../src/bulk/csv-value.ts'
+import { type CsvForm, type CsvRecord, readCsv } from '../../src/bulk/csv/csv.ts'
+import { plainField } from '../../src/bulk/csv/value.ts'
 import { readTextBlocks } from '../../src/bulk/text-blocks.ts'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/model/limits.ts'
 
 async function read(
   input: string | Uint8Array,

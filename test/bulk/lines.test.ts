@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it, vi } from 'vitest'
-import { type ImportLine, readLines } from '../../src/bulk/lines.ts'
-import { limits } from '../../src/limits.ts'
+import { type ImportLine, readLines } from '../../src/bulk/ndjson.ts'
+import { limits } from '../../src/model/limits.ts'
 
 const size = { linesMax: 3, textMax: 40, firstMax: 2 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type NumberForm, NumberWatch, numberMender, plainNumbers, sayNumber } from '../../src/bulk/number-text.ts'
+import { type NumberForm, NumberWatch, numberMender, plainNumbers, sayNumber } from '../../src/bulk/csv/number-text.ts'
 
 const told = (decimal: '.' | ',', group?: string): NumberForm => ({ decimal, group, isTold: true })
 

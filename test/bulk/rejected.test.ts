@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { encoderOf } from '../../src/bulk/encode.ts'
 import { openRejected, type RejectedSizes, toRejectedLine } from '../../src/bulk/rejected.ts'
-import { rejection } from '../../src/errors.ts'
+import { rejection } from '../../src/model/errors.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 let path: string

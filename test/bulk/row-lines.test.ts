@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { booleanWords, plainRules } from '../../src/bulk/csv-value.ts'
+import { booleanWords, plainRules } from '../../src/bulk/csv/value.ts'
 import type { Origin } from '../../src/bulk/exports/shape.ts'
 import { readersOf } from '../../src/bulk/json-kind.ts'
 import { type JsonRowWish, readRowLines } from '../../src/bulk/row-lines.ts'
-import { decodeChange } from '../../src/sync/change.ts'
-import { boolean, bytes, defineSchema, integer, json, real, type Table, text, timestamp, uuid } from '../../src/sync/table.ts' // biome-ignore format: a list
+import { decodeChange } from '../../src/model/change.ts'
+import { boolean, bytes, defineSchema, integer, json, real, type Table, text, timestamp, uuid } from '../../src/model/table.ts' // biome-ignore format: a list
 import { noon } from '../support/sample.ts'
 
 const schema = defineSchema({

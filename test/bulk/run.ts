@@ -11,7 +11,7 @@ import { pipeline } from 'node:stream/promises'
 import { parseArgs, promisify } from 'node:util'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
-import { openStore } from '../../src/node-store.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { recordRun } from '../promises/record.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -27,7 +27,7 @@ const { values } = parseArgs({
 const at = Date.now() * 1000
 const lines = Number(values.lines)
 const broken = Math.floor(lines * 0.6)
-const entry = new URL('../../src/cli/import.ts', import.meta.url).pathname
+const entry = new URL('../../src/cli/import/import.ts', import.meta.url).pathname
 
 const { folder, drop } = await temporaryFolder()
 const postgres = await startPostgres()

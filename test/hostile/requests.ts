@@ -1,4 +1,4 @@
-import { formatCursor } from '../../src/sync/cursor.ts'
+import { formatCursor } from '../../src/model/cursor.ts'
 import { otherSecret, signedHeaders } from '../support/webhook.ts'
 import { put } from './everywhere.ts'
 

@@ -1,4 +1,4 @@
-import type { Op } from '../../src/sync/stamp.ts'
+import type { Op } from '../../src/model/stamp.ts'
 
 /** A change as it goes over the wire. */
 export interface SentChange {

@@ -1,4 +1,4 @@
-import { compareStamps, type RowState } from '../../src/sync/stamp.ts'
+import { compareStamps, type RowState } from '../../src/model/stamp.ts'
 
 /** What the clients of one scope were told of its rows, by id. */
 export interface Ledger {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { openStore } from '../../src/node-store.ts'
-import type { RowState } from '../../src/sync/stamp.ts'
+import type { RowState } from '../../src/model/stamp.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 import { acknowledge, findBreaches, leaveOpen, newLedger } from './ledger.ts'
 import { growthOf } from './memory.ts'

@@ -1,5 +1,5 @@
-import type { RowState } from '../../src/sync/stamp.ts'
-import { signToken } from '../../src/token.ts'
+import type { RowState } from '../../src/model/stamp.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { seededRandom } from '../support/random.ts'
 import { testSecret } from '../support/server.ts'
 import { composeChanges, composeKept, notesOf, type SentChange } from './compose.ts'

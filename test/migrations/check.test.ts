@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { check } from '../../src/migrations/check.ts'
 import { createTables, type DialectName } from '../../src/migrations/ddl.ts'
+import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../../src/model/table.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { boolean, bytes, defineSchema, integer, json, real, text, timestamp, uuid } from '../../src/sync/table.ts'
 import { storeNames } from '../support/stores.ts'
 import { type EmptyDatabase, openEmpty } from './databases.ts'
 
@@ -149,7 +149,7 @@ const ofPostgres: readonly Case[] = [
   [
     'an unknown required column',
     ['ALTER TABLE todos ADD COLUMN extra text NOT NULL'],
-    ['todos.extra is not in src/schema.ts, and is NOT NULL without a default: add it there, or give it a default.'],
+    ['todos.extra is not in src/app/schema.ts, and is NOT NULL without a default: add it there, or give it a default.'],
   ],
   ['an unknown identity, which serves', ['ALTER TABLE todos ADD COLUMN extra bigint GENERATED ALWAYS AS IDENTITY'], []],
   [
@@ -283,7 +283,7 @@ it('the SQL that a finding says to write mends it', async () => {
 it("looks where the connection's search_path looks", async () => {
   const { url, run, close } = await openEmpty('postgres')
   await run('CREATE SCHEMA app')
-  const { openStore } = await import('../../src/node-store.ts')
+  const { openStore } = await import('../../src/stores/open.ts')
   const inApp = await openStore(`${url}?options=-c%20search_path%3Dapp`)
   const inPublic = await openStore(url)
   await create(inApp)

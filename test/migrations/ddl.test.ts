@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { schema as sample } from '../../src/app/schema.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readCatalog } from '../../src/migrations/catalog.ts'
 import { addColumn, createTable, createTables, type DialectName, positionIndex } from '../../src/migrations/ddl.ts'
 import { literal } from '../../src/migrations/literal.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
-import { schema as sample } from '../../src/schema.ts'
-import type { Store } from '../../src/stores/store.ts'
 import {
   boolean,
   bytes,
@@ -18,7 +17,8 @@ import {
   text,
   timestamp,
   uuid,
-} from '../../src/sync/table.ts'
+} from '../../src/model/table.ts'
+import type { Store } from '../../src/stores/store.ts'
 import { dialectStores } from '../support/stores.ts'
 import { openEmpty } from './databases.ts'
 

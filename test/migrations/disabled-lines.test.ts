@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { waiting } from '../../src/dialects/delivery-sql.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
+import { waiting } from '../../src/sql/delivery-sql.ts'
 import { dialectStores } from '../support/stores.ts'
 import { openEmpty } from './databases.ts'
 

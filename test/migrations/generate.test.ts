@@ -3,12 +3,12 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { schema as sample } from '../../src/app/schema.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { check } from '../../src/migrations/check.ts'
 import { generate } from '../../src/migrations/generate.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
-import { schema as sample } from '../../src/schema.ts'
-import { defineSchema, integer, json, real, type Schema, text } from '../../src/sync/table.ts'
+import { defineSchema, integer, json, real, type Schema, text } from '../../src/model/table.ts'
 import { dialectStores } from '../support/stores.ts'
 import { emptyDirectory, openEmpty } from './databases.ts'
 
@@ -37,7 +37,7 @@ describe('generate', () => {
       'Read them, commit them with migrations/schema.json, and run npm run migrate.',
     ])
     expect(await generate(first, { directory })).toEqual([
-      'The migrations lead to src/schema.ts already: nothing to do.',
+      'The migrations lead to src/app/schema.ts already: nothing to do.',
     ])
     const second = defineSchema({
       todos: {
@@ -94,7 +94,7 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
 -- driftline: touch todos
 `)
     expect(await generate(second, { name: 'again', directory })).toEqual([
-      'The migrations lead to src/schema.ts already: nothing to do.',
+      'The migrations lead to src/app/schema.ts already: nothing to do.',
     ])
     for (const name of dialectStores) {
       const { store, close } = await openEmpty(name)
@@ -118,14 +118,14 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
         'Recorded a change that only the server needs to know: there is no SQL to write.',
       ])
       expect(await generate(after, { directory })).toEqual([
-        'The migrations lead to src/schema.ts already: nothing to do.',
+        'The migrations lead to src/app/schema.ts already: nothing to do.',
       ])
     }
     const ruled = defineSchema({
       todos: { stars: integer({ default: 1 }), title: text({ maxLength: 5, oneOf: ['x'] }) },
     })
     expect(await generate(ruled, { directory })).toEqual([
-      'The migrations lead to src/schema.ts already: nothing to do.',
+      'The migrations lead to src/app/schema.ts already: nothing to do.',
     ])
   })
 
@@ -141,14 +141,14 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
       'a column that is gone',
       defineSchema({ todos: { title: text() } }),
       [
-        `todos.notes is gone from src/schema.ts: write in ${files} ALTER TABLE "todos" DROP COLUMN "notes" (or ALTER TABLE "todos" RENAME COLUMN "notes" TO its new name); ${record}`,
+        `todos.notes is gone from src/app/schema.ts: write in ${files} ALTER TABLE "todos" DROP COLUMN "notes" (or ALTER TABLE "todos" RENAME COLUMN "notes" TO its new name); ${record}`,
       ],
     ],
     [
       'a table that is gone, beside a new one',
       defineSchema({ constructor: { n: real() } } as const),
       [
-        `The table todos is gone from src/schema.ts: write in ${files} DROP TABLE "todos" (or ALTER TABLE "todos" RENAME TO its new name); ${record}`,
+        `The table todos is gone from src/app/schema.ts: write in ${files} DROP TABLE "todos" (or ALTER TABLE "todos" RENAME TO its new name); ${record}`,
         expect.stringMatching(
           /^The rest is new: write in migrations\/postgres\/0002_NAME\.sql CREATE TABLE "constructor" [\s\S]*CREATE INDEX [\s\S]*, and in migrations\/sqlite\/0002_NAME\.sql CREATE TABLE "constructor" /,
         ),
@@ -222,10 +222,10 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
       await writeFile(new URL(`${dialect}/0002_drop.sql`, directory), 'ALTER TABLE todos DROP COLUMN notes;\n')
     }
     expect(await generate(after, { accept: true, directory })).toEqual([
-      'Recorded src/schema.ts in migrations/schema.json.',
+      'Recorded src/app/schema.ts in migrations/schema.json.',
     ])
     expect(await generate(after, { directory })).toEqual([
-      'The migrations lead to src/schema.ts already: nothing to do.',
+      'The migrations lead to src/app/schema.ts already: nothing to do.',
     ])
     await generate(defineSchema({ todos: { title: text(), stars: integer({ nullable: true }) } }), {
       name: 'stars',
@@ -262,13 +262,13 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
     await expect(generate(first, { name: 'x', directory })).rejects.toThrow(/^migrations\/schema\.json is missing: /)
     await generate(first, { accept: true, directory })
     expect(await generate(first, { directory })).toEqual([
-      'The migrations lead to src/schema.ts already: nothing to do.',
+      'The migrations lead to src/app/schema.ts already: nothing to do.',
     ])
   })
 })
 
 it('the migrations of this project lead to its schema', async () => {
-  expect(await generate(sample)).toEqual(['The migrations lead to src/schema.ts already: nothing to do.'])
+  expect(await generate(sample)).toEqual(['The migrations lead to src/app/schema.ts already: nothing to do.'])
 })
 
 it('npm run generate answers a wrong option with a sentence and no stack', () => {

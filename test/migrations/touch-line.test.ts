@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { touchSql } from '../../src/dialects/touch-sql.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
 import { splitStatements } from '../../src/migrations/split.ts'
 import { readTouch, touchLine } from '../../src/migrations/touch.ts'
+import { touchSql } from '../../src/sql/touch-sql.ts'
 import { emptyDirectory } from './databases.ts'
 
 const dialects = ['postgres', 'sqlite'] as const

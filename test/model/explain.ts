@@ -3,7 +3,7 @@
  * some order the reference must give exactly these answers: verdicts, rows, positions, pages and cursors.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { parseCursor } from '../../src/sync/cursor.ts'
+import { parseCursor } from '../../src/model/cursor.ts'
 import type { Body, ClientRequest } from './client.ts'
 import {
   type Access,

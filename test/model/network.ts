@@ -1,4 +1,4 @@
-import { signToken } from '../../src/token.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { testSecret } from '../support/server.ts'
 import type { Body, ClientRequest } from './client.ts'
 import type { Exchange } from './explain.ts'

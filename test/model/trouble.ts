@@ -1,4 +1,4 @@
-import { postgresFault, sqliteFault } from '../../src/stores/faults.ts'
+import { postgresFault, sqliteFault } from '../../src/stores/fault.ts'
 import { readsOnly, type Store } from '../../src/stores/store.ts'
 
 /** What the database does to one request: fails from that batch on, or before or after that batch alone. */

@@ -3,9 +3,9 @@
  * and holds every answer against the reference at once, so that a fault is found where it happens.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createApp } from '../../src/app.ts'
-import { prune } from '../../src/prune.ts'
-import { schema } from '../../src/schema.ts'
+import { schema } from '../../src/app/schema.ts'
+import { createApp } from '../../src/http/app.ts'
+import { prune } from '../../src/prune/prune.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { noon } from '../support/sample.ts'
 import { testSecret } from '../support/server.ts'

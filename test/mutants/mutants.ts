@@ -35,7 +35,7 @@ const inOneEdit = (file: string, search: string, replace: string): readonly Edit
 /** Deletes for good what a statement list has marked as deleted. */
 const removing = (condition: string) =>
   inOneEdit(
-    'src/sync/compile.ts',
+    'src/sync/push/plan.ts',
     '  return plan\n}\n\n/**\n * As a database checks',
     `  const gone = 'DELETE FROM "' + sql.table.name + '" WHERE scope = ' + dialect.param(1) + ' AND ${condition}'
   return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/**\n * As a database checks`,
@@ -46,7 +46,7 @@ const importTest = { file: 'test/bulk/import.test.ts', why: 'phones import nothi
 /** Takes the positions in a transaction of its own; \`rewrite\` is what the rest then makes of them. */
 const takingPositionsFirst = (rewrite: string) =>
   inOneEdit(
-    'src/stores/postgres.ts',
+    'src/stores/postgres/pool.ts',
     'return await runOnce(pool, statements, batchMsMax, schema)',
     `const [first, ...rest] = statements
         if (rest.length === 0 || !first.sql.startsWith('INSERT INTO driftline_scopes'))
@@ -61,18 +61,18 @@ export const mutants: readonly Mutant[] = [
   {
     name: '>= for > on Postgres: a replay wins again',
     store: 'postgres',
-    edits: inOneEdit('src/dialects/bulk-sql.ts', `WHERE ${rowGuard}`, `WHERE ${rowGuard.replace('<', '<=')}`),
+    edits: inOneEdit('src/sql/bulk-sql.ts', `WHERE ${rowGuard}`, `WHERE ${rowGuard.replace('<', '<=')}`),
   },
   {
     name: '>= for > on SQLite',
     store: 'libsql file',
-    edits: inOneEdit('src/dialects/sqlite.ts', sqliteGuard, sqliteGuard.replace('<', '<=')),
+    edits: inOneEdit('src/sql/sqlite/dialect.ts', sqliteGuard, sqliteGuard.replace('<', '<=')),
   },
   {
     name: 'no tie-break: of two equal times the first wins',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/dialects/sqlite.ts',
+      'src/sql/sqlite/dialect.ts',
       sqliteGuard,
       "const guard = '(stored$.updated_at < excluded.updated_at)'",
     ),
@@ -94,7 +94,7 @@ export const mutants: readonly Mutant[] = [
     name: 'cursor ahead of the rows: it skips what the page had no room for',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/page.ts',
+      'src/sync/pull/join-pages.ts',
       'const position = more ? last : head.position',
       'const position = head.position',
     ),
@@ -103,7 +103,7 @@ export const mutants: readonly Mutant[] = [
     name: 'cursor from a push: a sync that writes has read everything',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/run.ts',
+      'src/sync/sync.ts',
       'if (page) pages.set(scope, page)',
       'if (page) pages.set(scope, { ...page, more: false })',
     ),
@@ -119,19 +119,19 @@ export const mutants: readonly Mutant[] = [
     store: 'postgres',
     edits: [
       {
-        file: 'src/dialects/sql.ts',
+        file: 'src/sql/table-sql.ts',
         search: "before = '') => `${into}",
         replace:
           "before = '') => `${dialect.returnsLosers || returned === 'brief' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}${into}",
       },
       {
-        file: 'src/dialects/sql.ts',
+        file: 'src/sql/table-sql.ts',
         search: "{ beyond: basePosition(scope, n) } : 'all', returned)}`",
         replace:
           "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'brief' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`",
       },
       {
-        file: 'src/sync/compile.ts',
+        file: 'src/sync/push/plan.ts',
         search: 'const unseen = dialect.returnsLosers ?',
         replace: "const unseen = dialect.returnsLosers || (!wish.inbox && wish.return === 'all') ?",
       },
@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
     name: 'duplicates not coalesced',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/coalesce.ts',
+      'src/sync/push/coalesce.ts',
       'const keyOf = ({ table, id }: Change): string => `${table.name}\\n${id}`',
       'const keyOf = ({ table, id, index }: Change): string => `${table.name}\\n${id}\\n${index}`',
     ),
@@ -154,7 +154,7 @@ export const mutants: readonly Mutant[] = [
     name: "a driver's error taken for a rejection, on Postgres",
     store: 'postgres',
     edits: inOneEdit(
-      'src/stores/faults.ts',
+      'src/stores/fault.ts',
       "if (transientStates.test(code)) return new StoreFault('transient', more)",
       "if (transientStates.test(code)) return new StoreFault('refused', more)",
     ),
@@ -163,7 +163,7 @@ export const mutants: readonly Mutant[] = [
     name: "a driver's error taken for a rejection, on SQLite",
     store: 'libsql file',
     edits: inOneEdit(
-      'src/stores/faults.ts',
+      'src/stores/fault.ts',
       "if (transientCodes.test(code)) return new StoreFault('transient', more)",
       "if (transientCodes.test(code)) return new StoreFault('refused', more)",
     ),
@@ -173,25 +173,25 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: [
       {
-        file: 'src/stores/libsql-writer.ts',
+        file: 'src/stores/libsql/writer.ts',
         search: "to.command('COMMIT')",
         replace: `const commit = () => to.inTransaction && to.command('COMMIT')
   if (statements[0].sql.startsWith('INSERT INTO driftline_scopes')) setTimeout(commit, 100).unref()
   else commit()`,
       },
       {
-        file: 'src/stores/libsql-writer.ts',
+        file: 'src/stores/libsql/writer.ts',
         search: "connection.command('BEGIN IMMEDIATE')",
         replace:
           "if (connection.inTransaction) connection.command('COMMIT')\n        connection.command('BEGIN IMMEDIATE')",
       },
       {
-        file: 'src/stores/libsql-connection.ts',
+        file: 'src/stores/libsql/connection.ts',
         search: 'return database.inTransaction',
         replace: 'return database.open && database.inTransaction',
       },
       {
-        file: 'src/stores/libsql-connection.ts',
+        file: 'src/stores/libsql/connection.ts',
         search: 'if (!database.open) return\n',
         replace: "if (!database.open) return\n      if (database.inTransaction) database.exec('ROLLBACK')\n",
       },
@@ -200,13 +200,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'scope taken from the body',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/authorize.ts', "principal.scopes.get(scope) === 'write' ?", 'true ?'),
+    edits: inOneEdit('src/sync/push/authorize.ts', "principal.scopes.get(scope) === 'write' ?", 'true ?'),
   },
   {
     name: 'prune without a watermark',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/prune-scopes.ts',
+      'src/prune/scopes.ts',
       '{ sql: sql.raise, params: [scope, highest ?? 0] }',
       '{ sql: sql.raise, params: [scope, 0] }',
     ),
@@ -216,7 +216,7 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: [
       {
-        file: 'src/sync/change.ts',
+        file: 'src/model/change.ts',
         search: 'if (!isSafeInteger(at)) return',
         replace: 'if (at === null) return undefined\n  if (!isSafeInteger(at)) return',
       },
@@ -232,7 +232,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a replay moves the position',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/dialects/sqlite.ts',
+      'src/sql/sqlite/dialect.ts',
       '`${column} = CASE WHEN ${guard} THEN',
       "`${column} = CASE WHEN ${column === 'position' ? guard.replace('<', '<=') : guard} THEN",
     ),
@@ -240,18 +240,18 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a patch revives a tombstone',
     store: 'libsql file',
-    edits: inOneEdit('src/dialects/sql.ts', 'WHERE NOT found$.deleted${guard}', 'WHERE true${guard}'),
+    edits: inOneEdit('src/sql/table-sql.ts', 'WHERE NOT found$.deleted${guard}', 'WHERE true${guard}'),
   },
   {
     name: 'a push is not held against its cursor',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/compile.ts', 'if (wish.entry) {', 'if (wish.entry && false) {'),
+    edits: inOneEdit('src/sync/push/plan.ts', 'if (wish.entry) {', 'if (wish.entry && false) {'),
   },
   {
     name: 'a row that is deleted between two pages of a bootstrap stays',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/page.ts',
+      'src/sync/pull/join-pages.ts',
       'const start = entry ? entry.start : head.position',
       'const start = entry && entry.start === 0 ? 0 : head.position',
     ),
@@ -260,7 +260,7 @@ export const mutants: readonly Mutant[] = [
     name: 'the bootstrap of a scope that waits begins with its first row',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/page.ts',
+      'src/sync/pull/join-pages.ts',
       'cursor.set(scope, entry ?? begin(page?.head))',
       'if (entry) cursor.set(scope, entry)',
     ),
@@ -269,7 +269,7 @@ export const mutants: readonly Mutant[] = [
     name: 'no bound on stamps',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/change.ts',
+      'src/model/change.ts',
       'if (at <= now + clockDriftMsMax * 1000) return undefined',
       'if (now + clockDriftMsMax > 0) return undefined',
     ),
@@ -278,7 +278,7 @@ export const mutants: readonly Mutant[] = [
     name: 'scopes that were revoked are not named',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/run.ts',
+      'src/sync/sync.ts',
       'removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),',
       'removedScopes: [],',
     ),
@@ -287,7 +287,7 @@ export const mutants: readonly Mutant[] = [
     name: 'an import takes what is newer for settled, where it looks before it writes',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/dialects/bulk-sql.ts',
+      'src/sql/bulk-sql.ts',
       'OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$)',
       'OR false',
     ),
@@ -297,7 +297,7 @@ export const mutants: readonly Mutant[] = [
     name: 'an import counts by what it saw before the chunk before was written',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/write.ts',
+      'src/sync/push/write-scope.ts',
       'before && before.applied > 0 ? await look(scope, plan) : await early',
       'await early',
     ),
@@ -306,7 +306,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an import writes the lines of others in its own name',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/compile-bulk.ts', 'at, by ?? wish.client,', 'at, wish.client,'),
+    edits: inOneEdit('src/sync/push/plan-bulk.ts', 'at, by ?? wish.client,', 'at, wish.client,'),
     race: importTest,
   },
   ...refusalMutants,

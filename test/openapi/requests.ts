@@ -1,5 +1,5 @@
-import { limits } from '../../src/limits.ts'
-import { formatCursor } from '../../src/sync/cursor.ts'
+import { formatCursor } from '../../src/model/cursor.ts'
+import { limits } from '../../src/model/limits.ts'
 import type { ServerProcess } from '../support/server.ts'
 
 const now = () => Date.now() * 1000

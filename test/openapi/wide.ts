@@ -9,7 +9,7 @@ import {
   text,
   timestamp,
   uuid,
-} from '../../src/sync/table.ts'
+} from '../../src/model/table.ts'
 
 /** A table with a column of every type, and every way to declare one. */
 export const wideSchema = defineSchema({

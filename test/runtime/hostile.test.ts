@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signToken } from '../../src/token.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import {
   askEverywhere,
   canary,

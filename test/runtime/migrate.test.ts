@@ -4,7 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openStore } from '../../src/node-store.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { runCli } from '../support/command.ts'
 import { migrationList, migrationNames } from '../support/migrations.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
@@ -37,7 +37,7 @@ describe('npm run migrate', () => {
     expect(await runCli('migrate', [], one)).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' })
     expect(await runCli('migrate', ['--check'], one)).toMatchObject({
       code: 0,
-      out: 'The database fits src/schema.ts.\n',
+      out: 'The database fits src/app/schema.ts.\n',
     })
     expect(await runCli('restored', [], one)).toMatchObject({
       code: 0,

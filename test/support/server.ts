@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { signToken, type TokenClaims } from '../../src/token.ts'
+import { signToken, type TokenClaims } from '../../src/runtime/sign-token.ts'
 import { nodeArguments } from './scripts.ts'
 
 export const testSecret = 'a secret of the tests, 32 bytes or more'

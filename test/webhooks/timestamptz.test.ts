@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { parseExact } from '../../src/sync/exact.ts'
-import { readId } from '../../src/webhooks/payload.ts'
-import { timestamptzToMicroseconds, timestamptzToTimestamp } from '../../src/webhooks/timestamptz.ts'
+import { parseExact } from '../../src/model/exact.ts'
+import { timestamptzToMicroseconds, timestamptzToTimestamp } from '../../src/model/timestamptz.ts'
+import { readId } from '../../src/webhooks/in/payload.ts'
 
 describe('a timestamptz of Postgres', () => {
   it.each([

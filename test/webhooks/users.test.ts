@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
-import { schema } from '../../src/schema.ts'
-import type { MapWebhook } from '../../src/webhooks/mapping.ts'
-import { primaryEmail, userEvents } from '../../src/webhooks/users.ts'
+import { schema } from '../../src/app/schema.ts'
+import type { MapWebhook } from '../../src/webhooks/in/mapping.ts'
+import { primaryEmail, userEvents } from '../../src/webhooks/in/users.ts'
 import { noon, principal, type Sample, sampleSync } from '../support/sample.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { Problem } from '../../src/errors.ts'
-import { readWebhookSecrets } from '../../src/webhooks/secrets.ts'
+import { Problem } from '../../src/model/errors.ts'
+import { readWebhookSecrets } from '../../src/webhooks/in/secrets.ts'
+import { createVerifyWebhook } from '../../src/webhooks/in/verify.ts'
 import { createSigner } from '../../src/webhooks/signer.ts'
-import { createVerifyWebhook } from '../../src/webhooks/verify.ts'
 import { otherSecret, signedHeaders, webhookSecret } from '../support/webhook.ts'
 
 const verifyAll = createVerifyWebhook({ crm: [webhookSecret], turning: [otherSecret, webhookSecret] })

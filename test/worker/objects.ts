@@ -1,7 +1,7 @@
 import type { DurableObjectState } from '@cloudflare/workers-types'
-import type { Statement } from '../../src/dialects/dialect.ts'
 import type { Migration } from '../../src/migrations/apply.ts'
-import { ScopeObject } from '../../src/scope-object.ts'
+import { ScopeObject } from '../../src/runtime/workers/scope-object.ts'
+import type { Statement } from '../../src/sql/dialect.ts'
 import type { ObjectAnswer } from '../../src/stores/durable-object.ts'
 
 /** The object with the migrations of a test. */

@@ -1,0 +1,180 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
+import { schema } from '../../app/schema.ts'
+import { sources } from '../../app/sources.ts'
+import { startArgs } from '../../cli/start-args.ts'
+import { createApp } from '../../http/app.ts'
+import { openNodeLive } from '../../live/node/live.ts'
+import { socketServerOptions } from '../../live/node/sockets.ts'
+import { type Migration, migrate } from '../../migrations/apply.ts'
+import { check } from '../../migrations/check.ts'
+import { readMigrations } from '../../migrations/read.ts'
+import { logError, requestLog } from '../../observe/log.ts'
+import { documentsOf } from '../../openapi/documents.ts'
+import { prune } from '../../prune/prune.ts'
+import { startPruning } from '../../prune/timer.ts'
+import type { Store } from '../../stores/store.ts'
+import { nodePost } from '../../webhooks/out/node-post.ts'
+import { type Sending, startSending } from '../../webhooks/out/node-sending.ts'
+import { createSender } from '../../webhooks/out/send.ts'
+import { authWarnings } from '../auth-settings.ts'
+import { devSecret } from '../dev-secret.ts'
+import { printToken } from '../dev-token.ts'
+import { type Config, readConfig } from '../settings.ts'
+import { readIncoming } from './body.ts'
+import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
+import { nodeGzip } from './gzip.ts'
+import { serverTimes } from './times.ts'
+
+/** How long a stopping server waits for the requests that it has begun. */
+const stopMsMax = 10_000
+
+async function start(): Promise<void> {
+  const env = startArgs(process.env)
+  if (!env) return
+  const config = readConfig(env)
+  for (const warning of authWarnings(config.auth)) console.warn(warning)
+  const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
+  const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
+  const migrations = await readMigrations(databases.dialect)
+  const applied = databases.perScope ? [] : await prepareAll(databases, migrations)
+  const store = await databases.open(migrations)
+
+  const live = await openNodeLive(config.databaseUrl, config.liveSocketsMax)
+  const onRequest = requestLog(config.log)
+  const stopSending = new AbortController()
+  const sending =
+    config.deliveries.length > 0 ? sendDeliveries(config, databases, store, stopSending.signal) : undefined
+  const app = createApp({
+    schema,
+    store,
+    auth,
+    webhooks: sources,
+    webhookSecrets: config.webhookSecrets,
+    webhookAgeMsMax: config.webhookAgeMsMax,
+    corsOrigins: config.corsOrigins,
+    corsHeaders: config.corsHeaders,
+    clockDriftMsMax: config.clockDriftMsMax,
+    streamsMax: config.streamsMax,
+    streamIdleMsMax: config.streamIdleMsMax,
+    changesPerMinuteMax: config.changesPerMinuteMax,
+    unseenDeletesPerHourMax: config.unseenDeletesPerHourMax,
+    live,
+    deliveries: config.deliveries,
+    ...(sending && { onCommit: sending.kick }),
+    ...(onRequest && { onRequest }),
+    documents: documentsOf(schema),
+    gzip: nodeGzip,
+    readBody: readIncoming,
+    bodyIdleMsMax: config.bodyIdleMsMax,
+  })
+  // What goes on after an answer, such as its log line.
+  const afterwards = new Set<Promise<unknown>>()
+  const context = {
+    waitUntil(work: Promise<unknown>) {
+      afterwards.add(work)
+      void work.finally(() => afterwards.delete(work))
+    },
+    passThroughOnException() {},
+    props: {},
+  }
+  const server = serve(
+    {
+      fetch: (request, env) => app.fetch(request, env, context),
+      hostname: config.host,
+      port: config.port,
+      serverOptions: { maxHeaderSize: 64 * 1024, ...serverTimes(config), ...socketServerOptions },
+    },
+    (address) => {
+      void announce(address, applied, config.development ? auth.secret : undefined)
+    },
+  )
+  live.attach(server as Server, (request) => app.fetch(request, undefined, context))
+  server.on('error', (error: Error) => {
+    console.error(`driftline cannot listen: ${error.message}`)
+    process.exit(1)
+  })
+
+  const stopPruning = startPruning(
+    (signal) => pruneAll(databases, store, config.retentionMs, signal),
+    (error) => logError('prune', error),
+  )
+
+  let stopping = false
+  const stop = () => {
+    if (stopping) return
+    stopping = true
+    stopPruning()
+    stopSending.abort()
+    const sent = sending?.stop()
+    // Requests that have begun are answered; then the store is closed, so that the file holds everything by itself.
+    const close = () => void store.close().finally(() => process.exit(0))
+    server.close(() => void Promise.allSettled([...afterwards, sent]).then(close))
+    live.close()
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+    setTimeout(close, stopMsMax).unref()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function sendDeliveries(config: Config, databases: Databases, store: Store, signal: AbortSignal): Sending {
+  const { deliveries: endpoints, webhookAllowPrivate: allowPrivate } = config
+  const sender = createSender({ store, schema, endpoints, post: nodePost({ allowPrivate }), signal })
+  const findScopes = () => scopesWithDeliveries(databases)
+  return startSending({ sender, endpoints, ...(databases.perScope && { findScopes }) })
+}
+
+/** Prunes by the server's own store where there is one database, so that the two never wait for each other. */
+async function pruneAll(databases: Databases, store: Store, retentionMs: number, signal: AbortSignal): Promise<void> {
+  const list = await databases.list()
+  if (!databases.perScope && list.length === 1) {
+    await prune(store, schema, { retentionMs, signal })
+    return
+  }
+  for (const { open } of list) {
+    if (signal.aborted) return
+    const one = await open()
+    await prune(one, schema, { retentionMs, signal }).finally(() => one.close())
+  }
+}
+
+/** Migrates and checks each database, and gives the names of what was applied anywhere. */
+async function prepareAll(databases: Databases, migrations: readonly Migration[]): Promise<string[]> {
+  const applied = new Set<string>()
+  for (const { name, open } of await databases.list()) {
+    const store = await open()
+    try {
+      for (const migration of await migrate(store, migrations)) applied.add(migration)
+      const faults = await check(store, schema)
+      if (faults.length > 0)
+        throw new TypeError(`The database ${name} does not fit src/app/schema.ts:\n${faults.join('\n')}`)
+    } finally {
+      await store.close()
+    }
+  }
+  return [...applied]
+}
+
+async function announce(
+  { address, port, family }: AddressInfo,
+  applied: readonly string[],
+  secret: string | undefined,
+): Promise<void> {
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
+  console.log(`driftline listens on ${url}`)
+  if (secret !== undefined) await printToken(url, secret)
+}
+
+try {
+  await start()
+} catch (error) {
+  console.error(
+    error instanceof TypeError
+      ? error.message
+      : `driftline cannot start: ${error instanceof Error ? error.message : String(error)}`,
+  )
+  process.exit(1)
+}

@@ -1,0 +1,114 @@
+import { waitUntil } from 'cloudflare:workers'
+import type { ExecutionContext } from '@cloudflare/workers-types'
+import { schema } from '../../app/schema.ts'
+import { sources } from '../../app/sources.ts'
+import { createApp } from '../../http/app.ts'
+import { problemResponse } from '../../http/problem.ts'
+import { objectLive } from '../../live/workers/object-live.ts'
+import { Problem } from '../../model/errors.ts'
+import { logError, requestLog } from '../../observe/log.ts'
+import { prune } from '../../prune/prune.ts'
+import { sqliteObject } from '../../sql/sqlite/object.ts'
+import { isScopeUrl } from '../../stores/scope-url.ts'
+import { fetchPost } from '../../webhooks/out/fetch-post.ts'
+import { createSender } from '../../webhooks/out/send.ts'
+import { authWarnings } from '../auth-settings.ts'
+import { hasKey, readSettings } from '../settings.ts'
+import { discard } from './body.ts'
+import { type Assets, openWorkerStore, type WorkerEnv } from './store.ts'
+
+export { LiveObject } from '../../live/workers/live-object.ts'
+export { ScopeObject } from './scope-object.ts'
+
+/** One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate. */
+let app: ReturnType<typeof createApp> | undefined
+
+export default {
+  async fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Promise<Response> {
+    try {
+      // Not a promise that requests share: what one waits for must not depend on another, which may end first.
+      app ??= await open(env)
+    } catch (error) {
+      return refuse(error)
+    }
+    const answer = await app.fetch(request, env, context)
+    if (!request.bodyUsed && request.body) await discard(request.body)
+    return answer
+  },
+
+  async scheduled({ cron }: { readonly cron: string }, env: WorkerEnv): Promise<void> {
+    await runCron(env, cron).catch((error: unknown) => {
+      logError('cron', error)
+      throw error
+    })
+  },
+}
+
+/** The cron trigger that sends, and does not prune. */
+const everyMinute = '* * * * *'
+
+/**
+ * The cron triggers: send the webhooks that are due again, and prune the database. What a run does not get through, for
+ * want of subrequests or time, the next one goes on with. Durable Objects do both themselves; databases for each scope
+ * are pruned by `npm run prune -- --scopes`, and their webhooks are sent after a push to the scope.
+ */
+async function runCron(env: WorkerEnv, cron: string): Promise<void> {
+  const { retentionMs, deliveries: endpoints } = readSettings(env)
+  const store = await openWorkerStore(env)
+  if (store.dialect === sqliteObject || isScopeUrl(env.DATABASE_URL ?? '')) return
+  const sender = createSender({ store, schema, endpoints, post: fetchPost() })
+  await Promise.all(endpoints.map((endpoint) => sender.sendDue(endpoint)))
+  if (cron !== everyMinute) await prune(store, schema, { retentionMs })
+}
+
+async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
+  const settings = readSettings(env)
+  if (!hasKey(settings)) {
+    throw new TypeError(
+      'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
+    )
+  }
+  for (const warning of authWarnings(settings.auth)) console.warn(warning)
+  const onRequest = requestLog(settings.log)
+  const { ASSETS } = env
+  const store = await openWorkerStore(env)
+  const sender = createSender({ store, schema, endpoints: settings.deliveries, post: fetchPost() })
+  return createApp({
+    schema,
+    store,
+    ...settings,
+    webhooks: sources,
+    onCommit(scope) {
+      // A Durable Object sends by its alarm.
+      if (store.dialect !== sqliteObject && sender.matches(scope)) waitUntil(sender.sendScope(scope))
+    },
+    ...(onRequest && { onRequest }),
+    ...(env.LIVE && { live: objectLive(env.LIVE, settings.liveSocketsMax) }),
+    ...(ASSETS && { documents: (name) => readAsset(ASSETS, name) }),
+  })
+}
+
+/** The host is of no meaning to a binding. */
+async function readAsset(assets: Assets, name: string): Promise<string> {
+  const answer = await assets.fetch(`https://assets.local/${name}`)
+  if (!answer.ok) throw new Error(`public/${name} is missing: npm run openapi`)
+  return answer.text()
+}
+
+/** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */
+function refuse(error: unknown): Response {
+  const requestId = crypto.randomUUID()
+  const answer = (fault: unknown) => {
+    const response = problemResponse(fault, requestId)
+    // As on every other answer.
+    response.headers.set('Server-Timing', 'total;dur=0.0')
+    response.headers.set('X-Request-Id', requestId)
+    return response
+  }
+  if (!(error instanceof TypeError)) {
+    logError('start', error, requestId)
+    return answer(error)
+  }
+  console.error(error.message)
+  return answer(new Problem('internal', `The server is not set up. ${error.message}.`))
+}

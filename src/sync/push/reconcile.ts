@@ -1,0 +1,199 @@
+import type { Change } from '../../model/change.ts'
+import { bringsOther } from '../../model/same-content.ts'
+import { judge, judgeInTurn, type Outcome, type RowState, refusal } from '../../model/stamp.ts'
+import type { Table } from '../../model/table.ts'
+import type { Dialect } from '../../sql/dialect.ts'
+import { resultCells } from '../../sql/table-sql.ts'
+import type { Cells } from '../../stores/store.ts'
+import type { Return } from '../../wire/request.ts'
+import type { RowWrite } from './coalesce.ts'
+import type { Planned } from './plan.ts'
+
+/**
+ * The answer to one change. `current` is JSON text, made of what the database gave: it goes out as it is. `conflicting`: a
+ * duplicate whose stamp is stored with other content, which is counted.
+ */
+export type Verdict = Outcome & { readonly current?: string; readonly conflicting?: true }
+
+/** What the database said of one row: the state it is left in, and whether this batch wrote it. */
+interface RowResult {
+  readonly state: RowState
+  readonly written: 'inserted' | 'updated' | undefined
+  readonly cells: Cells
+}
+
+/** Reads a line of results, see `resultLine` in dialects/sql.ts. */
+function readResult(cells: Cells): { id: string; result: RowResult } {
+  const [sign, at, by, deleted, id] = cells
+  const state = { at: Number(at), by: String(by), deleted: Number(deleted) === 1 }
+  return {
+    id: String(id),
+    result: { state, written: sign === 'i' ? 'inserted' : sign === 'u' ? 'updated' : undefined, cells },
+  }
+}
+
+/** A batch that was planned, and what came of it. */
+export interface Done {
+  readonly scope: string
+  readonly passes: readonly (readonly RowWrite[])[]
+  readonly plan: readonly Planned[]
+  readonly results: readonly (readonly Cells[])[]
+}
+
+/**
+ * Gives every change of a scope its verdict, in `verdicts` at its own index, out of the rows of a batch. A change alone
+ * for its row is judged by the row it met; several changes of one row in turn, from the state before them.
+ */
+export function reconcile(
+  dialect: Dialect,
+  { scope, passes, plan, results }: Done,
+  client: string,
+  returned: Return,
+  verdicts: (Verdict | undefined)[],
+): void {
+  const { before, after } = readFound(dialect, plan, results)
+  for (const [pass, rows] of passes.entries()) {
+    for (const { table, id, alone, changes } of rows) {
+      const state = alone ? undefined : before[pass]?.get(table)?.get(id)?.state
+      const current = latest(after, table, id)
+      const outcomes = alone
+        ? changes.map((change) => judgeAlone(change, current, client))
+        : judgeInTurn(state, changes, client).map((outcome, place) =>
+            isKept(outcome, changes[place]?.at, current) ? outcome : rejectedOutcome,
+          )
+      let json: string | undefined
+      const read = ({ cells }: RowResult) => {
+        json ??= dialect.readRow(table, scope, cells, resultCells)
+        return json
+      }
+      for (const [place, change] of changes.entries()) {
+        const outcome = outcomes[place] as Outcome
+        const verdict =
+          current &&
+          outcome.verdict === 'duplicate' &&
+          bringsOther(change, changes, client, current.state, () => read(current))
+            ? { ...outcome, conflicting: true as const }
+            : outcome
+        const known = returned === 'lost' && alone && holdsItself(change, verdict)
+        verdicts[change.index] =
+          outcome.verdict === 'rejected' || known || !current ? verdict : { ...verdict, current: read(current) }
+      }
+    }
+  }
+}
+
+/** Whether the client holds the row as it is stored: it was the client that sent all of it, in this spelling. */
+function holdsItself({ op, respelled }: Change, { verdict, conflicting }: Verdict): boolean {
+  return op !== 'patch' && !respelled && verdict !== 'stale' && !conflicting
+}
+
+/** The same for a webhook, whose verdicts are known by its claim and carry no rows: marks the duplicates that bring other content. */
+export function markConflicts(
+  dialect: Dialect,
+  { scope, passes, plan, results }: Done,
+  client: string,
+  verdicts: (Verdict | undefined)[],
+): void {
+  const { after } = readFound(dialect, plan, results)
+  for (const { table, id, changes } of passes.flat()) {
+    const current = latest(after, table, id)
+    for (const change of changes) {
+      const verdict = verdicts[change.index]
+      if (!current || verdict?.verdict !== 'duplicate') continue
+      const read = () => dialect.readRow(table, scope, current.cells, resultCells)
+      if (bringsOther(change, changes, client, current.state, read))
+        verdicts[change.index] = { ...verdict, conflicting: true }
+    }
+  }
+}
+
+/** How many tombstones were stored of ids that had no row. */
+export function countUnseen(
+  dialect: Dialect,
+  { passes, plan, results }: Pick<Done, 'passes' | 'plan' | 'results'>,
+): number {
+  const isDelete = ({ base }: RowWrite) => base?.op === 'delete'
+  if (!passes.some((rows) => rows.some(isDelete))) return 0
+  const { after } = readFound(dialect, plan, results)
+  let count = 0
+  for (const [pass, rows] of passes.entries()) {
+    for (const row of rows) {
+      if (isDelete(row) && after[pass]?.get(row.table)?.get(row.id)?.written === 'inserted') count++
+    }
+  }
+  return count
+}
+
+/** What the database said of each row, before and after the writes. */
+function readFound(dialect: Dialect, plan: Done['plan'], results: Done['results']): { before: Found; after: Found } {
+  const [before, after]: [Found, Found] = [[], []]
+  for (const [place, { role }] of plan.entries()) {
+    if (role.kind !== 'states' && role.kind !== 'results') continue
+    const rows = rowsOf(role.kind === 'states' ? before : after, role.pass, role.table)
+    for (const row of results[place] ?? []) {
+      const { id, result } = readResult(dialect.splitLine(row))
+      rows.set(id, result)
+    }
+  }
+  return { before, after }
+}
+
+/** Results by pass, table and id. */
+type Found = Map<Table, Map<string, RowResult>>[]
+
+function rowsOf(found: Found, pass: number, table: Table): Map<string, RowResult> {
+  const tables = found[pass] ?? new Map<Table, Map<string, RowResult>>()
+  const rows = tables.get(table) ?? new Map<string, RowResult>()
+  found[pass] = tables.set(table, rows)
+  return rows
+}
+
+function judgeAlone(
+  { op, at }: { op: 'put' | 'patch' | 'delete'; at: number },
+  result: RowResult | undefined,
+  by: string,
+): Outcome {
+  if (!result?.written) {
+    const outcome = judge(result?.state, op, { at, by })
+    return outcome.verdict === 'applied' ? rejectedOutcome : outcome
+  }
+  return { verdict: 'applied', action: op === 'delete' ? 'deleted' : op === 'put' ? result.written : 'updated' }
+}
+
+/**
+ * What applies leaves its stamp, or a later one. Where it did not, a trigger kept the row from being written without an
+ * error, and no other verdict would be true.
+ */
+function isKept(outcome: Outcome, at = 0, current: RowResult | undefined): boolean {
+  return outcome.verdict !== 'applied' || (current !== undefined && current.state.at >= at)
+}
+
+const rejectedOutcome: Outcome = { verdict: 'rejected', error: refusal }
+
+/** The changes that were told to apply and of whose rows nothing was written: a webhook's verdicts come before its writes. */
+export function swallowedOf(
+  dialect: Dialect,
+  { passes, plan, results }: Done,
+  verdicts: readonly (Verdict | undefined)[],
+): ReadonlySet<number> {
+  const written = new Set<string>()
+  for (const [place, { role }] of plan.entries()) {
+    if (role.kind !== 'results') continue
+    for (const row of results[place] ?? []) {
+      const { id, result } = readResult(dialect.splitLine(row))
+      if (result.written) written.add(`${role.table.name}\n${id}`)
+    }
+  }
+  const unwritten = passes.flat().filter(({ table, id }) => !written.has(`${table.name}\n${id}`))
+  const indexes = unwritten.flatMap(({ changes }) => changes.map(({ index }) => index))
+  return new Set(indexes.filter((index) => verdicts[index]?.verdict === 'applied'))
+}
+
+/** The row as the batch left it, whichever pass saw it last. */
+function latest(after: Found, table: Table, id: string): RowResult | undefined {
+  for (let pass = after.length - 1; pass >= 0; pass--) {
+    const result = after[pass]?.get(table)?.get(id)
+    if (result) return result
+  }
+  return undefined
+}
