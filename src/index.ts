@@ -3,6 +3,8 @@
 export { type AppOptions, createApp } from './http/app.ts'
 export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode } from './model/errors.ts'
 export { limits } from './model/limits.ts'
+export { PayloadFault } from './model/payload-fault.ts'
+export type { Access, Principal } from './model/principal.ts'
 export {
   boolean,
   bytes,
@@ -22,11 +24,10 @@ export {
 } from './model/table.ts'
 export type { RequestEvent, SyncEvent } from './observe/facts.ts'
 export { signToken } from './runtime/sign-token.ts'
-export type { Cells, Store } from './stores/store.ts'
+export type { Cells } from './sql/statement.ts'
+export type { Store } from './stores/store.ts'
 export { StoreFault } from './stores/store.ts'
 export { createSync, type Sync } from './sync/create-sync.ts'
-export type { Access, Principal } from './sync/push/authorize.ts'
 export type { MapWebhook, WebhookChange } from './webhooks/in/mapping.ts'
-export { PayloadFault } from './webhooks/in/payload.ts'
 export type { WebhookSource, WebhookSources } from './webhooks/in/sources.ts'
 export { answerToJson } from './wire/answer.ts'

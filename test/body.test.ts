@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseJson } from '../src/http/body.ts'
 import { Problem } from '../src/model/errors.ts'
+import { parseJson } from '../src/wire/json-fault.ts'
 
 describe('a body that is not JSON', () => {
   const detailOf = (text: string): string => {

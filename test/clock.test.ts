@@ -3,6 +3,7 @@ import { schema } from '../src/app/schema.ts'
 import { createApp } from '../src/http/app.ts'
 import { prune } from '../src/prune/prune.ts'
 import { createSync } from '../src/sync/create-sync.ts'
+import { createRecorder } from '../src/webhooks/out/record.ts'
 import { principal } from './support/sample.ts'
 import { RealDate, step, stepTheClock } from './support/step-clock.ts'
 import { dialectStores, openTestStore, type TestStore } from './support/stores.ts'
@@ -70,7 +71,11 @@ describe.each(dialectStores)("what is kept by age, while the server's clock step
   })
 
   it('P2 a delivery survives a prune while it is two months ahead, and one from then is due once that is over', async () => {
-    const sync = createSync({ schema, store: opened.store, deliveries: [endpoint] })
+    const sync = createSync({
+      schema,
+      store: opened.store,
+      record: createRecorder(opened.store.dialect, schema, [endpoint]),
+    })
     const who = principal('told')
     const nextAt = async () => {
       const sql = `SELECT next_at FROM driftline_deliveries WHERE scope = 'told' ORDER BY position`

@@ -6,6 +6,7 @@ import { retryAfterMsMax } from '../src/webhooks/out/backoff.ts'
 import type { Endpoint } from '../src/webhooks/out/endpoints.ts'
 import { listDeliveries, pruneDeliveries, resendDeliveries } from '../src/webhooks/out/keep.ts'
 import { nodePost } from '../src/webhooks/out/node-post.ts'
+import { createRecorder } from '../src/webhooks/out/record.ts'
 import { createSender, leaseMs, type Sender } from '../src/webhooks/out/send.ts'
 import { type Receiver, startReceiver } from './support/receiver.ts'
 import { del, noon, patch, principal, put } from './support/sample.ts'
@@ -38,7 +39,7 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
   })
 
   const syncTo = (endpoints: readonly Endpoint[], store: Store = opened.store) =>
-    createSync({ schema, store, now, deliveries: endpoints })
+    createSync({ schema, store, now, record: createRecorder(store.dialect, schema, endpoints) })
   const mine = (more: Partial<Endpoint> = {}) => receiver.endpoint({ name: `crm${scopes}`, ...more })
   const senderTo = (endpoints: readonly Endpoint[], more: object = {}): Sender =>
     createSender({ store: opened.store, schema, endpoints, post, now, random: () => 0, ...more })

@@ -5,6 +5,7 @@ import { recordSql } from '../src/sql/delivery-sql.ts'
 import { postgres } from '../src/sql/postgres/dialect.ts'
 import { createSync } from '../src/sync/create-sync.ts'
 import { nodePost } from '../src/webhooks/out/node-post.ts'
+import { createRecorder } from '../src/webhooks/out/record.ts'
 import { createSender } from '../src/webhooks/out/send.ts'
 import { startReceiver } from './support/receiver.ts'
 import { alice, put } from './support/sample.ts'
@@ -21,7 +22,11 @@ it('P2 a delivery that is recorded while the one before it is sent is sent right
   await pushing.connect()
   try {
     const endpoints = [receiver.endpoint()]
-    const sync = createSync({ schema, store: opened.store, deliveries: endpoints })
+    const sync = createSync({
+      schema,
+      store: opened.store,
+      record: createRecorder(opened.store.dialect, schema, endpoints),
+    })
     await sync.push(alice, { client: 'a', changes: [put('1', 1, 'a')] })
     // A push that has taken its position and found the first delivery, and has not committed yet.
     await pushing.query('BEGIN')

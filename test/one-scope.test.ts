@@ -3,13 +3,14 @@ import { schema } from '../src/app/schema.ts'
 import { defineSchema, text } from '../src/model/table.ts'
 import { censusSql } from '../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../src/sql/delivery-sql.ts'
-import type { Statement } from '../src/sql/dialect.ts'
 import { raiseWith } from '../src/sql/markers.ts'
 import { postgres } from '../src/sql/postgres/dialect.ts'
 import { pruneSql } from '../src/sql/prune-sql.ts'
+import type { Statement } from '../src/sql/statement.ts'
 import { scopeSql, tableSql } from '../src/sql/table-sql.ts'
 import type { Store } from '../src/stores/store.ts'
 import { createSync } from '../src/sync/create-sync.ts'
+import { createRecorder } from '../src/webhooks/out/record.ts'
 import { scopeFaults } from './support/one-scope.ts'
 import { del, noon, patch, principal, put } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
@@ -107,7 +108,12 @@ describe('P11 every batch that is sent to Postgres', () => {
 
   it('names the scope of the batch as its first parameter, and no other', async () => {
     const endpoints = ['crm', 'erp'].map((name) => ({ name, url: 'https://crm.example', secret: 'whsec_' }))
-    const sync = createSync({ schema, store, now: () => noon / 1000, deliveries: endpoints })
+    const sync = createSync({
+      schema,
+      store,
+      now: () => noon / 1000,
+      record: createRecorder(store.dialect, schema, endpoints),
+    })
     const who = principal('alice', { bob: 'write', news: 'read' })
     const changes = [
       put('a', 0, 'a'),

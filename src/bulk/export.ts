@@ -1,10 +1,10 @@
 import { type Cursor, formatCursor } from '../model/cursor.ts'
 import { limits } from '../model/limits.ts'
+import type { Principal } from '../model/principal.ts'
 import type { Schema } from '../model/table.ts'
 import { startFacts } from '../observe/facts.ts'
 import type { Store } from '../stores/store.ts'
 import { createCensus } from '../sync/pull/count.ts'
-import type { Principal } from '../sync/push/authorize.ts'
 import { createRun } from '../sync/sync.ts'
 import { answerToLines, rowsLine } from '../wire/answer.ts'
 

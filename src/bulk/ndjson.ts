@@ -1,8 +1,8 @@
-import { sayWhere } from '../http/body.ts'
 import { type Rejection, rejection } from '../model/errors.ts'
 import { parseExact } from '../model/exact.ts'
 import { limits } from '../model/limits.ts'
 import { GrowingBytes } from '../wire/growing-bytes.ts'
+import { sayWhere } from '../wire/json-fault.ts'
 
 /** One line of an import: what it holds, or why it can hold nothing. Lines are counted from 1, empty ones too. */
 export interface ImportLine {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { sources } from '../app/sources.ts'
 import { migrate } from '../migrations/apply.ts'
 import { readMigrations } from '../migrations/read.ts'
 import { devSecret } from '../runtime/dev-secret.ts'
@@ -17,7 +18,7 @@ const variables = `.driftline/dev-${process.pid}.vars`
 /** `npm run dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
 await runCommand(async () => {
   const { env, rest } = devArgs(process.env)
-  const { host, port, auth, development, databaseAuthToken, log } = readConfig(env)
+  const { host, port, auth, development, databaseAuthToken, log } = readConfig(env, sources)
   const secret = development ? devSecret() : undefined
   const { DATABASE_URL: databaseUrl } = process.env
   if (databaseUrl) await migrateDatabase(databaseUrl, databaseAuthToken)

@@ -1,3 +1,4 @@
+import { sources } from '../app/sources.ts'
 import { devSecret } from '../runtime/dev-secret.ts'
 import { readConfig } from '../runtime/settings.ts'
 import { signToken } from '../runtime/sign-token.ts'
@@ -18,7 +19,7 @@ await runCommand(async () => {
   if (!values.sub) throw new TypeError('Say for whom: npm run token -- --sub alice --scopes team:9 --read news')
   const hours = Number(values.hours)
   if (!(hours > 0 && hours <= 8_760)) throw new TypeError('--hours must be a number from 0 to 8760')
-  const { auth, development } = readConfig(process.env)
+  const { auth, development } = readConfig(process.env, sources)
   const secret = development ? devSecret() : auth.secret
   if (!secret) throw new TypeError('Tokens come from the issuer behind AUTH_JWKS_URL, not from here')
   const list = (text: string) => text.split(',').filter((scope) => scope !== '')

@@ -3,14 +3,17 @@ import type { Live } from '../live/live.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
+import type { ReadDocument } from '../openapi/document-names.ts'
 import { createCensus } from '../sync/pull/count.ts'
 import { createRun, type SyncOptions } from '../sync/sync.ts'
 import type { WebhookSources } from '../webhooks/in/sources.ts'
 import { createAdmitWebhook, createVerifyWebhook, type WebhookSecrets } from '../webhooks/in/verify.ts'
+import type { Endpoint } from '../webhooks/out/endpoints.ts'
+import { createRecorder } from '../webhooks/out/record.ts'
 import { type ArriveOptions, createArrive } from './arrive.ts'
 import { type AuthOptions, createAuthenticate } from './auth.ts'
 import { crossOrigin } from './cross-origin.ts'
-import { documentHandler, type ReadDocument } from './documents.ts'
+import { documentHandler } from './documents.ts'
 import type { Env } from './env.ts'
 import { createHealth } from './health.ts'
 import { importHandler } from './import.ts'
@@ -24,7 +27,11 @@ import { syncHandler } from './sync.ts'
 import { jsonType } from './types.ts'
 import { webhookHandler } from './webhook.ts'
 
-export interface AppOptions<S extends Schema = Schema> extends SyncOptions, Listeners, ArriveOptions, StreamsOptions {
+export interface AppOptions<S extends Schema = Schema>
+  extends Omit<SyncOptions, 'record'>,
+    Listeners,
+    ArriveOptions,
+    StreamsOptions {
   readonly schema: S
   readonly auth: AuthOptions
   /** Origins whose pages may call, such as `https://app.example` or `https://*.preview.example`. None by default. */
@@ -37,6 +44,11 @@ export interface AppOptions<S extends Schema = Schema> extends SyncOptions, List
   readonly webhookAgeMsMax?: number
   /** How they are verified, and their payloads become changes. Without a mapping the body is a change set. */
   readonly webhooks?: WebhookSources<S>
+  /**
+   * Outgoing webhooks: a push writes down, in its own transaction, which of these are to be told of what was applied.
+   * `createSender` sends it. None: no statement more.
+   */
+  readonly deliveries?: readonly Endpoint[]
   /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
   readonly live?: Live
   /** The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it they are not there. */
@@ -58,6 +70,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const run = createRun({
     ...{ changesPerMinuteMax, unseenDeletesPerHourMax },
     ...options,
+    record: createRecorder(options.store.dialect, options.schema, options.deliveries),
     onCommit(scope, position) {
       live?.poke(scope, position)
       options.onCommit?.(scope, position)

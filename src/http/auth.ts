@@ -1,7 +1,7 @@
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { Problem } from '../model/errors.ts'
+import type { Access, Principal } from '../model/principal.ts'
 import { logError } from '../observe/log.ts'
-import type { Access, Principal } from '../sync/push/authorize.ts'
 import {
   type ClaimOptions,
   checkScope,

@@ -1,6 +1,6 @@
 import type { Cursor } from '../model/cursor.ts'
 import type { Facts, StreamEnd } from '../observe/facts.ts'
-import type { SyncAnswer } from '../sync/sync.ts'
+import type { SyncAnswer } from '../wire/answer.ts'
 import { answerToLines, rowsLine } from '../wire/answer.ts'
 import type { StreamPlace } from './streams.ts'
 

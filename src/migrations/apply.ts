@@ -1,4 +1,4 @@
-import type { Statement } from '../sql/dialect.ts'
+import type { Statement } from '../sql/statement.ts'
 import { type Store, StoreFault } from '../stores/store.ts'
 import { homeFaults, homeSql } from './home.ts'
 

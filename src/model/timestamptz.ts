@@ -1,4 +1,4 @@
-import { PayloadFault } from '../webhooks/in/payload.ts'
+import { PayloadFault } from './payload-fault.ts'
 import { formatTime, parsePrintedTime, type SecondDigits, type Time } from './time.ts'
 
 /**

@@ -1,7 +1,6 @@
 import type { ProblemCode, RejectionCode } from '../model/errors.ts'
-import type { Principal } from '../sync/push/authorize.ts'
-import type { Tally } from '../sync/push/plan-bulk.ts'
-import type { Verdict } from '../sync/push/reconcile.ts'
+import type { Principal } from '../model/principal.ts'
+import type { Tally, Verdict } from '../model/verdict.ts'
 
 export type Operation = 'sync' | 'push' | 'pull' | 'webhook' | 'import'
 

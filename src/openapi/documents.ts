@@ -1,6 +1,6 @@
-import type { ReadDocument } from '../http/documents.ts'
 import type { Schema } from '../model/table.ts'
 import { describeApi } from './document.ts'
+import type { ReadDocument } from './document-names.ts'
 import { describeAsPage } from './page.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { documentNames } from '../http/documents.ts'
 import type { Schema } from '../model/table.ts'
+import { documentNames } from './document-names.ts'
 import { documentsOf } from './documents.ts'
 
 export const publicDirectory = new URL('../../public/', import.meta.url)

@@ -1,7 +1,8 @@
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
 import { type PruneSql, pruneSql } from '../sql/prune-sql.ts'
-import type { Cells, Store } from '../stores/store.ts'
+import type { Cells } from '../sql/statement.ts'
+import type { Store } from '../stores/store.ts'
 import { pruneDeliveries } from '../webhooks/out/keep.ts'
 import { pruneScopes } from './scopes.ts'
 

@@ -1,5 +1,5 @@
-import type { Statement } from '../sql/dialect.ts'
 import type { PruneSql } from '../sql/prune-sql.ts'
+import type { Statement } from '../sql/statement.ts'
 import type { Store } from '../stores/store.ts'
 import type { Due, Pruned } from './prune.ts'
 

@@ -1,11 +1,12 @@
-import { sources } from '../app/sources.ts'
 import { readHeaderNames } from '../http/cross-origin.ts'
 import { readOrigins } from '../http/origins.ts'
 import { limits } from '../model/limits.ts'
+import type { Schema } from '../model/table.ts'
 import { type LogMode, logModes } from '../observe/log.ts'
 import { parseRetention, retentionMsDefault } from '../prune/retention.ts'
 import { readDatabaseUrl } from '../stores/open.ts'
 import { readWebhookSecrets } from '../webhooks/in/secrets.ts'
+import type { WebhookSources } from '../webhooks/in/sources.ts'
 import type { WebhookSecrets } from '../webhooks/in/verify.ts'
 import { type Endpoint, readEndpoints } from '../webhooks/out/endpoints.ts'
 import { type AuthSettings, readAuth } from './auth-settings.ts'
@@ -54,9 +55,9 @@ export interface Config extends Settings {
 }
 
 /** Reads the environment. A wrong or missing setting is a `TypeError` with one sentence that says what to do. */
-export function readConfig(env: Environment): Config {
+export function readConfig<S extends Schema>(env: Environment, sources: WebhookSources<S> = {}): Config {
   const host = env.HOST || '127.0.0.1'
-  const settings = readSettings(env)
+  const settings = readSettings(env, sources)
   const development = !hasKey(settings)
   if (development && (env.NODE_ENV === 'production' || !isLoopback(host))) {
     throw new TypeError(
@@ -78,7 +79,7 @@ export function readConfig(env: Environment): Config {
 }
 
 /** The part of `readConfig` that has nothing to do with a process or a machine. */
-export function readSettings(env: Environment): Settings {
+export function readSettings<S extends Schema>(env: Environment, sources: WebhookSources<S> = {}): Settings {
   const webhookAllowPrivate = readBoolean(env, 'WEBHOOK_ALLOW_PRIVATE')
   return {
     auth: readAuth(env),

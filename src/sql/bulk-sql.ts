@@ -1,5 +1,6 @@
 import type { Table } from '../model/table.ts'
-import { always, basePosition, type Dialect, type Field, quoted } from './dialect.ts'
+import { always, basePosition, type Dialect, quoted } from './dialect.ts'
+import type { Field } from './statement.ts'
 
 /**
  * The statements of an import, for rows that come once each and whose writers want no row back. Losers are hidden by a

@@ -1,22 +1,8 @@
 import type { Schema, Table } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
-import type { Cells } from '../stores/store.ts'
-import type { ScopePage } from '../sync/pull/join-pages.ts'
 import type { RehearseBatch } from './rehearse-sql.ts'
-
-/** One SQL statement. Parameters are text, numbers that are safe integers, or null. */
-export interface Statement {
-  readonly sql: string
-  readonly params: readonly (string | number | null)[]
-  /** What a COPY … FROM STDIN reads: for a Postgres over TCP, which takes it in the same flush. */
-  readonly copied?: string
-}
-
-/** A named, typed column of rows in parameters. */
-export interface Field {
-  readonly name: string
-  readonly type: ColumnType
-}
+import type { ScopePage } from './scope-page.ts'
+import type { Cells, Field } from './statement.ts'
 
 /** An id, and the stamp's two halves: when, and who. */
 export interface Stamped {

@@ -1,5 +1,5 @@
-import type { StoreLimits } from '../stores/store.ts'
 import type { Sql } from '../sync/push/plan.ts'
+import type { StoreLimits } from './statement.ts'
 
 const encoder = new TextEncoder()
 const bytesOf = (text: string) => encoder.encode(text).length

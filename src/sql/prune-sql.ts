@@ -1,5 +1,6 @@
 import type { Schema } from '../model/table.ts'
-import { always, type Dialect, type Field, quoted } from './dialect.ts'
+import { always, type Dialect, quoted } from './dialect.ts'
+import type { Field } from './statement.ts'
 
 /** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
 export interface PruneSql {

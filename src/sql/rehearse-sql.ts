@@ -1,6 +1,5 @@
 import type { Table } from '../model/table.ts'
-import type { Cells } from '../stores/store.ts'
-import type { Statement } from './dialect.ts'
+import type { Cells, Statement } from './statement.ts'
 import type { TableSql } from './table-sql.ts'
 
 /** One statement of a group: puts and deletes, patches, or the check that no trigger swallowed a row. */

@@ -2,8 +2,9 @@ import { limits } from '../model/limits.ts'
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
 import { type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
-import { always, basePosition, type Dialect, type Field, quoted, rowOctets } from './dialect.ts'
+import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
 import type { Raise } from './markers.ts'
+import type { Field } from './statement.ts'
 
 /** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
 export interface TableSql {

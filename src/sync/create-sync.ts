@@ -1,5 +1,6 @@
 import { parseCursor } from '../model/cursor.ts'
 import type { Rejection } from '../model/errors.ts'
+import type { Principal } from '../model/principal.ts'
 import type { Action } from '../model/stamp.ts'
 import type { PatchRow, PutRow, Row, Schema, TableName } from '../model/table.ts'
 import { guardHook, toEvent } from '../observe/event.ts'
@@ -7,7 +8,6 @@ import { noteCaller, type Operation, startFacts } from '../observe/facts.ts'
 import { failureOf } from '../observe/failure.ts'
 import { answerToJson } from '../wire/answer.ts'
 import { decodeLimit, decodeRequest, type SyncRequest } from '../wire/request.ts'
-import type { Principal } from './push/authorize.ts'
 import { createRun, type SyncOptions } from './sync.ts'
 
 /** A change as a backend pushes it: the wire's, typed by the schema. `at` is microseconds since 1970. */

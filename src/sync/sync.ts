@@ -1,18 +1,19 @@
 import { type Change, decodeChange } from '../model/change.ts'
-import { Problem, type Rejection } from '../model/errors.ts'
+import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
+import type { Principal } from '../model/principal.ts'
 import type { Schema } from '../model/table.ts'
+import type { Tally, Verdict } from '../model/verdict.ts'
 import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } from '../observe/facts.ts'
+import type { ScopePage } from '../sql/scope-page.ts'
 import { retryConflicts, type Store } from '../stores/store.ts'
-import type { Endpoint } from '../webhooks/out/endpoints.ts'
-import { createRecorder } from '../webhooks/out/record.ts'
+import type { SyncAnswer } from '../wire/answer.ts'
 import type { SyncRequest } from '../wire/request.ts'
-import { joinPages, type Page, type ScopePage } from './pull/join-pages.ts'
+import { joinPages } from './pull/join-pages.ts'
 import { createPages } from './pull/read-page.ts'
-import { authorizeChange, authorizeNamed, type Principal } from './push/authorize.ts'
-import { compileSchema } from './push/plan.ts'
-import { type Carry, carryInParams, type Tally } from './push/plan-bulk.ts'
-import type { Verdict } from './push/reconcile.ts'
+import { authorizeChange, authorizeNamed } from './push/authorize.ts'
+import { compileSchema, type Recorder } from './push/plan.ts'
+import { type Carry, carryInParams } from './push/plan-bulk.ts'
 import { createRefusals } from './push/refusals.ts'
 import { createRehearse } from './push/rehearse.ts'
 import { createWriter, rejectAtomic, rejectionsOf, throwResync } from './push/write-scope.ts'
@@ -30,10 +31,10 @@ export interface SyncOptions extends QuotaOptions {
   /** Told of each scope in which rows were applied, and of the position that it moved on to, before the answer. */
   readonly onCommit?: (scope: string, position: number) => void
   /**
-   * Outgoing webhooks: a push writes down, in its own transaction, which of these are to be told of what was applied.
-   * `createSender` sends it. None: no statement more.
+   * What a push writes down in its own transaction, such as whom to tell of what was applied: `createRecorder`. None: no
+   * statement more.
    */
-  readonly deliveries?: readonly Endpoint[]
+  readonly record?: Recorder
   /** How the rows of an import get to the database, where there is a faster way than as parameters. */
   readonly carry?: Carry
   /**
@@ -41,18 +42,6 @@ export interface SyncOptions extends QuotaOptions {
    * `createSync` call it. What it throws harms nothing, and is logged the first time.
    */
   readonly onSync?: (event: SyncEvent) => unknown
-}
-
-/** The answer to a sync, a push (no page) or a pull (no verdicts); rows are JSON text as the database wrote them. */
-export interface SyncAnswer {
-  /** The server's time in microseconds. */
-  readonly now: number
-  readonly verdicts: readonly Verdict[]
-  /** Of an import, whose verdicts are counted: what was rejected, by its index. */
-  readonly bulk?: Tally & { readonly rejections: Readonly<Record<number, Rejection>> }
-  readonly page: Page | undefined
-  /** Scopes of the cursor that the principal no longer has. */
-  readonly removedScopes: readonly string[]
 }
 
 /** Runs requests that are decoded, with changes that are not. Throws a `Problem`, or a `StoreFault` of the store. */
@@ -69,12 +58,11 @@ export type RunSync = (
  */
 export function createRun(options: SyncOptions): RunSync {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
-  const { incarnation = randomIncarnation } = options
+  const { incarnation = randomIncarnation, record = () => [] } = options
   const committed = tellSafely(options.onCommit)
   const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
   const quotas = createQuotas(options)
-  const record = createRecorder(store.dialect, schema, options.deliveries)
 
   return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request

@@ -1,8 +1,30 @@
+import type { CursorEntry } from '../model/cursor.ts'
 import { formatCursor } from '../model/cursor.ts'
+import type { Rejection } from '../model/errors.ts'
+import { rowBreak } from '../model/row-text.ts'
 import type { Outcome } from '../model/stamp.ts'
-import { type Page, rowBreak } from '../sync/pull/join-pages.ts'
-import type { Verdict } from '../sync/push/reconcile.ts'
-import type { SyncAnswer } from '../sync/sync.ts'
+import type { Tally, Verdict } from '../model/verdict.ts'
+
+/** The answer to a sync, a push (no page) or a pull (no verdicts); rows are JSON text as the database wrote them. */
+export interface SyncAnswer {
+  /** The server's time in microseconds. */
+  readonly now: number
+  readonly verdicts: readonly Verdict[]
+  /** Of an import, whose verdicts are counted: what was rejected, by its index. */
+  readonly bulk?: Tally & { readonly rejections: Readonly<Record<number, Rejection>> }
+  readonly page: Page | undefined
+  /** Scopes of the cursor that the principal no longer has. */
+  readonly removedScopes: readonly string[]
+}
+
+/** A page over all scopes of a request. */
+export interface Page {
+  readonly count: number
+  /** Each scope's changes in position order, as JSON text, a line each. */
+  readonly rows: string
+  readonly cursor: ReadonlyMap<string, CursorEntry>
+  readonly more: boolean
+}
 
 /** An answer as the JSON text of the wire. Rows go through as the database wrote them, neither parsed nor written again. */
 export function answerToJson(answer: SyncAnswer, part: 'sync' | 'push' | 'pull'): string {

@@ -2,7 +2,7 @@ import { clientRule, isClient, isObject, quote } from '../model/change.ts'
 import { type Cursor, parseCursor } from '../model/cursor.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
-import type { Tally } from '../sync/push/plan-bulk.ts'
+import type { Tally } from '../model/verdict.ts'
 
 /** How much of the rows that were written the verdicts repeat. */
 export type Return = 'all' | 'lost'

@@ -12,6 +12,7 @@ import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { createPayload } from '../../src/webhooks/out/payload.ts'
+import { createRecorder } from '../../src/webhooks/out/record.ts'
 import { type Body, type ClientRequest, newClient, receive } from '../model/client.ts'
 import { startObjects } from '../support/objects.ts'
 import { noon, principal } from '../support/sample.ts'
@@ -208,7 +209,12 @@ describe.each(dialectStores)('a touch beside other things on %s', (name) => {
   it('P2 a webhook that waits to tell of a row tells of it after the touch, where nothing waits it tells nothing', async () => {
     const { store, touch } = await openWith(name, both('-- driftline: touch todos'))
     const endpoint = { name: 'crm', url: 'https://crm.example', secret: `whsec_${btoa('x'.repeat(32))}`, rows: true }
-    const recording = createSync({ schema: before, store, now: () => noon / 1000, deliveries: [endpoint] })
+    const recording = createSync({
+      schema: before,
+      store,
+      now: () => noon / 1000,
+      record: createRecorder(store.dialect, before, [endpoint]),
+    })
     await recording.push(ann, { client: 'p', changes: [put('todos', 't1'), put('lists', 'l1')] })
     await oldServer(store).push(bob, { client: 'p', changes: [put('todos', 't1')] })
     await touch()

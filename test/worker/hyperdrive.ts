@@ -1,1 +1,1 @@
-export { default, LiveObject } from '../../src/runtime/workers/worker.ts'
+export { default, LiveObject } from '../../src/worker.ts'

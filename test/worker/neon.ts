@@ -1,9 +1,9 @@
 import type { ExecutionContext } from '@cloudflare/workers-types'
 import { neonConfig } from '@neondatabase/serverless'
 import type { WorkerEnv } from '../../src/runtime/workers/store.ts'
-import worker from '../../src/runtime/workers/worker.ts'
+import worker from '../../src/worker.ts'
 
-export { LiveObject } from '../../src/runtime/workers/worker.ts'
+export { LiveObject } from '../../src/worker.ts'
 
 /** The worker itself, with Neon's endpoint on this machine. */
 export default {

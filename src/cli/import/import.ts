@@ -1,4 +1,5 @@
 import { schema } from '../../app/schema.ts'
+import { sources } from '../../app/sources.ts'
 import { checkWish } from '../../bulk/import.ts'
 import type { RejectedLine } from '../../bulk/rejected.ts'
 import { checkSame, dropState, type ImportState, readState } from '../../bulk/resume.ts'
@@ -21,7 +22,7 @@ import { type ImportSource, openSource } from './source.ts'
  */
 await runCommand(async () => {
   const options = readImportOptions()
-  const settings = readSettings(process.env)
+  const settings = readSettings(process.env, sources)
   const source = await openSource(options.file, options.gzip).catch(throwFault)
   const stop = new AbortController()
   let forget = () => {}

@@ -9,6 +9,7 @@ import { type ImportState, writeState } from '../../bulk/resume.ts'
 import type { Settings } from '../../runtime/settings.ts'
 import { patientStore } from '../../stores/retrying.ts'
 import { createRun } from '../../sync/sync.ts'
+import { createRecorder } from '../../webhooks/out/record.ts'
 import { readChunks, takeChunks } from './chunks.ts'
 import type { ImportDatabase } from './database.ts'
 import type { ImportInput } from './input.ts'
@@ -59,7 +60,8 @@ function chunkImporter({ settings, database, wish, progress, signal }: ImportRun
       store: patientStore(database.store, { onWait, signal }),
       ...(database.carry && { carry: database.carry }),
       ...(database.poke && { onCommit: database.poke }),
-      ...{ clockDriftMsMax, deliveries },
+      clockDriftMsMax,
+      record: createRecorder(database.store.dialect, schema, deliveries),
     }),
     { subject: 'import', scopes: new Map() },
     wish,

@@ -1,27 +1,26 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
-import { schema } from '../../app/schema.ts'
-import { sources } from '../../app/sources.ts'
-import { startArgs } from '../../cli/start-args.ts'
 import { createApp } from '../../http/app.ts'
 import { openNodeLive } from '../../live/node/live.ts'
 import { socketServerOptions } from '../../live/node/sockets.ts'
 import { type Migration, migrate } from '../../migrations/apply.ts'
 import { check } from '../../migrations/check.ts'
 import { readMigrations } from '../../migrations/read.ts'
+import type { Schema } from '../../model/table.ts'
 import { logError, requestLog } from '../../observe/log.ts'
 import { documentsOf } from '../../openapi/documents.ts'
 import { prune } from '../../prune/prune.ts'
 import { startPruning } from '../../prune/timer.ts'
 import type { Store } from '../../stores/store.ts'
+import type { WebhookSources } from '../../webhooks/in/sources.ts'
 import { nodePost } from '../../webhooks/out/node-post.ts'
 import { type Sending, startSending } from '../../webhooks/out/node-sending.ts'
 import { createSender } from '../../webhooks/out/send.ts'
 import { authWarnings } from '../auth-settings.ts'
 import { devSecret } from '../dev-secret.ts'
 import { printToken } from '../dev-token.ts'
-import { type Config, readConfig } from '../settings.ts'
+import { type Config, type Environment, readConfig } from '../settings.ts'
 import { readIncoming } from './body.ts'
 import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
 import { nodeGzip } from './gzip.ts'
@@ -30,22 +29,42 @@ import { serverTimes } from './times.ts'
 /** How long a stopping server waits for the requests that it has begun. */
 const stopMsMax = 10_000
 
-async function start(): Promise<void> {
-  const env = startArgs(process.env)
-  if (!env) return
-  const config = readConfig(env)
+/** Someone's app, and the settings of its server. */
+export interface StartOptions<S extends Schema> {
+  readonly schema: S
+  /** Where its webhooks come from. */
+  readonly sources?: WebhookSources<S>
+  readonly env: Environment
+}
+
+/** Starts the server, which stops at SIGTERM and SIGINT. Where it cannot, it says why and the process ends with code 1. */
+export async function start<S extends Schema>(options: StartOptions<S>): Promise<void> {
+  try {
+    await serveApp(options)
+  } catch (error) {
+    console.error(
+      error instanceof TypeError
+        ? error.message
+        : `driftline cannot start: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    process.exit(1)
+  }
+}
+
+async function serveApp<S extends Schema>({ schema, sources = {}, env }: StartOptions<S>): Promise<void> {
+  const config = readConfig(env, sources)
   for (const warning of authWarnings(config.auth)) console.warn(warning)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
   const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
   const migrations = await readMigrations(databases.dialect)
-  const applied = databases.perScope ? [] : await prepareAll(databases, migrations)
+  const applied = databases.perScope ? [] : await prepareAll(databases, schema, migrations)
   const store = await databases.open(migrations)
 
   const live = await openNodeLive(config.databaseUrl, config.liveSocketsMax)
   const onRequest = requestLog(config.log)
   const stopSending = new AbortController()
   const sending =
-    config.deliveries.length > 0 ? sendDeliveries(config, databases, store, stopSending.signal) : undefined
+    config.deliveries.length > 0 ? sendDeliveries(config, schema, databases, store, stopSending.signal) : undefined
   const app = createApp({
     schema,
     store,
@@ -97,7 +116,7 @@ async function start(): Promise<void> {
   })
 
   const stopPruning = startPruning(
-    (signal) => pruneAll(databases, store, config.retentionMs, signal),
+    (signal) => pruneAll(databases, schema, store, config.retentionMs, signal),
     (error) => logError('prune', error),
   )
 
@@ -119,7 +138,13 @@ async function start(): Promise<void> {
   process.on('SIGINT', stop)
 }
 
-function sendDeliveries(config: Config, databases: Databases, store: Store, signal: AbortSignal): Sending {
+function sendDeliveries(
+  config: Config,
+  schema: Schema,
+  databases: Databases,
+  store: Store,
+  signal: AbortSignal,
+): Sending {
   const { deliveries: endpoints, webhookAllowPrivate: allowPrivate } = config
   const sender = createSender({ store, schema, endpoints, post: nodePost({ allowPrivate }), signal })
   const findScopes = () => scopesWithDeliveries(databases)
@@ -127,7 +152,13 @@ function sendDeliveries(config: Config, databases: Databases, store: Store, sign
 }
 
 /** Prunes by the server's own store where there is one database, so that the two never wait for each other. */
-async function pruneAll(databases: Databases, store: Store, retentionMs: number, signal: AbortSignal): Promise<void> {
+async function pruneAll(
+  databases: Databases,
+  schema: Schema,
+  store: Store,
+  retentionMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const list = await databases.list()
   if (!databases.perScope && list.length === 1) {
     await prune(store, schema, { retentionMs, signal })
@@ -141,7 +172,7 @@ async function pruneAll(databases: Databases, store: Store, retentionMs: number,
 }
 
 /** Migrates and checks each database, and gives the names of what was applied anywhere. */
-async function prepareAll(databases: Databases, migrations: readonly Migration[]): Promise<string[]> {
+async function prepareAll(databases: Databases, schema: Schema, migrations: readonly Migration[]): Promise<string[]> {
   const applied = new Set<string>()
   for (const { name, open } of await databases.list()) {
     const store = await open()
@@ -166,15 +197,4 @@ async function announce(
   if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
   console.log(`driftline listens on ${url}`)
   if (secret !== undefined) await printToken(url, secret)
-}
-
-try {
-  await start()
-} catch (error) {
-  console.error(
-    error instanceof TypeError
-      ? error.message
-      : `driftline cannot start: ${error instanceof Error ? error.message : String(error)}`,
-  )
-  process.exit(1)
 }

@@ -1,13 +1,13 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import bundled from '../../../migrations/sqlite.json' with { type: 'json' }
-import { schema } from '../../app/schema.ts'
 import { type Migration, migrate } from '../../migrations/apply.ts'
+import type { Schema } from '../../model/table.ts'
 import { prune } from '../../prune/prune.ts'
 import { parseRetention, retentionMsDefault } from '../../prune/retention.ts'
 import { deliverySql } from '../../sql/delivery-sql.ts'
-import type { Statement } from '../../sql/dialect.ts'
 import { sqliteObject } from '../../sql/sqlite/object.ts'
+import type { Statement } from '../../sql/statement.ts'
 import type { ObjectAnswer, PackedRehearsal, PackedStatement, RehearsalAnswer } from '../../stores/durable-object.ts'
 import { sqliteFault } from '../../stores/fault.ts'
 import { type ObjectStorage, objectStorage } from '../../stores/object-storage.ts'
@@ -17,12 +17,25 @@ import { fetchPost } from '../../webhooks/out/fetch-post.ts'
 import { createSender } from '../../webhooks/out/send.ts'
 
 /**
+ * The class of Durable Objects of a schema, for the binding SCOPES: `export class ScopeObject extends
+ * createScopeObject({ schema }) {}`.
+ */
+export function createScopeObject({ schema }: { readonly schema: Schema }) {
+  return class extends ScopeDatabase {
+    constructor(state: DurableObjectState, env: ObjectEnv) {
+      super(state, env, schema)
+    }
+  }
+}
+
+/**
  * The database of one scope. It brings its tables up to date when it wakes, also into a newer deploy: one read where
  * there is nothing to do. An answer leaves the object only when what it wrote is durable.
  */
-export class ScopeObject extends DurableObject {
+export class ScopeDatabase extends DurableObject {
   readonly #storage: DurableObjectState['storage']
   readonly #store: ObjectStorage
+  readonly #schema: Schema
   readonly #migrations: readonly Migration[]
   readonly #env: ObjectEnv
   #migrated = false
@@ -31,8 +44,9 @@ export class ScopeObject extends DurableObject {
   /** The next alarm after this time prunes; those before it only send. In milliseconds. */
   #pruneAt = 0
 
-  constructor(state: DurableObjectState, env: ObjectEnv, migrations: readonly Migration[] = bundled) {
+  constructor(state: DurableObjectState, env: ObjectEnv, schema: Schema, migrations: readonly Migration[] = bundled) {
     super(state, env)
+    this.#schema = schema
     this.#storage = state.storage
     this.#store = objectStorage(state, schema)
     this.#migrations = migrations
@@ -75,7 +89,7 @@ export class ScopeObject extends DurableObject {
     await this.#bringUpToDate()
     const sendAt = await this.#send()
     if (Date.now() >= this.#pruneAt) {
-      await prune(this.#store, schema, { retentionMs: this.#retentionMs() })
+      await prune(this.#store, this.#schema, { retentionMs: this.#retentionMs() })
       this.#pruneAt = Date.now() + this.#pauseMs()
     }
     const [rows] = await this.#store.batch('', [{ sql: unpruned, params: [] }])
@@ -93,7 +107,7 @@ export class ScopeObject extends DurableObject {
         return Date.now() - began > sendMsMax
       },
     }
-    const sender = createSender({ store: this.#store, schema, endpoints, post: fetchPost(), signal })
+    const sender = createSender({ store: this.#store, schema: this.#schema, endpoints, post: fetchPost(), signal })
     const [scopes = []] = await this.#store.batch('', [{ sql: deliverySql(sqliteObject).scopes, params: [] }])
     const times = await Promise.all(scopes.map(([scope]) => sender.sendScope(String(scope))))
     return Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
@@ -143,7 +157,7 @@ const unpruned = `SELECT scope$.scope FROM driftline_scopes AS scope$
 WHERE scope$.position > coalesce((SELECT max(mark$.position) FROM driftline_marks AS mark$ WHERE mark$.at = 0), 0)
 OR EXISTS (SELECT 1 FROM driftline_inbox)`
 
-interface ObjectEnv {
+export interface ObjectEnv {
   readonly RETENTION?: string
   readonly WEBHOOK_ENDPOINTS?: string
   readonly WEBHOOK_ALLOW_PRIVATE?: string

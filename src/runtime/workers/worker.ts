@@ -1,15 +1,15 @@
 import { waitUntil } from 'cloudflare:workers'
 import type { ExecutionContext } from '@cloudflare/workers-types'
-import { schema } from '../../app/schema.ts'
-import { sources } from '../../app/sources.ts'
 import { createApp } from '../../http/app.ts'
 import { problemResponse } from '../../http/problem.ts'
 import { objectLive } from '../../live/workers/object-live.ts'
 import { Problem } from '../../model/errors.ts'
+import type { Schema } from '../../model/table.ts'
 import { logError, requestLog } from '../../observe/log.ts'
 import { prune } from '../../prune/prune.ts'
 import { sqliteObject } from '../../sql/sqlite/object.ts'
 import { isScopeUrl } from '../../stores/scope-url.ts'
+import type { WebhookSources } from '../../webhooks/in/sources.ts'
 import { fetchPost } from '../../webhooks/out/fetch-post.ts'
 import { createSender } from '../../webhooks/out/send.ts'
 import { authWarnings } from '../auth-settings.ts'
@@ -17,31 +17,42 @@ import { hasKey, readSettings } from '../settings.ts'
 import { discard } from './body.ts'
 import { type Assets, openWorkerStore, type WorkerEnv } from './store.ts'
 
-export { LiveObject } from '../../live/workers/live-object.ts'
-export { ScopeObject } from './scope-object.ts'
+/** Someone's app: its tables, and where its webhooks come from. */
+export interface WorkerOptions<S extends Schema> {
+  readonly schema: S
+  readonly sources?: WebhookSources<S>
+}
 
-/** One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate. */
-let app: ReturnType<typeof createApp> | undefined
+/** The handlers of a worker, to be its default export. */
+export interface Worker {
+  fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Promise<Response>
+  scheduled(event: { readonly cron: string }, env: WorkerEnv): Promise<void>
+}
 
-export default {
-  async fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Promise<Response> {
-    try {
-      // Not a promise that requests share: what one waits for must not depend on another, which may end first.
-      app ??= await open(env)
-    } catch (error) {
-      return refuse(error)
-    }
-    const answer = await app.fetch(request, env, context)
-    if (!request.bodyUsed && request.body) await discard(request.body)
-    return answer
-  },
+/** The worker of an app; the classes of its objects are `LiveObject` and what `createScopeObject` gives. */
+export function createWorker<S extends Schema>(options: WorkerOptions<S>): Worker {
+  /** One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate. */
+  let app: ReturnType<typeof createApp> | undefined
+  return {
+    async fetch(request, env, context) {
+      try {
+        // Not a promise that requests share: what one waits for must not depend on another, which may end first.
+        app ??= await open(options, env)
+      } catch (error) {
+        return refuse(error)
+      }
+      const answer = await app.fetch(request, env, context)
+      if (!request.bodyUsed && request.body) await discard(request.body)
+      return answer
+    },
 
-  async scheduled({ cron }: { readonly cron: string }, env: WorkerEnv): Promise<void> {
-    await runCron(env, cron).catch((error: unknown) => {
-      logError('cron', error)
-      throw error
-    })
-  },
+    async scheduled({ cron }, env) {
+      await runCron(options, env, cron).catch((error: unknown) => {
+        logError('cron', error)
+        throw error
+      })
+    },
+  }
 }
 
 /** The cron trigger that sends, and does not prune. */
@@ -52,8 +63,12 @@ const everyMinute = '* * * * *'
  * want of subrequests or time, the next one goes on with. Durable Objects do both themselves; databases for each scope
  * are pruned by `npm run prune -- --scopes`, and their webhooks are sent after a push to the scope.
  */
-async function runCron(env: WorkerEnv, cron: string): Promise<void> {
-  const { retentionMs, deliveries: endpoints } = readSettings(env)
+async function runCron<S extends Schema>(
+  { schema, sources }: WorkerOptions<S>,
+  env: WorkerEnv,
+  cron: string,
+): Promise<void> {
+  const { retentionMs, deliveries: endpoints } = readSettings(env, sources)
   const store = await openWorkerStore(env)
   if (store.dialect === sqliteObject || isScopeUrl(env.DATABASE_URL ?? '')) return
   const sender = createSender({ store, schema, endpoints, post: fetchPost() })
@@ -61,8 +76,8 @@ async function runCron(env: WorkerEnv, cron: string): Promise<void> {
   if (cron !== everyMinute) await prune(store, schema, { retentionMs })
 }
 
-async function open(env: WorkerEnv): Promise<ReturnType<typeof createApp>> {
-  const settings = readSettings(env)
+async function open<S extends Schema>({ schema, sources = {} }: WorkerOptions<S>, env: WorkerEnv) {
+  const settings = readSettings(env, sources)
   if (!hasKey(settings)) {
     throw new TypeError(
       'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',

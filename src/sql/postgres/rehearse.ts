@@ -1,7 +1,8 @@
 import { bulkSql } from '../bulk-sql.ts'
-import type { Dialect, Statement } from '../dialect.ts'
+import type { Dialect } from '../dialect.ts'
 import { raiseWith } from '../markers.ts'
 import type { RehearseBatch, TrialFailure, TrialPlan } from '../rehearse-sql.ts'
+import type { Statement } from '../statement.ts'
 import { lockSql, swallowedFrom, type TableSql, tableSql } from '../table-sql.ts'
 
 /**

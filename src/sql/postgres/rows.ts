@@ -1,10 +1,11 @@
 import { hexToBase64url } from '../../model/base64url.ts'
+import { rowBreak, withoutBreaks } from '../../model/row-text.ts'
 import type { Schema, Table, TableColumn } from '../../model/table.ts'
 import { textToJson } from '../../model/text.ts'
 import type { ColumnType } from '../../model/value.ts'
-import type { Cell, Cells } from '../../stores/store.ts'
-import { emptyPage, rowBreak, type ScopePage, withoutBreaks } from '../../sync/pull/join-pages.ts'
 import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
+import { emptyPage, type ScopePage } from '../scope-page.ts'
+import type { Cell, Cells } from '../statement.ts'
 import { above } from './keys.ts'
 
 /** The columns of a row, the five of driftline that a change shows and then the user's. */

@@ -1,7 +1,7 @@
 import type { Table } from '../../model/table.ts'
-import type { Cells } from '../../stores/store.ts'
-import { basePosition, type Statement } from '../dialect.ts'
+import { basePosition } from '../dialect.ts'
 import type { Raise } from '../markers.ts'
+import type { Cells, Statement } from '../statement.ts'
 
 /**
  * SQLite checks deferred foreign keys at the commit alone, and has no statement that checks them before. So a rehearsal

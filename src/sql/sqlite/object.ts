@@ -1,7 +1,8 @@
+import { rowBreak } from '../../model/row-text.ts'
 import type { Schema } from '../../model/table.ts'
-import type { Cells } from '../../stores/store.ts'
-import { emptyPage, rowBreak, type ScopePage } from '../../sync/pull/join-pages.ts'
 import { type Dialect, inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows } from '../dialect.ts'
+import { emptyPage, type ScopePage } from '../scope-page.ts'
+import type { Cells } from '../statement.ts'
 import { sqlite } from './dialect.ts'
 import { changeText, resolveMarks } from './rows.ts'
 

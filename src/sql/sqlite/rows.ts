@@ -1,9 +1,9 @@
 import { hexToBase64url } from '../../model/base64url.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import type { ColumnType, ValueRules } from '../../model/value.ts'
-import type { Cells } from '../../stores/store.ts'
-import { emptyPage, parseHead, type ScopePage } from '../../sync/pull/join-pages.ts'
 import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
+import { emptyPage, parseHead, type ScopePage } from '../scope-page.ts'
+import type { Cells } from '../statement.ts'
 import { above } from './keys.ts'
 
 /**

@@ -1,6 +1,6 @@
 import Database from 'libsql'
-import type { Statement } from '../../sql/dialect.ts'
-import type { Cells, StoreFault } from '../store.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
+import type { StoreFault } from '../store.ts'
 import { releaseClosed } from './release-closed.ts'
 
 /** A connection to a file, by the engine itself: `@libsql/client` prepares each statement anew and makes an object of each row. */

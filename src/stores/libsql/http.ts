@@ -1,7 +1,8 @@
 import type { Client, InStatement } from '@libsql/client/web'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
+import type { Cells } from '../../sql/statement.ts'
 import { sqliteFault } from '../fault.ts'
-import { type Cells, checkNumbers, readsOnly, type Store } from '../store.ts'
+import { checkNumbers, readsOnly, type Store } from '../store.ts'
 import { type LibsqlServer, rehearseOverHttp } from './rehearse.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { Statement } from '../../sql/dialect.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import { sqliteFault } from '../fault.ts'
-import { type Cells, StoreFault } from '../store.ts'
+import { StoreFault } from '../store.ts'
 import { type Connection, isLocked, isPoisonous, openConnection } from './connection.ts'
 import { createLoopTurns } from './loop-turns.ts'
 

@@ -1,7 +1,7 @@
 import { BatchCond, openHttp, type Sql } from '@libsql/hrana-client'
-import type { Statement } from '../../sql/dialect.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import { sqliteFault } from '../fault.ts'
-import { type Cells, checkNumbers, notTried, type Store, type StoreFault } from '../store.ts'
+import { checkNumbers, notTried, type Store, type StoreFault } from '../store.ts'
 
 /** Where a libSQL server is. */
 export interface LibsqlServer {

@@ -1,8 +1,8 @@
 import nodeModule from 'node:module'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Statement } from '../../sql/dialect.ts'
-import { type Cells, type Rehearsal, type Rehearsed, StoreFault } from '../store.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
+import { type Rehearsal, type Rehearsed, StoreFault } from '../store.ts'
 import type { FaultData, Order, RehearsedData, Report, Work } from './thread.ts'
 
 /** A file's writer in the thread that all files of this process share. */
@@ -66,7 +66,7 @@ interface Asked {
 function startThread(): Thread {
   // Compiled, both files end in .js. Flags and preloads of this process are not the thread's, but what it has compiled
   // is: half the time and 20 MB less.
-  const file = new URL(`./libsql-thread${extname(import.meta.url)}`, import.meta.url)
+  const file = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
   // Not by name: Node 20 has no such export.
   const cache = nodeModule.getCompileCacheDir?.()
   const env = { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) }

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
-import type { Statement } from '../../sql/dialect.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import { sqliteFault } from '../fault.ts'
-import type { Cells, FaultKind, Rehearsal, Rehearsed } from '../store.ts'
+import type { FaultKind, Rehearsal, Rehearsed } from '../store.ts'
 import { createFileWriter, type FileWriter } from './writer.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { limits } from '../../model/limits.ts'
-import type { Statement } from '../../sql/dialect.ts'
+import type { Statement } from '../../sql/statement.ts'
 import { sessionList } from './session.ts'
 
 /**

@@ -1,6 +1,5 @@
 import type pg from 'pg'
-import type { Statement } from '../../sql/dialect.ts'
-import type { Cells } from '../store.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import { openingOf } from './opening.ts'
 
 /**

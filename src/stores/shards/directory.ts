@@ -1,5 +1,5 @@
-import type { Statement } from '../../sql/dialect.ts'
-import { type Cells, type Store, StoreFault } from '../store.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
+import { type Store, StoreFault } from '../store.ts'
 
 /**
  * The tables that tell shards apart, beside those of every database. Each shard knows who it is and who keeps the

@@ -1,13 +1,13 @@
 import type { Cursor, ScopeHead } from '../../model/cursor.ts'
+import type { Principal } from '../../model/principal.ts'
 import type { Schema } from '../../model/table.ts'
 import type { Facts } from '../../observe/facts.ts'
 import { censusSql } from '../../sql/count-sql.ts'
-import type { Statement } from '../../sql/dialect.ts'
+import { parseHead } from '../../sql/scope-page.ts'
+import type { Statement } from '../../sql/statement.ts'
 import { retryConflicts, type Store } from '../../stores/store.ts'
-import type { Principal } from '../push/authorize.ts'
 import { throwResync } from '../push/write-scope.ts'
 import { inTurns } from '../sync.ts'
-import { parseHead } from './join-pages.ts'
 
 /** The scopes that a stream is about to be read from. */
 export interface Census {

@@ -1,49 +1,7 @@
 import type { CursorEntry, ScopeHead } from '../../model/cursor.ts'
-import type { Cells } from '../../stores/store.ts'
-
-/**
- * Stands between the rows of a page, and is never looked for as anything else: no JSON text holds a raw line break, but
- * as white space, and that is taken out where a database may keep it.
- */
-export const rowBreak = '\n'
-
-/** White space of a JSON text that would be taken for the end of a line; inside its strings there is none unescaped. */
-export function withoutBreaks(json: string): string {
-  return /[\t\n\r]/.test(json) ? json.replaceAll(/[\t\n\r]/g, ' ') : json
-}
-
-/** What one scope's page statement gave. */
-export interface ScopePage {
-  /** Undefined: the scope was never written. */
-  readonly head: ScopeHead | undefined
-  readonly count: number
-  /** Position of the last row, where there is one. */
-  readonly last: number
-  /** The changes as JSON text, a line each. */
-  readonly rows: string
-  readonly more: boolean
-  /** The scope holds rows so large that the next page should look at their sizes. */
-  readonly large: boolean
-}
-
-/** Of a scope that was never written. */
-export const emptyPage: ScopePage = { head: undefined, count: 0, last: 0, rows: '', more: false, large: false }
-
-/** Reads incarnation, position and watermark, the first three columns of a lock or page statement. */
-export function parseHead([row]: readonly Cells[]): ScopeHead | undefined {
-  if (!row) return undefined
-  const [incarnation, position, watermark] = row
-  return { incarnation: String(incarnation), position: Number(position), watermark: Number(watermark) }
-}
-
-/** A page over all scopes of a request. */
-export interface Page {
-  readonly count: number
-  /** Each scope's changes in position order, as JSON text, a line each. */
-  readonly rows: string
-  readonly cursor: ReadonlyMap<string, CursorEntry>
-  readonly more: boolean
-}
+import { rowBreak } from '../../model/row-text.ts'
+import type { ScopePage } from '../../sql/scope-page.ts'
+import type { Page } from '../../wire/answer.ts'
 
 /**
  * Lays the pages of several scopes together, in order, up to `limit` rows. A scope that does not fit is cut, or waits

@@ -1,8 +1,9 @@
 import type { Cursor, ScopeHead } from '../../model/cursor.ts'
 import { headSql } from '../../sql/count-sql.ts'
-import type { Cells, Store } from '../../stores/store.ts'
+import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
+import type { Cells } from '../../sql/statement.ts'
+import type { Store } from '../../stores/store.ts'
 import { compilePage, type PageWish, type Sql } from '../push/plan.ts'
-import { parseHead, type ScopePage } from './join-pages.ts'
 
 /** Asks for pages and reads them. */
 export interface Pages {

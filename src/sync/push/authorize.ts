@@ -1,16 +1,9 @@
 import type { Change } from '../../model/change.ts'
 import { type Rejection, rejection } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
+import type { Principal } from '../../model/principal.ts'
 import { isName } from '../../model/text.ts'
 import type { Grant } from '../../wire/request.ts'
-
-export type Access = 'read' | 'write'
-
-/** The authenticated caller. The first scope is where a change without one goes. */
-export interface Principal {
-  readonly subject: string
-  readonly scopes: ReadonlyMap<string, Access>
-}
 
 export type Authorized =
   | { readonly scope: string; readonly error?: never }

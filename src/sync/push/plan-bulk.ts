@@ -1,16 +1,10 @@
 import type { Change } from '../../model/change.ts'
 import type { Table } from '../../model/table.ts'
+import type { Tally } from '../../model/verdict.ts'
 import { encodeParts } from '../../sql/parts.ts'
-import type { Cells } from '../../stores/store.ts'
+import type { Cells } from '../../sql/statement.ts'
 import { rowBytesMax } from './answer-size.ts'
 import type { Planned, PushWish, Sql } from './plan.ts'
-
-/** What became of the changes of an import that the database took. */
-export interface Tally {
-  applied: number
-  duplicate: number
-  stale: number
-}
 
 /** What an import needs of a push's wish. */
 export type BulkWish = Pick<PushWish, 'client' | 'incarnation' | 'recordings'>

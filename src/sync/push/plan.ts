@@ -2,11 +2,11 @@ import type { Change } from '../../model/change.ts'
 import { type CursorEntry, cursorFloor } from '../../model/cursor.ts'
 import { limits } from '../../model/limits.ts'
 import type { Schema, Table } from '../../model/table.ts'
-import type { Dialect, Field, Statement } from '../../sql/dialect.ts'
+import type { Dialect } from '../../sql/dialect.ts'
 import { drawNonce, type Raise, raiseWith } from '../../sql/markers.ts'
 import { checkFit, encodeParts } from '../../sql/parts.ts'
+import type { Field, Statement, StoreLimits } from '../../sql/statement.ts'
 import { reachFields, type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../../sql/table-sql.ts'
-import type { StoreLimits } from '../../stores/store.ts'
 import type { Return } from '../../wire/request.ts'
 import { compileWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
@@ -65,6 +65,9 @@ export interface PageWish {
 
 /** A statement that writes down whom to tell of the push. Its parameters come after the scope and n. */
 export type Recording = Statement
+
+/** What a push to a scope at a time, in microseconds, is to record. */
+export type Recorder = (scope: string, at: number) => readonly Recording[]
 
 /**
  * No answer may fill the memory. That so many of the largest row ever written to the scope fit costs nothing to know, and

@@ -2,18 +2,13 @@ import type { Change } from '../../model/change.ts'
 import { bringsOther } from '../../model/same-content.ts'
 import { judge, judgeInTurn, type Outcome, type RowState, refusal } from '../../model/stamp.ts'
 import type { Table } from '../../model/table.ts'
+import type { Verdict } from '../../model/verdict.ts'
 import type { Dialect } from '../../sql/dialect.ts'
+import type { Cells } from '../../sql/statement.ts'
 import { resultCells } from '../../sql/table-sql.ts'
-import type { Cells } from '../../stores/store.ts'
 import type { Return } from '../../wire/request.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './plan.ts'
-
-/**
- * The answer to one change. `current` is JSON text, made of what the database gave: it goes out as it is. `conflicting`: a
- * duplicate whose stamp is stored with other content, which is counted.
- */
-export type Verdict = Outcome & { readonly current?: string; readonly conflicting?: true }
 
 /** What the database said of one row: the state it is left in, and whether this batch wrote it. */
 interface RowResult {

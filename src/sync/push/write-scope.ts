@@ -3,17 +3,17 @@ import { type Cursor, checkCursor, formatCursor, type ResyncReason, type ScopeHe
 import { Problem, type Rejection } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import { refusal } from '../../model/stamp.ts'
+import type { Tally, Verdict } from '../../model/verdict.ts'
 import { markerIn } from '../../sql/markers.ts'
+import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
 import { type Store, StoreFault } from '../../stores/store.ts'
-import type { Recorder } from '../../webhooks/out/record.ts'
 import type { SyncRequest } from '../../wire/request.ts'
-import { parseHead, type ScopePage } from '../pull/join-pages.ts'
 import type { Pages } from '../pull/read-page.ts'
 import { coalesce } from './coalesce.ts'
 import { readClaim, readRecalled, rejectLetters } from './inbox/claim.ts'
-import { compilePush, type Planned, type PushWish, type Sql } from './plan.ts'
-import { addTally, type Carry, compileBulk, compilePeek, countUnseenInBulk, readPeek, type Tally } from './plan-bulk.ts'
-import { countUnseen, markConflicts, reconcile, swallowedOf, type Verdict } from './reconcile.ts'
+import { compilePush, type Planned, type PushWish, type Recording, type Sql } from './plan.ts'
+import { addTally, type Carry, compileBulk, compilePeek, countUnseenInBulk, readPeek } from './plan-bulk.ts'
+import { countUnseen, markConflicts, reconcile, swallowedOf } from './reconcile.ts'
 import { isRefusal, isSuspect, type Refusals } from './refusals.ts'
 
 /** Writes the changes of one scope. */
@@ -45,7 +45,7 @@ export interface WriterOptions {
   /** Told how many tombstones were stored of ids that had no row. */
   readonly unseen: (count: number) => void
   /** What to write down of a push to a scope: whom to tell of it. */
-  readonly record: (scope: string) => ReturnType<Recorder>
+  readonly record: (scope: string) => readonly Recording[]
 }
 
 /** How often a change set is written before a database that refuses each time, and then does not, is called away. */

@@ -1,15 +1,10 @@
 import { isObject } from '../../model/change.ts'
 import { isInexact } from '../../model/exact.ts'
+import { PayloadFault } from '../../model/payload-fault.ts'
 import type { PutRow, Schema, TableName } from '../../model/table.ts'
 
 /** An object of someone else's JSON. */
 export type JsonObject = Readonly<Record<string, unknown>>
-
-/**
- * A payload that a mapping does not take. Its message is shown to the sender, so it names what is missing or wrong and
- * holds no value of the payload. What a mapping throws otherwise is not shown.
- */
-export class PayloadFault extends TypeError {}
 
 /**
  * What a mapping's `row` gives: the row of a put and no column more. Without the last part a function may return

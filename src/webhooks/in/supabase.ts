@@ -1,7 +1,8 @@
+import { PayloadFault } from '../../model/payload-fault.ts'
 import type { Schema, TableName } from '../../model/table.ts'
 import { timestamptzToMicroseconds } from '../../model/timestamptz.ts'
 import type { WebhookChange } from './mapping.ts'
-import { checkOptions, type ExactRow, type JsonObject, PayloadFault, readId, readObject, readText } from './payload.ts'
+import { checkOptions, type ExactRow, type JsonObject, readId, readObject, readText } from './payload.ts'
 
 /**
  * Where the rows of one table of Postgres go. The functions get the record as the webhook has it; annotate the

@@ -1,6 +1,7 @@
+import { PayloadFault } from '../../model/payload-fault.ts'
 import type { Schema, TableName } from '../../model/table.ts'
 import type { WebhookChange } from './mapping.ts'
-import { checkOptions, type ExactRow, type JsonObject, PayloadFault, readId, readObject, readText } from './payload.ts'
+import { checkOptions, type ExactRow, type JsonObject, readId, readObject, readText } from './payload.ts'
 
 /** A user as Clerk's events have it: what most rows need of it, and the rest as it comes. */
 export interface User {

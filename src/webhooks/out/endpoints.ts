@@ -1,6 +1,6 @@
 import { limits } from '../../model/limits.ts'
+import { matchScope } from '../../model/scope-pattern.ts'
 import { parseTime } from '../../model/time.ts'
-import { matchScope } from '../in/sources.ts'
 import { createSigner } from '../signer.ts'
 import { isPrivateHost } from './private-host.ts'
 

@@ -1,7 +1,7 @@
 import { limits } from '../../model/limits.ts'
+import { rowBreak } from '../../model/row-text.ts'
 import type { Schema } from '../../model/table.ts'
 import type { Store } from '../../stores/store.ts'
-import { rowBreak } from '../../sync/pull/join-pages.ts'
 import type { Endpoint } from './endpoints.ts'
 import { tablesOf } from './record.ts'
 import type { Due } from './send.ts'

@@ -1,11 +1,8 @@
 import type { Schema, Table } from '../../model/table.ts'
 import { recordSql } from '../../sql/delivery-sql.ts'
 import type { Dialect } from '../../sql/dialect.ts'
-import type { Recording } from '../../sync/push/plan.ts'
+import type { Recorder, Recording } from '../../sync/push/plan.ts'
 import { type Endpoint, scopeMatcher } from './endpoints.ts'
-
-/** What a push to a scope at a time, in microseconds, is to record. */
-export type Recorder = (scope: string, at: number) => readonly Recording[]
 
 const nothing: readonly Recording[] = []
 
