@@ -1,6 +1,7 @@
 import { base64url } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { type CursorEntry, checkCursor, formatCursor, parseCursor } from '../src/model/cursor.ts'
+import { checkCursor, formatCursor, parseCursor } from '../src/model/cursor.ts'
+import type { CursorEntry } from '../src/model/cursor-entry.ts'
 import { writeFirstForm } from '../src/model/cursor-first-form.ts'
 
 const formatFirstForm = (cursor: Parameters<typeof writeFirstForm>[0]) => base64url.encode(writeFirstForm(cursor))

@@ -16,8 +16,9 @@ import { censusSql } from '../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../src/sql/delivery-sql.ts'
 import { raiseWith } from '../src/sql/markers.ts'
 import { postgres } from '../src/sql/postgres/dialect.ts'
+import { scopeSql } from '../src/sql/scope-sql.ts'
 import { sqlite } from '../src/sql/sqlite/dialect.ts'
-import { scopeSql, tableSql } from '../src/sql/table-sql.ts'
+import { tableSql } from '../src/sql/table-sql.ts'
 
 const schema = defineSchema({
   notes: {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { schema } from '../src/app/schema.ts'
+import { compileSchema } from '../src/sql/schema-sql.ts'
 import type { Store } from '../src/stores/store.ts'
-import { compileSchema } from '../src/sync/push/plan.ts'
 import { principal, put, sampleSync } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 

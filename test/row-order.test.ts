@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defineSchema, text } from '../src/model/table.ts'
 import { copyText, stagedSql } from '../src/sql/postgres/staged.ts'
+import { compileSchema } from '../src/sql/schema-sql.ts'
 import type { Field, Statement } from '../src/sql/statement.ts'
-import { compileSchema } from '../src/sync/push/plan.ts'
 import { noon } from './support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
 

@@ -1,7 +1,7 @@
 import type { Schema, Table } from '../model/table.ts'
 import { copyText, type StagedSql, stagedSql } from '../sql/postgres/staged.ts'
-import type { Planned } from '../sync/push/plan.ts'
 import { type Carry, carryInParams, tallyOf } from '../sync/push/plan-bulk.ts'
+import type { Planned } from '../sync/push/planned.ts'
 
 /** Rows through COPY into a temporary table, from which one statement inserts what is new and one merges what is not: for a Postgres over TCP. */
 export function carryByCopy(schema: Schema): Carry {

@@ -1,4 +1,5 @@
-import { type Cursor, formatCursor } from '../model/cursor.ts'
+import { formatCursor } from '../model/cursor.ts'
+import type { Cursor } from '../model/cursor-entry.ts'
 import { limits } from '../model/limits.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Schema } from '../model/table.ts'

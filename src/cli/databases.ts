@@ -5,7 +5,7 @@ import { schema } from '../app/schema.ts'
 import { type Database, type Databases, findDatabases } from '../runtime/node/databases.ts'
 import { readDatabaseUrl } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
-import { showProgress } from './progress.ts'
+import { type Outcome, showProgress } from './progress.ts'
 
 /** Options of the commands that go over every database. */
 export const databaseOptions = {
@@ -35,13 +35,6 @@ async function readScopes({ scope = [], scopes }: DatabaseArgs): Promise<readonl
   if (scopes === undefined) return scope.length > 0 ? scope : undefined
   const lines = scopes === '-' ? await text(process.stdin) : await readFile(scopes, 'utf8')
   return [...scope, ...lines.split(/\r?\n/).filter((line) => line !== '')]
-}
-
-export interface Outcome {
-  readonly name: string
-  /** What was done, or what was found wrong. */
-  readonly lines: readonly string[]
-  readonly failed: boolean
 }
 
 /** Gives the lines to show; throws where it failed. */

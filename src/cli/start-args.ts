@@ -1,4 +1,4 @@
-import type { Environment } from '../runtime/settings.ts'
+import type { Environment } from '../runtime/environment.ts'
 import { helpText, isHelpAsked, readArgs } from './command.ts'
 
 const help = {

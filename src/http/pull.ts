@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { isObject, quote } from '../model/change.ts'
-import { type Cursor, parseCursor } from '../model/cursor.ts'
+import { parseCursor } from '../model/cursor.ts'
+import type { Cursor } from '../model/cursor-entry.ts'
 import type { Schema } from '../model/table.ts'
 import { noteCaller } from '../observe/facts.ts'
 import type { TakeCensus } from '../sync/pull/count.ts'

@@ -1,4 +1,4 @@
-import type { Cursor } from '../model/cursor.ts'
+import type { Cursor } from '../model/cursor-entry.ts'
 import type { Facts, StreamEnd } from '../observe/facts.ts'
 import type { SyncAnswer } from '../wire/answer.ts'
 import { answerToLines, rowsLine } from '../wire/answer.ts'

@@ -1,4 +1,5 @@
-import { type Cursor, formatCursor, type ScopeHead } from '../model/cursor.ts'
+import { formatCursor } from '../model/cursor.ts'
+import type { Cursor, ScopeHead } from '../model/cursor-entry.ts'
 import { hashText } from '../observe/facts.ts'
 
 /** Raise it with every change of the lines of a stream: what clients have cached is then sent anew. */

@@ -1,4 +1,4 @@
-import type { Cursor, CursorEntry } from './cursor.ts'
+import type { Cursor, CursorEntry } from './cursor-entry.ts'
 import { checksum } from './packed.ts'
 
 /** Cursors as they were before they were packed, which clients still hold: JSON behind a checksum, as bytes. */

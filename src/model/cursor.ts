@@ -1,30 +1,10 @@
 import { base64url } from 'jose'
+import type { Cursor, CursorEntry, ScopeHead } from './cursor-entry.ts'
 import { readFirstForm, writeFirstForm } from './cursor-first-form.ts'
 import { Problem } from './errors.ts'
 import { limits } from './limits.ts'
 import { checksum, createPacker, createUnpacker } from './packed.ts'
 import { isName } from './text.ts'
-
-/** How far a client has read one scope. */
-export interface CursorEntry {
-  /** The scope's history. Null: the scope had never been written when it was read. */
-  readonly incarnation: string | null
-  /** Every row up to here was handed out. */
-  readonly position: number
-  /** The scope's position when the bootstrap began: tombstones up to here are left out, the client never held their rows. */
-  readonly start: number
-}
-
-/** What a client has read, scope by scope. A scope that is missing here bootstraps by itself. */
-export type Cursor = ReadonlyMap<string, CursorEntry>
-
-/** The state of a scope in the database, as the cursor is held against it. */
-export interface ScopeHead {
-  readonly incarnation: string
-  readonly position: number
-  /** Tombstones up to here may have been pruned. */
-  readonly watermark: number
-}
 
 /** Why a cursor can no longer be answered from. */
 export type ResyncReason = 'pruned' | 'restored'

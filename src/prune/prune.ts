@@ -4,6 +4,7 @@ import { type PruneSql, pruneSql } from '../sql/prune-sql.ts'
 import type { Cells } from '../sql/statement.ts'
 import type { Store } from '../stores/store.ts'
 import { pruneDeliveries } from '../webhooks/out/keep.ts'
+import type { Due, Pruned } from './scopes.ts'
 import { pruneScopes } from './scopes.ts'
 
 export interface PruneOptions {
@@ -17,27 +18,10 @@ export interface PruneOptions {
   readonly signal?: AbortSignal
 }
 
-export interface Pruned {
-  readonly scopes: number
-  readonly tombstones: number
-}
-
 /** So many marks are kept within a retention: a tombstone stays up to a thirtieth longer than it must. */
 const marksMax = 30
 /** Scopes that are looked at together. */
 const scopesMax = 500
-/** What one scope's marks say. A mark is a position that the scope had reached at a time. */
-export interface Due {
-  readonly scope: string
-  /** The newest position. */
-  readonly position: number
-  /** Up to here every tombstone was removed. */
-  readonly from: number
-  /** Up to here everything was stored longer ago than the retention. */
-  readonly to: number
-  readonly needsMark: boolean
-}
-
 /**
  * Removes the tombstones that were stored longer ago than the retention, in small transactions, each of which raises
  * each of its scopes' watermarks to the last that it removes there: a cursor below it may have missed one, and is answered with 410

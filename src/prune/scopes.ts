@@ -1,7 +1,23 @@
 import type { PruneSql } from '../sql/prune-sql.ts'
 import type { Statement } from '../sql/statement.ts'
 import type { Store } from '../stores/store.ts'
-import type { Due, Pruned } from './prune.ts'
+
+export interface Pruned {
+  readonly scopes: number
+  readonly tombstones: number
+}
+
+/** What one scope's marks say. A mark is a position that the scope had reached at a time. */
+export interface Due {
+  readonly scope: string
+  /** The newest position. */
+  readonly position: number
+  /** Up to here every tombstone was removed. */
+  readonly from: number
+  /** Up to here everything was stored longer ago than the retention. */
+  readonly to: number
+  readonly needsMark: boolean
+}
 
 /** Scopes of one step at the most. */
 const scopesMax = 100

@@ -1,6 +1,6 @@
 import { createReadSubject, readScopesAt } from '../http/claims.ts'
 import { checkKeySetUrl } from '../http/key-set.ts'
-import type { Environment } from './settings.ts'
+import type { Environment } from './environment.ts'
 
 /** Without a secret and a jwksUrl where neither is set. */
 export interface AuthSettings {

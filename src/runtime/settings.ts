@@ -10,8 +10,7 @@ import type { WebhookSources } from '../webhooks/in/sources.ts'
 import type { WebhookSecrets } from '../webhooks/in/verify.ts'
 import { type Endpoint, readEndpoints } from '../webhooks/out/endpoints.ts'
 import { type AuthSettings, readAuth } from './auth-settings.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
+import type { Environment } from './environment.ts'
 
 /** The settings of the server wherever it runs, checked. */
 export interface Settings {

@@ -1,5 +1,3 @@
-import type { Dialect } from './dialect.ts'
-
 /** Why a batch undid itself: what a statement raised on purpose. */
 export const markers = [
   'driftline_resync',
@@ -16,12 +14,17 @@ export type Marker = (typeof markers)[number]
 /** An expression that fails its statement with the marker. */
 export type Raise = (marker: Marker, salt: string) => string
 
+/** How a database fails a statement, see `Dialect`. */
+interface Raising {
+  raise(text: string, salt: string): string
+}
+
 /**
  * What a raised marker looks like. The nonce is drawn at random for each process and stands in statements alone, so
  * that no text of a user, which a trigger or a failed cast may repeat in its message, can be taken for a marker.
  */
-export function raiseWith(dialect: Pick<Dialect, 'raise'>, nonce: string): Raise {
-  return (marker, salt) => dialect.raise(`${marker}_${nonce}_`, salt)
+export function raiseWith({ raise }: Raising, nonce: string): Raise {
+  return (marker, salt) => raise(`${marker}_${nonce}_`, salt)
 }
 
 /** The marker that a statement of this nonce raised, by the message of the driver. */

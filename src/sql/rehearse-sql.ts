@@ -1,6 +1,5 @@
 import type { Table } from '../model/table.ts'
 import type { Cells, Statement } from './statement.ts'
-import type { TableSql } from './table-sql.ts'
 
 /** One statement of a group: puts and deletes, patches, or the check that no trigger swallowed a row. */
 export interface Trial {
@@ -14,7 +13,7 @@ export interface Trial {
 export interface TrialPlan {
   /** Of the lock: [scope, incarnation, n, row bytes]. */
   readonly lock: Statement['params']
-  readonly tables: readonly TableSql[]
+  readonly tables: readonly Table[]
   readonly groups: readonly (readonly Trial[])[]
   /** The rows of each group, where they must satisfy by themselves what otherwise is checked at the commit. */
   readonly ids: readonly (readonly { readonly table: Table; readonly ids: readonly string[] }[])[]

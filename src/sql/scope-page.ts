@@ -1,4 +1,4 @@
-import type { ScopeHead } from '../model/cursor.ts'
+import type { ScopeHead } from '../model/cursor-entry.ts'
 import type { Cells } from './statement.ts'
 
 /** What one scope's page statement gave. */

@@ -1,5 +1,5 @@
-import type { CursorEntry } from '../model/cursor.ts'
 import { formatCursor } from '../model/cursor.ts'
+import type { CursorEntry } from '../model/cursor-entry.ts'
 import type { Rejection } from '../model/errors.ts'
 import { rowBreak } from '../model/row-text.ts'
 import type { Outcome } from '../model/stamp.ts'

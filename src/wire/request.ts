@@ -1,5 +1,6 @@
 import { clientRule, isClient, isObject, quote } from '../model/change.ts'
-import { type Cursor, parseCursor } from '../model/cursor.ts'
+import { parseCursor } from '../model/cursor.ts'
+import type { Cursor } from '../model/cursor-entry.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Tally } from '../model/verdict.ts'

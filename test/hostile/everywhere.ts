@@ -1,7 +1,7 @@
 import { inLanes } from '../support/lanes.ts'
 import { plain } from '../support/plain.ts'
 import { type Answer, request } from '../support/server.ts'
-import type { Hostile } from './requests.ts'
+import { type Hostile, put } from './requests.ts'
 
 /** A server that hostile requests are sent to. */
 export interface Target {
@@ -37,9 +37,6 @@ export async function askEverywhere(targets: readonly Target[], requests: readon
   }
   return { answers: all[0] ?? [], breaches }
 }
-
-const at = 1_700_000_000_000_000
-export const put = (id: string, row: object, more: object = {}) => ({ table: 'todos', op: 'put', id, at, row, ...more })
 
 /** Writes rows with the canary into a scope of another. */
 export async function writeCanaries(targets: readonly Target[]): Promise<void> {

@@ -1,9 +1,11 @@
 import { formatCursor } from '../../src/model/cursor.ts'
 import { otherSecret, signedHeaders } from '../support/webhook.ts'
-import { put } from './everywhere.ts'
 
 /** What `request` of test/support/server.ts takes. */
 export type Hostile = readonly [method: string, path: string, options?: object]
+
+const at = 1_700_000_000_000_000
+export const put = (id: string, row: object, more: object = {}) => ({ table: 'todos', op: 'put', id, at, row, ...more })
 
 /** The entries that take changes: each makes one request of a change set, or of a text in its place. */
 export const entries = ['sync', 'push', 'webhook', 'import'] as const

@@ -1,32 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the sources' own templates are searched and replaced
 /** Bugs that a sync server can have and driftline must not: each is a change of its text that the tests must catch. */
-import type { ModelStoreName } from '../model/stores.ts'
+import type { Edit, Mutant } from './mutant.ts'
 import { refusalMutants } from './refusals.ts'
-
-export interface Mutant {
-  readonly name: string
-  /** Where the model is run. */
-  readonly store: ModelStoreName
-  readonly edits: readonly Edit[]
-  /** The test that must catch it where the model cannot, and why it cannot. */
-  readonly race?: Race
-}
-
-export interface Race {
-  readonly file: string
-  /** A pattern for the titles of the tests that are run; without it all of the file. */
-  readonly title?: string
-  readonly why: string
-  /** The model is not even asked. */
-  readonly alone?: true
-}
-
-/** `search` must stand in the file exactly once. */
-export interface Edit {
-  readonly file: string
-  readonly search: string
-  readonly replace: string
-}
 
 const rowGuard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
 const sqliteGuard = `const guard = '${rowGuard}'`

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the sources' own templates are searched and replaced
 /** Bugs of what becomes of a change that the database refuses. */
-import type { Mutant, Race } from './mutants.ts'
+import type { Mutant, Race } from './mutant.ts'
 
 const why = "the model's databases have no constraint of their own"
 const refusals = (title: string): Race => ({ file: 'test/refusals.test.ts', title, why, alone: true })

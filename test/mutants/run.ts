@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ModelStoreName, modelStores } from '../model/stores.ts'
 import { recordRun } from '../promises/record.ts'
-import { type Edit, type Mutant, mutants, type Race } from './mutants.ts'
+import type { Edit, Mutant, Race } from './mutant.ts'
+import { mutants } from './mutants.ts'
 
 const { values } = parseArgs({
   options: {

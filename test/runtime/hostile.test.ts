@@ -3,15 +3,7 @@ import { once } from 'node:events'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signToken } from '../../src/runtime/sign-token.ts'
-import {
-  askEverywhere,
-  canary,
-  put,
-  readCanaries,
-  type Target,
-  untouched,
-  writeCanaries,
-} from '../hostile/everywhere.ts'
+import { askEverywhere, canary, readCanaries, type Target, untouched, writeCanaries } from '../hostile/everywhere.ts'
 import { oddFrames, openRawSocket } from '../hostile/frames.ts'
 import { type RawAnswer, rawRequests, sendRaw } from '../hostile/raw.ts'
 import {
@@ -22,6 +14,7 @@ import {
   entries,
   forgedCursor,
   type Hostile,
+  put,
   requestPlaces,
 } from '../hostile/requests.ts'
 import { hostileTexts, jsonBodies, mutatedRequest } from '../support/hostile.ts'

@@ -9,7 +9,7 @@ import { readRowLines } from '../../bulk/row-lines.ts'
 import { readTextBlocks } from '../../bulk/text-blocks.ts'
 import { limits } from '../../model/limits.ts'
 import type { Table } from '../../model/table.ts'
-import type { ImportInput } from './input.ts'
+import type { ImportInput } from './input-bytes.ts'
 import type { ImportOptions } from './options.ts'
 
 /** Who is told of what stands before the rows, and who looks at their numbers. */

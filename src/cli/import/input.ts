@@ -1,19 +1,10 @@
-import { type Encoding, findEncoding, toUtf8 } from '../../bulk/encoding.ts'
+import { findEncoding, toUtf8 } from '../../bulk/encoding.ts'
 import { sayKind } from '../../bulk/file-kind.ts'
-import type { ElementPath } from '../../bulk/json-elements.ts'
 import { findLayout, sayJson } from '../../bulk/json-kind.ts'
+import type { ImportInput } from './input-bytes.ts'
 import type { ImportOptions } from './options.ts'
 import { type ImportSource, openSource } from './source.ts'
 import { surveyInput } from './survey.ts'
-
-/** What an import reads, once its beginning has been seen. */
-export interface ImportInput {
-  /** UTF-8, whatever the file is written in. */
-  readonly bytes: AsyncIterable<Uint8Array>
-  readonly encoding: Encoding
-  /** Where rows stand in a JSON text that is no line for each. */
-  readonly paths: readonly ElementPath[] | undefined
-}
 
 const headBytes = 64 * 1024
 /** So much of what cannot be read twice is looked through before the first row. */

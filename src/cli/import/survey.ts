@@ -2,7 +2,7 @@ import { schema } from '../../app/schema.ts'
 import { NumberWatch } from '../../bulk/csv/number-text.ts'
 import { limits } from '../../model/limits.ts'
 import { readChunks } from './chunks.ts'
-import type { ImportInput } from './input.ts'
+import type { ImportInput } from './input-bytes.ts'
 import type { ImportOptions } from './options.ts'
 
 type Open = (bytes: AsyncIterable<Uint8Array>) => Promise<ImportInput>

@@ -7,7 +7,7 @@ import { checkLibsqlUrl } from '../../stores/libsql/url.ts'
 import { isNeonHost, readPostgresUrl } from '../../stores/postgres/url.ts'
 import { checkScopeUrl, isScopeUrl, scopeUrl } from '../../stores/scope-url.ts'
 import type { Store } from '../../stores/store.ts'
-import type { Environment } from '../settings.ts'
+import type { Environment } from '../environment.ts'
 
 /** Settings and secrets by name, and the bindings of wrangler.toml. */
 export type WorkerEnv = Environment & {

@@ -1,9 +1,11 @@
+import type { Table } from '../../model/table.ts'
 import { bulkSql } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import { raiseWith } from '../markers.ts'
 import type { RehearseBatch, TrialFailure, TrialPlan } from '../rehearse-sql.ts'
+import { lockSql } from '../scope-sql.ts'
 import type { Statement } from '../statement.ts'
-import { lockSql, swallowedFrom, type TableSql, tableSql } from '../table-sql.ts'
+import { swallowedFrom, tableSql } from '../table-sql.ts'
 
 /**
  * A rehearsal as one DO block, which every Postgres takes, over TCP and over HTTP, in the one transaction of a batch.
@@ -53,8 +55,8 @@ function toText(value: Statement['params'][number]): string | null {
 }
 
 function blockSql(inBlock: Dialect, { tables, immediate, nonce }: TrialPlan): string {
-  const arms = tables.flatMap((sql, place) =>
-    trialSql(inBlock, sql, nonce).map((text, kind) => `WHEN ${place * kinds.length + kind} THEN ${text};`),
+  const arms = tables.flatMap((table, place) =>
+    trialSql(inBlock, table, nonce).map((text, kind) => `WHEN ${place * kinds.length + kind} THEN ${text};`),
   )
   return `DO $driftline$
 DECLARE
@@ -103,7 +105,7 @@ END $driftline$`
 }
 
 /** In the order of `kinds`. */
-function trialSql(inBlock: Dialect, { table }: TableSql, nonce: string): readonly string[] {
+function trialSql(inBlock: Dialect, table: Table, nonce: string): readonly string[] {
   const [scope, client] = [blockParam(1), blockParam(2)]
   const raise = raiseWith(inBlock, nonce)
   return [

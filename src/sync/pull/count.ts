@@ -1,4 +1,4 @@
-import type { Cursor, ScopeHead } from '../../model/cursor.ts'
+import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Schema } from '../../model/table.ts'
 import type { Facts } from '../../observe/facts.ts'

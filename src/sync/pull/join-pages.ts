@@ -1,4 +1,4 @@
-import type { CursorEntry, ScopeHead } from '../../model/cursor.ts'
+import type { CursorEntry, ScopeHead } from '../../model/cursor-entry.ts'
 import { rowBreak } from '../../model/row-text.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Page } from '../../wire/answer.ts'

@@ -1,9 +1,11 @@
-import type { Cursor, ScopeHead } from '../../model/cursor.ts'
+import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import { headSql } from '../../sql/count-sql.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
 import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
 import type { Cells } from '../../sql/statement.ts'
 import type { Store } from '../../stores/store.ts'
-import { compilePage, type PageWish, type Sql } from '../push/plan.ts'
+import { compilePage } from '../push/plan.ts'
+import type { PageWish } from '../push/planned.ts'
 
 /** Asks for pages and reads them. */
 export interface Pages {

@@ -1,9 +1,10 @@
 import type { Change } from '../../model/change.ts'
 import { isLong } from '../../model/value.ts'
 import { encodeParts } from '../../sql/parts.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
 import { weightFields } from '../../sql/table-sql.ts'
 import type { RowWrite } from './coalesce.ts'
-import type { Planned, Sql } from './plan.ts'
+import type { Planned } from './planned.ts'
 
 /** Aborts where the rows that the verdicts repeat, as they are stored and as they are written, are beyond so many bytes. */
 export function compileWeight(

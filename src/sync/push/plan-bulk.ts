@@ -2,9 +2,10 @@ import type { Change } from '../../model/change.ts'
 import type { Table } from '../../model/table.ts'
 import type { Tally } from '../../model/verdict.ts'
 import { encodeParts } from '../../sql/parts.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
 import type { Cells } from '../../sql/statement.ts'
 import { rowBytesMax } from './answer-size.ts'
-import type { Planned, PushWish, Sql } from './plan.ts'
+import type { Planned, PushWish } from './planned.ts'
 
 /** What an import needs of a push's wish. */
 export type BulkWish = Pick<PushWish, 'client' | 'incarnation' | 'recordings'>

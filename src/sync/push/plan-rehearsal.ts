@@ -2,10 +2,11 @@ import type { Change } from '../../model/change.ts'
 import type { Table } from '../../model/table.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Trial, TrialPlan } from '../../sql/rehearse-sql.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
 import { reachFields, type TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { coalesce, type RowWrite } from './coalesce.ts'
-import { inWriteOrder, patchValues, reachOf, type Sql } from './plan.ts'
+import { inWriteOrder, patchValues, reachOf } from './plan.ts'
 
 export interface TrialWish {
   readonly client: string
@@ -29,7 +30,7 @@ export function compileTrial(
   const n = changes.length
   return {
     lock: [scope, wish.incarnation, n, rowBytesMax(changes)],
-    tables,
+    tables: tables.map(({ table }) => table),
     groups: parts.map((part) =>
       coalesce([part]).flatMap((rows) =>
         tables.flatMap((table, place) => {

@@ -1,99 +1,13 @@
 import type { Change } from '../../model/change.ts'
-import { type CursorEntry, cursorFloor } from '../../model/cursor.ts'
-import { limits } from '../../model/limits.ts'
-import type { Schema, Table } from '../../model/table.ts'
-import type { Dialect } from '../../sql/dialect.ts'
-import { drawNonce, type Raise, raiseWith } from '../../sql/markers.ts'
-import { checkFit, encodeParts } from '../../sql/parts.ts'
-import type { Field, Statement, StoreLimits } from '../../sql/statement.ts'
-import { reachFields, type ScopeSql, scopeSql, stepFields, type TableSql, tableSql } from '../../sql/table-sql.ts'
-import type { Return } from '../../wire/request.ts'
+import { cursorFloor } from '../../model/cursor.ts'
+import { encodeParts } from '../../sql/parts.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
+import type { Field } from '../../sql/statement.ts'
+import { reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { compileWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
 import { compileClaim } from './inbox/claim.ts'
-import type { InboxEntry } from './inbox/inbox.ts'
-
-/** All SQL of a schema in one dialect. */
-export interface Sql {
-  readonly schema: Schema
-  readonly dialect: Dialect
-  readonly tables: readonly TableSql[]
-  readonly scope: ScopeSql
-  readonly paramBytesMax: number | undefined
-  /** Tells the markers of these statements from any text of a user. */
-  readonly nonce: string
-  readonly raise: Raise
-}
-
-/** Throws a `TypeError` where a schema is too large for a store. */
-export function compileSchema(
-  schema: Schema,
-  dialect: Dialect,
-  storeLimits?: StoreLimits,
-  nonce: string = drawNonce(),
-): Sql {
-  const raise = raiseWith(dialect, nonce)
-  const sql: Sql = {
-    schema,
-    dialect,
-    tables: schema.tables.map((table) => tableSql(dialect, table, raise)),
-    scope: scopeSql(dialect, schema, limits.pageBytesMax, raise),
-    paramBytesMax: storeLimits?.paramBytesMax,
-    nonce,
-    raise,
-  }
-  if (storeLimits) checkFit(sql, storeLimits)
-  return sql
-}
-
-/** What the rows of a statement are to `reconcile`. */
-export type Role =
-  | { readonly kind: 'head' | 'page' | 'guard' | 'claim' }
-  | { readonly kind: 'states' | 'results'; readonly table: Table; readonly pass: number }
-  | { readonly kind: 'peek'; readonly table: Table }
-  | { readonly kind: 'tally'; readonly table: Table; readonly count: number }
-
-export type Planned = Statement & { readonly role: Role }
-
-/** What a page of one scope begins from. `undefined`: the scope bootstraps. */
-export interface PageWish {
-  readonly entry: CursorEntry | undefined
-  readonly limit: number
-  /** The scope is known to hold large rows. */
-  readonly sized?: boolean
-}
-
-/** A statement that writes down whom to tell of the push. Its parameters come after the scope and n. */
-export type Recording = Statement
-
-/** What a push to a scope at a time, in microseconds, is to record. */
-export type Recorder = (scope: string, at: number) => readonly Recording[]
-
-/**
- * No answer may fill the memory. That so many of the largest row ever written to the scope fit costs nothing to know, and
- * is true of nearly all pushes; where it is not, the batch is sent again and weighs the rows that it is about.
- */
-export interface AnswerBound {
-  readonly bytesMax: number
-  readonly weigh: boolean
-}
-
-export interface PushWish {
-  readonly client: string
-  readonly return: Return
-  readonly atomic: boolean
-  /** Drawn at random; becomes the scope's incarnation if this write is its first. */
-  readonly incarnation: string
-  /** The scope's part of the request's cursor, which gates the write. */
-  readonly entry: CursorEntry | undefined
-  /** The server's time in microseconds, the stamp of changes that have none. */
-  readonly receivedAt: number
-  /** The write is a webhook's, whose source is the client. */
-  readonly inbox?: InboxEntry | undefined
-  /** How large the rows may be that the verdicts repeat: beyond it the batch undoes itself. */
-  readonly answer: AnswerBound
-  readonly recordings?: readonly Recording[]
-}
+import type { PageWish, Planned, PushWish, Role } from './planned.ts'
 
 /**
  * The statements of one scope's part of a change set, for one batch: lock the scope, check the cursor, write the tables

@@ -8,7 +8,7 @@ import type { Cells } from '../../sql/statement.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Return } from '../../wire/request.ts'
 import type { RowWrite } from './coalesce.ts'
-import type { Planned } from './plan.ts'
+import type { Planned } from './planned.ts'
 
 /** What the database said of one row: the state it is left in, and whether this batch wrote it. */
 interface RowResult {

@@ -1,11 +1,12 @@
 import { limits } from '../../model/limits.ts'
 import { markerIn } from '../../sql/markers.ts'
 import type { RehearseBatch, Trial, TrialFailure, TrialPlan } from '../../sql/rehearse-sql.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
 import { type ForeignKeys, foreignKeysOf, readForeignKeys, readUniqueNames } from '../../sql/sqlite/foreign-keys.ts'
 import type { Statement } from '../../sql/statement.ts'
+import type { TableSql } from '../../sql/table-sql.ts'
 import { postgresStateFault } from '../../stores/fault.ts'
 import { notTried, type Rehearsal, type Rehearsed, type Store, StoreFault } from '../../stores/store.ts'
-import type { Sql } from './plan.ts'
 
 /** What a rehearsal found: why each group was undone, and why what passed could not be committed. */
 export interface TrialResult {
@@ -58,9 +59,10 @@ async function rehearseInBatch(
 }
 
 function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys): Rehearsal {
-  const { tables, groups, lock, immediate } = plan
+  const { groups, lock, immediate } = plan
+  const tables = plan.tables.map((table) => sql.tables.find((one) => one.table === table))
   const toStatement = ({ kind, table, params }: Trial): Statement => {
-    const { bulk, updateSilent, swallowed } = tables[table] as (typeof tables)[number]
+    const { bulk, updateSilent, swallowed } = tables[table] as TableSql
     return { sql: kind === 'write' ? bulk.upsert : kind === 'update' ? updateSilent : swallowed, params }
   }
   const guardsOf = (place: number): Statement[] =>

@@ -2,9 +2,10 @@ import type { Change } from '../../model/change.ts'
 import { Problem, type Rejection, rejection } from '../../model/errors.ts'
 import type { Table } from '../../model/table.ts'
 import type { Verdict } from '../../model/verdict.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Store } from '../../stores/store.ts'
-import { compileStates, type Sql } from '../push/plan.ts'
+import { compileStates } from '../push/plan.ts'
 import { createBuckets } from './buckets.ts'
 
 /** What one subject of tokens may bring. Undefined: any number. Webhooks, which are signed, are not counted. */

@@ -4,7 +4,19 @@ import type { Schema } from '../../model/table.ts'
 import type { Store } from '../../stores/store.ts'
 import type { Endpoint } from './endpoints.ts'
 import { tablesOf } from './record.ts'
-import type { Due } from './send.ts'
+
+/** A delivery as it is kept. Times are in microseconds. */
+export interface Due {
+  readonly scope: string
+  readonly position: number
+  readonly from: number
+  readonly id: string
+  readonly createdAt: number
+  readonly nextAt: number
+  readonly attempts: number
+  /** Since when its line is disabled, or 0. */
+  readonly disabledAt: number
+}
 
 /** The body of a delivery. Positions go from `from`, which is told already, up to `to`. */
 export type MakePayload = (due: Due) => Promise<string>

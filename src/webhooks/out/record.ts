@@ -1,7 +1,7 @@
 import type { Schema, Table } from '../../model/table.ts'
 import { recordSql } from '../../sql/delivery-sql.ts'
 import type { Dialect } from '../../sql/dialect.ts'
-import type { Recorder, Recording } from '../../sync/push/plan.ts'
+import type { Recorder, Recording } from '../../sync/push/planned.ts'
 import { type Endpoint, scopeMatcher } from './endpoints.ts'
 
 const nothing: readonly Recording[] = []

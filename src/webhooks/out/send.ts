@@ -7,7 +7,7 @@ import { retryConflicts, type Store } from '../../stores/store.ts'
 import { createSigner } from '../signer.ts'
 import { parseRetryAfter, pauseAfter } from './backoff.ts'
 import { type Endpoint, scopeMatcher } from './endpoints.ts'
-import { createPayload } from './payload.ts'
+import { createPayload, type Due } from './payload.ts'
 import { errorCode, type Post } from './post.ts'
 import { signedHeaders } from './sign.ts'
 
@@ -36,19 +36,6 @@ export interface Sender {
   sendDue(endpoint: Endpoint): Promise<void>
   /** Whether any endpoint wants to know of the scope. */
   matches(scope: string): boolean
-}
-
-/** A delivery as it is kept. Times are in microseconds. */
-export interface Due {
-  readonly scope: string
-  readonly position: number
-  readonly from: number
-  readonly id: string
-  readonly createdAt: number
-  readonly nextAt: number
-  readonly attempts: number
-  /** Since when its line is disabled, or 0. */
-  readonly disabledAt: number
 }
 
 /** How long a claim holds: longer than a delivery can take, so that none is sent twice but after a crash. */

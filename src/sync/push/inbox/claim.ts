@@ -1,9 +1,10 @@
 import type { Verdict } from '../../../model/verdict.ts'
 import { encodeParts } from '../../../sql/parts.ts'
+import type { Sql } from '../../../sql/schema-sql.ts'
 import type { Cells } from '../../../sql/statement.ts'
 import { forecastFields } from '../../../sql/table-sql.ts'
 import type { RowWrite } from '../coalesce.ts'
-import type { Planned, PushWish, Sql } from '../plan.ts'
+import type { Planned, PushWish } from '../planned.ts'
 import { forecast, type InboxDetails, type InboxEntry, letterToOutcome } from './inbox.ts'
 
 /** Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before anything is written. */
