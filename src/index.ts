@@ -23,6 +23,7 @@ export {
   uuid,
 } from './model/table.ts'
 export type { RequestEvent, SyncEvent } from './observe/facts.ts'
+export { type AppConfig, defineConfig } from './runtime/app-config.ts'
 export { signToken } from './runtime/sign-token.ts'
 export type { Cells } from './sql/statement.ts'
 export type { Store } from './stores/store.ts'
@@ -30,4 +31,5 @@ export { StoreFault } from './stores/store.ts'
 export { createSync, type Sync } from './sync/create-sync.ts'
 export type { MapWebhook, WebhookChange } from './webhooks/in/mapping.ts'
 export type { WebhookSource, WebhookSources } from './webhooks/in/sources.ts'
+export { createRecorder } from './webhooks/out/record.ts'
 export { answerToJson } from './wire/answer.ts'

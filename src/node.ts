@@ -1,8 +1,5 @@
-import { schema } from './app/schema.ts'
-import { sources } from './app/sources.ts'
-import { startArgs } from './cli/start-args.ts'
-import { start } from './runtime/node/start.ts'
-
-/** `npm start`. */
-const env = startArgs(process.env)
-if (env) await start({ schema, sources, env })
+/** driftline in Node: the whole server, or the parts of one. */
+export { nodeGzip } from './runtime/node/gzip.ts'
+export { type StartOptions, start } from './runtime/node/start.ts'
+export { openStore } from './stores/open.ts'
+export { nodePost } from './webhooks/out/node-post.ts'

@@ -1,12 +1,5 @@
-import { schema } from './app/schema.ts'
-import { sources } from './app/sources.ts'
-import { createScopeObject } from './runtime/workers/scope-object.ts'
-import { createWorker } from './runtime/workers/worker.ts'
-
+/** driftline on Cloudflare Workers: `export default createWorker({ schema })`, beside the classes of its objects. */
 export { LiveObject } from './live/workers/live-object.ts'
-
-/** The database of one scope, where no other is set. */
-export class ScopeObject extends createScopeObject({ schema }) {}
-
-/** The worker of wrangler.toml. */
-export default createWorker({ schema, sources })
+export { createScopeObject } from './runtime/workers/scope-object.ts'
+export type { WorkerEnv } from './runtime/workers/store.ts'
+export { createWorker, type Worker, type WorkerOptions } from './runtime/workers/worker.ts'

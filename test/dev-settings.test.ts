@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { workerSettings } from '../src/cli/dev-settings.ts'
 import { readSettings } from '../src/runtime/settings.ts'
 
-it('npm run dev hands the worker every setting that is read wherever driftline runs', () => {
+it('npx driftline dev hands the worker every setting that is read wherever driftline runs', () => {
   const read = new Set<string>()
   readSettings(
     new Proxy(

@@ -73,7 +73,7 @@ describe('WEBHOOK_ENDPOINTS', () => {
     const store = { dialect: sqlite, batch: async () => [], close: async () => {} }
     const deliveries = [{ ...good, tables: ['todo'] }]
     expect(() => createApp({ schema, store, auth: { secret }, deliveries })).toThrow(
-      'The endpoint crm is for the table todo, which src/app/schema.ts does not have',
+      'The endpoint crm is for the table todo, which the schema does not have',
     )
   })
 

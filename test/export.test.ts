@@ -31,7 +31,7 @@ const linesIn = (text: string): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
-describe.each(Object.entries(databases))('npm run export from %s', (_, makeUrl) => {
+describe.each(Object.entries(databases))('npx driftline export from %s', (_, makeUrl) => {
   let folder: string
   let drop: () => Promise<void>
   let store: Store
@@ -165,7 +165,7 @@ describe.each(Object.entries(databases))('npm run export from %s', (_, makeUrl) 
   })
 
   it.each([
-    [[], /^Say whose rows: npm run export -- --scope alice/],
+    [[], /^Say whose rows: npx driftline export --scope alice/],
     [['--scop', 'alice'], /^Unknown option '--scop'\. The options are --scope …, --table …, --out …, --resume\.\n$/],
     [['--scope', 'nobody'], /^The scope nobody was never written to this database\n$/],
     [['--scope', 'alice', '--table', 'x'], /^There is no table x\. The tables are lists, todos\.\n$/],
@@ -177,7 +177,7 @@ describe.each(Object.entries(databases))('npm run export from %s', (_, makeUrl) 
   })
 })
 
-describe('npm run export', () => {
+describe('npx driftline export', () => {
   it('makes no database where there is none', async () => {
     const { folder, drop } = await temporaryFolder()
     const DATABASE_URL = `file:${join(folder, 'none.db')}`

@@ -15,8 +15,9 @@ const floors = [
   ['sync', 'live'],
   ['bulk', 'webhooks'],
   ['http', 'prune'],
-  ['runtime', 'app'],
+  ['runtime'],
   ['cli'],
+  ['app'],
 ] as const
 const folders = floors.flat()
 const floorOf = (folder: (typeof folders)[number]) => floors.findIndex((floor) => (floor as readonly string[]).includes(folder)) // biome-ignore format: one line

@@ -250,7 +250,7 @@ describe('pruning many scopes of one file', () => {
   })
 })
 
-describe('npm run prune', () => {
+describe('npx driftline prune', () => {
   const run = (env: Record<string, string>, ...args: string[]) =>
     promisify(execFile)(process.execPath, ['src/cli/prune.ts', ...args], { env: { PATH: process.env.PATH, ...env } })
 

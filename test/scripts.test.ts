@@ -51,7 +51,7 @@ describe('the scripts', () => {
   })
 })
 
-describe('npm run dev', () => {
+describe('npx driftline dev', () => {
   const env = { PORT: '1', HOST: '::1' }
   it('takes --port and --ip, once each, in the place of the settings, and leaves the rest to wrangler', () => {
     expect(devArgs(env, ['--port', '9001', '--persist-to', 'x'])).toEqual({

@@ -6,7 +6,7 @@ export type CommandOptions = { readonly [name: string]: ParsedOptions[string] & 
 
 /** What `--help` says of a command beside its options. */
 export interface CommandHelp {
-  /** As it is called: `npm run prune`. */
+  /** As it is called: `npx driftline prune`. */
   readonly name: string
   /** What it does, in a sentence or two, and lines below the options where something is left to say. */
   readonly does: string
@@ -77,5 +77,5 @@ export function helpText({ name, does, more }: CommandHelp, options: CommandOpti
   const width = Math.max(...rows.map(([option]) => option.length))
   const lines = rows.map(([option, help]) => `  ${option.padEnd(width)}  ${help}`)
   const words = names.map((word) => ` <${word}>`).join('')
-  return `${[`${name} -- [options]${words}`, '', does, '', ...lines, ...(more ? ['', more] : [])].join('\n')}\n`
+  return `${[`${name} [options]${words}`, '', does, '', ...lines, ...(more ? ['', more] : [])].join('\n')}\n`
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
-import { schema } from '../app/schema.ts'
+import type { Schema } from '../model/table.ts'
 import { type Database, type Databases, findDatabases } from '../runtime/node/databases.ts'
 import { readDatabaseUrl } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
@@ -23,6 +23,7 @@ export interface DatabaseArgs {
 /** The databases that a command is for. */
 export async function readDatabases(
   args: DatabaseArgs,
+  schema: Schema,
 ): Promise<{ databases: Databases; list: readonly Database[]; jobs: number }> {
   const jobs = /^\d{1,3}$/.test(args.jobs) ? Number(args.jobs) : Number.NaN
   if (!(jobs >= 1 && jobs <= 100)) throw new TypeError('--jobs must be a whole number from 1 to 100')

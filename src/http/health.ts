@@ -49,10 +49,14 @@ const lacks = /^(42P01|42703|SQLITE_ERROR|SQL_\w+)$/
 const retryAfterSeconds = 30
 
 function schemaBehind(cause: StoreFault): Problem {
-  return new Problem('schema_behind', 'A database lacks a table or column of this version. Run npm run migrate.', {
-    headers: { 'Retry-After': String(retryAfterSeconds) },
-    cause,
-  })
+  return new Problem(
+    'schema_behind',
+    'A database lacks a table or column of this version. Run npx driftline migrate.',
+    {
+      headers: { 'Retry-After': String(retryAfterSeconds) },
+      cause,
+    },
+  )
 }
 
 /** Reads of every table and column, and of no row: a database finds out while it reads the text whether they are there. */

@@ -64,7 +64,7 @@ function alterTable(table: Table, columns: Snapshot[string]): Difference[] {
     ...gone.map((name) => {
       const alters = alter(table.name)
       return refused(
-        `${table.name}.${name} is gone from src/app/schema.ts`,
+        `${table.name}.${name} is gone from the schema`,
         () => `${alters} DROP COLUMN ${quoted(name)} (or ${alters} RENAME COLUMN ${quoted(name)} TO its new name)`,
       )
     }),
@@ -97,7 +97,7 @@ function changedColumn(table: string, was: SnapshotColumn, { name, type, nullabl
 
 function goneTable(name: string): Difference {
   return refused(
-    `The table ${name} is gone from src/app/schema.ts`,
+    `The table ${name} is gone from the schema`,
     () => `DROP TABLE ${quoted(name)} (or ${alter(name)} RENAME TO its new name)`,
   )
 }
@@ -119,7 +119,7 @@ function refusal(what: string, write: Difference['write'], number: string): stri
   const [one, other] = [write('postgres'), write('sqlite')]
   const files =
     one === other ? `in ${postgres} and ${sqlite} ${one}` : `in ${postgres} ${one}, and in ${sqlite} ${other}`
-  return `${what}: write ${files}; then record it with npm run generate -- --accept.`
+  return `${what}: write ${files}; then record it with npx driftline generate --accept.`
 }
 
 /** Names such as constructor are plain names. */

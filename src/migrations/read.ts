@@ -1,11 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
 import type { Migration } from './apply.ts'
 import type { DialectName } from './ddl.ts'
 import { splitParts } from './split.ts'
 import { checkTouches, expandTouches } from './touch.ts'
 
-/** migrations/ of this project. */
-export const migrationsDirectory = new URL('../../migrations/', import.meta.url)
+/** The folder of an app's migrations where none is said: `migrations/` where the process was started. */
+export const migrationsDirectory = pathToFileURL('migrations/')
 
 /** The migrations of a dialect, in order. Throws a `TypeError` that names the file which cannot be read as one. */
 export async function readMigrations(dialect: DialectName, directory = migrationsDirectory): Promise<Migration[]> {

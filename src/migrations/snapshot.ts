@@ -36,7 +36,7 @@ export function parseSnapshot(text: string): Snapshot {
   const snapshot = parse(text)
   const isTable = (table: unknown) => isObject(table) && Object.values(table).every(isColumn)
   if (isObject(snapshot) && Object.values(snapshot).every(isTable)) return snapshot as Snapshot
-  throw new TypeError('migrations/schema.json cannot be read: put back the version that npm run generate wrote')
+  throw new TypeError('migrations/schema.json cannot be read: put back the version that npx driftline generate wrote')
 }
 
 function parse(text: string): unknown {

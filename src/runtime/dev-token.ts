@@ -5,7 +5,7 @@ export async function printToken(url: string, secret: string): Promise<void> {
   const token = await signToken(secret, { sub: 'alice' })
   const at = Date.now() * 1000
   console.log(`
-Development token for alice, 24 hours (npm run token -- --sub bob makes another):
+Development token for alice, 24 hours (npx driftline token --sub bob makes another):
 ${token}
 
 Push a row, then pull it:

@@ -95,7 +95,7 @@ export function pruneDeliveriesSql({ param }: Dialect): readonly [remove: string
   ]
 }
 
-/** For `npm run deliveries`, over all scopes of a database. */
+/** For `npx driftline deliveries`, over all scopes of a database. */
 export interface KeptDeliveriesSql {
   /** → endpoint, waiting, oldest, the most attempts and an error; and → endpoint, scope, since, reason of what is disabled. */
   readonly list: readonly [waiting: string, disabled: string]

@@ -33,7 +33,7 @@ export interface Sum {
   duplicate: number
 }
 
-/** As `npm run import` does it. */
+/** As `npx driftline import` does it. */
 export async function fromTerminal(store: Store, path: string, carry?: Carry): Promise<Sum> {
   const run = createRun({ schema, store, ...(carry && { carry }) })
   const wish = { client: 'import', table: undefined, at: undefined, grant: { scope: 'alice', isAllowed: () => true } }

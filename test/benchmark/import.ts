@@ -121,7 +121,9 @@ async function memory(ways: Ways, folder: string, report: (figure: Figure) => vo
     large = await peakOfScript('import', ['--scope', 'many', many], env)
   })
   const rate = (ms: number) => `${Math.round(1_000_000 / ms)}k rows/s`
-  report(growthFigure(`${ways.name}: MB that npm run import grows by 1 million rows`, large - small, rate(commandMs)))
+  report(
+    growthFigure(`${ways.name}: MB that npx driftline import grows by 1 million rows`, large - small, rate(commandMs)),
+  )
   const server = await startServer({ DATABASE_URL: await ways.database(), LOG: 'off' })
   const pid = server.process.pid ?? 0
   await overHttp(server.url, few, 'few')

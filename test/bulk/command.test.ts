@@ -11,7 +11,7 @@ import { createDatabase, dialectStores, openTestStore, type TestStore, temporary
 const time = '2026-11-21T01:00:00Z'
 const at = noon - 3_600_000_000
 
-describe.each(dialectStores)('npm run import into %s', (name) => {
+describe.each(dialectStores)('npx driftline import into %s', (name) => {
   let opened: TestStore
   let folder: string
   let drop: () => Promise<void>
@@ -158,7 +158,7 @@ In bad.csv.rejected.csv they are as they came, to be mended and imported with th
   })
 })
 
-describe('npm run import', () => {
+describe('npx driftline import', () => {
   let opened: TestStore
   let folder: string
   let drop: () => Promise<void>
@@ -183,7 +183,7 @@ describe('npm run import', () => {
   })
 
   it.concurrent.each([
-    ['', /^Say what and where to: npm run import -- /],
+    ['', /^Say what and where to: npx driftline import /],
     ['none.csv --table todos --scope a', 'There is no file none.csv.\n'],
     ['. --format csv --table todos --scope a', '. is a folder. Name a file in it.\n'],
     ['ok.csv --table todos', 'Say whose rows they are: --scope alice\n'],
@@ -256,7 +256,7 @@ describe('npm run import', () => {
       const { code, err } = await runCli('import', ['--table', 'todos', '--scope', 'a', file], { DATABASE_URL })
       expect([code, err]).toEqual([
         1,
-        expect.stringMatching(/ is not ready\. The table driftline_scopes is missing: run npm run migrate\.\n$/),
+        expect.stringMatching(/ is not ready\. The table driftline_scopes is missing: run npx driftline migrate\.\n$/),
       ])
       expect(err).not.toContain('postgres@')
     }

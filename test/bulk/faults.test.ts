@@ -80,7 +80,7 @@ describe('an import that something happens to', () => {
       expect(code).toBe(130)
       expect(err).toMatch(/Stopping after what is under way; again ends at once\.\n/)
       const [, line] =
-        /All lines up to (\d+) are done with\. Go on with: npm run import -- --table todos .* towns\.csv --resume\n$/.exec(
+        /All lines up to (\d+) are done with\. Go on with: npx driftline import --table todos .* towns\.csv --resume\n$/.exec(
           err,
         ) ?? []
       const { rows } = await look(url)
@@ -175,7 +175,7 @@ describe('an import that something happens to', () => {
     expect(await ran).toMatchObject({
       code: 1,
       err: expect.stringMatching(
-        /^The database does not answer, or takes nothing: .*\n.* Go on with: npm run import -- .* --resume\n$/m,
+        /^The database does not answer, or takes nothing: .*\n.* Go on with: npx driftline import .* --resume\n$/m,
       ),
     })
     await postgres.restart()

@@ -134,7 +134,7 @@ describe.each(dialectStores)('files as other programs write them, into %s', (nam
   }) // biome-ignore format: long lines
 })
 
-describe('npm run import', () => {
+describe('npx driftline import', () => {
   it('P13 of a pipe whose bytes go wrong late says how far it came, and how to go on', async () => {
     const opened = await openTestStore('libsql file')
     const rows = Array.from({ length: 120_000 }, (_, n) => `${n},row ${n} of many\n`).join('')

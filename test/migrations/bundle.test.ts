@@ -5,5 +5,5 @@ import { migrationsDirectory, readMigrations } from '../../src/migrations/read.t
 
 it('the migrations that a worker carries are those of migrations/sqlite', async () => {
   const text = await readFile(new URL('sqlite.json', migrationsDirectory), 'utf8')
-  expect(text, 'run npm run bundle').toBe(formatBundle(await readMigrations('sqlite')))
+  expect(text, 'run npx driftline bundle').toBe(formatBundle(await readMigrations('sqlite')))
 })

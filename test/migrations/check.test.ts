@@ -22,7 +22,7 @@ const schema = defineSchema({
 
 const rebuild = (table: string) =>
   `the table anew (CREATE TABLE "${table}_new", INSERT INTO "${table}_new" SELECT from the old one, DROP TABLE "${table}", ALTER TABLE "${table}_new" RENAME TO "${table}", CREATE INDEX)`
-const addDue = 'todos.due is missing: run npm run generate -- --name add-todos-due, and npm run migrate.'
+const addDue = 'todos.due is missing: run npx driftline generate --name add-todos-due, and npx driftline migrate.'
 const noKey =
   'todos has no unique key on (scope, id), which ON CONFLICT needs: write CREATE UNIQUE INDEX "todos_key" ON "todos" (scope, id).'
 const noIndex =
@@ -36,15 +36,19 @@ const both: readonly Case[] = [
   [
     'a table',
     ['DROP TABLE lists'],
-    ['The table lists is missing: run npm run generate -- --name add-lists, and npm run migrate.'],
+    ['The table lists is missing: run npx driftline generate --name add-lists, and npx driftline migrate.'],
   ],
-  ['the scopes', ['DROP TABLE driftline_scopes'], ['The table driftline_scopes is missing: run npm run migrate.']],
-  ['the marks', ['DROP TABLE driftline_marks'], ['The table driftline_marks is missing: run npm run migrate.']],
-  ['the inbox', ['DROP TABLE driftline_inbox'], ['The table driftline_inbox is missing: run npm run migrate.']],
+  [
+    'the scopes',
+    ['DROP TABLE driftline_scopes'],
+    ['The table driftline_scopes is missing: run npx driftline migrate.'],
+  ],
+  ['the marks', ['DROP TABLE driftline_marks'], ['The table driftline_marks is missing: run npx driftline migrate.']],
+  ['the inbox', ['DROP TABLE driftline_inbox'], ['The table driftline_inbox is missing: run npx driftline migrate.']],
   [
     'the deliveries',
     ['DROP TABLE driftline_deliveries'],
-    ['The table driftline_deliveries is missing: run npm run migrate.'],
+    ['The table driftline_deliveries is missing: run npx driftline migrate.'],
   ],
   ['a column', ['ALTER TABLE todos DROP COLUMN due'], [addDue]],
   ['an index', ['DROP INDEX todos_position'], [noIndex]],
@@ -65,7 +69,11 @@ const both: readonly Case[] = [
   [
     'several at once',
     ['DROP INDEX todos_position', 'DROP TABLE lists', 'ALTER TABLE todos DROP COLUMN due'],
-    ['The table lists is missing: run npm run generate -- --name add-lists, and npm run migrate.', addDue, noIndex],
+    [
+      'The table lists is missing: run npx driftline generate --name add-lists, and npx driftline migrate.',
+      addDue,
+      noIndex,
+    ],
   ],
 ]
 
@@ -149,7 +157,7 @@ const ofPostgres: readonly Case[] = [
   [
     'an unknown required column',
     ['ALTER TABLE todos ADD COLUMN extra text NOT NULL'],
-    ['todos.extra is not in src/app/schema.ts, and is NOT NULL without a default: add it there, or give it a default.'],
+    ['todos.extra is not in the schema, and is NOT NULL without a default: add it there, or give it a default.'],
   ],
   ['an unknown identity, which serves', ['ALTER TABLE todos ADD COLUMN extra bigint GENERATED ALWAYS AS IDENTITY'], []],
   [
@@ -253,12 +261,12 @@ for (const storeName of storeNames) {
         },
       }
       expect(await check(counting, schema)).toEqual([
-        'The table driftline_scopes is missing: run npm run migrate.',
-        'The table driftline_marks is missing: run npm run migrate.',
-        'The table driftline_inbox is missing: run npm run migrate.',
-        'The table driftline_deliveries is missing: run npm run migrate.',
-        'The table lists is missing: run npm run migrate.',
-        'The table todos is missing: run npm run migrate.',
+        'The table driftline_scopes is missing: run npx driftline migrate.',
+        'The table driftline_marks is missing: run npx driftline migrate.',
+        'The table driftline_inbox is missing: run npx driftline migrate.',
+        'The table driftline_deliveries is missing: run npx driftline migrate.',
+        'The table lists is missing: run npx driftline migrate.',
+        'The table todos is missing: run npx driftline migrate.',
       ])
       expect(batches).toBe(1)
     })

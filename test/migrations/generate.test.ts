@@ -34,11 +34,9 @@ describe('generate', () => {
     expect(await generate(first, { name: 'init', directory })).toEqual([
       'Wrote migrations/postgres/0001_init.sql',
       'Wrote migrations/sqlite/0001_init.sql',
-      'Read them, commit them with migrations/schema.json, and run npm run migrate.',
+      'Read them, commit them with migrations/schema.json, and run npx driftline migrate.',
     ])
-    expect(await generate(first, { directory })).toEqual([
-      'The migrations lead to src/app/schema.ts already: nothing to do.',
-    ])
+    expect(await generate(first, { directory })).toEqual(['The migrations lead to the schema already: nothing to do.'])
     const second = defineSchema({
       todos: {
         title: text(),
@@ -94,7 +92,7 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
 -- driftline: touch todos
 `)
     expect(await generate(second, { name: 'again', directory })).toEqual([
-      'The migrations lead to src/app/schema.ts already: nothing to do.',
+      'The migrations lead to the schema already: nothing to do.',
     ])
     for (const name of dialectStores) {
       const { store, close } = await openEmpty(name)
@@ -118,18 +116,16 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
         'Recorded a change that only the server needs to know: there is no SQL to write.',
       ])
       expect(await generate(after, { directory })).toEqual([
-        'The migrations lead to src/app/schema.ts already: nothing to do.',
+        'The migrations lead to the schema already: nothing to do.',
       ])
     }
     const ruled = defineSchema({
       todos: { stars: integer({ default: 1 }), title: text({ maxLength: 5, oneOf: ['x'] }) },
     })
-    expect(await generate(ruled, { directory })).toEqual([
-      'The migrations lead to src/app/schema.ts already: nothing to do.',
-    ])
+    expect(await generate(ruled, { directory })).toEqual(['The migrations lead to the schema already: nothing to do.'])
   })
 
-  const record = 'then record it with npm run generate -- --accept.'
+  const record = 'then record it with npx driftline generate --accept.'
   const files = 'migrations/postgres/0002_NAME.sql and migrations/sqlite/0002_NAME.sql'
   const anew =
     'the table anew (CREATE TABLE "todos_new", INSERT INTO "todos_new" SELECT from the old one, DROP TABLE "todos", ALTER TABLE "todos_new" RENAME TO "todos", CREATE INDEX)'
@@ -141,14 +137,14 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
       'a column that is gone',
       defineSchema({ todos: { title: text() } }),
       [
-        `todos.notes is gone from src/app/schema.ts: write in ${files} ALTER TABLE "todos" DROP COLUMN "notes" (or ALTER TABLE "todos" RENAME COLUMN "notes" TO its new name); ${record}`,
+        `todos.notes is gone from the schema: write in ${files} ALTER TABLE "todos" DROP COLUMN "notes" (or ALTER TABLE "todos" RENAME COLUMN "notes" TO its new name); ${record}`,
       ],
     ],
     [
       'a table that is gone, beside a new one',
       defineSchema({ constructor: { n: real() } } as const),
       [
-        `The table todos is gone from src/app/schema.ts: write in ${files} DROP TABLE "todos" (or ALTER TABLE "todos" RENAME TO its new name); ${record}`,
+        `The table todos is gone from the schema: write in ${files} DROP TABLE "todos" (or ALTER TABLE "todos" RENAME TO its new name); ${record}`,
         expect.stringMatching(
           /^The rest is new: write in migrations\/postgres\/0002_NAME\.sql CREATE TABLE "constructor" [\s\S]*CREATE INDEX [\s\S]*, and in migrations\/sqlite\/0002_NAME\.sql CREATE TABLE "constructor" /,
         ),
@@ -222,11 +218,9 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
       await writeFile(new URL(`${dialect}/0002_drop.sql`, directory), 'ALTER TABLE todos DROP COLUMN notes;\n')
     }
     expect(await generate(after, { accept: true, directory })).toEqual([
-      'Recorded src/app/schema.ts in migrations/schema.json.',
+      'Recorded the schema in migrations/schema.json.',
     ])
-    expect(await generate(after, { directory })).toEqual([
-      'The migrations lead to src/app/schema.ts already: nothing to do.',
-    ])
+    expect(await generate(after, { directory })).toEqual(['The migrations lead to the schema already: nothing to do.'])
     await generate(defineSchema({ todos: { title: text(), stars: integer({ nullable: true }) } }), {
       name: 'stars',
       directory,
@@ -238,7 +232,7 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
     [{ name: 'Add' }, '--name must be of a to z, 0 to 9 and -, for example add-notes'],
     [{ name: '' }, '--name must be of a to z, 0 to 9 and -, for example add-notes'],
     [{ name: '../x' }, '--name must be of a to z, 0 to 9 and -, for example add-notes'],
-    [{}, 'Say what changes: npm run generate -- --name add-notes'],
+    [{}, 'Say what changes: npx driftline generate --name add-notes'],
     [{ accept: true, name: 'a' }, '--accept writes no migration and takes no --name'],
   ])('refuses %j', async (options, message) => {
     await expect(generate(first, { ...options, directory })).rejects.toThrow(new TypeError(message))
@@ -255,23 +249,21 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
     for (const text of ['{', '[]', '{"todos":{"title":{}}}']) {
       await writeFile(new URL('schema.json', directory), text)
       await expect(generate(first, { directory })).rejects.toThrow(
-        new TypeError('migrations/schema.json cannot be read: put back the version that npm run generate wrote'),
+        new TypeError('migrations/schema.json cannot be read: put back the version that npx driftline generate wrote'),
       )
     }
     await rm(new URL('schema.json', directory))
     await expect(generate(first, { name: 'x', directory })).rejects.toThrow(/^migrations\/schema\.json is missing: /)
     await generate(first, { accept: true, directory })
-    expect(await generate(first, { directory })).toEqual([
-      'The migrations lead to src/app/schema.ts already: nothing to do.',
-    ])
+    expect(await generate(first, { directory })).toEqual(['The migrations lead to the schema already: nothing to do.'])
   })
 })
 
 it('the migrations of this project lead to its schema', async () => {
-  expect(await generate(sample)).toEqual(['The migrations lead to src/app/schema.ts already: nothing to do.'])
+  expect(await generate(sample)).toEqual(['The migrations lead to the schema already: nothing to do.'])
 })
 
-it('npm run generate answers a wrong option with a sentence and no stack', () => {
+it('npx driftline generate answers a wrong option with a sentence and no stack', () => {
   const script = new URL('../../src/cli/generate.ts', import.meta.url).pathname
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--nme', 'x'], { encoding: 'utf8' })
   expect([status, stdout]).toEqual([1, ''])

@@ -113,7 +113,7 @@ describe('outgoing webhooks of npm start', () => {
     expect(Date.now() - began).toBeLessThan(8_000)
   })
 
-  it('npm run deliveries lists what waits and why, and enables and resends', async () => {
+  it('npx driftline deliveries lists what waits and why, and enables and resends', async () => {
     const env = settings({ DATABASE_URL: `file:${folder}/a.db` })
     receiver.answers(() => 410)
     const server = await serve(env)
@@ -146,7 +146,7 @@ describe('outgoing webhooks of npm start', () => {
     expect(other.output()).toMatch(/^The endpoint crm is for the table nothing, which src\/schema\.ts does not have\n$/)
   })
 
-  it('npm run receive verifies and prints what npm start sends', async () => {
+  it('npx driftline receive verifies and prints what npm start sends', async () => {
     const entry = new URL('../../src/cli/receive.ts', import.meta.url).pathname
     const child = spawn(process.execPath, [entry, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
     cleanups.push(() => child.kill())

@@ -6,7 +6,7 @@ import { testSecret } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 import { sendWebhook, webhookSecret } from '../support/webhook.ts'
 
-describe('npm run dev', () => {
+describe('npx driftline dev', () => {
   const cleanups: (() => unknown)[] = []
   afterEach(async () => {
     for (const clean of cleanups.splice(0).reverse()) await clean()

@@ -9,7 +9,7 @@ import { runCli } from '../support/command.ts'
 import { migrationList, migrationNames } from '../support/migrations.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
-describe('npm run migrate', () => {
+describe('npx driftline migrate', () => {
   let folder: string
   let drop: () => Promise<void>
   beforeEach(async () => {
@@ -37,7 +37,7 @@ describe('npm run migrate', () => {
     expect(await runCli('migrate', [], one)).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' })
     expect(await runCli('migrate', ['--check'], one)).toMatchObject({
       code: 0,
-      out: 'The database fits src/app/schema.ts.\n',
+      out: 'The database fits the schema.\n',
     })
     expect(await runCli('restored', [], one)).toMatchObject({
       code: 0,
@@ -78,7 +78,7 @@ describe('npm run migrate', () => {
     const { code, out, err } = await runCli('migrate', ['--check'], env())
     expect(code).toBe(1)
     expect(out).toMatch(/s1\.db: The database fits/)
-    expect(err.match(/s0\.db: .* is missing: run npm run migrate\./g)?.length).toBeGreaterThan(1)
+    expect(err.match(/s0\.db: .* is missing: run npx driftline migrate\./g)?.length).toBeGreaterThan(1)
     expect(await recorded('s0').catch(() => 'none')).toBe('none')
   })
 

@@ -86,7 +86,7 @@ describe('npm start', () => {
     client.close()
     const other = await startServer({ DATABASE_URL: 'file:a.db' }, folder)
     expect(await other.stop()).toBe(1)
-    expect(other.output()).toMatch(/todos.notes is missing: run npm run generate/)
+    expect(other.output()).toMatch(/todos.notes is missing: run npx driftline generate/)
     await drop()
   })
 

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Answer, request } from './server.ts'
 
-/** `npm run dev` as a process of its own, with all that it starts. */
+/** `npx driftline dev` as a process of its own, with all that it starts. */
 export interface DevProcess {
   readonly url: string
   output(): string

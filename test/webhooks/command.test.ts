@@ -16,7 +16,7 @@ const another = `whsec_${btoa('another secret of thirty-two byte')}`
 const WEBHOOK_SECRETS = JSON.stringify({ crm: [secret, another], shop: another })
 const payload = `{"scope":"alice","changes":[{"table":"todos","op":"put","id":"w1","row":{"title":"Ada's €"}}]}`
 
-describe('npm run webhook', () => {
+describe('npx driftline webhook', () => {
   let receiver: Server
   let url: string
   let seen: { path: string | undefined; id: unknown; payload: unknown }[]

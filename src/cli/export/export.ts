@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { schema } from '../../app/schema.ts'
 import { type ExportPage, startExport } from '../../bulk/export.ts'
 import { readMigrations } from '../../migrations/read.ts'
 import { parseCursor } from '../../model/cursor.ts'
@@ -11,17 +10,18 @@ import { filePath } from '../../stores/libsql/file.ts'
 import { readDatabaseUrl } from '../../stores/open.ts'
 import { isScopeUrl } from '../../stores/scope-url.ts'
 import type { Store } from '../../stores/store.ts'
-import { readArgs, runCommand } from '../command.ts'
+import type { App, LoadApp } from '../app.ts'
+import { readArgs } from '../command.ts'
 import { showRows } from '../row-progress.ts'
 import { openExportFile } from './file.ts'
 
 /**
- * `npm run export -- --scope alice --out alice.ndjson.gz`: all rows of a scope of DATABASE_URL, in the lines of a stream of
+ * `npx driftline export --scope alice --out alice.ndjson.gz`: all rows of a scope of DATABASE_URL, in the lines of a stream of
  * `GET /v1/pull`, into a file or to standard output. `--resume` goes on where an export into this file was cut.
  */
-await runCommand(async () => {
+export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
-    name: 'npm run export',
+    name: 'npx driftline export',
     does: 'Writes all rows of a scope of DATABASE_URL, in the lines of a stream, into a file or to standard output.',
   }
   const args = readArgs(help, {
@@ -31,10 +31,11 @@ await runCommand(async () => {
     resume: { type: 'boolean', default: false, help: 'goes on where an export into this file was cut' },
   })
   const { scope: scopes = [], out, resume } = args
-  if (scopes.length === 0) throw new TypeError('Say whose rows: npm run export -- --scope alice --out alice.ndjson')
+  if (scopes.length === 0) throw new TypeError('Say whose rows: npx driftline export --scope alice --out alice.ndjson')
   if (resume && out === '-') throw new TypeError('Only an export into a file can be resumed: --out alice.ndjson')
-  const tables = pickTables(args.table)
-  const store = await openStore()
+  const app = await loadApp()
+  const tables = pickTables(app.schema, args.table)
+  const store = await openStore(app)
   try {
     const isWhole = await (out === '-' ? toOutput(store, tables, scopes) : toFile(store, tables, scopes, out, resume))
     if (!isWhole) process.exitCode = 130
@@ -43,9 +44,9 @@ await runCommand(async () => {
   } finally {
     await store.close()
   }
-})
+}
 
-function pickTables(names: readonly string[] | undefined): Schema {
+function pickTables(schema: Schema, names: readonly string[] | undefined): Schema {
   const known = schema.tables.map(({ name }) => name as string)
   for (const name of names ?? []) {
     if (!known.includes(name)) throw new TypeError(`There is no table ${name}. The tables are ${known.join(', ')}.`)
@@ -53,13 +54,13 @@ function pickTables(names: readonly string[] | undefined): Schema {
   return names ? { ...schema, tables: schema.tables.filter(({ name }) => names.includes(name)) } : schema
 }
 
-async function openStore(): Promise<Store> {
+async function openStore({ schema, migrations }: App): Promise<Store> {
   const url = readDatabaseUrl(process.env)
   // Opening it would make it.
   if (url.startsWith('file:') && !isScopeUrl(url) && !existsSync(filePath(url)))
     throw new Error(`There is no database ${url}: see DATABASE_URL`)
   const databases = findDatabases(url, schema, process.env.DATABASE_AUTH_TOKEN)
-  return databases.open(await readMigrations(databases.dialect))
+  return databases.open(await readMigrations(databases.dialect, migrations))
 }
 
 async function toOutput(store: Store, tables: Schema, scopes: readonly string[]): Promise<boolean> {
@@ -134,6 +135,6 @@ function explain(error: unknown): unknown {
   if (error instanceof Problem && error.code === 'resync')
     return new Error(`${error.members.scopes} is no longer as the cut export has it: leave out --resume`)
   if (/no such table|does not exist/.test(message ?? ''))
-    return new Error(`The database lacks a table (${message}): npm run migrate`)
+    return new Error(`The database lacks a table (${message}): npx driftline migrate`)
   return error
 }

@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises'
-import { schema } from '../../app/schema.ts'
 import { readCsvLines } from '../../bulk/csv/lines.ts'
 import type { NumberWatch } from '../../bulk/csv/number-text.ts'
 import { type JsonElement, readElements } from '../../bulk/json-elements.ts'
@@ -20,13 +19,13 @@ export interface ChunkWatchers {
 
 /** The chunks of a file or of standard input. `at`: the stamp of the rows, where they have one for all. */
 export function readChunks(
-  { format, from, csv, rows, table: tableName }: ImportOptions,
+  { app, format, from, csv, rows, table: tableName }: ImportOptions,
   { bytes, paths }: Pick<ImportInput, 'bytes' | 'paths'>,
   at: number | undefined,
   size: ChunkSize,
   { watch, onHead }: ChunkWatchers = {},
 ): AsyncGenerator<ReadChunk> {
-  const table = schema.tablesByName.get(tableName ?? '') as Table
+  const table = app.schema.tablesByName.get(tableName ?? '') as Table
   if (format === 'csv' && rows) {
     const blocks = readTextBlocks(bytes, limits.changeBytesMax)
     return readCsvLines(blocks, { ...csv, ...rows, table, at, ...(onHead && { onHead }) }, size, watch)

@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { schema } from '../../app/schema.ts'
 import { carryByCopy } from '../../bulk/copy.ts'
 import { chunkSize } from '../../bulk/import.ts'
 import type { ChunkSize } from '../../bulk/ndjson.ts'
 import { check } from '../../migrations/check.ts'
 import { readMigrations } from '../../migrations/read.ts'
 import { limits } from '../../model/limits.ts'
+import type { Schema } from '../../model/table.ts'
 import type { Environment } from '../../runtime/environment.ts'
 import { type Databases, findDatabases, nameOf } from '../../runtime/node/databases.ts'
 import { isPostgresOverTcp, readDatabaseUrl, splitShards } from '../../stores/open.ts'
 import type { Store } from '../../stores/store.ts'
 import type { Carry } from '../../sync/push/plan-bulk.ts'
+import type { App } from '../app.ts'
 
 /** Where an import goes to, and the fastest way there. */
 export interface ImportDatabase {
@@ -34,11 +35,11 @@ const copyMsMax = 60_000
  * parameters, one JSON text for each statement: on libSQL that is faster than a prepared statement for each row
  * (100,000 rows: 0.7 against 1.1 s of processor). Throws a `TypeError` where the tables are missing.
  */
-export async function openImportDatabase(env: Environment): Promise<ImportDatabase> {
+export async function openImportDatabase(env: Environment, { schema, migrations }: App): Promise<ImportDatabase> {
   const url = readDatabaseUrl(env)
   const databases = findDatabases(url, schema, env.DATABASE_AUTH_TOKEN)
-  await checkTables(databases)
-  const opened = await databases.open(await readMigrations(databases.dialect))
+  await checkTables(databases, schema)
+  const opened = await databases.open(await readMigrations(databases.dialect, migrations))
   const name = splitShards(url).map(nameOf).join(' ')
   const [first = ''] = splitShards(url)
   if (!isPostgresOverTcp(first)) return { name, store: opened, chunkSize, close: opened.close }
@@ -68,7 +69,7 @@ const copiesSql = `SELECT has_database_privilege(current_database(), 'TEMPORARY'
 AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')`
 
 /** Files of their own for each scope are made and migrated when they are first written; others must be there. */
-async function checkTables(databases: Databases): Promise<void> {
+async function checkTables(databases: Databases, schema: Schema): Promise<void> {
   if (databases.perScope) return
   for (const { name, open } of await databases.list()) {
     const store = await open()

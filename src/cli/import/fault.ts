@@ -8,7 +8,7 @@ export function sayFault(error: unknown): string {
     const words = `${error.message}${error.code === undefined ? '' : ` (${error.code})`}`
     if (isDiskFault(error)) return `The database cannot write: ${words}. Its disk may be full: make room.`
     if (error.kind === 'transient') return `The database does not answer, or takes nothing: ${words}.`
-    return `The database does not take what driftline sends: ${words}. Try npm run migrate -- --check.`
+    return `The database does not take what driftline sends: ${words}. Try npx driftline migrate --check.`
   }
   if (error instanceof Problem) return error.message
   const { code, message, path } = error as NodeJS.ErrnoException

@@ -1,10 +1,8 @@
-import { schema } from '../../app/schema.ts'
-import { sources } from '../../app/sources.ts'
 import { checkWish } from '../../bulk/import.ts'
 import type { RejectedLine } from '../../bulk/rejected.ts'
 import { checkSame, dropState, type ImportState, readState } from '../../bulk/resume.ts'
 import { readSettings } from '../../runtime/settings.ts'
-import { runCommand } from '../command.ts'
+import type { LoadApp } from '../app.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { type ImportDatabase, openImportDatabase } from './database.ts'
 import { sayFault } from './fault.ts'
@@ -17,12 +15,13 @@ import { type ImportEnd, runImport } from './run.ts'
 import { type ImportSource, openSource } from './source.ts'
 
 /**
- * `npm run import -- --table todos --scope alice todos.csv`: takes the rows of a file, CSV or NDJSON, into the database of
+ * `npx driftline import --table todos --scope alice todos.csv`: takes the rows of a file, CSV or NDJSON, into the database of
  * DATABASE_URL. Ctrl-C stops after what is under way, and `--resume` goes on, also after a crash. Exit code 0: all is
  * in; 2: all but what was rejected; 1: it failed; 130: stopped.
  */
-await runCommand(async () => {
-  const options = readImportOptions()
+export async function run(loadApp: LoadApp): Promise<void> {
+  const options = await readImportOptions(loadApp)
+  const { schema, sources } = options.app
   const settings = readSettings(process.env, sources)
   const source = await openSource(options.file, options.gzip).catch(throwFault)
   const stop = new AbortController()
@@ -34,7 +33,7 @@ await runCommand(async () => {
     const isKnown = table === undefined || schema.tablesByName.has(table)
     // Of a table that there is not nothing can be told of the file.
     const input = isKnown ? await prepareInput(options, source).catch(throwFault) : undefined
-    database = check ? undefined : await openImportDatabase(process.env).catch(throwFault)
+    database = check ? undefined : await openImportDatabase(process.env, options.app).catch(throwFault)
     forget = onInterrupt(stop)
     // What comes through a pipe cannot be read again.
     const statePath = source.size === undefined || check ? undefined : `${options.file}.import.json`
@@ -59,7 +58,7 @@ await runCommand(async () => {
     source.close()
     await database?.close()
   }
-})
+}
 
 /** Where to begin: at the start, or where the last import of the file stopped. */
 async function findBeginning(
@@ -144,7 +143,7 @@ function howToGoOn({ at }: ImportState, resumable: boolean, damaged: boolean): s
   }
   const words = process.argv.slice(2).filter((word) => word !== '--resume' && word !== '--anew')
   const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-  return `Go on with: npm run import -- ${quoted.join(' ')} --resume`
+  return `Go on with: npx driftline import ${quoted.join(' ')} --resume`
 }
 
 function throwFault(error: unknown): never {

@@ -1,4 +1,3 @@
-import { schema } from '../../app/schema.ts'
 import { readStamp } from '../../bulk/csv/lines.ts'
 import { isSpace, type NumberForm, plainNumbers } from '../../bulk/csv/number-text.ts'
 import { booleanWords, type FieldRules } from '../../bulk/csv/value.ts'
@@ -8,9 +7,10 @@ import { readersOf } from '../../bulk/json-kind.ts'
 import type { RowWish } from '../../bulk/row-options.ts'
 import { limits } from '../../model/limits.ts'
 import { isName } from '../../model/text.ts'
+import type { App, LoadApp } from '../app.ts'
 import { readWords } from '../command.ts'
 
-/** What `npm run import` was told. */
+/** What `npx driftline import` was told. */
 export interface ImportOptions {
   /** The file, or `-` for standard input. */
   readonly file: string
@@ -39,6 +39,8 @@ export interface ImportOptions {
   readonly check: boolean
   /** The options as they were given, that an import must have again to go on. */
   readonly given: Readonly<Record<string, string>>
+  /** The project whose tables they are. */
+  readonly app: App
 }
 
 const options = {
@@ -106,7 +108,7 @@ const rowOptions = ['scope-column', 'at-column', 'map', 'ignore', 'ignore-others
 const csvOptions = ['delimiter', 'empty-as-text'] as const
 
 const help = {
-  name: 'npm run import',
+  name: 'npx driftline import',
   does: 'Takes the rows of a file into the database of DATABASE_URL: .csv, .tsv, .ndjson, .jsonl or .json, each also .gz, or -\nfor standard input. Each row is answered as in a push; what is rejected goes to a file of its own.',
   more: `A file is looked through before its first row is stored: bytes that are not in its encoding, or numbers that could mean
 two things, end it at once. Of standard input that is the first MiB, and the rest as it comes.
@@ -114,12 +116,13 @@ Exit code 0: all is in; 2: all but what was rejected; 1: it failed; 130: stopped
 }
 
 /** Reads the command line. Throws a `TypeError` that says what to write. */
-export function readImportOptions(): ImportOptions {
+export async function readImportOptions(loadApp: LoadApp): Promise<ImportOptions> {
   const { values, words } = readWords(help, options, ['the file: .csv, .tsv, .ndjson, .jsonl or .json, also .gz, or -'])
   const [file] = words
   if (file === undefined) {
-    throw new TypeError('Say what and where to: npm run import -- --table todos --scope alice todos.csv')
+    throw new TypeError('Say what and where to: npx driftline import --table todos --scope alice todos.csv')
   }
+  const app = await loadApp()
   const gzip = file.endsWith('.gz')
   const ending = /\.(\w+)(\.gz)?$/.exec(file)?.[1]?.toLowerCase() ?? ''
   const from = readOrigin(values.from)
@@ -144,14 +147,14 @@ export function readImportOptions(): ImportOptions {
   if (saysRows && scope === undefined && scopeHeader === undefined)
     throw new TypeError('Say whose rows they are: --scope alice')
   if (saysRows && table === undefined) {
-    throw new TypeError(`Say what the rows are: --table with one of ${[...schema.tablesByName.keys()].join(', ')}`)
+    throw new TypeError(`Say what the rows are: --table with one of ${[...app.schema.tablesByName.keys()].join(', ')}`)
   }
   const isLoose = csv || from !== undefined || valueOptions.some((name) => values[name])
   const { resume: _, anew: __, rejected: ___, check: ____, ...rest } = values
   const rejected = values.rejected ?? `${file === '-' || file.startsWith('/dev/') ? 'import' : file}.rejected.ndjson`
   const rowsEnding = !csv ? 'lines.ndjson' : ending === 'tsv' ? 'tsv' : 'csv'
   return {
-    ...{ file, format, from, gzip, table, scope, client, resume, anew, check, rejected },
+    ...{ app, file, format, from, gzip, table, scope, client, resume, anew, check, rejected },
     cutDigits: values['cut-digits'],
     encoding: values.encoding === undefined ? undefined : readEncoding(values.encoding),
     at: at !== undefined ? readAt(at) : areRows && atHeader === undefined ? 'now' : undefined,

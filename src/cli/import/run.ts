@@ -1,4 +1,3 @@
-import { schema } from '../../app/schema.ts'
 import { checkLines } from '../../bulk/check.ts'
 import { NumberWatch } from '../../bulk/csv/number-text.ts'
 import { encoderOf } from '../../bulk/encode.ts'
@@ -49,8 +48,16 @@ export interface ImportEnd {
 }
 
 /** What a chunk is given to: the database, or only the checks that need none. */
-function chunkImporter({ settings, database, wish, progress, signal }: ImportRun): ReturnType<typeof createImport> {
+function chunkImporter({
+  options,
+  settings,
+  database,
+  wish,
+  progress,
+  signal,
+}: ImportRun): ReturnType<typeof createImport> {
   const { clockDriftMsMax, deliveries } = settings
+  const { schema } = options.app
   if (!database) return async (lines) => checkLines(lines, wish, schema, { now: Date.now() * 1000, clockDriftMsMax })
   const onWait = ({ code }: { code: string | undefined }, pauseMs: number) =>
     progress.say(`The database is away${code === undefined ? '' : ` (${code})`}; trying again in ${pauseMs / 1000} s.`)

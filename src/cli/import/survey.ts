@@ -1,4 +1,3 @@
-import { schema } from '../../app/schema.ts'
 import { NumberWatch } from '../../bulk/csv/number-text.ts'
 import { limits } from '../../model/limits.ts'
 import { readChunks } from './chunks.ts'
@@ -44,10 +43,10 @@ const overlap = 64
 
 /** Whether a text may hold numbers that mean either. Nothing where no number of the table can. */
 function doubtFinder(
-  { format, csv, rows, table }: ImportOptions,
+  { app, format, csv, rows, table }: ImportOptions,
   head: string,
 ): ((text: string) => boolean) | undefined {
-  const columns = schema.tablesByName.get(table ?? '')?.columns ?? []
+  const columns = app.schema.tablesByName.get(table ?? '')?.columns ?? []
   const types: readonly string[] = columns.map(({ type }) => type)
   if (!rows || rows.rules.numbers.isTold || (format === 'ndjson' && !rows.isLoose)) return undefined
   if (!types.some((type) => type === 'real' || type === 'decimal')) return undefined

@@ -36,6 +36,8 @@ export interface StartOptions<S extends Schema> {
   /** Where its webhooks come from. */
   readonly sources?: WebhookSources<S>
   readonly env: Environment
+  /** The folder of its migrations: `migrations/` where the process was started. */
+  readonly migrations?: URL
 }
 
 /** Starts the server, which stops at SIGTERM and SIGINT. Where it cannot, it says why and the process ends with code 1. */
@@ -52,12 +54,17 @@ export async function start<S extends Schema>(options: StartOptions<S>): Promise
   }
 }
 
-async function serveApp<S extends Schema>({ schema, sources = {}, env }: StartOptions<S>): Promise<void> {
+async function serveApp<S extends Schema>({
+  schema,
+  sources = {},
+  env,
+  migrations: directory,
+}: StartOptions<S>): Promise<void> {
   const config = readConfig(env, sources)
   for (const warning of authWarnings(config.auth)) console.warn(warning)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
   const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
-  const migrations = await readMigrations(databases.dialect)
+  const migrations = await readMigrations(databases.dialect, directory)
   const applied = databases.perScope ? [] : await prepareAll(databases, schema, migrations)
   const store = await databases.open(migrations)
 
@@ -180,8 +187,7 @@ async function prepareAll(databases: Databases, schema: Schema, migrations: read
     try {
       for (const migration of await migrate(store, migrations)) applied.add(migration)
       const faults = await check(store, schema)
-      if (faults.length > 0)
-        throw new TypeError(`The database ${name} does not fit src/app/schema.ts:\n${faults.join('\n')}`)
+      if (faults.length > 0) throw new TypeError(`The database ${name} does not fit the schema:\n${faults.join('\n')}`)
     } finally {
       await store.close()
     }

@@ -61,7 +61,7 @@ const everyMinute = '* * * * *'
 /**
  * The cron triggers: send the webhooks that are due again, and prune the database. What a run does not get through, for
  * want of subrequests or time, the next one goes on with. Durable Objects do both themselves; databases for each scope
- * are pruned by `npm run prune -- --scopes`, and their webhooks are sent after a push to the scope.
+ * are pruned by `npx driftline prune --scopes`, and their webhooks are sent after a push to the scope.
  */
 async function runCron<S extends Schema>(
   { schema, sources }: WorkerOptions<S>,
@@ -106,7 +106,7 @@ async function open<S extends Schema>({ schema, sources = {} }: WorkerOptions<S>
 /** The host is of no meaning to a binding. */
 async function readAsset(assets: Assets, name: string): Promise<string> {
   const answer = await assets.fetch(`https://assets.local/${name}`)
-  if (!answer.ok) throw new Error(`public/${name} is missing: npm run openapi`)
+  if (!answer.ok) throw new Error(`public/${name} is missing: npx driftline openapi`)
   return answer.text()
 }
 

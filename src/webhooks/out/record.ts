@@ -24,8 +24,7 @@ export function tablesOf(schema: Schema, { name: endpoint, tables }: Endpoint): 
   if (!tables) return schema.tables
   return tables.map((name) => {
     const table = schema.tablesByName.get(name)
-    if (!table)
-      throw new TypeError(`The endpoint ${endpoint} is for the table ${name}, which src/app/schema.ts does not have`)
+    if (!table) throw new TypeError(`The endpoint ${endpoint} is for the table ${name}, which the schema does not have`)
     return table
   })
 }

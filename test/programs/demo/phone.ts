@@ -1,7 +1,7 @@
-import type { schema } from '../../app/schema.ts'
-import type { ChangeInput, ChangeVerdict, PullOutput, PushOutput, StoredChange } from '../../sync/create-sync.ts'
+import type { ChangeInput, ChangeVerdict, PullOutput, PushOutput, StoredChange } from '../../../src/sync/create-sync.ts'
+import type { demoSchema } from './schema.ts'
 
-type Tables = typeof schema
+type Tables = typeof demoSchema
 export type PhoneChange = ChangeInput<Tables>
 /** What became of one change of the outbox. */
 export interface Settled {

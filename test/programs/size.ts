@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { readArgs, runCommand } from './command.ts'
+import { readArgs, runCommand } from '../../src/cli/command.ts'
 
 /** Bytes of the worker as it is uploaded, all drivers in it. */
 const bytesMax = 160_000

