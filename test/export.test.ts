@@ -202,7 +202,7 @@ describe('npx driftline export', () => {
     ])
       await store.batch('', [{ sql, params: [] }])
     await store.close()
-    const args = ['src/cli/export/export.ts', '--scope', 'alice', '--out', out]
+    const args = ['src/cli/main.ts', 'export', '--scope', 'alice', '--out', out]
     const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, DATABASE_URL }, stdio: 'ignore' })
     const exited = once(child, 'exit')
     while (!existsSync(`${out}.part.json`) && child.exitCode === null)

@@ -252,7 +252,9 @@ describe('pruning many scopes of one file', () => {
 
 describe('npx driftline prune', () => {
   const run = (env: Record<string, string>, ...args: string[]) =>
-    promisify(execFile)(process.execPath, ['src/cli/prune.ts', ...args], { env: { PATH: process.env.PATH, ...env } })
+    promisify(execFile)(process.execPath, ['src/cli/main.ts', 'prune', ...args], {
+      env: { PATH: process.env.PATH, ...env },
+    })
 
   it('prunes the database of DATABASE_URL, and says a wrong retention', async () => {
     const opened = await openTestStore('libsql file')

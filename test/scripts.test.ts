@@ -4,7 +4,12 @@ import { devArgs } from '../src/cli/dev-args.ts'
 import { runCli } from './support/command.ts'
 
 const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: Record<string, string> }
-const commands = Object.entries(scripts).filter(([, line]) => /src\/(cli\/|node\.ts)/.test(line))
+/** Each command, with the file that it is in. */
+const files = new Map(
+  [...(await readFile('src/cli/commands.ts', 'utf8')).matchAll(/^ {2}(\w+): \[.*import\('\.\/(.+)'\)\]/gm)].map(
+    ([, name = '', file = '']) => [name, `src/cli/${file}`],
+  ),
+)
 
 /** What cmd.exe of Windows does not read as a POSIX shell does. */
 const posix =
@@ -23,15 +28,14 @@ describe('the scripts', () => {
     for (const line of lines) expect(line).not.toMatch(posix)
   })
 
-  it.each(commands)(
-    'npm run %s -- --help explains each option, does nothing else and ends with 0',
-    async (name, line) => {
+  it.each([...files])(
+    'npx driftline %s --help explains each option, does nothing else and ends with 0',
+    async (name, path) => {
       const { code, out, err } = await runCli(name, ['--help'], {
         DATABASE_URL: 'postgres://never:asked@127.0.0.1:1/x',
       })
       expect([code, err]).toEqual([0, ''])
-      expect(out).toMatch(new RegExp(`^npm (run )?${name} -- \\[options\\]`))
-      const path = /src\/\S+\.ts$/.exec(line)?.[0] ?? ''
+      expect(out).toMatch(new RegExp(`^npx driftline ${name} \\[options\\]`))
       const source = await readFile(path, 'utf8')
       for (const [, option] of source.matchAll(/^ {4,6}'?([\w-]+)'?: \{ type: '(?:string|boolean)'/gm))
         expect(out).toMatch(new RegExp(`^ {2}--${option}( …)? +\\S`, 'm'))

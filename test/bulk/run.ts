@@ -27,7 +27,7 @@ const { values } = parseArgs({
 const at = Date.now() * 1000
 const lines = Number(values.lines)
 const broken = Math.floor(lines * 0.6)
-const entry = new URL('../../src/cli/import/import.ts', import.meta.url).pathname
+const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
 
 const { folder, drop } = await temporaryFolder()
 const postgres = await startPostgres()
@@ -63,7 +63,7 @@ try {
 
 /** Runs an import, and gives its summary. */
 async function runImport(url: string, args: readonly string[], expected: number): Promise<string> {
-  const all = [entry, '--table', 'todos', '--at', String(at), ...args]
+  const all = [entry, 'import', '--table', 'todos', '--at', String(at), ...args]
   const run = promisify(execFile)(process.execPath, all, { cwd: folder, env: { ...process.env, DATABASE_URL: url } })
   const { code, stdout, stderr } = await run.then(
     (ran) => ({ code: 0, ...ran }),

@@ -147,8 +147,8 @@ describe('outgoing webhooks of npm start', () => {
   })
 
   it('npx driftline receive verifies and prints what npm start sends', async () => {
-    const entry = new URL('../../src/cli/receive.ts', import.meta.url).pathname
-    const child = spawn(process.execPath, [entry, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
+    const child = spawn(process.execPath, [entry, 'receive', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
     cleanups.push(() => child.kill())
     let printed = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -140,8 +140,10 @@ describe('npx driftline migrate', () => {
 
   it('Ctrl-C lets what is under way finish, and the next run goes on', async () => {
     await makeFiles(400)
-    const entry = new URL('../../src/cli/migrate.ts', import.meta.url).pathname
-    const child = spawn(process.execPath, [entry, '--jobs', '2'], { env: { PATH: process.env.PATH, ...env() } })
+    const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
+    const child = spawn(process.execPath, [entry, 'migrate', '--jobs', '2'], {
+      env: { PATH: process.env.PATH, ...env() },
+    })
     const exited = once(child, 'exit')
     const err = text(child.stderr)
     let out = ''
@@ -164,9 +166,9 @@ describe('npx driftline migrate', () => {
 
   it.skipIf(process.platform !== 'linux')('shows a bar on a terminal', async () => {
     await makeFiles(30)
-    const entry = new URL('../../src/cli/migrate.ts', import.meta.url).pathname
+    const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
     // `script` of util-linux gives the command a terminal.
-    const child = spawn('script', ['-qec', `${process.execPath} ${entry}`, '/dev/null'], {
+    const child = spawn('script', ['-qec', `${process.execPath} ${entry} migrate`, '/dev/null'], {
       env: { PATH: process.env.PATH, TERM: 'xterm', ...env() },
       stdio: ['ignore', 'pipe', 'inherit'],
     })

@@ -23,7 +23,7 @@ describe('npm start', () => {
       expect((await stat(join(folder, '.driftline/dev-secret'))).mode & 0o777).toBe(0o600)
       const token = execFileSync(
         process.execPath,
-        [join(import.meta.dirname, '../../src/cli/token.ts'), '--sub', 'bob', '--scopes', 'alice'],
+        [join(import.meta.dirname, '../../src/cli/main.ts'), 'token', '--sub', 'bob', '--scopes', 'alice'],
         { cwd: folder, encoding: 'utf8' },
       ).trim()
       const answer = await server.request('GET', '/v1/pull', { headers: { Authorization: `Bearer ${token}` } })
