@@ -1,11 +1,3 @@
-CREATE TABLE driftline_scopes (
-  scope text COLLATE "C" PRIMARY KEY,
-  incarnation text NOT NULL,
-  position bigint NOT NULL,
-  watermark bigint NOT NULL,
-  row_bytes bigint NOT NULL
-);
-
 CREATE TABLE "lists" (
   scope text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,

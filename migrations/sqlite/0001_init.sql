@@ -1,11 +1,3 @@
-CREATE TABLE driftline_scopes (
-  scope TEXT PRIMARY KEY,
-  incarnation TEXT NOT NULL,
-  position INTEGER NOT NULL,
-  watermark INTEGER NOT NULL,
-  row_bytes INTEGER NOT NULL
-) STRICT;
-
 CREATE TABLE "lists" (
   scope TEXT NOT NULL,
   id TEXT NOT NULL,

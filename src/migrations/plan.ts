@@ -1,7 +1,7 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { quoted } from '../sql/dialect.ts'
 import { alter, alterNullable, alterType } from './advice.ts'
-import { addColumn, createSystem, createTable, type DialectName, dialectNames, positionIndex } from './ddl.ts'
+import { addColumn, createTable, type DialectName, dialectNames, positionIndex } from './ddl.ts'
 import type { Snapshot, SnapshotColumn } from './snapshot.ts'
 import { touchLine } from './touch.ts'
 
@@ -16,11 +16,10 @@ export interface Plan {
 
 /**
  * Writes new tables and new columns: they lose nothing, and a server of the version before goes on working beside them.
- * `number` is the next migration's, for the sentences; before the first one driftline's own tables are not there yet.
+ * `number` is the next migration's, for the sentences.
  */
 export function planMigration(before: Snapshot, schema: Schema, number: string): Plan {
   const differences = [
-    ...(number === '0001' ? [made(createSystem)] : []),
     ...schema.tables.flatMap((table) => {
       const columns = own(before, table.name)
       return columns ? alterTable(table, columns) : [made((dialect) => createTable(table, dialect))]

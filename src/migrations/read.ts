@@ -1,21 +1,22 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
-import type { Migration } from './apply.ts'
 import type { DialectName } from './ddl.ts'
+import type { Migration } from './migration.ts'
+import { joinStreams } from './own.ts'
 import { splitParts } from './split.ts'
 import { checkTouches, expandTouches } from './touch.ts'
 
 /** The folder of an app's migrations where none is said: `migrations/` where the process was started. */
 export const migrationsDirectory = pathToFileURL('migrations/')
 
-/** The migrations of a dialect, in order. Throws a `TypeError` that names the file which cannot be read as one. */
+/** The migrations of a dialect, driftline's own among them, in order. Throws a `TypeError` that names the file which cannot be read as one. */
 export async function readMigrations(dialect: DialectName, directory = migrationsDirectory): Promise<Migration[]> {
   const names = await readNames(dialect, directory)
   const files = await Promise.all(
     names.map(async (name) => ({ name, sql: await readFile(new URL(`${dialect}/${name}.sql`, directory), 'utf8') })),
   )
   const before: string[] = []
-  return files.map(({ name, sql }) => {
+  const ofApp = files.map(({ name, sql }) => {
     try {
       const parts = splitParts(sql, dialect)
       checkTouches(parts, before)
@@ -26,6 +27,7 @@ export async function readMigrations(dialect: DialectName, directory = migration
       throw new TypeError(`migrations/${dialect}/${name}.sql: ${error instanceof Error ? error.message : error}`)
     }
   })
+  return joinStreams(dialect, ofApp)
 }
 
 /** The names of a dialect's migrations, without .sql, in order. None where the folder is not there. */

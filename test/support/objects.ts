@@ -1,5 +1,5 @@
 import type { TestHarness } from 'wrangler'
-import type { Migration } from '../../src/migrations/apply.ts'
+import type { Migration } from '../../src/migrations/migration.ts'
 import { durableObjectStore, type ScopeNamespace } from '../../src/stores/durable-object.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { startTestWorker, testWorker } from './worker.ts'

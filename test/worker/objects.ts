@@ -1,6 +1,6 @@
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import { schema } from '../../src/app/schema.ts'
-import type { Migration } from '../../src/migrations/apply.ts'
+import type { Migration } from '../../src/migrations/migration.ts'
 import { type ObjectEnv, ScopeDatabase } from '../../src/runtime/workers/scope-object.ts'
 import type { Statement } from '../../src/sql/statement.ts'
 import type { ObjectAnswer } from '../../src/stores/durable-object.ts'

@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { DurableObjectState } from '@cloudflare/workers-types'
-import bundled from '../../../migrations/sqlite.json' with { type: 'json' }
-import { type Migration, migrate } from '../../migrations/apply.ts'
+import { migrate } from '../../migrations/apply.ts'
+import type { Migration } from '../../migrations/migration.ts'
 import type { Schema } from '../../model/table.ts'
 import { prune } from '../../prune/prune.ts'
 import { parseRetention, retentionMsDefault } from '../../prune/retention.ts'
@@ -16,14 +16,21 @@ import { readEndpoints } from '../../webhooks/out/endpoints.ts'
 import { fetchPost } from '../../webhooks/out/fetch-post.ts'
 import { createSender } from '../../webhooks/out/send.ts'
 
+/** Someone's app, as its objects need it. */
+export interface ScopeObjectOptions {
+  readonly schema: Schema
+  /** What `npx driftline bundle` writes into `migrations/sqlite.json`. */
+  readonly migrations: readonly Migration[]
+}
+
 /**
  * The class of Durable Objects of a schema, for the binding SCOPES: `export class ScopeObject extends
- * createScopeObject({ schema }) {}`.
+ * createScopeObject({ schema, migrations }) {}`, of `migrations/sqlite.json`.
  */
-export function createScopeObject({ schema }: { readonly schema: Schema }) {
+export function createScopeObject({ schema, migrations }: ScopeObjectOptions) {
   return class extends ScopeDatabase {
     constructor(state: DurableObjectState, env: ObjectEnv) {
-      super(state, env, schema)
+      super(state, env, schema, migrations)
     }
   }
 }
@@ -44,7 +51,7 @@ export class ScopeDatabase extends DurableObject {
   /** The next alarm after this time prunes; those before it only send. In milliseconds. */
   #pruneAt = 0
 
-  constructor(state: DurableObjectState, env: ObjectEnv, schema: Schema, migrations: readonly Migration[] = bundled) {
+  constructor(state: DurableObjectState, env: ObjectEnv, schema: Schema, migrations: readonly Migration[]) {
     super(state, env)
     this.#schema = schema
     this.#storage = state.storage
