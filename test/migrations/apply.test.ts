@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import type { Migration } from '../../src/migrations/migration.ts'
+import { ownMigrations } from '../../src/migrations/own.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
 import { type Store, StoreFault } from '../../src/stores/store.ts'
 import { dialectStores, storeNames } from '../support/stores.ts'
@@ -178,13 +179,15 @@ for (const name of dialectStores) {
       const processes = [1, 2].map(() => startProcess(database.url, directory.href))
       await Promise.all(processes.map(({ ready }) => ready))
       const applied = await Promise.all(processes.map(({ go }) => go()))
-      expect(applied.flat().toSorted()).toEqual(names)
+      expect(applied.flat().toSorted()).toEqual([...names, ...ownNames])
       expect(Number((await database.run('SELECT count(*) FROM b'))[0]?.[0])).toBe(2)
       await database.close()
     }
     await drop()
   })
 }
+
+const ownNames = ownMigrations.postgres.map(({ name }) => name)
 
 function startProcess(url: string, directory: string): { ready: Promise<unknown>; go: () => Promise<string[]> } {
   const script = new URL('migrate-process.ts', import.meta.url).pathname
@@ -212,10 +215,11 @@ describe('readMigrations', () => {
     await writeFile(new URL('sqlite/0002_a-1.sql', directory), '-- a\na;\n')
     await writeFile(new URL('sqlite/notes.txt', directory), '')
     expect(await readMigrations('sqlite', directory)).toEqual([
+      ...ownMigrations.sqlite,
       { name: '0002_a-1', statements: ['a'] },
       { name: '0010_b', statements: ['b', 'c'] },
     ])
-    expect(await readMigrations('postgres', directory)).toEqual([])
+    expect(await readMigrations('postgres', directory)).toEqual(ownMigrations.postgres)
     await drop()
   })
 

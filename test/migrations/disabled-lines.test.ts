@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
 import { waiting } from '../../src/sql/delivery-sql.ts'
+import { firstProject } from '../support/migrations.ts'
 import { dialectStores } from '../support/stores.ts'
 import { openEmpty } from './databases.ts'
 
@@ -9,7 +10,7 @@ it.each(dialectStores)(
   'P2 what an endpoint was disabled for stays kept and disabled, scope by scope, on %s',
   async (name) => {
     const database = await openEmpty(name)
-    const migrations = await readMigrations(database.store.dialect.name)
+    const migrations = await readMigrations(database.store.dialect.name, firstProject)
     const before = migrations.filter(({ name: one }) => one < '0005')
     await migrate(database.store, before)
     for (const [scope, endpoint, position] of [

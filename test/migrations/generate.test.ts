@@ -97,6 +97,7 @@ CREATE INDEX "lists_position" ON "lists" (scope, position);
     for (const name of dialectStores) {
       const { store, close } = await openEmpty(name)
       expect(await migrate(store, await readMigrations(store.dialect.name, directory))).toEqual([
+        'driftline/0001_tables',
         '0001_init',
         '0002_add-lists-2',
       ])

@@ -113,7 +113,7 @@ describe('readMigrations', () => {
       '0003_c': 'DROP TABLE tasks',
     })
     const touched = (table: string) => touchSql('sqlite', { table })
-    expect(migrations[1]?.statements).toEqual([
+    expect(migrations.find(({ name }) => name === '0002_b')?.statements).toEqual([
       ...touched('todos'),
       'ALTER TABLE todos RENAME TO tasks',
       ...touched('tasks'),
