@@ -25,8 +25,8 @@ describe("driftline's own migrations", () => {
         createHash('sha256').update(statements.join(';\n')).digest('hex').slice(0, 16),
       ])
     expect(hashes).toEqual([
-      ['driftline/0001_tables', ''],
-      ['driftline/0001_tables', ''],
+      ['driftline/0001_tables', '27c4ebce2196f966'],
+      ['driftline/0001_tables', '08500b71c4c6e53a'],
     ])
   })
 })
