@@ -1,5 +1,6 @@
-/** driftline on Cloudflare Workers: `export default createWorker({ schema })`, beside the classes of its objects. */
+/** driftline on Cloudflare Workers: `export default createWorker({ schema, openStore })`, beside the classes of its objects. */
 export { LiveObject } from './live/workers/live-object.ts'
-export { createScopeObject } from './runtime/workers/scope-object.ts'
-export type { WorkerEnv } from './runtime/workers/store.ts'
+export type { WorkerEnv } from './runtime/workers/env.ts'
+export { openObjects } from './runtime/workers/open-objects.ts'
+export { createScopeObject, type ScopeObjectOptions } from './runtime/workers/scope-object.ts'
 export { createWorker, type Worker, type WorkerOptions } from './runtime/workers/worker.ts'

@@ -3,7 +3,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { migrate } from '../src/migrations/apply.ts'
 import { readMigrations } from '../src/migrations/read.ts'
 import { scopeToName } from '../src/model/scope-name.ts'
-import { openWorkerStore } from '../src/runtime/workers/store.ts'
+import { openAnyStore } from '../src/runtime/workers/store.ts'
 import { startHranaServer } from './support/hrana-server.ts'
 import { principal, put, sampleSync } from './support/sample.ts'
 import { temporaryFolder } from './support/stores.ts'
@@ -25,7 +25,7 @@ it('P11 a worker keeps each scope in its own Turso database', async () => {
     asked.add(url.host)
     return real(new Request(new URL(url.pathname, servers.get(url.host)?.url), request), init)
   })
-  const store = await openWorkerStore({ DATABASE_URL: 'http://{scope}-acme.example' })
+  const store = await openAnyStore({ DATABASE_URL: 'http://{scope}-acme.example' })
   const sync = sampleSync(store)
   for (const scope of scopes) {
     await migrate(
@@ -47,5 +47,5 @@ it.each([
   ['https://evil.example/{scope}', /first part of the host/],
   ['file:data/{scope}.db', /no files/],
 ])('a worker refuses %s with a sentence', async (url, sentence) => {
-  await expect(openWorkerStore({ DATABASE_URL: url })).rejects.toThrow(sentence)
+  await expect(openAnyStore({ DATABASE_URL: url })).rejects.toThrow(sentence)
 })

@@ -1,4 +1,5 @@
 import migrations from '../../migrations/sqlite.json' with { type: 'json' }
+import { openAnyStore } from '../runtime/workers/store.ts'
 import { createScopeObject, createWorker } from '../worker.ts'
 import { schema } from './schema.ts'
 import { sources } from './sources.ts'
@@ -9,4 +10,4 @@ export { LiveObject } from '../worker.ts'
 export class ScopeObject extends createScopeObject({ schema, migrations }) {}
 
 /** The worker of wrangler.toml. */
-export default createWorker({ schema, sources })
+export default createWorker({ schema, sources, openStore: openAnyStore })

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { readArgs, runCommand } from '../../src/cli/command.ts'
 
 /** Bytes of the worker as it is uploaded, all drivers in it. */
-const bytesMax = 160_000
+const bytesMax = 200_000
 
 /** `npm run size`: builds the worker as a deploy would, and fails where it has grown too large. */
 await runCommand(async () => {

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { nameOf } from '../../src/runtime/node/databases.ts'
-import { openWorkerStore } from '../../src/runtime/workers/store.ts'
+import { openAnyStore } from '../../src/runtime/workers/store.ts'
 import { neonStore } from '../../src/stores/neon.ts'
 import { readDatabaseUrl } from '../../src/stores/open.ts'
 import { postgresEdgeStore } from '../../src/stores/postgres/edge.ts'
@@ -80,7 +80,7 @@ describe('DATABASE_URL that is wrong', () => {
       `postgresql://u:${password}@ep-x.neon.tech/x?sslmode=require`,
     ]) {
       expect(() => readDatabaseUrl({ DATABASE_URL: url })).toThrow(encoded)
-      await expect(openWorkerStore({ DATABASE_URL: url })).rejects.toThrow(encoded)
+      await expect(openAnyStore({ DATABASE_URL: url })).rejects.toThrow(encoded)
       expect(() => postgresStore(url)).toThrow(encoded)
     }
     const fine = `postgres://u:${encodeURIComponent(password)}@db.example:5432/x`
@@ -339,6 +339,6 @@ describe('Postgres with a certificate of its own, on a socket too', () => {
     await expect(store.batch('', [{ sql: 'SELECT 1', params: [] }])).rejects.toThrow(/speaks no TLS.*sslmode=disable/)
     await store.close()
     for (const url of [at('sslrootcert=/x'), 'postgres:///x?host=/var/run'])
-      await expect(openWorkerStore({ DATABASE_URL: url })).rejects.toThrow(/may name no files here/)
+      await expect(openAnyStore({ DATABASE_URL: url })).rejects.toThrow(/may name no files here/)
   })
 })

@@ -1,32 +1,18 @@
-import type { LiveNamespace } from '../../live/workers/object-live.ts'
 import { limits } from '../../model/limits.ts'
 import { scopeToName } from '../../model/scope-name.ts'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
-import { durableObjectStore, type ScopeNamespace } from '../../stores/durable-object.ts'
+import { durableObjectStore } from '../../stores/durable-object.ts'
 import { checkLibsqlUrl } from '../../stores/libsql/url.ts'
 import { isNeonHost, readPostgresUrl } from '../../stores/postgres/url.ts'
 import { checkScopeUrl, isScopeUrl, scopeUrl } from '../../stores/scope-url.ts'
 import type { Store } from '../../stores/store.ts'
-import type { Environment } from '../environment.ts'
-
-/** Settings and secrets by name, and the bindings of wrangler.toml. */
-export type WorkerEnv = Environment & {
-  readonly SCOPES?: ScopeNamespace
-  readonly LIVE?: LiveNamespace
-  readonly HYPERDRIVE?: { readonly connectionString: string }
-  readonly ASSETS?: Assets
-}
-
-/** What the worker needs of the binding of its static files. */
-export interface Assets {
-  fetch(url: string): Promise<{ readonly ok: boolean; text(): Promise<string> }>
-}
+import type { WorkerEnv } from './env.ts'
 
 /**
  * The store of a worker: that of `DATABASE_URL`, else Postgres behind the binding HYPERDRIVE, else a Durable Object for
  * each scope. All are in the bundle; only the driver that is needed is run. Throws a `TypeError` that says what to do.
  */
-export async function openWorkerStore(env: WorkerEnv): Promise<Store> {
+export async function openAnyStore(env: WorkerEnv): Promise<Store> {
   const { SCOPES, HYPERDRIVE, DATABASE_URL: url, DATABASE_AUTH_TOKEN: authToken } = env
   if (url) return openUrl(url, authToken)
   if (HYPERDRIVE) return openPostgres(HYPERDRIVE.connectionString)

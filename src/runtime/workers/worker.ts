@@ -9,18 +9,19 @@ import { logError, requestLog } from '../../observe/log.ts'
 import { prune } from '../../prune/prune.ts'
 import { sqliteObject } from '../../sql/sqlite/object.ts'
 import { isScopeUrl } from '../../stores/scope-url.ts'
-import type { WebhookSources } from '../../webhooks/in/sources.ts'
+import type { Store } from '../../stores/store.ts'
 import { fetchPost } from '../../webhooks/out/fetch-post.ts'
 import { createSender } from '../../webhooks/out/send.ts'
+import type { AppConfig } from '../app-config.ts'
 import { authWarnings } from '../auth-settings.ts'
 import { hasKey, readSettings } from '../settings.ts'
 import { discard } from './body.ts'
-import { type Assets, openWorkerStore, type WorkerEnv } from './store.ts'
+import type { Assets, WorkerEnv } from './env.ts'
 
-/** Someone's app: its tables, and where its webhooks come from. */
-export interface WorkerOptions<S extends Schema> {
-  readonly schema: S
-  readonly sources?: WebhookSources<S>
+/** Someone's app, and where its rows are. */
+export interface WorkerOptions<S extends Schema> extends AppConfig<S> {
+  /** Opens the store by the settings and bindings: `openAnyStore`, or one by itself, whose driver is all that is bundled. */
+  readonly openStore: (env: WorkerEnv) => Store | Promise<Store>
 }
 
 /** The handlers of a worker, to be its default export. */
@@ -64,19 +65,19 @@ const everyMinute = '* * * * *'
  * are pruned by `npx driftline prune --scopes`, and their webhooks are sent after a push to the scope.
  */
 async function runCron<S extends Schema>(
-  { schema, sources }: WorkerOptions<S>,
+  { schema, sources, openStore }: WorkerOptions<S>,
   env: WorkerEnv,
   cron: string,
 ): Promise<void> {
   const { retentionMs, deliveries: endpoints } = readSettings(env, sources)
-  const store = await openWorkerStore(env)
+  const store = await openStore(env)
   if (store.dialect === sqliteObject || isScopeUrl(env.DATABASE_URL ?? '')) return
   const sender = createSender({ store, schema, endpoints, post: fetchPost() })
   await Promise.all(endpoints.map((endpoint) => sender.sendDue(endpoint)))
   if (cron !== everyMinute) await prune(store, schema, { retentionMs })
 }
 
-async function open<S extends Schema>({ schema, sources = {} }: WorkerOptions<S>, env: WorkerEnv) {
+async function open<S extends Schema>({ schema, sources = {}, openStore }: WorkerOptions<S>, env: WorkerEnv) {
   const settings = readSettings(env, sources)
   if (!hasKey(settings)) {
     throw new TypeError(
@@ -86,7 +87,7 @@ async function open<S extends Schema>({ schema, sources = {} }: WorkerOptions<S>
   for (const warning of authWarnings(settings.auth)) console.warn(warning)
   const onRequest = requestLog(settings.log)
   const { ASSETS } = env
-  const store = await openWorkerStore(env)
+  const store = await openStore(env)
   const sender = createSender({ store, schema, endpoints: settings.deliveries, post: fetchPost() })
   return createApp({
     schema,
