@@ -16,11 +16,13 @@ export interface App extends Required<AppConfig<Schema>> {
 export type LoadApp = () => Promise<App>
 
 /** Where a project says what it is. The last is this repository's own. */
-const files = ['ts', 'mts', 'js', 'mjs'].map((end) => `driftline.config.${end}`).concat('src/app/driftline.config.ts')
+export const configFiles = ['ts', 'mts', 'js', 'mjs']
+  .map((end) => `driftline.config.${end}`)
+  .concat('src/app/driftline.config.ts')
 
 /** Reads the project of a folder. Throws a `TypeError` with a sentence where there is none, or none that can be read. */
 export async function loadApp(folder = process.cwd()): Promise<App> {
-  const file = files.find((one) => existsSync(join(folder, one)))
+  const file = configFiles.find((one) => existsSync(join(folder, one)))
   if (file === undefined)
     throw new TypeError(`There is no driftline.config.ts in ${folder}: npx driftline init writes one`)
   const { default: config } = (await import(pathToFileURL(join(folder, file)).href).catch((error: unknown) => {

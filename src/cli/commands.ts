@@ -8,6 +8,7 @@ interface Command {
 
 /** The commands of driftline, with what each does in a few words. */
 export const commands: Readonly<Record<string, readonly [does: string, load: () => Promise<Command>]>> = {
+  init: ['makes this folder a project', () => import('./init.ts')],
   start: ['serves the app with Node', () => import('./start.ts')],
   dev: ['runs the worker of the app on this machine', () => import('./dev.ts')],
   generate: ['writes the next migration, from the schema', () => import('./generate.ts')],

@@ -58,7 +58,7 @@ export async function run(loadApp: LoadApp): Promise<void> {
     if (url === undefined) return
     announced = true
     console.log(`driftline listens on ${url}`)
-    if (secret !== undefined) void printToken(url, secret)
+    if (secret !== undefined) void printToken(url, secret, app.schema)
   })
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

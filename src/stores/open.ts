@@ -53,26 +53,32 @@ export async function openStore(
   { authToken, batchMsMax = limits.databaseMsMax }: OpenOptions = {},
 ): Promise<Store> {
   if (url.startsWith('file:')) {
-    const [{ libsqlFileStore }, { explainFile }] = await Promise.all([
-      import('./libsql/file.ts'),
-      import('./file-fault.ts'),
-    ])
+    const { libsqlFileStore } = await driver('file:', ['libsql'], () => import('./libsql/file.ts'))
+    const { explainFile } = await import('./file-fault.ts')
     return libsqlFileStore(url, { batchMsMax }).catch((error: unknown) => {
       throw explainFile(error)
     })
   }
   if (!isPostgres(url)) {
-    const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([
-      import('@libsql/client/http'),
-      import('./libsql/http.ts'),
-    ])
+    const packages = ['@libsql/client', '@libsql/hrana-client']
+    const { fetchWithin, libsqlStore } = await driver('libsql://', packages, () => import('./libsql/http.ts'))
+    const { createClient } = await driver('libsql://', packages, () => import('@libsql/client/http'))
     const server = { url, ...(authToken && { authToken }), fetch: fetchWithin(batchMsMax) }
     return libsqlStore(createClient(server), server)
   }
   if (!isPostgresOverTcp(url)) {
-    const { neonStore } = await import('./neon.ts')
+    const { neonStore } = await driver('Neon', ['@neondatabase/serverless'], () => import('./neon.ts'))
     return neonStore(url, { batchMsMax })
   }
-  const { postgresStore } = await import('./postgres/pool.ts')
+  const { postgresStore } = await driver('postgres://', ['pg'], () => import('./postgres/pool.ts'))
   return postgresStore(url, { batchMsMax })
+}
+
+/** Loads a driver, which whoever uses it has installed. Throws a `TypeError` that says what to install where it is not there. */
+async function driver<Module>(what: string, packages: readonly string[], load: () => Promise<Module>): Promise<Module> {
+  return load().catch((error: unknown) => {
+    const { code, message = '' } = error as { code?: string; message?: string }
+    const isMissing = code === 'ERR_MODULE_NOT_FOUND' && packages.some((name) => message.includes(`'${name}'`))
+    throw isMissing ? new TypeError(`${what} needs its driver: npm install ${packages.join(' ')}`) : error
+  })
 }

@@ -115,7 +115,7 @@ async function serveApp<S extends Schema>({
       serverOptions: { maxHeaderSize: 64 * 1024, ...serverTimes(config), ...socketServerOptions },
     },
     (address) => {
-      void announce(address, applied, config.development ? auth.secret : undefined)
+      void announce(address, schema, applied, config.development ? auth.secret : undefined)
     },
   )
   live.attach(server as Server, (request) => app.fetch(request, undefined, context))
@@ -198,11 +198,12 @@ async function prepareAll(databases: Databases, schema: Schema, migrations: read
 
 async function announce(
   { address, port, family }: AddressInfo,
+  schema: Schema,
   applied: readonly string[],
   secret: string | undefined,
 ): Promise<void> {
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
   console.log(`driftline listens on ${url}`)
-  if (secret !== undefined) await printToken(url, secret)
+  if (secret !== undefined) await printToken(url, secret, schema)
 }

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { limits } from '../../model/limits.ts'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { type BatchOptions, checkNumbers, readsOnly, type Store, StoreFault } from '../store.ts'
+import { filePath } from './file-url.ts'
 import { createFileReader } from './reader.ts'
 import { openRemoteWriter, type RemoteWriter } from './remote.ts'
 import { createWriteQueue } from './write-queue.ts'
@@ -60,9 +60,4 @@ export async function libsqlFileStore(
   }
   await store.batch('', [{ sql: 'SELECT 1', params: [] }])
   return store
-}
-
-/** The path that a `file:` URL names, relative ones from where the process runs. */
-export function filePath(url: string): string {
-  return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
 }
