@@ -1,6 +1,7 @@
 import { schema } from '../app/schema.ts'
 import { migrate } from '../migrations/apply.ts'
 import { check } from '../migrations/check.ts'
+import { adviseOnDeleteRules } from '../migrations/delete-rules.ts'
 import { readMigrations } from '../migrations/read.ts'
 import { readArgs, runCommand } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
@@ -27,8 +28,9 @@ await runCommand(async () => {
   if (args.check) {
     await eachDatabase(list, jobs, async (store) => {
       const findings = await check(store, schema)
+      const advice = await adviseOnDeleteRules(store, schema)
       return {
-        lines: findings.length > 0 ? findings : ['The database fits src/app/schema.ts.'],
+        lines: [...(findings.length > 0 ? findings : ['The database fits src/app/schema.ts.']), ...advice],
         failed: findings.length > 0,
       }
     })
@@ -36,8 +38,9 @@ await runCommand(async () => {
   }
   const done = await eachDatabase(list, jobs, async (store) => {
     const applied = await migrate(store, migrations)
+    const advice = await adviseOnDeleteRules(store, schema)
     return {
-      lines: applied.length > 0 ? [`Applied ${applied.join(', ')}`] : ['The database is up to date.'],
+      lines: [applied.length > 0 ? `Applied ${applied.join(', ')}` : 'The database is up to date.', ...advice],
       failed: false,
     }
   })

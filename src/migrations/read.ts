@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { Migration } from './apply.ts'
 import type { DialectName } from './ddl.ts'
+import { refuseRollbacks } from './rollback.ts'
 import { splitParts } from './split.ts'
 import { checkTouches, expandTouches } from './touch.ts'
 
@@ -19,6 +20,7 @@ export async function readMigrations(dialect: DialectName, directory = migration
       const parts = splitParts(sql, dialect)
       checkTouches(parts, before)
       const statements = expandTouches(parts, dialect)
+      if (dialect === 'sqlite') refuseRollbacks(statements)
       before.push(...statements)
       return { name, statements }
     } catch (error) {

@@ -69,6 +69,8 @@ CREATE TABLE "lists" (
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
 
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
+
 -- driftline: touch todos
 `)
     expect(
@@ -90,6 +92,8 @@ CREATE TABLE "lists" (
 ) STRICT;
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
 
 -- driftline: touch todos
 `)

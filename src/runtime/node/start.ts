@@ -60,6 +60,8 @@ async function start(): Promise<void> {
     streamIdleMsMax: config.streamIdleMsMax,
     changesPerMinuteMax: config.changesPerMinuteMax,
     unseenDeletesPerHourMax: config.unseenDeletesPerHourMax,
+    scopeRowsMax: config.scopeRowsMax,
+    scopeBytesMax: config.scopeBytesMax,
     live,
     deliveries: config.deliveries,
     ...(sending && { onCommit: sending.kick }),

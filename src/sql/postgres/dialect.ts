@@ -2,7 +2,7 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { onConflictWhere } from '../bulk-sql.ts'
 import type { Dialect, Field } from '../dialect.ts'
-import { above, byKey, found, fromIds } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds } from './keys.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
 
@@ -51,6 +51,7 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   found,
   byKey,
   above,
+  aliveAbove,
   octets,
 
   // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one they would come

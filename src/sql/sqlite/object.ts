@@ -1,7 +1,7 @@
 import type { Schema } from '../../model/table.ts'
 import type { Cells } from '../../stores/store.ts'
 import { emptyPage, rowBreak, type ScopePage } from '../../sync/pull/join-pages.ts'
-import { type Dialect, inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows } from '../dialect.ts'
+import { type Dialect, inOrder, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows } from '../dialect.ts'
 import { sqlite } from './dialect.ts'
 import { changeText, resolveMarks } from './rows.ts'
 
@@ -19,8 +19,8 @@ function pageLines(schema: Schema, bound: PageBound): string {
   const params = pageParams(sqlite)
   const cap = pageCap(sqlite, schema, params, bound, unionTermsMax)
   const head = `SELECT 0 AS position, concat(incarnation, '\n', position, '\n', watermark, '\n', cap$, '\n', large$) AS text$ FROM page$`
-  const arms = schema.tables.map((table) =>
-    pageRows(sqlite, table, `position, ${changeText(table)} AS text$`, params.position, params),
+  const arms = pageArms(schema, bound, (table, part) =>
+    pageRows(sqlite, table, part, `position, ${changeText(table, part)} AS text$`, params.position, params),
   )
   return `WITH page$ AS MATERIALIZED (SELECT incarnation, position, watermark, ${cap} AS cap$, ${isLarge(params, bound)} AS large$ FROM driftline_scopes WHERE scope = ${params.scope})
 ${inOrder([head, ...arms], 'coalesce((SELECT cap$ + 2 FROM page$), 1)', unionTermsMax)}`

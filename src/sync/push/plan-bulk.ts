@@ -3,6 +3,7 @@ import type { Table } from '../../model/table.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Cells } from '../../stores/store.ts'
 import { rowBytesMax } from './answer-size.ts'
+import { compileLock, type LockWish } from './lock.ts'
 import type { Planned, PushWish, Sql } from './plan.ts'
 
 /** What became of the changes of an import that the database took. */
@@ -13,7 +14,7 @@ export interface Tally {
 }
 
 /** What an import needs of a push's wish. */
-export type BulkWish = Pick<PushWish, 'client' | 'incarnation' | 'recordings'>
+export type BulkWish = LockWish & Pick<PushWish, 'client' | 'recordings'>
 
 type Row = readonly unknown[]
 
@@ -54,10 +55,9 @@ export function compileBulk(
     }
   }
   const carried = [...partsByTable].map(([table, rows]) => carry(sql, table, scope, n, rows))
-  const lock = [scope, wish.incarnation, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER]
   const plan: Planned[] = [
     ...carried.flatMap(({ before }) => before),
-    { sql: sql.scope.lock, params: lock, role: { kind: 'head' } },
+    compileLock(sql, scope, wish, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER),
     ...parts.flatMap((_, place) => carried.flatMap(({ writes }) => writes[place] ?? [])),
     ...carried.flatMap(({ tally }) => tally),
   ]

@@ -12,6 +12,7 @@ import { compileWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
 import { compileClaim } from './inbox/claim.ts'
 import type { InboxEntry } from './inbox/inbox.ts'
+import { compileLock, type LockWish } from './lock.ts'
 
 /** All SQL of a schema in one dialect. */
 export interface Sql {
@@ -75,12 +76,10 @@ export interface AnswerBound {
   readonly weigh: boolean
 }
 
-export interface PushWish {
+export interface PushWish extends LockWish {
   readonly client: string
   readonly return: Return
   readonly atomic: boolean
-  /** Drawn at random; becomes the scope's incarnation if this write is its first. */
-  readonly incarnation: string
   /** The scope's part of the request's cursor, which gates the write. */
   readonly entry: CursorEntry | undefined
   /** The server's time in microseconds, the stamp of changes that have none. */
@@ -110,9 +109,7 @@ export function compilePush(
   // One change is always answered: whoever sends fewer and fewer gets through. What is known of the largest row is up to
   // three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
-  const plan: Planned[] = [
-    { sql: sql.scope.lock, params: [scope, wish.incarnation, n, rowBytesMax(changes), fits], role: { kind: 'head' } },
-  ]
+  const plan = [compileLock(sql, scope, wish, n, rowBytesMax(changes), fits)]
   if (wish.entry) {
     const { incarnation } = wish.entry
     plan.push({
@@ -172,14 +169,19 @@ export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[
   })
 }
 
-/** Which of the changes' rows are there, tombstones too. */
-export function compileStates(sql: Sql, scope: string, changes: readonly Change[]): Planned[] {
-  const { dialect, tables, paramBytesMax } = sql
+/** Which of the changes' rows are there, tombstones too; or what else a statement says of them. */
+export function compileIds(
+  { dialect, tables, paramBytesMax }: Sql,
+  scope: string,
+  changes: readonly Change[],
+  statementOf?: (table: Table) => string,
+): Planned[] {
   return tables.flatMap(({ table, states }) => {
     const ids = changes.filter((change) => change.table === table).map(({ id }) => id)
     if (ids.length === 0) return []
+    const text = statementOf ? statementOf(table) : states
     return encodeParts(ids, (part) => [dialect.encodeIds(part)], paramBytesMax).map(
-      (part): Planned => ({ sql: states, params: [scope, ...part], role: { kind: 'states', table, pass: 0 } }),
+      (part): Planned => ({ sql: text, params: [scope, ...part], role: { kind: 'states', table, pass: 0 } }),
     )
   })
 }
@@ -311,10 +313,12 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
 }
 
 /** One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the last `n` positions, which the same transaction took. */
-export function compilePage(sql: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
+export function compilePage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
+  const { position, start } = entry ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
+  const [page, sizedPage] = start > position ? [sql.firstPage, sql.sizedFirstPage] : [sql.page, sql.sizedPage]
   return {
-    sql: sized ? sql.scope.sizedPage : sql.scope.page,
-    params: [scope, entry?.position ?? 0, entry ? entry.start : Number.MAX_SAFE_INTEGER, n, limit],
+    sql: sized ? sizedPage : page,
+    params: [scope, position, start, n, limit],
     role: { kind: 'page' },
   }
 }

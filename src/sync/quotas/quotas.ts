@@ -3,7 +3,7 @@ import { Problem, type Rejection, rejection } from '../../model/errors.ts'
 import type { Table } from '../../model/table.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Store } from '../../stores/store.ts'
-import { compileStates, type Sql } from '../push/plan.ts'
+import { compileIds, type Sql } from '../push/plan.ts'
 import type { Verdict } from '../push/reconcile.ts'
 import { createBuckets } from './buckets.ts'
 
@@ -105,7 +105,7 @@ async function findStored(
   scope: string,
   changes: readonly Change[],
 ): Promise<(change: Change) => boolean> {
-  const plan = compileStates(sql, scope, changes)
+  const plan = compileIds(sql, scope, changes)
   const results = await batch(scope, plan)
   const ids = new Map<Table, Set<string>>()
   for (const [place, { role }] of plan.entries()) {
