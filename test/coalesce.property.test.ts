@@ -69,7 +69,7 @@ describe.each(dialectStores)('coalescing on %s', (name: StoreName) => {
           }
         },
       ),
-      { numRuns: name === 'postgres' ? 150 : 300 },
+      { numRuns: name === 'postgres' ? 60 : 100 },
     )
   })
 })

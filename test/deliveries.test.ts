@@ -16,6 +16,7 @@ const post = nodePost({ allowPrivate: true })
 const impatient = nodePost({ allowPrivate: true, msMax: 800 })
 const second = 1_000
 const log = vi.spyOn(console, 'error').mockImplementation(() => {})
+afterAll(() => log.mockRestore())
 const hour = 3_600 * second
 
 describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +12,8 @@ import { readMigrations } from '../src/migrations/read.ts'
 import { signToken } from '../src/runtime/sign-token.ts'
 import { openStore } from '../src/stores/open.ts'
 import type { Store } from '../src/stores/store.ts'
-import { runCli } from './support/command.ts'
+import { runCli, startCli } from './support/command.ts'
+import { runHere } from './support/run-here.ts'
 import { del, patch, principal, put, sampleSync } from './support/sample.ts'
 import { testSecret } from './support/server.ts'
 import { createDatabase, temporaryFolder } from './support/stores.ts'
@@ -62,7 +61,7 @@ describe.each(Object.entries(databases))('npx driftline export from %s', (_, mak
     await store.close()
     await drop()
   })
-  const run = (...args: string[]) => runCli('export', args, env)
+  const run = (...args: string[]) => runHere('export', args, env)
   const rowsOf = async () => (await linesOfStream()).filter((line) => line.table)
 
   async function streamText(): Promise<string> {
@@ -78,7 +77,7 @@ describe.each(Object.entries(databases))('npx driftline export from %s', (_, mak
     expect(linesIn(stream)[0]).toEqual({ rows: 12_001 })
     expect(linesIn(stream).filter(({ table }) => table)).toHaveLength(12_001)
     const both = ['--scope', 'alice', '--scope', 'team']
-    expect(await run(...both)).toEqual({ code: 0, out: stream, err: '' })
+    expect(await runCli('export', both, env)).toEqual({ code: 0, out: stream, err: '' })
     const [plain, packed] = [join(folder, 'all.ndjson'), join(folder, 'all.ndjson.gz')]
     await writeFile(plain, 'of an older export')
     for (const out of [plain, packed]) {
@@ -181,7 +180,7 @@ describe('npx driftline export', () => {
   it('makes no database where there is none', async () => {
     const { folder, drop } = await temporaryFolder()
     const DATABASE_URL = `file:${join(folder, 'none.db')}`
-    expect(await runCli('export', ['--scope', 'alice'], { DATABASE_URL })).toEqual({
+    expect(await runHere('export', ['--scope', 'alice'], { DATABASE_URL })).toEqual({
       code: 1,
       out: '',
       err: `There is no database ${DATABASE_URL}: see DATABASE_URL\n`,
@@ -195,22 +194,21 @@ describe('npx driftline export', () => {
     const [DATABASE_URL, out] = [`file:${join(folder, 'a.db')}`, join(folder, 'a.ndjson')]
     const store = await openStore(DATABASE_URL)
     await migrate(store, await readMigrations('sqlite'))
-    const rows = 300_000
+    const rows = 100_000
     for (const sql of [
       `INSERT INTO driftline_scopes VALUES ('alice', 'i', ${rows}, 0, 300)`,
       `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${rows}) INSERT INTO todos SELECT 'alice', 'id' || n, 1, 'a', 0, n, n, 'x', 0, 1, NULL, NULL, NULL FROM n`,
     ])
       await store.batch('', [{ sql, params: [] }])
     await store.close()
-    const args = ['src/cli/main.ts', 'export', '--scope', 'alice', '--out', out]
-    const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, DATABASE_URL }, stdio: 'ignore' })
-    const exited = once(child, 'exit')
+    const args = ['--scope', 'alice', '--out', out]
+    const { child, ran } = startCli('export', args, { DATABASE_URL })
     while (!existsSync(`${out}.part.json`) && child.exitCode === null)
       await new Promise((resolve) => setTimeout(resolve, 2))
     child.kill('SIGINT')
-    expect(await exited).toEqual([130, null])
+    expect((await ran).code).toBe(130)
     expect(existsSync(out)).toBe(false)
-    expect(await runCli('export', [...args.slice(1), '--resume'], { DATABASE_URL })).toMatchObject({ code: 0 })
+    expect(await runCli('export', [...args, '--resume'], { DATABASE_URL })).toMatchObject({ code: 0 })
     const ids = linesIn(await readFile(out, 'utf8')).flatMap(({ id }) => id ?? [])
     expect([ids.length, new Set(ids).size]).toEqual([rows, rows])
     await drop()

@@ -10,7 +10,7 @@ import { checksum } from '../src/model/packed.ts'
 import { signToken } from '../src/runtime/sign-token.ts'
 import { put } from './support/sample.ts'
 import { testSecret } from './support/server.ts'
-import { allStoreNames, openTestStore, type TestStore } from './support/stores.ts'
+import { allStoreNames, dialectStores, isQuick, openTestStore, type TestStore } from './support/stores.ts'
 
 const formatFirstForm = (cursor: Parameters<typeof writeFirstForm>[0]) => base64url.encode(writeFirstForm(cursor))
 
@@ -80,17 +80,17 @@ describe('a forged cursor', () => {
           else expect(incarnation).toMatch(/^[a-z0-9]{1,32}$/)
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: 1_000 },
     )
   })
 
   it('costs no more than its length, however many scopes it names', () => {
-    const entries = Array.from({ length: 100_000 }, (_, n): [string, CursorEntry] => [
+    const entries = Array.from({ length: 30_000 }, (_, n): [string, CursorEntry] => [
       `s${n}`,
       { incarnation: 'inc', position: most, start: 0 },
     ])
     for (const form of forms) {
-      expect(parseCursor(form(new Map(entries))).size).toBe(100_000)
+      expect(parseCursor(form(new Map(entries))).size).toBe(30_000)
       expect(() => parseCursor(write(form, [...entries, ...entries.slice(0, 1)]))).toThrow(/exactly/)
     }
   })
@@ -135,10 +135,12 @@ describe.each(allStoreNames)('P13 a forged cursor on %s', (name) => {
         expect([200, 400, 410]).toContain(answer.status)
       }
     }
-    await fc.assert(fc.asyncProperty(forged, send), { numRuns: name === 'libsql file' ? 300 : 30 })
-    // Those that get as far as the database.
+    await fc.assert(fc.asyncProperty(forged, send), { numRuns: name === 'libsql file' && !isQuick ? 80 : 10 })
+    // Those that get as far as the database: all of them to one of each dialect.
+    const isWhole = dialectStores.includes(name as never) && !isQuick
+    const some = isWhole ? forms : [formatCursor]
     for (const scope of ['alice', 'team', 'never written', 'other']) {
-      for (const incarnation of ['inc', 'other']) {
+      for (const incarnation of isWhole ? ['inc', 'other'] : ['inc']) {
         for (const [position, start] of [
           [0, 0],
           [0, most],
@@ -147,9 +149,9 @@ describe.each(allStoreNames)('P13 a forged cursor on %s', (name) => {
           [1, 0],
           [1, 2],
         ] as const)
-          for (const form of forms) await send(form(new Map([[scope, { incarnation, position, start }]])))
+          for (const form of some) await send(form(new Map([[scope, { incarnation, position, start }]])))
       }
-      for (const form of forms) await send(form(new Map([[scope, { incarnation: null, position: 0, start: 0 }]])))
+      for (const form of some) await send(form(new Map([[scope, { incarnation: null, position: 0, start: 0 }]])))
     }
     expect([...sent].toSorted()).toEqual([200, 400, 410])
   })

@@ -16,6 +16,7 @@ import { censusSql } from '../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../src/sql/delivery-sql.ts'
 import { raiseWith } from '../src/sql/markers.ts'
 import { postgres } from '../src/sql/postgres/dialect.ts'
+import { roomSql } from '../src/sql/room-sql.ts'
 import { scopeSql } from '../src/sql/scope-sql.ts'
 import { sqlite } from '../src/sql/sqlite/dialect.ts'
 import { tableSql } from '../src/sql/table-sql.ts'
@@ -59,8 +60,18 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     bulkPeek: String(bulk?.peek),
   }
   const census = censusSql(dialect, schema)
-  const counting = { censusHead: census.head, censusRows: census.rows.join(';\n') }
+  const counting = {
+    censusHead: census.head,
+    censusRows: census.rows.join(';\n'),
+    censusFirstRows: census.firstRows.join(';\n'),
+  }
+  const room = roomSql(dialect, schema, true)
+  const limits = {
+    ...{ roomHead: room.head, roomCounts: room.counts.join(';\n') },
+    roomSizes: [...room.sizes.values()].join(';\n'),
+  }
   const statements = {
+    ...limits,
     ...{ ...scope, ...bulkStatements, ...counting },
     ...{ weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery },
   }
@@ -84,6 +95,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 32)
+  expect(files).toHaveLength(2 * 39)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

@@ -1,12 +1,16 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { schema } from '../src/app/schema.ts'
+import { startExport } from '../src/bulk/export.ts'
 import { censusSql } from '../src/sql/count-sql.ts'
 import { recordSql } from '../src/sql/delivery-sql.ts'
 import { postgres } from '../src/sql/postgres/dialect.ts'
 import { stagedSql } from '../src/sql/postgres/staged.ts'
 import { pruneSql } from '../src/sql/prune-sql.ts'
+import { roomSql } from '../src/sql/room-sql.ts'
 import { compileSchema } from '../src/sql/schema-sql.ts'
+import { sqlite } from '../src/sql/sqlite/dialect.ts'
+import { sqliteObject } from '../src/sql/sqlite/object.ts'
 import { planFaults, statementsIn } from './support/plans.ts'
 import { principal, put, sampleSync } from './support/sample.ts'
 import { openTestStore, type TestStore } from './support/stores.ts'
@@ -14,10 +18,17 @@ import { openTestStore, type TestStore } from './support/stores.ts'
 const compiled = compileSchema(schema, postgres)
 const staged = schema.tables.map((table) => stagedSql(table))
 const prune = pruneSql(postgres, schema)
+const room = roomSql(postgres, schema, true)
 const statements = [
+  ...[room.head, ...room.counts, ...room.sizes.values()],
   ...statementsIn(compiled, compiled.scope.weigh),
   ...staged.flatMap(({ insert, merge, tally }) => [insert, merge, tally]),
-  ...[...prune.tombstones, ...prune.remove, ...censusSql(postgres, schema).rows],
+  ...[
+    ...prune.tombstones,
+    ...prune.remove,
+    ...censusSql(postgres, schema).rows,
+    ...censusSql(postgres, schema).firstRows,
+  ],
   recordSql(postgres, schema.tables),
 ]
 
@@ -80,6 +91,21 @@ describe.each(Object.entries(wrong))('where the statistics of Postgres know %s',
     expect((await entriesRead()) - began).toBeLessThan(2 * 10 * changes.length)
   })
 
+  it('a bootstrap of 20,000 tombstones reads none of them, nor does the count of its rows', async () => {
+    await client.query(
+      `INSERT INTO todos SELECT 'full', 'd' || n, 1, 'x', n <= 20000, n, n, CASE WHEN n > 20000 THEN 'alive' END, CASE WHEN n > 20000 THEN false END, CASE WHEN n > 20000 THEN 1 END FROM generate_series(1, 20010) AS n`,
+    )
+    await client.query(`INSERT INTO driftline_scopes VALUES ('full', 'i', 20010, 0, 300)`)
+    const sync = sampleSync(opened.store)
+    const began = await entriesRead()
+    const first = await sync.pull(principal('full'), { limit: 5 })
+    const last = await sync.pull(principal('full'), { cursor: first.cursor })
+    expect([first.changes.length, last.changes.length, last.more]).toEqual([5, 5, false])
+    const { rows: counted } = await startExport({ store: opened.store, schema, scopes: ['full'], cursor: null })
+    expect(counted).toBe(10)
+    expect((await entriesRead()) - began).toBeLessThan(500)
+  })
+
   /** Entries of indexes, and rows without one, that all sessions have read so far. */
   async function entriesRead(): Promise<number> {
     // A session tells what it has done once it is idle for a moment, or when it ends.
@@ -94,6 +120,39 @@ describe.each(Object.entries(wrong))('where the statistics of Postgres know %s',
     await other.end()
     return found[0].n
   }
+})
+
+describe.each([sqlite, sqliteObject])('SQLite', (dialect) => {
+  it('reads a bootstrap by the index of the rows that live, whatever it knows of the tables', async () => {
+    const opened = await openTestStore('libsql file')
+    const run = async (sql: string, params: readonly (string | number)[] = []) =>
+      (await opened.store.batch('', [{ sql, params }]))[0] ?? []
+    const { firstPage, sizedFirstPage } = compileSchema(schema, dialect).scope
+    const { firstRows } = censusSql(dialect, schema)
+    const plansOf = async () => {
+      const rows = []
+      for (const sql of [firstPage, sizedFirstPage, ...firstRows])
+        rows.push(
+          ...(await run(`EXPLAIN QUERY PLAN ${sql}`, ['full', 0, 1, 0, 10].slice(0, firstRows.includes(sql) ? 3 : 5))),
+        )
+      return rows.map((row) => String(row.at(-1))).filter((detail) => /todos|lists/.test(detail))
+    }
+    const check = (details: readonly string[]) => {
+      expect(details.length).toBeGreaterThan(10)
+      for (const one of details)
+        expect(one).toMatch(
+          /SEARCH (todos|lists) USING (COVERING )?INDEX \w+_position(_living)? \(scope=\? AND position>\?/,
+        )
+      expect(details.filter((one) => one.includes('_living')).length).toBe(details.length / 2)
+    }
+    check(await plansOf())
+    // Nearly nothing is deleted, as far as it knows.
+    await run(`INSERT INTO todos (scope, id, updated_at, updated_by, deleted, position, created_position, title, done, priority)
+WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) SELECT 'full', 'd' || n, 1, 'x', n = 1, n, n, 't', 0, 1 FROM n`)
+    await run('ANALYZE')
+    check(await plansOf())
+    await opened.close()
+  })
 })
 
 describe('the reading of plans', () => {

@@ -16,7 +16,7 @@ import { put } from './support/sample.ts'
 import { testSecret } from './support/server.ts'
 import { createDatabase } from './support/stores.ts'
 
-const batchMsMax = 3_000
+const batchMsMax = 2_000
 
 const stores: Readonly<Record<string, (url: string) => Promise<{ store: Store; close: () => unknown }>>> = {
   'the pool of Postgres': async (url) => {
@@ -101,8 +101,8 @@ describe.each(Object.entries(stores))('P13 a table that somebody locks, over %s'
   it('sets its deadline for one batch and leaves the connection as it was', async () => {
     const show = (name: string) => ({ sql: `SELECT current_setting('${name}')`, params: [] })
     const timeouts = ['statement_timeout', 'lock_timeout'].map(show)
-    expect(await store.batch('a', timeouts)).toEqual([[['2700ms']], [['0']]])
-    expect(await store.batch('a', timeouts.slice(0, 1))).toEqual([[['2700ms']]])
+    expect(await store.batch('a', timeouts)).toEqual([[['1800ms']], [['0']]])
+    expect(await store.batch('a', timeouts.slice(0, 1))).toEqual([[['1800ms']]])
     const open =
       "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
     expect((await watch.query(open)).rows[0].n).toBe(0)

@@ -12,10 +12,10 @@ import { createSync } from '../src/sync/create-sync.ts'
 import { createRun } from '../src/sync/sync.ts'
 import { startNeonGateway } from './support/neon-gateway.ts'
 import { del, noon, patch, principal, put, type SampleChange } from './support/sample.ts'
-import { createDatabase } from './support/stores.ts'
+import { createDatabase, inThisRun } from './support/stores.ts'
 
 /** Postgres' row level security, which binds every role but the owner of the tables and a superuser. */
-describe.each(['postgres', 'neon'] as const)('row level security of the server’s role, on %s', (name) => {
+describe.each(inThisRun(['postgres', 'neon']))('row level security of the server’s role, on %s', (name) => {
   const role = `app_${crypto.randomUUID().replaceAll('-', '')}`
   const closings: (() => Promise<unknown>)[] = []
   let owner: pg.Client

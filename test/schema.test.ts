@@ -91,7 +91,7 @@ describe('the types of a schema', () => {
     expect(() => defineSchema({ driftline_x: { a: text() } })).toThrow(/driftline_/)
     for (const name of ['sqlite', 'json_each', 'json_tree', 'pragma_table_info'])
       expect(() => defineSchema({ [name]: { a: text() } })).toThrow(/SQLite keeps/)
-    for (const suffix of ['_position', '_pkey'])
+    for (const suffix of ['_position', '_position_living', '_pkey'])
       expect(() => defineSchema({ [`a${suffix}`]: { a: text() }, a: { a: text() } })).toThrow(
         /name of an index of the table a/,
       )

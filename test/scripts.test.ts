@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { devArgs } from '../src/cli/dev-args.ts'
 import { runCli } from './support/command.ts'
+import { runHere } from './support/run-here.ts'
 
 const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: Record<string, string> }
 /** Each command, with the file that it is in. */
@@ -39,12 +40,12 @@ describe('the scripts', () => {
       const source = await readFile(path, 'utf8')
       for (const [, option] of source.matchAll(/^ {4,6}'?([\w-]+)'?: \{ type: '(?:string|boolean)'/gm))
         expect(out).toMatch(new RegExp(`^ {2}--${option}( …)? +\\S`, 'm'))
-      expect((await runCli(name, ['-h'], {})).out).toBe(out)
+      expect((await runHere(name, ['-h'], {})).out).toBe(out)
     },
   )
 
   it('an option that a command does not know is named, with those that it knows', async () => {
-    expect(await runCli('size', ['--helpp'], {})).toMatchObject({
+    expect(await runHere('size', ['--helpp'], {})).toMatchObject({
       code: 1,
       err: expect.stringMatching(/Unknown option '--helpp'/),
     })

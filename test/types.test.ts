@@ -83,14 +83,14 @@ const reals = [
   5e-324 * 3,
 ]
 /** Doubles of any bits, from a seed, so that a failure comes back. */
-const randomReals = Array.from({ length: 1_500 }, (_, n) => {
+const randomReals = Array.from({ length: 300 }, (_, n) => {
   const view = new DataView(new ArrayBuffer(8))
   view.setUint32(0, Math.imul(n + 1, 0x9e3779b1) ^ Math.imul(n, 0x85ebca6b))
   view.setUint32(4, Math.imul(n + 7, 0xc2b2ae35))
   return view.getFloat64(0)
 }).filter(Number.isFinite)
 /** Amounts, whose two decimals SQLite is given as they are. */
-const amounts = Array.from({ length: 3_000 }, (_, n) =>
+const amounts = Array.from({ length: 600 }, (_, n) =>
   Number(((n % 2 ? -1 : 1) * (((n * 7_919_313_131) % 10 ** (3 + (n % 13))) / 100)).toFixed(2)),
 )
 const rows: Record<string, unknown>[] = [

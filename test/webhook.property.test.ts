@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { schema } from '../src/app/schema.ts'
 import { createApp } from '../src/http/app.ts'
 import { noon, principal, sampleSync } from './support/sample.ts'
-import { openTestStore, type TestStore } from './support/stores.ts'
+import { inThisRun, openTestStore, type TestStore } from './support/stores.ts'
 import { sendWebhook, webhookSecret } from './support/webhook.ts'
 
 /** Few ids and few stamps, so that changes meet, tie and repeat; some without a stamp. */
@@ -28,9 +28,9 @@ const change = fc
 const essence = (changes: readonly object[]) =>
   changes.map((one) => JSON.stringify({ ...one, scope: '', position: 0, at: 0 })).sort()
 
-const runs = { 'libsql file': 300, postgres: 120, 'durable-object': 25 }
+const runs = { 'libsql file': 100, postgres: 40, 'durable-object': 10 }
 
-describe.each(['libsql file', 'postgres', 'durable-object'] as const)('webhooks on %s', (name) => {
+describe.each(inThisRun(['libsql file', 'postgres', 'durable-object']))('webhooks on %s', (name) => {
   let opened: TestStore
   beforeAll(async () => {
     opened = await openTestStore(name)

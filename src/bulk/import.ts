@@ -104,13 +104,21 @@ export function createImport(
         await send(some.slice(half), request)
       })
       for (const verdict of ['applied', 'duplicate', 'stale'] as const) tally[verdict] += answer?.bulk?.[verdict] ?? 0
-      for (const [index, error] of Object.entries(answer?.bulk?.rejections ?? {}))
-        rejected.set((some[Number(index)] as LineChange).line, error)
-      if (request.bulk) return
-      for (const [index, one] of (answer?.verdicts ?? []).entries()) {
-        if (one.verdict === 'rejected') rejected.set((some[index] as LineChange).line, one.error)
+      const errors = new Map(Object.entries(answer?.bulk?.rejections ?? {}).map(([index, error]) => [+index, error]))
+      for (const [index, one] of request.bulk ? [] : (answer?.verdicts ?? []).entries()) {
+        if (one.verdict === 'rejected') errors.set(index, one.error)
         else tally[one.verdict]++
       }
+      const again: LineChange[] = []
+      for (const [index, error] of errors) {
+        const one = some[index] as LineChange
+        if (error.code === 'send_fewer' && some.length > 1) again.push(one)
+        else rejected.set(one.line, error)
+      }
+      signal?.throwIfAborted()
+      const half = Math.ceil(again.length / 2)
+      await send(again.slice(0, half), request)
+      await send(again.slice(half), request)
     }
 
     const { alone, byClient } = split(changes, wish)

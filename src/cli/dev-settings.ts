@@ -18,6 +18,8 @@ export const workerSettings: readonly string[] = [
   'STREAM_IDLE_MS_MAX',
   'CHANGES_PER_MINUTE_MAX',
   'UNSEEN_DELETES_PER_HOUR_MAX',
+  'SCOPE_ROWS_MAX',
+  'SCOPE_BYTES_MAX',
   'LOG',
   'WEBHOOK_SECRETS',
   'WEBHOOK_AGE_MS_MAX',

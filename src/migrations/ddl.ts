@@ -128,7 +128,8 @@ export function createTable(table: Table, dialect: DialectName): string[] {
     ...table.columns.map((column) => userColumn(column, dialect)),
     'PRIMARY KEY (scope, id)',
   ]
-  return [createStatement(quoted(table.name), lines, dialect), createPositionIndex(table.name)]
+  const indexes = [createPositionIndex(table.name), createLivingIndex(table.name)]
+  return [createStatement(quoted(table.name), lines, dialect), ...indexes]
 }
 
 /** The order of pulls. */
@@ -136,12 +137,20 @@ export function createPositionIndex(table: string): string {
   return `CREATE INDEX ${quoted(positionIndex(table))} ON ${quoted(table)} (scope, position)`
 }
 
+/** The order of bootstraps, which so pass over tombstones, however many there are. Without it they read them all. */
+export function createLivingIndex(table: string): string {
+  return `CREATE INDEX ${quoted(livingIndex(table))} ON ${quoted(table)} (scope, position, deleted) WHERE NOT deleted`
+}
+
+export const positionIndex = (table: string): string => indexName(table, '_position')
+export const livingIndex = (table: string): string => indexName(table, '_position_living')
+
 /** Postgres cuts names at 63 bytes, which would make of the longest ones the table's own name, or another's index. */
-export function positionIndex(table: string): string {
-  if (table.length <= 54) return `${table}_position`
+function indexName(table: string, suffix: string): string {
+  if (table.length + suffix.length <= 63) return table + suffix
   let hash = 0
   for (const letter of table) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0
-  return `${table.slice(0, 46)}_${hash.toString(36)}_position`
+  return `${table.slice(0, 55 - suffix.length)}_${hash.toString(36)}${suffix}`
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { quoted } from '../sql/dialect.ts'
 import { alter, alterNullable, alterType } from './advice.ts'
-import { addColumn, createTable, type DialectName, dialectNames, positionIndex } from './ddl.ts'
+import { addColumn, createTable, type DialectName, dialectNames, livingIndex, positionIndex } from './ddl.ts'
 import type { Snapshot, SnapshotColumn } from './snapshot.ts'
 import { touchLine } from './touch.ts'
 
@@ -104,7 +104,7 @@ function goneTable(name: string): Difference {
 /** Tables and indexes share one space of names in both databases. */
 function nameClashes({ tables, tablesByName }: Schema): Difference[] {
   return tables.flatMap((table) =>
-    [positionIndex(table.name), `${table.name}_pkey`]
+    [positionIndex(table.name), livingIndex(table.name), `${table.name}_pkey`]
       .filter((index) => tablesByName.has(index))
       .map((index) =>
         refused(`The table ${index} has the name of an index of the table ${table.name}: give it another`),

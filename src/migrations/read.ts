@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import type { DialectName } from './ddl.ts'
 import type { Migration } from './migration.ts'
 import { joinStreams } from './own.ts'
+import { refuseRollbacks } from './rollback.ts'
 import { splitParts } from './split.ts'
 import { checkTouches, expandTouches } from './touch.ts'
 
@@ -21,6 +22,7 @@ export async function readMigrations(dialect: DialectName, directory = migration
       const parts = splitParts(sql, dialect)
       checkTouches(parts, before)
       const statements = expandTouches(parts, dialect)
+      if (dialect === 'sqlite') refuseRollbacks(statements)
       before.push(...statements)
       return { name, statements }
     } catch (error) {

@@ -57,6 +57,8 @@ export const limits = Object.freeze({
   /** How often parts of a change set are tried, to find out what the database refuses; and batches for it, where a store has nothing else. */
   refusalTriesMax: 24,
   refusalBatchesMax: 100,
+  /** For how long they are tried: half of what clients and proxies wait for an answer. Beyond either: `send_fewer`. */
+  refusalMsMax: 15_000,
   /** For how long an issuer's keys go on being good while they cannot be fetched again. */
   keysKeptMsMax: 24 * 3_600_000,
   /** How long one round trip to the database may take before it is given up with a 503. */

@@ -212,7 +212,7 @@ export function defineSchema<const Tables extends SchemaTables>(
   const names = new Set(tables.map(({ name }) => name))
   for (const { name } of tables) {
     // Postgres cuts what it makes of a table's name at 63 letters.
-    for (const index of [`${name}_position`, `${name.slice(0, 58)}_pkey`]) {
+    for (const index of [`${name}_position`, `${name}_position_living`, `${name.slice(0, 58)}_pkey`]) {
       if (names.has(index))
         throw new TypeError(`The table ${index} has the name of an index of the table ${name}: rename one`)
     }

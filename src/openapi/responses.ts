@@ -9,7 +9,7 @@ export const problemsOfCursors: readonly ProblemCode[] = ['invalid_cursor', 'no_
 export const problemsOfChanges: readonly ProblemCode[] = [
   ...problemsOfAll,
   ...(['body_too_large', 'too_many_changes', 'answer_too_large', 'unsupported_media_type', 'request_timeout'] as const),
-  ...(['atomic_scopes', 'atomic_rejected'] as const),
+  ...(['atomic_scopes', 'atomic_rejected', 'quota_exceeded'] as const),
 ]
 
 export const header = (name: string): Json => ({ $ref: `#/components/headers/${name}` })

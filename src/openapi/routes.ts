@@ -59,7 +59,7 @@ export function routes({ tables }: Schema): Json {
             'A verdict for every change, and where a cursor came in the changes since it.',
             json('sync.answer'),
           ),
-          ...failures([...problemsOfChanges, ...problemsOfCursors, 'quota_exceeded']),
+          ...failures([...problemsOfChanges, ...problemsOfCursors]),
         },
       },
     },
@@ -71,7 +71,7 @@ export function routes({ tables }: Schema): Json {
         requestBody: written('push', { return: 'lost' }),
         responses: {
           200: answer('A verdict for every change.', json('push.answer')),
-          ...failures([...problemsOfChanges, ...problemsOfCursors, 'quota_exceeded']),
+          ...failures([...problemsOfChanges, ...problemsOfCursors]),
         },
       },
     },

@@ -1,11 +1,11 @@
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
 import { type PruneSql, pruneSql } from '../sql/prune-sql.ts'
+import { readReferences, referencesOf } from '../sql/references.ts'
 import type { Cells } from '../sql/statement.ts'
 import type { Store } from '../stores/store.ts'
 import { pruneDeliveries } from '../webhooks/out/keep.ts'
-import type { Due, Pruned } from './scopes.ts'
-import { pruneScopes } from './scopes.ts'
+import { type Due, type Pruned, pruneScopes } from './scopes.ts'
 
 export interface PruneOptions {
   /** How long a tombstone is kept after it was stored, in milliseconds. Zero: all go at once. */
@@ -26,12 +26,13 @@ const scopesMax = 500
  * Removes the tombstones that were stored longer ago than the retention, in small transactions, each of which raises
  * each of its scopes' watermarks to the last that it removes there: a cursor below it may have missed one, and is answered with 410
  * (P9). A write pays nothing for it: how old a tombstone is follows from marks of time and position, made here. Several
- * may prune at the same time; to prune again after a crash goes on where it stopped. Deliveries that nobody took for a
- * month go too.
+ * may prune at the same time; to prune again after a crash goes on where it stopped. A tombstone that a row refers to by
+ * a foreign key stays for good. Deliveries that nobody took for a month go too.
  */
 export async function prune(store: Store, schema: Schema, options: PruneOptions): Promise<Pruned> {
   const { retentionMs, now = earlier, batchMax = 1_000, signal } = options
-  const sql = pruneSql(store.dialect, schema)
+  const [keys = []] = await store.batch('', [readReferences(store.dialect.name, schema.tables)])
+  const sql = pruneSql(store.dialect, schema, referencesOf(keys))
   const pruned = { scopes: 0, tombstones: 0 }
   for (let last: string | undefined = ''; last !== undefined && !signal?.aborted; ) {
     const [before, at] = [now() * 1000, (options.now ?? later)() * 1000]

@@ -33,6 +33,9 @@ export interface Settings {
   /** Changes of one subject within a minute, and deletes of ids that were never seen within an hour. */
   readonly changesPerMinuteMax: number
   readonly unseenDeletesPerHourMax: number
+  /** Rows that live in one scope, and their bytes. */
+  readonly scopeRowsMax: number | undefined
+  readonly scopeBytesMax: number | undefined
   readonly log: LogMode
   /** Outgoing webhooks. */
   readonly deliveries: readonly Endpoint[]
@@ -100,6 +103,8 @@ export function readSettings<S extends Schema>(env: Environment, sources: Webhoo
       1,
       1_000_000_000,
     ),
+    scopeRowsMax: readOptional(env, 'SCOPE_ROWS_MAX', 1, 999_999_999_999),
+    scopeBytesMax: readOptional(env, 'SCOPE_BYTES_MAX', 1, 999_999_999_999),
     log: readLog(env.LOG || 'json'),
     deliveries: readEndpoints(env.WEBHOOK_ENDPOINTS, webhookAllowPrivate),
     webhookAllowPrivate,
@@ -120,6 +125,10 @@ function readInteger(env: Environment, name: string, fallback: number, least: nu
   const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= least && value <= most)) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
   return value
+}
+
+function readOptional(env: Environment, name: string, least: number, most: number): number | undefined {
+  return env[name] ? readInteger(env, name, least, least, most) : undefined
 }
 
 function readBoolean(env: Environment, name: string): boolean {

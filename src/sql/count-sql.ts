@@ -1,5 +1,5 @@
-import type { Schema } from '../model/table.ts'
-import { basePosition, type Dialect, pageParams, pageRows } from './dialect.ts'
+import type { Schema, Table } from '../model/table.ts'
+import { basePosition, type Dialect, type PagePart, pageParams, pageRows } from './dialect.ts'
 
 /** What is asked before a stream. */
 export interface CensusSql {
@@ -7,6 +7,8 @@ export interface CensusSql {
   readonly head: string
   /** For each table [scope, position, start] → how many of its rows the pages after that position hand out. */
   readonly rows: readonly string[]
+  /** The same where the pages are those of a bootstrap. */
+  readonly firstRows: readonly string[]
 }
 
 /** [scope] → incarnation, position, watermark: one row of one small table. */
@@ -17,8 +19,10 @@ export function headSql({ param }: Dialect): string {
 /** Counts by the very condition that a page reads by. */
 export function censusSql(dialect: Dialect, { tables }: Schema): CensusSql {
   const params = pageParams(dialect, basePosition(dialect.param(1), '0'))
+  const count = (table: Table, part: PagePart) => pageRows(dialect, table, part, 'count(*)', params.position, params)
   return {
     head: headSql(dialect),
-    rows: tables.map((table) => pageRows(dialect, table, 'count(*)', params.position, params)),
+    rows: tables.map((table) => count(table, 'all')),
+    firstRows: tables.map((table) => `SELECT (${count(table, 'alive')}) + (${count(table, 'died')})`),
   }
 }

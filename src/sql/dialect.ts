@@ -36,6 +36,8 @@ export interface Dialect {
   /** Conditions for one row by its key, and for a scope's rows above a position: no other index is taken for them. */
   byKey(scope: string, id: string): string
   above(scope: string, position: string): string
+  /** The same of the rows that live, by the index that holds no other. */
+  aliveAbove(scope: string, position: string): string
   /** The bytes that a column of text, JSON or bytes holds in a row. */
   octets(type: ColumnType, column: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `stored$`. */
@@ -80,6 +82,8 @@ export function basePosition(scope: string, n: string): string {
 export interface PageBound {
   readonly bytesMax: number
   readonly sized: boolean
+  /** The page is of a bootstrap. */
+  readonly bootstraps: boolean
 }
 
 /** The parameters of a page, by their places. */
@@ -97,18 +101,44 @@ export function pageParams({ param }: Pick<Dialect, 'param'>, upper = basePositi
 }
 
 /**
+ * What a page reads of each table: `all` rows, or for a bootstrap those that are `alive`, by an index that holds no other,
+ * and those that `died` since it began: so nobody walks through the tombstones before.
+ */
+export type PagePart = 'all' | 'alive' | 'died'
+
+export const pageParts = ({ bootstraps }: Pick<PageBound, 'bootstraps'>): readonly PagePart[] =>
+  bootstraps ? ['alive', 'died'] : ['all']
+
+/**
  * The rows of one table that a page may hold, after `from`. Positions above the scope's less `n` are this transaction's
  * own and left out, and so are tombstones up to where the bootstrap began.
  */
 export function pageRows(
-  { above }: Pick<Dialect, 'above'>,
+  { above, aliveAbove }: Pick<Dialect, 'above' | 'aliveAbove'>,
   table: Table,
+  part: PagePart,
   select: string,
   from: string,
   { scope, start, upper }: PageParams,
 ): string {
+  const conditions = {
+    all: `${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`,
+    alive: `${aliveAbove(scope, from)} AND position <= ${upper}`,
+    // A page of a bootstrap ends before where it began, or a little behind it: an index is read from there on.
+    died: `${above(scope, start)} AND position > ${from} AND position <= ${upper} AND deleted`,
+  }
   return `SELECT ${select} FROM ${quoted(table.name)}
-WHERE ${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`
+WHERE ${conditions[part]}`
+}
+
+/** The same for each part and table, in the order of the tables. */
+export function pageArms(
+  { tables }: Schema,
+  bound: Pick<PageBound, 'bootstraps'>,
+  rowsOf: (table: Table, part: PagePart, place: number) => string,
+): string[] {
+  const parts = pageParts(bound)
+  return tables.flatMap((table, place) => parts.map((part) => rowsOf(table, part, place)))
 }
 
 /** The bytes that a stored row holds in its large columns, and a little for the rest. */
@@ -132,15 +162,17 @@ export function pageCap(
 ): string {
   const { bytesMax, sized } = bound
   const fits = `CASE WHEN row_bytes >= ${bytesMax} THEN 1 ELSE ${bytesMax} / row_bytes END`
-  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(dialect, schema, params, bytesMax, termsMax) : fits} END`
+  return `CASE WHEN NOT ${isLarge(params, bound)} THEN ${params.limit} ELSE ${sized ? sizedCap(dialect, schema, params, bound, termsMax) : fits} END`
 }
 
 /** What a page needs of a dialect. */
-type Spelling = Pick<Dialect, 'above' | 'octets'>
+type Spelling = Pick<Dialect, 'above' | 'aliveAbove' | 'octets'>
 
-function sizedCap(dialect: Spelling, schema: Schema, params: PageParams, bytesMax: number, termsMax?: number): string {
-  const arms = schema.tables.map((table) => {
-    return pageRows(dialect, table, `position, ${rowOctets(table, dialect.octets)} AS size$`, params.position, params)
+function sizedCap(dialect: Spelling, schema: Schema, params: PageParams, bound: PageBound, termsMax?: number): string {
+  const { bytesMax } = bound
+  const arms = pageArms(schema, bound, (table, part) => {
+    const size = part === 'died' ? '64' : rowOctets(table, dialect.octets)
+    return pageRows(dialect, table, part, `position, ${size} AS size$`, params.position, params)
   })
   return `
 (SELECT CASE WHEN coalesce(sum(size$), 0) <= ${bytesMax} THEN ${params.limit} WHEN max(size$) >= ${bytesMax} THEN 1 ELSE ${bytesMax} / max(size$) END

@@ -8,6 +8,7 @@ export const markers = [
   'driftline_repeated',
   'driftline_large',
   'driftline_grown',
+  'driftline_full',
 ] as const
 export type Marker = (typeof markers)[number]
 

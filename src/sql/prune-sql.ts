@@ -1,5 +1,6 @@
 import type { Schema } from '../model/table.ts'
 import { always, type Dialect, quoted } from './dialect.ts'
+import type { Reference } from './references.ts'
 import type { Field } from './statement.ts'
 
 /** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
@@ -28,14 +29,19 @@ export interface PruneSql {
   readonly forget: string
 }
 
-export function pruneSql(dialect: Dialect, schema: Schema): PruneSql {
+/** `references`: a tombstone that a row refers to stays, since a database would refuse to remove it, or remove that row too. */
+export function pruneSql(dialect: Dialect, schema: Schema, references: readonly Reference[] = []): PruneSql {
   const [one, two, three, four] = [1, 2, 3, 4].map((place) => dialect.param(place)) as [string, string, string, string]
   const markFields: Field[] = [
     { name: 'scope$', type: 'text' },
     { name: 'position$', type: 'integer' },
     { name: 'at$', type: 'integer' },
   ]
-  const dead = `${dialect.above(one, two)} AND position <= ${three} AND deleted`
+  const dead = (table: string) =>
+    [
+      `${dialect.above(one, two)} AND position <= ${three} AND deleted`,
+      ...references.filter(({ parent }) => parent === table).flatMap(unreferred),
+    ].join(' AND ')
   return {
     together: dialect.name === 'sqlite',
     scopes: `SELECT scope$.scope, scope$.position, scope$.watermark, max(CASE WHEN mark$.at <= ${two} THEN mark$.position END), max(CASE WHEN mark$.at = 0 THEN mark$.position END), max(mark$.position), max(mark$.at)
@@ -44,10 +50,10 @@ GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope L
     markFields,
     mark: `INSERT INTO driftline_marks (scope, position, at) SELECT sent$.scope$, sent$.position$, sent$.at$ FROM ${dialect.decodeRows(markFields, 1)} WHERE ${always} ON CONFLICT (scope, position) DO NOTHING`,
     tombstones: schema.tables.map(
-      ({ name }) => `SELECT position FROM ${quoted(name)} WHERE ${dead} ORDER BY position LIMIT ${four}`,
+      ({ name }) => `SELECT position FROM ${quoted(name)} WHERE ${dead(name)} ORDER BY position LIMIT ${four}`,
     ),
     raise: `UPDATE driftline_scopes SET watermark = CASE WHEN watermark < ${two} THEN ${two} ELSE watermark END WHERE scope = ${one}`,
-    remove: schema.tables.map(({ name }) => `DELETE FROM ${quoted(name)} WHERE ${dead}`),
+    remove: schema.tables.map(({ name }) => `DELETE FROM ${quoted(name)} WHERE ${dead(name)}`),
     done: [
       `DELETE FROM driftline_marks WHERE scope = ${one} AND position <= ${two}`,
       `INSERT INTO driftline_marks (scope, position, at) VALUES (${one}, ${two}, 0) ON CONFLICT (scope, position) DO UPDATE SET at = 0`,
@@ -56,3 +62,13 @@ GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope L
     forget: `DELETE FROM driftline_inbox WHERE scope = ${one} AND received_at < ${two}`,
   }
 }
+
+/** A table that is not synced may have a rule for its own rows. */
+function unreferred({ parent, child, isChildSynced, columns, onDelete }: Reference): string[] {
+  if (!isChildSynced && onDelete !== undefined) return []
+  const same = columns.map(([of, at]) => `child$.${nameOf(of)} = ${quoted(parent)}.${nameOf(at)}`)
+  return [`NOT EXISTS (SELECT 1 FROM ${child} AS child$ WHERE ${same.join(' AND ')})`]
+}
+
+/** Columns of a table that is the user's own may be called anything. */
+const nameOf = (column: string) => `"${column.replaceAll('"', '""')}"`

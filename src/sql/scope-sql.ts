@@ -8,6 +8,8 @@ export interface ScopeSql {
    * positions. Aborts where the scope has held a larger row.
    */
   readonly lock: string
+  /** The same and [… position, rows, bytes]: aborts where so much more may have come into the scope since that position. */
+  readonly boundedLock: string
   /** [scope, incarnation, floor, n]: aborts where the cursor must resync. */
   readonly gate: string
   /** [scope, source, id]: aborts where this webhook has taken effect already. */
@@ -26,6 +28,9 @@ export interface ScopeSql {
   readonly page: string
   /** The same where the scope's rows may be large: looks at their sizes. */
   readonly sizedPage: string
+  /** Both where the scope bootstraps. */
+  readonly firstPage: string
+  readonly sizedFirstPage: string
 }
 
 /** [scope, incarnation, n, row bytes]: locks the scope and takes n positions. */
@@ -37,10 +42,16 @@ row_bytes = CASE WHEN scope$.row_bytes < excluded.row_bytes THEN excluded.row_by
 
 export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number, raise: Raise): ScopeSql {
   const [scope, second, third, fourth, fifth] = [1, 2, 3, 4, 5].map((place) => dialect.param(place))
+  // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
+  const lock = `${lockSql(dialect)} RETURNING incarnation, position, watermark,
+CASE WHEN row_bytes > ${fifth} THEN ${raise('driftline_large', 'position')} END`
+  const [at, rows, bytes] = [6, 7, 8].map((place) => `CAST(${dialect.param(place)} AS bigint)`)
   return {
-    // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
-    lock: `${lockSql(dialect)} RETURNING incarnation, position, watermark,
-CASE WHEN row_bytes > ${fifth} THEN ${raise('driftline_large', 'position')} END`,
+    lock,
+    // A patched row may be twice as large as the largest, see rowBytesMax.
+    boundedLock: `${lock},
+CASE WHEN position = ${at} THEN NULL WHEN position < ${at} OR position - ${at} > ${rows} OR row_bytes > ${bytes} / (2 * (position - ${at}))
+THEN ${raise('driftline_full', 'position')} END`,
     gate: `SELECT ${raise('driftline_resync', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope}
 AND NOT (scope$.incarnation = coalesce(${second}, scope$.incarnation) AND scope$.watermark <= ${third} AND scope$.position - ${fourth} >= ${third})`,
     repeated: `SELECT ${raise('driftline_repeated', 'inbox$.received_at')} FROM driftline_inbox AS inbox$ WHERE inbox$.scope = ${scope} AND inbox$.source = ${second} AND inbox$.id = ${third}`,
@@ -49,7 +60,9 @@ AND NOT (scope$.incarnation = coalesce(${second}, scope$.incarnation) AND scope$
     weigh: `SELECT ${raise('driftline_large', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND ${second} < `,
     trialLock: lockSql(dialect),
     probe: `SELECT ${raise('driftline_probe', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope}`,
-    page: dialect.page(schema, { bytesMax, sized: false }),
-    sizedPage: dialect.page(schema, { bytesMax, sized: true }),
+    page: dialect.page(schema, { bytesMax, sized: false, bootstraps: false }),
+    sizedPage: dialect.page(schema, { bytesMax, sized: true, bootstraps: false }),
+    firstPage: dialect.page(schema, { bytesMax, sized: false, bootstraps: true }),
+    sizedFirstPage: dialect.page(schema, { bytesMax, sized: true, bootstraps: true }),
   }
 }

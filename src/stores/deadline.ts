@@ -1,4 +1,5 @@
 import { limits } from '../model/limits.ts'
+import { tooSlowCode } from './fault.ts'
 import { StoreFault } from './store.ts'
 
 /** The work's outcome, or a transient fault once a round trip to the database has taken too long. */
@@ -9,7 +10,7 @@ export async function withDeadline<Result>(
   let timer: ReturnType<typeof setTimeout> | undefined
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new StoreFault('transient', { message: 'the database did not answer in time' })),
+      () => reject(new StoreFault('transient', { message: 'the database did not answer in time', code: tooSlowCode })),
       msMax,
     )
   })

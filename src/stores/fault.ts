@@ -43,6 +43,23 @@ export function postgresStateFault(
   return new StoreFault(brokenStates.test(code) ? 'broken' : 'refused', more)
 }
 
+/** Of a deadline here, of `statement_timeout`, and of sqld, which ends a transaction after five seconds. */
+export const tooSlowCode = 'DRIFTLINE_TOO_SLOW'
+const tooSlowCodes = new Set([tooSlowCode, '57014', 'TRANSACTION_TIMEOUT'])
+
+/** Whether the database was at work for longer than it may be. */
+export function isTooSlow(error: unknown): boolean {
+  if (!(error instanceof StoreFault) || error.kind !== 'transient') return false
+  return (error.code !== undefined && tooSlowCodes.has(error.code)) || isTimeout(error.cause)
+}
+
+/** What a signal of `AbortSignal.timeout` ends a fetch with, below what a client makes of it. */
+function isTimeout(error: unknown, depth = 0): boolean {
+  const { name, cause, sourceError } = Object(error) as Readonly<Record<string, unknown>>
+  if (name === 'TimeoutError') return true
+  return depth < 4 && error !== undefined && (isTimeout(cause, depth + 1) || isTimeout(sourceError, depth + 1))
+}
+
 const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|INTERRUPT|READONLY|NOTADB|CORRUPT)/
 /** The schema lacks what a statement names. Any other plain error may be of a value, as `malformed JSON` in a trigger is. */
 const brokenMessage =

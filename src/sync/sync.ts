@@ -12,15 +12,18 @@ import type { SyncAnswer } from '../wire/answer.ts'
 import type { SyncRequest } from '../wire/request.ts'
 import { joinPages } from './pull/join-pages.ts'
 import { createPages } from './pull/read-page.ts'
+import { createAllowance } from './push/allowance.ts'
 import { authorizeChange, authorizeNamed } from './push/authorize.ts'
 import { type Carry, carryInParams } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
 import { createRefusals } from './push/refusals.ts'
 import { createRehearse } from './push/rehearse.ts'
-import { createWriter, rejectAtomic, rejectionsOf, throwResync } from './push/write-scope.ts'
+import { createWriter, rejectAtomic, rejectionsOf } from './push/write-scope.ts'
 import { createQuotas, type QuotaOptions } from './quotas/quotas.ts'
+import { createRooms, type RoomOptions } from './quotas/rooms.ts'
+import { throwResync } from './resync.ts'
 
-export interface SyncOptions extends QuotaOptions {
+export interface SyncOptions extends QuotaOptions, RoomOptions {
   readonly schema: Schema
   readonly store: Store
   /** Milliseconds since 1970. */
@@ -64,6 +67,7 @@ export function createRun(options: SyncOptions): RunSync {
   const sql = compileSchema(schema, store.dialect, store.limits)
   const pagesOf = createPages(sql)
   const quotas = createQuotas(options)
+  const rooms = createRooms(sql, options)
 
   return async function run(principal, request, facts = startFacts(), bodyBytes = Number.POSITIVE_INFINITY) {
     const { cursor, limit } = request
@@ -138,10 +142,11 @@ export function createRun(options: SyncOptions): RunSync {
     // 4 Coalesce, compile, one batch per scope side by side, reconcile: see write.ts.
     const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
     const ofStore = store.rehearse
+    const allowance = createAllowance()
     const refusals = createRefusals({
-      ...{ sql, batch, client: request.client, incarnation },
+      ...{ sql, batch, client: request.client, incarnation, allowance },
       rehearse: createRehearse({
-        ...{ sql, batch },
+        ...{ sql, batch, allowance },
         rehearse: ofStore && ((scope, rehearsal) => counted(() => ofStore(scope, rehearsal))),
       }),
     })
@@ -149,6 +154,7 @@ export function createRun(options: SyncOptions): RunSync {
     const write = createWriter({
       refusals,
       unseen: deletes.stored,
+      rooms,
       ...{ tally, carry: options.carry ?? carryInParams },
       ...{ sql, pages: pagesOf, batch, look, request, receivedAt, incarnation, committed },
       answerBytesMax: Math.floor(limits.answerBytesMax / Math.max(changesByScope.size, 1)),

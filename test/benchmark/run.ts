@@ -8,6 +8,7 @@ import { liveFigures } from './live.ts'
 import { describeFigure, type Figure, isMet } from './measure.ts'
 import { postgresFigures } from './postgres.ts'
 import { refusalFigures } from './refusals.ts'
+import { tombstoneFigures } from './tombstones.ts'
 import { waitFigures } from './waits.ts'
 
 /** `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `-- --check` a missed target fails it. */
@@ -32,6 +33,7 @@ for (const [name, figures] of Object.entries({
   live: liveFigures,
   waits: waitFigures,
   refusals: refusalFigures,
+  tombstones: tombstoneFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }

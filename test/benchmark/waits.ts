@@ -11,6 +11,7 @@ import { libsqlFileStore } from '../../src/stores/libsql/file.ts'
 import { startServer } from '../support/server.ts'
 import type { Figure } from './measure.ts'
 import { type App, benchSecret, createTablesIn, driftline, headers, pushes } from './subject.ts'
+import { percentile, told } from './times.ts'
 
 const scopes = 10_000
 const nameOf = (n: number) => `s${String(n).padStart(5, '0')}`
@@ -107,14 +108,6 @@ async function watch(
     sense: 'at most',
   })
 }
-
-function percentile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
-}
-
-const told = (values: readonly number[]) =>
-  `${percentile(values, 0.5).toFixed(1)} (p99 ${percentile(values, 0.99).toFixed(1)}, ${values.length} times)`
 
 async function fill(path: string): Promise<void> {
   const store = await libsqlFileStore(`file:${path}`)

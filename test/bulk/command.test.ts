@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../support/command.ts'
+import { runHere } from '../support/run-here.ts'
 import { noon, principal, sampleSync } from '../support/sample.ts'
 import { createDatabase, dialectStores, openTestStore, type TestStore, temporaryFolder } from '../support/stores.ts'
 
@@ -25,7 +26,9 @@ describe.each(dialectStores)('npx driftline import into %s', (name) => {
   })
   const path = (file: string) => join(folder, file)
   const run = (args: string, input: string | Uint8Array = '') =>
-    runCli('import', args.split(' '), { DATABASE_URL: opened.url }, { cwd: folder, input })
+    input === ''
+      ? runHere('import', args.split(' '), { DATABASE_URL: opened.url }, { cwd: folder })
+      : runCli('import', args.split(' '), { DATABASE_URL: opened.url }, { cwd: folder, input })
   const rowsOf = async (scope: string) => {
     const { changes } = await sampleSync(opened.store).pull(principal(scope), { limit: 5000 })
     return changes.map(({ position: _, scope: __, ...rest }) => rest).sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -182,7 +185,7 @@ describe('npx driftline import', () => {
     await drop()
   })
 
-  it.concurrent.each([
+  it.each([
     ['', /^Say what and where to: npx driftline import /],
     ['none.csv --table todos --scope a', 'There is no file none.csv.\n'],
     ['. --format csv --table todos --scope a', '. is a folder. Name a file in it.\n'],
@@ -240,7 +243,7 @@ describe('npx driftline import', () => {
     ['ok.csv --tabel todos', /^Unknown option '--tabel'\. The options are --table …, /],
   ])('says in one sentence what is wrong with %j, and leaves nothing behind', async (args, message) => {
     const words = args === '' ? [] : args.split(' ')
-    expect(await runCli('import', words, { DATABASE_URL: opened.url }, { cwd: folder })).toEqual({
+    expect(await runHere('import', words, { DATABASE_URL: opened.url }, { cwd: folder })).toEqual({
       ...{ code: 1, out: '' },
       err: typeof message === 'string' ? message : expect.stringMatching(message),
     })
@@ -253,7 +256,7 @@ describe('npx driftline import', () => {
     const file = join(folder, 'a.csv')
     await writeFile(file, 'id,title\n1,one\n')
     for (const DATABASE_URL of [`file:${join(folder, 'a.db')}`, await createDatabase()]) {
-      const { code, err } = await runCli('import', ['--table', 'todos', '--scope', 'a', file], { DATABASE_URL })
+      const { code, err } = await runHere('import', ['--table', 'todos', '--scope', 'a', file], { DATABASE_URL })
       expect([code, err]).toEqual([
         1,
         expect.stringMatching(/ is not ready\. The table driftline_scopes is missing: run npx driftline migrate\.\n$/),
@@ -264,7 +267,7 @@ describe('npx driftline import', () => {
 
   it('goes without COPY where the role may make no temporary table', async () => {
     const url = new URL(await createDatabase())
-    await runCli('migrate', [], { DATABASE_URL: url.href })
+    await runHere('migrate', [], { DATABASE_URL: url.href })
     const role = `plain_${url.pathname.slice(1)}`
     const owner = new pg.Client({ connectionString: url.href })
     await owner.connect()
@@ -277,7 +280,7 @@ describe('npx driftline import', () => {
     await writeFile(file, `id,title\n${Array.from({ length: 5_000 }, (_, n) => `${n},title\n`).join('')}`)
     for (const counts of ['5,000 applied, 0 duplicate', '0 applied, 5,000 duplicate']) {
       const words = ['--table', 'todos', '--scope', 'a', '--at', time, file]
-      const { out, err } = await runCli('import', words, { DATABASE_URL: url.href })
+      const { out, err } = await runHere('import', words, { DATABASE_URL: url.href })
       expect([err, out]).toEqual(['', expect.stringContaining(`${counts}, 0 stale, 0 rejected.`)])
     }
   })
@@ -292,9 +295,9 @@ describe('npx driftline import', () => {
       `file:${join(folder, '{scope}.db')}`,
       `${await createDatabase()} ${await createDatabase()}`,
     ]) {
-      if (!DATABASE_URL.startsWith('file:')) await runCli('migrate', [], { DATABASE_URL })
+      if (!DATABASE_URL.startsWith('file:')) await runHere('migrate', [], { DATABASE_URL })
       for (const counts of ['60 applied, 0 duplicate', '0 applied, 60 duplicate']) {
-        const { out, err } = await runCli('import', [file], { DATABASE_URL })
+        const { out, err } = await runHere('import', [file], { DATABASE_URL })
         expect([err, out]).toEqual(['', expect.stringContaining(`${counts}, 0 stale, 0 rejected.`)])
       }
     }

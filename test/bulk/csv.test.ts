@@ -167,7 +167,7 @@ describe('a CSV file', () => {
 
   it('P12 with a line of 10 MB, or a quote that is never closed, loses no more, and holds no more', async () => {
     const long = 'x'.repeat(10 << 20)
-    const rows = Array.from({ length: 120_000 }, (_, n) => `${n},row number ${n}\n`).join('')
+    const rows = Array.from({ length: 40_000 }, (_, n) => `${n},row number ${n}\n`).join('')
     const text = `a,b\n1,${long}\n2,two\n"3\n${rows}`
     const records = await read(text, 64 * 1024)
     expect(faultsOf(records).slice(0, 6)).toEqual([
@@ -178,7 +178,7 @@ describe('a CSV file', () => {
       [5, '0|row number 0'],
       [6, '1|row number 1'],
     ])
-    expect(faultsOf(records).at(-1)).toEqual([120_004, '119999|row number 119999'])
-    expect(records).toHaveLength(120_004)
+    expect(faultsOf(records).at(-1)).toEqual([40_004, '39999|row number 39999'])
+    expect(records).toHaveLength(40_004)
   })
 })

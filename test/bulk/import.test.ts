@@ -227,7 +227,7 @@ describe.each(names)('an import into %s', (name) => {
           expect(await run(imported.subject, lines, {}, 4)).toMatchObject({ applied: 0 })
         },
       ),
-      { numRuns: name === 'libsql file' ? 100 : 12 },
+      { numRuns: name === 'libsql file' ? 40 : 8 },
     )
   })
 

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../support/command.ts'
+import { runHere } from '../support/run-here.ts'
 import { principal, sampleSync } from '../support/sample.ts'
 import { dialectStores, openTestStore, type TestStore, temporaryFolder } from '../support/stores.ts'
 
@@ -20,7 +21,9 @@ describe.each(dialectStores)('files as other programs write them, into %s', (nam
   })
   const path = (file: string) => join(folder, file)
   const run = (words: readonly string[], input: string | Uint8Array = '') =>
-    runCli('import', ['--table', 'todos', ...words], { DATABASE_URL: opened.url }, { cwd: folder, input })
+    input === ''
+      ? runHere('import', ['--table', 'todos', ...words], { DATABASE_URL: opened.url }, { cwd: folder })
+      : runCli('import', ['--table', 'todos', ...words], { DATABASE_URL: opened.url }, { cwd: folder, input })
   /** Some columns of the rows of a scope, by their ids. */
   async function rowsOf(scope: string, ...columns: readonly string[]): Promise<unknown[]> {
     const { changes } = await sampleSync(opened.store).pull(principal(scope), { limit: 5000 })
@@ -129,7 +132,7 @@ describe.each(dialectStores)('files as other programs write them, into %s', (nam
     expect(await readFile(path('check.csv.rejected.csv'), 'utf8')).toBe('id,title,priority\r\n2,two,high\r\n,three,3\r\n')
     expect(existsSync(path('check.csv.import.json'))).toBe(false)
     expect(await rowsOf('check')).toEqual([])
-    const without = await runCli('import', ['--table', 'todos', '--scope', 'a', '--check', 'check.csv'], { DATABASE_URL: 'file:/nowhere/at/all.db' }, { cwd: folder })
+    const without = await runHere('import', ['--table', 'todos', '--scope', 'a', '--check', 'check.csv'], { DATABASE_URL: 'file:/nowhere/at/all.db' }, { cwd: folder })
     expect([without.code, without.err]).toEqual([2, ran.err])
   }) // biome-ignore format: long lines
 })

@@ -20,6 +20,8 @@ export interface EmptyDatabase {
   open(): Promise<Store>
   /** Runs one statement. */
   run(sql: string): Promise<readonly Cells[]>
+  /** Takes away all that is in it: for Postgres a tenth of what another database costs. Where it cannot, false. */
+  empty(): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -37,6 +39,15 @@ export async function openEmpty(name: StoreName): Promise<EmptyDatabase> {
     url,
     open: openOne,
     run: async (sql) => (await store.batch('', [{ sql, params: [] }]))[0] ?? [],
+    async empty() {
+      if (store.dialect.name !== 'postgres') return false
+      const statements = ['DROP SCHEMA public CASCADE', 'CREATE SCHEMA public']
+      await store.batch(
+        '',
+        statements.map((sql) => ({ sql, params: [] })),
+      )
+      return true
+    },
     async close() {
       for (const one of opened) await one.close()
       await drop()

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { schema as sample } from '../../src/app/schema.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readCatalog } from '../../src/migrations/catalog.ts'
-import { addColumn, createTable, createTables, type DialectName, positionIndex } from '../../src/migrations/ddl.ts'
+import {
+  addColumn,
+  createTable,
+  createTables,
+  type DialectName,
+  livingIndex,
+  positionIndex,
+} from '../../src/migrations/ddl.ts'
 import { literal } from '../../src/migrations/literal.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
 import {
@@ -69,6 +76,7 @@ describe('the SQL of all eight types', () => {
   PRIMARY KEY (scope, id)
 )`,
       'CREATE INDEX "order_position" ON "order" (scope, position)',
+      'CREATE INDEX "order_position_living" ON "order" (scope, position, deleted) WHERE NOT deleted',
     ])
     expect(createTable(tableOf(required), 'sqlite')).toEqual([
       `CREATE TABLE "order" (
@@ -90,6 +98,7 @@ describe('the SQL of all eight types', () => {
   PRIMARY KEY (scope, id)
 ) STRICT`,
       'CREATE INDEX "order_position" ON "order" (scope, position)',
+      'CREATE INDEX "order_position_living" ON "order" (scope, position, deleted) WHERE NOT deleted',
     ])
   })
 
@@ -160,9 +169,12 @@ it.each(dialectStores)('the migrations make the tables of the sample schema (%s)
 })
 
 it('gives the index of a long table name one of its own', () => {
-  const [one, other] = ['a', 'b'].map((last) => positionIndex(`${'x'.repeat(62)}${last}`))
-  expect(one).not.toBe(other)
-  expect(one?.length).toBeLessThanOrEqual(63)
+  const names = ['a', 'b'].flatMap((last) => {
+    const table = `${'x'.repeat(62)}${last}`
+    return [positionIndex(table), livingIndex(table)]
+  })
+  expect(new Set(names).size).toBe(4)
+  for (const name of names) expect(name.length).toBeLessThanOrEqual(63)
   expect(positionIndex('x'.repeat(54))).toBe(`${'x'.repeat(54)}_position`)
 })
 

@@ -67,6 +67,8 @@ CREATE TABLE "lists" (
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
 
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
+
 -- driftline: touch todos
 `)
     expect(
@@ -88,6 +90,8 @@ CREATE TABLE "lists" (
 ) STRICT;
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
 
 -- driftline: touch todos
 `)

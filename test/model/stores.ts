@@ -87,7 +87,7 @@ async function createDatabase(server: string): Promise<string> {
   const name = `model_${crypto.randomUUID().replaceAll('-', '')}`
   const client = new pg.Client({ connectionString: server })
   await client.connect()
-  await client.query(`CREATE DATABASE ${name}`)
+  await client.query(`CREATE DATABASE ${name} STRATEGY FILE_COPY`)
   await client.end()
   return Object.assign(new URL(server), { pathname: `/${name}` }).href
 }

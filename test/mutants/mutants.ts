@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/push/coalesce.ts',
-      'const keyOf = ({ table, id }: Change): string => `${table.name}\\n${id}`',
+      "const keyOf = ({ table, id }: Pick<Change, 'table' | 'id'>): string => `${table.name}\\n${id}`",
       'const keyOf = ({ table, id, index }: Change): string => `${table.name}\\n${id}\\n${index}`',
     ),
   },

@@ -14,6 +14,7 @@ import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import { readPostgresUrl } from '../../src/stores/postgres/url.ts'
 import { runCli } from '../support/command.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { runHere } from '../support/run-here.ts'
 import { startServer } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
@@ -126,10 +127,13 @@ describe('DATABASE_URL that is wrong', () => {
         ['postgres://u:p@Geheim#w/rd@127.0.0.1:5432/x', new RegExp(encoded)],
         ...broken,
       ]
-      // Every one of them for the server; the others read it by the same function.
-      const some = command === 'start' ? tried : tried.filter((_, place) => [0, 12, 16].includes(place))
-      for (const [url, says] of some) {
-        const { code, out, err } = await runCli(command, args, {
+      // All that reading takes for the server, and some that it refuses; the others read it by the same function.
+      const isAsked = ([url]: (typeof tried)[number], place: number) =>
+        [0, 12, 16].includes(place) || (command === 'start' && !isRefused(url))
+      for (const [url, says] of tried.filter(isAsked)) {
+        // Once as it is started, with the warnings of a process; all else comes to its end in this one.
+        const run = command === 'dev' || (command === 'start' && url === tried[0]?.[0]) ? runCli : runHere
+        const { code, out, err } = await run(command, args, {
           DATABASE_URL: url,
           PORT: '0',
           AUTH_SECRET: 'x'.repeat(32),
@@ -162,7 +166,7 @@ describe('DATABASE_URL that is wrong', () => {
     ['file:/proc/x.db', /cannot be opened and written/],
     ['file:package.json', /is no database/],
   ])('%s is refused at start by a sentence', async (url, says) => {
-    const { code, out, err } = await runCli('start', [], { DATABASE_URL: url, PORT: '0', AUTH_SECRET: 'x'.repeat(32) })
+    const { code, out, err } = await runHere('start', [], { DATABASE_URL: url, PORT: '0', AUTH_SECRET: 'x'.repeat(32) })
     expect([code, out]).toEqual([1, ''])
     expect(err).toMatch(says)
   })
@@ -210,12 +214,12 @@ describe('DATABASE_URL as others write it', () => {
     await admin.connect()
     await admin.query(`CREATE DATABASE in_${encoding} ENCODING '${encoding}' TEMPLATE template0 LOCALE 'C'`)
     const url = inject('postgresUrl').replace(/\w+$/, `in_${encoding.toLowerCase()}`)
-    for (const [command, args] of [
-      ['start', []],
-      ['migrate', []],
-      ['migrate', ['--check']],
+    for (const [run, command, args] of [
+      [runHere, 'start', []],
+      [runHere, 'migrate', []],
+      [runHere, 'migrate', ['--check']],
     ] as const) {
-      const { code, out, err } = await runCli(command, args, {
+      const { code, out, err } = await run(command, args, {
         DATABASE_URL: url,
         PORT: '0',
         AUTH_SECRET: 'x'.repeat(32),
@@ -292,7 +296,8 @@ describe('Postgres with a certificate of its own, on a socket too', () => {
   it.each(['sslmode=require', 'sslmode=prefer', 'sslmode=verify-ca', 'sslmode=verify-full', 'ssl=true'])(
     '%s says what to write, in one sentence and without the warning of the driver',
     async (params) => {
-      const { code, out, err } = await runCli('start', [], {
+      const run = params === 'sslmode=require' ? runCli : runHere
+      const { code, out, err } = await run('start', [], {
         DATABASE_URL: at(params),
         PORT: '0',
         AUTH_SECRET: 'x'.repeat(32),

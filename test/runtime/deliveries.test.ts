@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { hashScope } from '../../src/observe/facts.ts'
 import { openStore } from '../../src/stores/open.ts'
-import { runCli } from '../support/command.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
+import { runHere } from '../support/run-here.ts'
 import { type ServerProcess, startServer } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
@@ -120,7 +120,7 @@ describe('outgoing webhooks of npm start', () => {
     for (const id of ['1', '2']) await push(server, 'alice', id)
     await vi.waitFor(() => expect(server.output()).toContain('"disabled":true'), soon)
     await push(server, 'alice', '3')
-    const { code, out } = await runCli('deliveries', [], env)
+    const { code, out } = await runHere('deliveries', [], env)
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
@@ -128,11 +128,11 @@ describe('outgoing webhooks of npm start', () => {
       ),
     ])
     receiver.answers(() => 204)
-    const resent = await runCli('deliveries', ['--resend', 'crm'], env)
+    const resent = await runHere('deliveries', ['--resend', 'crm'], env)
     expect(resent.out).toMatch(/^crm: 3 waiting, the oldest since \S+Z\n$/)
     await vi.waitFor(() => expect(told()).toEqual(['alice 1', 'alice 1', 'alice 2', 'alice 3']), soon)
-    await vi.waitFor(async () => expect((await runCli('deliveries', [], env)).out).toBe('Nothing waits.\n'), soon)
-    expect(await runCli('deliveries', ['--resend'], env)).toMatchObject({ code: 1 })
+    await vi.waitFor(async () => expect((await runHere('deliveries', [], env)).out).toBe('Nothing waits.\n'), soon)
+    expect(await runHere('deliveries', ['--resend'], env)).toMatchObject({ code: 1 })
   })
 
   it('refuses a wrong setting with one sentence, and sends to no private host unless it may', async () => {

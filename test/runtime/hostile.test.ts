@@ -100,7 +100,10 @@ describe('hostile input', () => {
 
   it('P7 P11 naughty texts anywhere else in a request, its path and its headers are refused with a 4xx', async () => {
     const places = Object.entries(requestPlaces)
-    const texts = hostileTexts.filter((text) => text.isWellFormed())
+    // Of the ordinary ones a third, with each seed another.
+    const texts = hostileTexts.filter(
+      (text, n) => text.isWellFormed() && (n >= hostileTexts.length - 40 || (n + seed) % 3 === 0),
+    )
     // Each text in one place, and those that mean something to a program in more: others with each seed.
     const isTried = (n: number, place: number) =>
       n < texts.length - 40 ? place === (n + seed) % places.length : (n + place + seed) % 4 === 0
@@ -135,7 +138,7 @@ describe('hostile input', () => {
   })
 
   it('P7 P11 valid requests with a few values changed: never a 5xx, the same bytes everywhere', async () => {
-    const requests = fc.sample(mutatedRequest, { numRuns: 120, seed })
+    const requests = fc.sample(mutatedRequest, { numRuns: 60, seed })
     const bodies = requests.map((body) => JSON.stringify(body) ?? 'null')
     // One after the other: each meets the rows of those before it.
     for (const [n, body] of bodies.entries()) {

@@ -85,9 +85,10 @@ describe('a Node process that stops', () => {
       `GET /v1/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${token}\r\n\r\n`,
     )
     await new Promise((resolve) => silent.once('data', resolve))
+    // What does not end by itself is ended after ten seconds.
     const began = Date.now()
     expect(await server.stop()).toBe(0)
-    expect(Date.now() - began).toBeLessThan(3_000)
+    expect(Date.now() - began).toBeLessThan(9_000)
     for (const listener of listeners) expect(await listener.closed).toMatchObject({ code: 1001 })
     silent.destroy()
     await drop()

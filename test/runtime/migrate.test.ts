@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openStore } from '../../src/stores/open.ts'
 import { runCli } from '../support/command.ts'
 import { migrationList, migrationNames } from '../support/migrations.ts'
+import { runHere } from '../support/run-here.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
 describe('npx driftline migrate', () => {
@@ -33,13 +34,13 @@ describe('npx driftline migrate', () => {
 
   it('says for one database what it did, as ever', async () => {
     const one = { DATABASE_URL: `file:${join(folder, 'a.db')}` }
-    expect(await runCli('migrate', [], one)).toEqual({ code: 0, out: `Applied ${migrationList}\n`, err: '' })
-    expect(await runCli('migrate', [], one)).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' })
-    expect(await runCli('migrate', ['--check'], one)).toMatchObject({
+    expect(await runHere('migrate', [], one)).toEqual({ code: 0, out: `Applied ${migrationList}\n`, err: '' })
+    expect(await runHere('migrate', [], one)).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' })
+    expect(await runHere('migrate', ['--check'], one)).toMatchObject({
       code: 0,
       out: 'The database fits the schema.\n',
     })
-    expect(await runCli('restored', [], one)).toMatchObject({
+    expect(await runHere('restored', [], one)).toMatchObject({
       code: 0,
       out: expect.stringMatching(/^Renewed 0 scopes: /),
     })
@@ -48,34 +49,34 @@ describe('npx driftline migrate', () => {
   it('does every file of the folder and nothing else, a line for each where there is no terminal', async () => {
     await makeFiles(12)
     await writeFile(join(folder, 'data', 'notes.txt'), 'not ours')
-    const { code, out, err } = await runCli('migrate', ['--jobs', '3'], env())
+    const { code, out, err } = await runHere('migrate', ['--jobs', '3'], env())
     expect([code, err]).toEqual([0, ''])
     expect(out.match(new RegExp(`^file:.*/s\\d+\\.db: Applied ${migrationList}$`, 'gm'))).toHaveLength(12)
     expect(out).toMatch(/\n12 of 12 databases done, 0 failed\.\n$/)
     for (let n = 0; n < 12; n++) expect(await recorded(`s${n}`)).toBe(migrationNames.length)
-    const again = await runCli('migrate', [], env())
+    const again = await runHere('migrate', [], env())
     expect(again.out.match(/up to date/g)).toHaveLength(12)
-    expect((await runCli('migrate', ['--list'], env())).out.trim().split('\n')).toHaveLength(12)
+    expect((await runHere('migrate', ['--list'], env())).out.trim().split('\n')).toHaveLength(12)
   })
 
   it('P13 one that fails harms no other: it is named at the end, and done by the next run', async () => {
     await makeFiles(5)
     const broken = await openStore(`file:${join(folder, 'data', 's2.db')}`)
     await broken.batch('', [{ sql: 'CREATE TABLE todos (n)', params: [] }])
-    const first = await runCli('migrate', [], env())
+    const first = await runHere('migrate', [], env())
     expect([first.code, first.out.match(/Applied/g)?.length]).toEqual([1, 4])
     expect(first.err).toMatch(/^file:.*s2\.db: The migration 0001_init failed, and nothing of it was applied: .*\n$/)
     expect(first.out).toMatch(/4 of 5 databases done, 1 failed\.\n$/)
     await broken.batch('', [{ sql: 'DROP TABLE todos', params: [] }])
     await broken.close()
-    const again = await runCli('migrate', [], env())
+    const again = await runHere('migrate', [], env())
     expect([again.code, again.out.match(/Applied/g)?.length, again.out.match(/up to date/g)?.length]).toEqual([0, 1, 4])
   })
 
   it('-- --check names the file and what is wrong with it, and changes nothing', async () => {
     await makeFiles(2)
-    await runCli('migrate', ['--scope', 's1'], env())
-    const { code, out, err } = await runCli('migrate', ['--check'], env())
+    await runHere('migrate', ['--scope', 's1'], env())
+    const { code, out, err } = await runHere('migrate', ['--check'], env())
     expect(code).toBe(1)
     expect(out).toMatch(/s1\.db: The database fits/)
     expect(err.match(/s0\.db: .* is missing: run npx driftline migrate\./g)?.length).toBeGreaterThan(1)
@@ -86,13 +87,13 @@ describe('npx driftline migrate', () => {
     await writeFile(join(folder, 'scopes.txt'), 'alice\r\nteam:9\n\nalice\n')
     const args = ['--scopes', join(folder, 'scopes.txt'), '--scope', 'bob', '--scope', 'a b']
     expect(
-      (await runCli('migrate', [...args, '--list'], env())).out
+      (await runHere('migrate', [...args, '--list'], env())).out
         .trim()
         .split('\n')
         .map((line) => line.split('/').at(-1)),
     ).toEqual(['bob.db', 'abzbuhucfklvxnebcdfd5gu2l2xd.db', 'alice.db', 'team9petssjxp7dx2w5jft3q5wkpnij.db'])
     expect(await readdir(join(folder, 'data'))).toEqual([])
-    expect((await runCli('migrate', args, env())).code).toBe(0)
+    expect((await runHere('migrate', args, env())).code).toBe(0)
     expect((await readdir(join(folder, 'data'))).filter((file) => file.endsWith('.db'))).toHaveLength(4)
     await runCli('migrate', ['--scopes', '-'], env(), { input: 'carol\n' })
     expect(await recorded('carol')).toBe(migrationNames.length)
@@ -101,15 +102,15 @@ describe('npx driftline migrate', () => {
   it('does all shards, and they know of each other', async () => {
     const urls = await Promise.all([createDatabase(), createDatabase(), createDatabase()])
     const shards = { DATABASE_URL: urls.join(' ') }
-    const first = await runCli('migrate', [], shards)
+    const first = await runHere('migrate', [], shards)
     expect([first.code, first.err]).toEqual([0, ''])
     expect(first.out.match(/Applied 0001_init/g)).toHaveLength(3)
-    const without = await runCli('migrate', [], { DATABASE_URL: urls.slice(0, 2).join(' ') })
+    const without = await runHere('migrate', [], { DATABASE_URL: urls.slice(0, 2).join(' ') })
     expect([without.code, without.err]).toEqual([
       1,
       expect.stringMatching(/^DATABASE_URL lacks 127\.0\.0\.1:.*name it again\n$/),
     ])
-    const restored = await runCli('restored', [], shards)
+    const restored = await runHere('restored', [], shards)
     expect([restored.code, restored.out.match(/Renewed 0 scopes/g)?.length]).toEqual([0, 3])
   })
 
@@ -123,23 +124,23 @@ describe('npx driftline migrate', () => {
     ['a word', ['now'], /^Unexpected argument 'now'\. .*The options are/],
     ['a file that is not there', ['--scopes', '/nowhere'], /ENOENT.*\/nowhere/],
   ])('refuses %s with one sentence', async (_, args, message) => {
-    const { code, err } = await runCli('migrate', args, env())
+    const { code, err } = await runHere('migrate', args, env())
     expect([code, err]).toEqual([1, expect.stringMatching(message)])
   })
 
   it('asks for the scopes where their databases cannot be found, and takes none where there is one for all', async () => {
-    const turso = await runCli('migrate', [], { DATABASE_URL: 'libsql://{scope}-acme.example' })
+    const turso = await runHere('migrate', [], { DATABASE_URL: 'libsql://{scope}-acme.example' })
     expect([turso.code, turso.err]).toEqual([1, expect.stringMatching(/^Say whose databases: .*--scopes scopes\.txt/)])
-    const list = await runCli('migrate', ['--list', '--scope', 'x-evil'], {
+    const list = await runHere('migrate', ['--list', '--scope', 'x-evil'], {
       DATABASE_URL: 'libsql://{scope}-acme.example',
     })
     expect(list.out).toBe('xevilenekr7ns3d47cuctnganaso7xl-acme.example\n')
-    const one = await runCli('migrate', ['--scope', 'a'], { DATABASE_URL: 'file:a.db' })
+    const one = await runHere('migrate', ['--scope', 'a'], { DATABASE_URL: 'file:a.db' })
     expect(one.err).toBe('--scope and --scopes are for a DATABASE_URL with {scope}\n')
   })
 
   it('Ctrl-C lets what is under way finish, and the next run goes on', async () => {
-    await makeFiles(400)
+    await makeFiles(200)
     const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
     const child = spawn(process.execPath, [entry, 'migrate', '--jobs', '2'], {
       env: { PATH: process.env.PATH, ...env() },
@@ -153,13 +154,13 @@ describe('npx driftline migrate', () => {
     })
     const [code] = await exited
     expect(code).toBe(130)
-    const done = Number(/Stopped with (\d+) of 400 databases done\. Run it again/.exec(await err)?.[1])
-    expect(done).toBeLessThan(400)
+    const done = Number(/Stopped with (\d+) of 200 databases done\. Run it again/.exec(await err)?.[1])
+    expect(done).toBeLessThan(200)
     expect(out.match(/Applied/g)).toHaveLength(done)
-    const again = await runCli('migrate', [], env())
+    const again = await runHere('migrate', [], env())
     expect([again.code, again.out.match(/Applied/g)?.length, again.out.match(/up to date/g)?.length]).toEqual([
       0,
-      400 - done,
+      200 - done,
       done,
     ])
   })

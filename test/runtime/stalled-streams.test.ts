@@ -32,12 +32,15 @@ describe.each(Object.entries(servers))(
     let subjects = 0
     beforeAll(async () => {
       ;({ url, close } = await start())
+      await fill()
     })
     afterAll(() => close())
 
-    /** A subject with more rows than the buffers of a connection hold: 36 MB, 27 MB as gzip. */
-    async function someone(): Promise<string> {
-      const sub = `user${++subjects}`
+    const someone = () => `user${++subjects}`
+    /** What every subject may read. */
+    const scopes = [{ id: 'large', access: 'read' as const }]
+    /** More rows than the buffers of a connection hold: 36 MB, 27 MB as gzip. */
+    async function fill(): Promise<void> {
       const noise = () => randomBytes(81_000).toString('base64')
       for (let part = 0; part < 12; part++) {
         const changes = Array.from({ length: 28 }, (_, n) => {
@@ -49,13 +52,15 @@ describe.each(Object.entries(servers))(
             row: { title: 'x', notes: noise() },
           }
         })
-        const { status } = await ask(url, 'POST', '/v1/push', { sub, body: { client: 'a', return: 'lost', changes } })
+        const { status } = await ask(url, 'POST', '/v1/push', {
+          sub: 'large',
+          body: { client: 'a', return: 'lost', changes },
+        })
         expect(status).toBe(200)
       }
-      return sub
     }
     const headersOf = async (sub: string, more: object = {}) => ({
-      Authorization: `Bearer ${await signToken(testSecret, { sub })}`,
+      Authorization: `Bearer ${await signToken(testSecret, { sub, scopes })}`,
       Accept: 'application/x-ndjson',
       ...more,
     })
@@ -82,13 +87,18 @@ describe.each(Object.entries(servers))(
         await setTimeout(100)
       }
     }
+    /** Once none of the subject's streams has its place any more. */
+    async function untilAllFree(sub: string): Promise<void> {
+      const streams = [await untilFree(sub), await untilFree(sub), await untilFree(sub)]
+      for (const stream of streams) stream.destroy()
+    }
 
     // Thirty seconds beyond its end a token is still taken.
     it('lets a slow reader go on to the end, beyond the time of its token', async () => {
-      const sub = await someone()
+      const sub = someone()
       const headers = {
         ...(await headersOf(sub)),
-        Authorization: `Bearer ${await signToken(testSecret, { sub, seconds: -26 })}`,
+        Authorization: `Bearer ${await signToken(testSecret, { sub, scopes, seconds: -26 })}`,
       }
       const stream = await new Promise<IncomingMessage>((resolve) => {
         request(`${url}/v1/pull?limit=20`, { headers, agent: false }, resolve).end()
@@ -98,7 +108,7 @@ describe.each(Object.entries(servers))(
       let pauses = 0
       for await (const part of stream.setEncoding('utf8')) {
         text += part
-        if (text.length > 4_000_000 * (pauses + 1)) {
+        if (text.length > 8_000_000 * (pauses + 1)) {
           pauses++
           await setTimeout(1_200)
         }
@@ -110,14 +120,19 @@ describe.each(Object.entries(servers))(
     })
 
     it('gives the place back however a stream ends', async () => {
-      const sub = await someone()
+      const sub = someone()
       const headers = await headersOf(sub)
       const [, tag] = /"(\w+)"/.exec((await readHead(sub)).headers.etag ?? '') ?? []
       for (let time = 0; time < 4; time++) {
         expect((await readHead(sub)).statusCode).toBe(200)
         expect(
-          (await ask(url, 'GET', '/v1/pull?limit=20', { sub, headers: { ...headers, 'If-None-Match': `"${tag}"` } }))
-            .status,
+          (
+            await ask(url, 'GET', '/v1/pull?limit=20', {
+              sub,
+              scopes,
+              headers: { ...headers, 'If-None-Match': `"${tag}"` },
+            })
+          ).status,
         ).toBe(304)
         const malformed = await ask(url, 'GET', '/v1/pull?limit=0', { sub, headers })
         expect(malformed.status).toBe(400)
@@ -129,8 +144,7 @@ describe.each(Object.entries(servers))(
         left.once('data', () => left.destroy())
         await new Promise((resolve) => left.on('close', resolve))
       }
-      const streams = [await untilFree(sub), await untilFree(sub), await untilFree(sub)]
-      for (const stream of streams) stream.destroy()
+      await untilAllFree(sub)
     })
     async function readHead(sub: string): Promise<IncomingMessage> {
       const headers = await headersOf(sub)
@@ -143,25 +157,26 @@ describe.each(Object.entries(servers))(
     if (name.startsWith('workerd')) return
 
     it('refuses one too many of a subject with 429, and nobody else', async () => {
-      const [sub, other] = [await someone(), await someone()]
+      const [sub, other] = [someone(), someone()]
       const held = [await open(sub), await open(sub, { 'Accept-Encoding': 'gzip' }), await open(sub)]
       expect(held.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200])
-      const refused = await ask(url, 'GET', '/v1/pull', { sub, headers: { Accept: 'application/x-ndjson' } })
+      const refused = await ask(url, 'GET', '/v1/pull', { sub, scopes, headers: { Accept: 'application/x-ndjson' } })
       expect([refused.status, refused.json.code, refused.headers.get('retry-after')]).toEqual([
         429,
         'too_many_streams',
         '2',
       ])
       expect(
-        (await ask(url, 'POST', '/v1/pull', { sub, body: {}, headers: { Accept: 'application/x-ndjson' } })).status,
+        (await ask(url, 'POST', '/v1/pull', { sub, scopes, body: {}, headers: { Accept: 'application/x-ndjson' } }))
+          .status,
       ).toBe(429)
       // A page is no stream.
-      expect((await ask(url, 'GET', '/v1/pull?limit=1', { sub })).status).toBe(200)
+      expect((await ask(url, 'GET', '/v1/pull?limit=1', { sub, scopes })).status).toBe(200)
       const free = await open(other)
       expect(await readWhole(free)).toBe(true)
       // Nobody reads: all of them are cut, and their places are free.
       const ends = held.map((stream) => readWhole(stream).catch(() => false))
-      await setTimeout(7_000)
+      await untilAllFree(sub)
       expect(await readWhole(await untilFree(sub))).toBe(true)
       await Promise.all(ends)
     })
@@ -169,11 +184,11 @@ describe.each(Object.entries(servers))(
     it.each(['identity', 'gzip'])(
       'cuts what nobody reads after the limit, %s, and gives its place back',
       async (encoding) => {
-        const sub = await someone()
+        const sub = someone()
         const stalled = await Promise.all(Array.from({ length: 3 }, () => open(sub, { 'Accept-Encoding': encoding })))
         const ends = stalled.map((stream) => new Promise((resolve) => stream.on('close', resolve).on('error', resolve)))
         expect((await open(sub)).resume().statusCode).toBe(429)
-        await setTimeout(7_000)
+        await untilAllFree(sub)
         for (const stream of stalled) stream.resume()
         await Promise.all(ends)
         for (const { complete } of stalled) expect(complete).toBe(false)

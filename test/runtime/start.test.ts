@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { runHere } from '../support/run-here.ts'
 import { startServer, testSecret } from '../support/server.ts'
 import { temporaryFolder } from '../support/stores.ts'
 
@@ -64,10 +65,11 @@ describe('npm start', () => {
   ]
   it.each(refusals)('refuses %s with one sentence', async (_, env, message) => {
     const { folder, drop } = await temporaryFolder()
-    const server = await startServer({ DATABASE_URL: 'file:a.db', ...env }, folder)
-    expect(await server.stop()).toBe(1)
-    expect(server.output()).toMatch(message)
-    expect(server.output()).not.toMatch(/\n\s+at |secret-password/)
+    const settings = { DATABASE_URL: 'file:a.db', AUTH_SECRET: testSecret, PORT: '0', ...env }
+    const { code, out, err } = await runHere('start', [], settings, { cwd: folder })
+    expect(code).toBe(1)
+    expect(out + err).toMatch(message)
+    expect(out + err).not.toMatch(/\n\s+at |secret-password/)
     await drop()
   })
 

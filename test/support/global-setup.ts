@@ -7,9 +7,16 @@ declare module 'vitest' {
   }
 }
 
+/** It ends with the run, and nothing kills it: what makes it durable would only cost. Databases are too many to vacuum. */
+const settings = {
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  autovacuum: 'off',
+}
+
 /** One real Postgres for the whole run; each suite takes a database of its own from it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const postgres = await startPostgres()
+  const postgres = await startPostgres({ settings })
   project.provide('postgresUrl', postgres.url)
   return () => postgres.stop()
 }

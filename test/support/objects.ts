@@ -1,7 +1,13 @@
 import type { TestHarness } from 'wrangler'
 import type { Migration } from '../../src/migrations/migration.ts'
-import { durableObjectStore, type ScopeNamespace } from '../../src/stores/durable-object.ts'
+import {
+  durableObjectStore,
+  type ObjectAnswer,
+  type RehearsalAnswer,
+  type ScopeNamespace,
+} from '../../src/stores/durable-object.ts'
 import type { Store } from '../../src/stores/store.ts'
+import type { ObjectCall } from '../worker/objects.ts'
 import { startTestWorker, testWorker } from './worker.ts'
 
 /** Durable Objects in real workerd, called from here. */
@@ -13,6 +19,7 @@ export interface Objects {
   /** Replaces the worker by one with these migrations. The objects keep what they stored. */
   deploy(migrations: readonly Migration[]): Promise<void>
   readonly harness: TestHarness
+  readonly namespace: ScopeNamespace
   close(): Promise<void>
 }
 
@@ -26,34 +33,71 @@ export async function startObjects(
   vars: Record<string, string> = {},
 ): Promise<Objects> {
   const harness = await startTestWorker('objects', { MIGRATIONS: JSON.stringify(migrations), ...vars }, bindings)
-  let calls = 0
-  let namespace = await namespaceOf(harness)
-  const counted: ScopeNamespace = {
-    getByName: (scope) => ({
-      batch(statements) {
-        calls++
-        return namespace.getByName(scope).batch(statements)
-      },
-      rehearse(rehearsal) {
-        calls++
-        return namespace.getByName(scope).rehearse(rehearsal)
-      },
-    }),
-  }
+  const namespace = namespaceAt(harness.url)
   return {
-    store: durableObjectStore(counted),
+    ...countCalls((scope) => namespace.getByName(scope)),
+    namespace,
     url: harness.url.href,
-    roundTrips: () => calls,
     harness,
     async deploy(next) {
       const config = testWorker('objects', { MIGRATIONS: JSON.stringify(next), ...vars }, bindings)
       await harness.update({ workers: [{ config }] })
-      namespace = await namespaceOf(harness)
     },
     close: () => harness.close(),
   }
 }
 
-async function namespaceOf(harness: TestHarness): Promise<ScopeNamespace> {
-  return (await harness.getWorker<{ SCOPES: ScopeNamespace }>().getEnv()).SCOPES
+/**
+ * Objects for a test that only stores and reads: a workerd is shared by all of one process that ask for the same
+ * migrations, and the names of its objects begin with a number of their own. It ends with the process.
+ */
+export async function shareObjects(
+  migrations: readonly Migration[],
+): Promise<Omit<Objects, 'deploy' | 'harness' | 'namespace'>> {
+  const key = JSON.stringify(migrations)
+  const started = shared.get(key) ?? startObjects(migrations)
+  shared.set(key, started)
+  const { namespace, url } = await started
+  const prefix = `${++sharers}:`
+  return { ...countCalls((scope) => namespace.getByName(prefix + scope)), url, close: async () => {} }
+}
+
+const shared = new Map<string, ReturnType<typeof startObjects>>()
+let sharers = 0
+
+function countCalls(get: ScopeNamespace['getByName']): Pick<Objects, 'store' | 'roundTrips'> {
+  let calls = 0
+  const store = durableObjectStore({
+    getByName: (scope) => ({
+      batch(statements) {
+        calls++
+        return get(scope).batch(statements)
+      },
+      rehearse(rehearsal) {
+        calls++
+        return get(scope).rehearse(rehearsal)
+      },
+    }),
+  })
+  return { store, roundTrips: () => calls }
+}
+
+function namespaceAt(url: URL): ScopeNamespace {
+  async function call<Answer>(asked: ObjectCall): Promise<Answer> {
+    const answer = await fetch(url, { method: 'POST', body: JSON.stringify(asked) })
+    const body = await answer.json()
+    if (answer.ok) return body as Answer
+    const { message, ...more } = body as { message: string }
+    throw Object.assign(new Error(message), more)
+  }
+  return {
+    getByName: (scope) => ({
+      batch: (statements) => call<ObjectAnswer>({ scope, statements }),
+      async rehearse(rehearsal) {
+        const answer = await call<RehearsalAnswer>({ scope, rehearsal })
+        // JSON knows no undefined.
+        return 'faults' in answer ? { ...answer, faults: answer.faults.map((fault) => fault ?? undefined) } : answer
+      },
+    }),
+  }
 }

@@ -99,7 +99,7 @@ export async function startPostgres(options: { settings?: Record<string, string>
     },
     async createDatabase() {
       const name = `test_${randomBytes(6).toString('hex')}`
-      await query(url, `CREATE DATABASE ${name}`)
+      await query(url, `CREATE DATABASE ${name} STRATEGY FILE_COPY`)
       return url.replace(/postgres$/, name)
     },
     kill: (signal) => void postmaster.kill(signal),

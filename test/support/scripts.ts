@@ -9,7 +9,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 export function nodeArguments(script: string): string[] {
   const [node, ...words] = String(scripts[script]).split(' ')
   if (node !== 'node') throw new TypeError(`The script ${script} does not run Node`)
-  return words.map((word) => (word.endsWith('.ts') ? join(root, word) : word))
+  return words.map((word) => (/\.[jt]s$/.test(word) ? join(root, word) : word))
 }
 
 /** Makes a folder a project with this repository's app, as a command wants to be started in one. Gives the folder. */

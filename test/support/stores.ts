@@ -15,7 +15,7 @@ import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
-import { startObjects } from './objects.ts'
+import { shareObjects, startObjects } from './objects.ts'
 import { temporaryFolder } from './temporary.ts'
 import { startTurnProxy } from './turn-proxy.ts'
 
@@ -31,11 +31,16 @@ export interface TestStore {
 }
 
 export type StoreName = 'libsql file' | 'libsql http' | 'postgres' | 'neon'
-export const storeNames: readonly StoreName[] = ['libsql file', 'libsql http', 'postgres', 'neon']
-/** These, and the one whose databases migrate themselves. */
-export const allStoreNames = [...storeNames, 'durable-object'] as const
 /** One store for each dialect, for tests that need no more. */
 export const dialectStores: readonly StoreName[] = ['libsql file', 'postgres']
+/** `npm run test:quick` asks these alone. */
+export const isQuick = process.env.TEST_QUICK !== undefined
+/** Those of a list that this run asks. */
+export const inThisRun = <const Name extends string>(names: readonly Name[]): readonly Name[] =>
+  names.filter((name) => !isQuick || dialectStores.some((store) => store === name))
+export const storeNames: readonly StoreName[] = inThisRun(['libsql file', 'libsql http', 'postgres', 'neon'])
+/** These, and the one whose databases migrate themselves. */
+export const allStoreNames = inThisRun([...storeNames, 'durable-object'])
 
 /** `own` is SQL of the user's own, which a second migration brings. */
 export async function openTestStore(
@@ -47,7 +52,9 @@ export async function openTestStore(
     { name: '0001_test', statements: createTables(schema, dialect) },
     ...(own[dialect] === '' ? [] : [{ name: '0002_own', statements: splitStatements(own[dialect], dialect) }]),
   ]
-  if (name === 'durable-object') return startObjects(migrations('sqlite'))
+  // Most suites ask for the sample; the workerd of any other schema ends with its suite.
+  if (name === 'durable-object')
+    return (schema === sample && own.sqlite === '' ? shareObjects : startObjects)(migrations('sqlite'))
   const opened = await open(name)
   await migrate(opened.store, migrations(opened.store.dialect.name))
   return opened
@@ -92,7 +99,7 @@ export async function createDatabase(): Promise<string> {
   const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
   const client = new pg.Client({ connectionString: inject('postgresUrl') })
   await client.connect()
-  await client.query(`CREATE DATABASE ${name}`)
+  await client.query(`CREATE DATABASE ${name} STRATEGY FILE_COPY`)
   await client.end()
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`

@@ -1,12 +1,31 @@
+import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { createTestHarness, type TestHarness, type TestHarnessOptions } from 'wrangler'
+import { promisify } from 'node:util'
+import { createTestHarness, type TestHarness, type TestHarnessOptions, unstable_readConfig } from 'wrangler'
+import { nodeArguments } from './scripts.ts'
 import { testSecret } from './server.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** The worker of wrangler.toml in real workerd, with the settings given. */
 export async function startWorker(secrets: Record<string, string> = {}): Promise<TestHarness & { readonly url: URL }> {
-  return start({ workers: [{ configPath: 'wrangler.toml', secrets: { AUTH_SECRET: testSecret, ...secrets } }] })
+  bundled ??= promisify(execFile)(process.execPath, nodeArguments('bundle'), { cwd: root })
+  await bundled
+  return start({ workers: [{ config: { ...ours(), vars: { AUTH_SECRET: testSecret, ...secrets } } }] })
+}
+
+let bundled: Promise<unknown> | undefined
+
+/** wrangler.toml without its build command, which costs seconds and is needed once, not before every worker. */
+function ours(): object {
+  const { main, assets, alias, durable_objects, migrations, triggers, ...rest } = unstable_readConfig({
+    config: `${root}wrangler.toml`,
+  })
+  const { name, compatibility_date, compatibility_flags, minify, keep_names } = rest
+  return {
+    ...{ name, compatibility_date, compatibility_flags, minify, keep_names },
+    ...{ main, assets, alias, durable_objects, migrations, triggers },
+  }
 }
 
 /** A worker that is made for tests: a file of test/worker/. */

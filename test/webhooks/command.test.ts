@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runCli } from '../support/command.ts'
+import { runHere } from '../support/run-here.ts'
 import { temporaryFolder } from '../support/stores.ts'
 
 const secret = `whsec_${Buffer.from('a secret of thirty-two bytes, yes').toString('base64')}`
@@ -38,7 +39,9 @@ describe('npx driftline webhook', () => {
   })
   afterEach(() => void receiver.close())
   const run = (args: string[], options: { input?: string } = {}, env = { WEBHOOK_SECRETS }) =>
-    runCli('webhook', ['--url', url, ...args], env, options)
+    options.input === undefined
+      ? runHere('webhook', ['--url', url, ...args], env)
+      : runCli('webhook', ['--url', url, ...args], env, options)
 
   it('signs a payload with the secret of its source and sends it', async () => {
     expect(await run(['--source', 'crm', payload])).toEqual({

@@ -88,6 +88,8 @@ async function serveApp<S extends Schema>({
     streamIdleMsMax: config.streamIdleMsMax,
     changesPerMinuteMax: config.changesPerMinuteMax,
     unseenDeletesPerHourMax: config.unseenDeletesPerHourMax,
+    scopeRowsMax: config.scopeRowsMax,
+    scopeBytesMax: config.scopeBytesMax,
     live,
     deliveries: config.deliveries,
     ...(sending && { onCommit: sending.kick }),

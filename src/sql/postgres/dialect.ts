@@ -3,7 +3,7 @@ import type { ColumnType } from '../../model/value.ts'
 import { onConflictWhere } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import type { Field } from '../statement.ts'
-import { above, byKey, found, fromIds } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds } from './keys.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
 
@@ -52,6 +52,7 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   found,
   byKey,
   above,
+  aliveAbove,
   octets,
 
   // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one they would come

@@ -23,6 +23,13 @@ export const fromId = (scope: string, id: string) =>
 export const above: Dialect['above'] = (scope, position) =>
   `scope = ${scope} AND position > ${position} AND (scope, position) > (${dear(scope)}, ${position})`
 
+/**
+ * The index that serves has `deleted` too, so that the other one on (scope, position) must check each row. No row that
+ * lives is above its position by that. Where a table lacks this index, the other one is taken.
+ */
+export const aliveAbove: Dialect['aliveAbove'] = (scope, position) =>
+  `scope = ${scope} AND position > ${position} AND (scope, position, deleted) > (${dear(scope)}, ${position}, true) AND NOT deleted`
+
 /** OFFSET 0 keeps the planner from joining the two in another way than row by row, the ids outside. */
 export const found: Dialect['found'] = ({ name }, scope, id, join, locked) =>
   `${join} LATERAL (SELECT * FROM ${quoted(name)} WHERE ${byKey(scope, id)} OFFSET 0${locked ? ' FOR NO KEY UPDATE' : ''}) AS found$${join === 'LEFT JOIN' ? ' ON true' : ''}`

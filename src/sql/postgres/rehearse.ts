@@ -11,7 +11,8 @@ import { swallowedFrom, tableSql } from '../table-sql.ts'
  * A rehearsal as one DO block, which every Postgres takes, over TCP and over HTTP, in the one transaction of a batch.
  * Each group has an exception block, which is a savepoint; the outermost undoes all. The statements are static, so that
  * their plans are kept while the block runs: a group of one change costs a tenth of a millisecond. A block takes no
- * parameters and gives no rows, so both go through settings of the transaction.
+ * parameters and gives no rows, so both go through settings of the transaction. What a commit would check is checked at
+ * the end of a group, and deferred again, since the next may need several statements for what it satisfies.
  */
 export const rehearseByBlock = (inBlock: Dialect): RehearseBatch => ({
   compile(plan) {
@@ -76,6 +77,7 @@ BEGIN
     ${lockSql(inBlock)};
     FOR try_group$ IN SELECT value FROM jsonb_array_elements(try_input$ -> 'groups') LOOP
       BEGIN
+        ${immediate ? 'SET CONSTRAINTS ALL DEFERRED;' : ''}
         FOR try_one$ IN SELECT value FROM jsonb_array_elements(try_group$) LOOP
           try_args$ := ARRAY(SELECT jsonb_array_elements_text(try_one$ -> 1));
           CASE (try_one$ ->> 0)::integer

@@ -3,10 +3,10 @@ import { rowBreak, withoutBreaks } from '../../model/row-text.ts'
 import type { Schema, Table, TableColumn } from '../../model/table.ts'
 import { textToJson } from '../../model/text.ts'
 import type { ColumnType } from '../../model/value.ts'
-import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
+import { inOrder, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
 import { emptyPage, type ScopePage } from '../scope-page.ts'
 import type { Cell, Cells } from '../statement.ts'
-import { above } from './keys.ts'
+import { above, aliveAbove } from './keys.ts'
 
 /** The columns of a row, the five of driftline that a change shows and then the user's. */
 export function rowSql(table: Table): string[] {
@@ -135,17 +135,17 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
     'position',
     ...slots.types.map((_, slot) => `value${slot}$`),
   ]
-  const arms = schema.tables.map((table, place) => {
+  const arms = pageArms(schema, bound, (table, part, place) => {
     const values = slots.types.map((type, slot) => {
       const column = table.columns[slots.places[place]?.indexOf(slot) ?? -1]
       return column ? columnSql(column) : `NULL::${type}`
     })
     const cells = [String(place), ...systemSql, ...values].map((cell, at) => `${cell} AS ${names[at]}`)
-    return pageRows({ above }, table, cells.join(', '), params.position, params)
+    return pageRows({ above, aliveAbove }, table, part, cells.join(', '), params.position, params)
   })
   // Bounded each by itself, so that every table is read by its index and no further than needed.
   const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
-  const cap = pageCap({ above, octets }, schema, pageParams(places), bound)
+  const cap = pageCap({ above, aliveAbove, octets }, schema, pageParams(places), bound)
   return `WITH head$ AS MATERIALIZED (SELECT incarnation, position, watermark, position - $4 AS upper$, ${isLarge(params, bound)} AS large$,
 ${cap} AS cap$ FROM driftline_scopes WHERE scope = ${params.scope})
 SELECT ${headPlace} AS place$, incarnation AS id$, watermark AS at$, cap$::text AS by$, CASE WHEN large$ THEN 't' END AS deleted$, position, ${slots.types.map(() => 'NULL').join(', ')} FROM head$

@@ -1,7 +1,7 @@
 import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import type { Dialect } from '../dialect.ts'
-import { above, byKey, found, fromIds } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds } from './keys.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
 
 const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
@@ -54,6 +54,7 @@ export const sqlite: Dialect = {
   found,
   byKey,
   above,
+  aliveAbove,
   octets,
 
   // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers from RETURNING; CASE

@@ -5,6 +5,8 @@ export const byKey: Dialect['byKey'] = (scope, id) => `scope = ${scope} AND id =
 
 export const above: Dialect['above'] = (scope, position) => `scope = ${scope} AND position > ${position}`
 
+export const aliveAbove: Dialect['aliveAbove'] = (scope, position) => `${above(scope, position)} AND NOT deleted`
+
 /** SQLite never changes the order of a CROSS JOIN. One writes at a time: nothing needs a lock. */
 export const found: Dialect['found'] = ({ name }, scope, id, join) =>
   `${join} ${quoted(name)} AS found$ ON found$.scope = ${scope} AND found$.id = ${id}`

@@ -1,6 +1,6 @@
 import { rowBreak } from '../../model/row-text.ts'
 import type { Schema } from '../../model/table.ts'
-import { type Dialect, inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows } from '../dialect.ts'
+import { type Dialect, inOrder, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows } from '../dialect.ts'
 import { emptyPage, type ScopePage } from '../scope-page.ts'
 import type { Cells } from '../statement.ts'
 import { sqlite } from './dialect.ts'
@@ -20,8 +20,8 @@ function pageLines(schema: Schema, bound: PageBound): string {
   const params = pageParams(sqlite)
   const cap = pageCap(sqlite, schema, params, bound, unionTermsMax)
   const head = `SELECT 0 AS position, concat(incarnation, '\n', position, '\n', watermark, '\n', cap$, '\n', large$) AS text$ FROM page$`
-  const arms = schema.tables.map((table) =>
-    pageRows(sqlite, table, `position, ${changeText(table)} AS text$`, params.position, params),
+  const arms = pageArms(schema, bound, (table, part) =>
+    pageRows(sqlite, table, part, `position, ${changeText(table, part)} AS text$`, params.position, params),
   )
   return `WITH page$ AS MATERIALIZED (SELECT incarnation, position, watermark, ${cap} AS cap$, ${isLarge(params, bound)} AS large$ FROM driftline_scopes WHERE scope = ${params.scope})
 ${inOrder([head, ...arms], 'coalesce((SELECT cap$ + 2 FROM page$), 1)', unionTermsMax)}`

@@ -1,16 +1,26 @@
 import { hexToBase64url } from '../../model/base64url.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import type { ColumnType, ValueRules } from '../../model/value.ts'
-import { inOrder, isLarge, type PageBound, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
+import {
+  inOrder,
+  isLarge,
+  type PageBound,
+  type PagePart,
+  pageArms,
+  pageCap,
+  pageParams,
+  pageRows,
+  quoted,
+} from '../dialect.ts'
 import { emptyPage, parseHead, type ScopePage } from '../scope-page.ts'
 import type { Cells } from '../statement.ts'
-import { above } from './keys.ts'
+import { above, aliveAbove } from './keys.ts'
 
 /**
  * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much. What is
  * the same for every row is made once, in a subquery; parameter 1 of every statement is the scope.
  */
-export function changeText(table: Table): string {
+export function changeText(table: Table, part: PagePart = 'all'): string {
   const begin = (op: string) =>
     `(SELECT concat('{"scope":', json_quote(?1), ',"table":"${table.name}","op":"${op}","id":'))`
   const stamp = ['json_quote(id)', `',"at":'`, 'updated_at', `',"by":"'`, 'updated_by', `'","position":'`, 'position']
@@ -18,7 +28,11 @@ export function changeText(table: Table): string {
     `'${place === 0 ? ',"row":{' : ','}"${name}":'`,
     columnText(type, quoted(name), rules),
   ])
-  return `CASE WHEN deleted THEN ${concat([begin('delete'), ...stamp, "'}'"])} ELSE ${concat([begin('put'), ...stamp, ...row, "'}}'"])} END`
+  // A text may have so many bytes: what a part of a page never is, it does not spell.
+  const dead = concat([begin('delete'), ...stamp, "'}'"])
+  if (part === 'died') return dead
+  const alive = concat([begin('put'), ...stamp, ...row, "'}}'"])
+  return part === 'alive' ? alive : `CASE WHEN deleted THEN ${dead} ELSE ${alive} END`
 }
 
 export const octets = (_type: ColumnType, column: string) => `octet_length(${column})`
@@ -95,11 +109,22 @@ function concat(parts: readonly string[]): string {
  */
 export function pageText(schema: Schema, bound: PageBound): string {
   const params = pageParams({ param: (place) => `?${place}` })
-  const rows = schema.tables.map((table) =>
-    pageRows({ above }, table, `position, ${changeText(table)} AS text$`, params.position, params),
+  const rows = pageArms(schema, bound, (table, part) =>
+    pageRows(
+      { above, aliveAbove },
+      table,
+      part,
+      `position, ${changeText(table, part)} AS text$`,
+      params.position,
+      params,
+    ),
   )
-  const more = schema.tables.map((table) => `EXISTS (${pageRows({ above }, table, '1', 'page$.last$', params)})`)
-  const cap = pageCap({ above, octets }, schema, params, bound)
+  const more = pageArms(
+    schema,
+    bound,
+    (table, part) => `EXISTS (${pageRows({ above, aliveAbove }, table, part, '1', 'page$.last$', params)})`,
+  )
+  const cap = pageCap({ above, aliveAbove, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
   return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END
 FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, '\n') AS rows$

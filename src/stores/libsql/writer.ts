@@ -1,5 +1,5 @@
 import type { Cells, Statement } from '../../sql/statement.ts'
-import { sqliteFault } from '../fault.ts'
+import { sqliteFault, tooSlowCode } from '../fault.ts'
 import { type Rehearsal, type Rehearsed, StoreFault } from '../store.ts'
 import { type Connection, isLocked, isPoisonous, openConnection } from './connection.ts'
 import { createLoopTurns } from './loop-turns.ts'
@@ -138,7 +138,8 @@ async function tryGroups(to: Connection, { opening, groups, closing }: Rehearsal
 
 async function inTime<Result>(until: number, work: () => Result): Promise<Result> {
   await turns.ready()
-  if (performance.now() > until) throw new StoreFault('transient', { message: 'the rehearsal took too long' })
+  if (performance.now() > until)
+    throw new StoreFault('transient', { message: 'the rehearsal took too long', code: tooSlowCode })
   return turns.run(work)
 }
 

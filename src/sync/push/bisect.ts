@@ -1,13 +1,15 @@
 import type { Change } from '../../model/change.ts'
 import type { Rejection } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
+import type { Allowance } from './allowance.ts'
 import { keyOf, rowsOf } from './coalesce.ts'
+import { idsIn, inReferringGroups } from './referring.ts'
 
 /**
  * Tries parts one after the other, each on top of those before it that pass, and keeps nothing. With `immediate` each
- * part must satisfy by itself what otherwise is checked at the commit.
+ * part must satisfy by itself what otherwise is checked at the commit. Gives nothing where the database took too long.
  */
-export type TryParts = (parts: readonly (readonly Change[])[], immediate: boolean) => Promise<Tried>
+export type TryParts = (parts: readonly (readonly Change[])[], immediate: boolean) => Promise<Tried | undefined>
 
 export interface Tried {
   /** Why each part does not pass; undefined where it does. */
@@ -23,27 +25,69 @@ export interface Bisected {
   readonly parts: readonly (readonly Change[])[]
 }
 
-/** Into so many parts what fails is split: a set of 5,000 is down to single changes after three more tries. */
+/** Into so many parts what fails is split: a set of 5,000 is down to single changes after a few more tries. */
 const splitInto = 16
+/** The parts of a try that did not pass before: so many at first, and then as many as about `tryMs` are enough for. */
+const [partsFirst, partsLeast, growth] = [128, 16, 8]
+const [tryMs, tryMsMax] = [limits.databaseMsMax / 8, limits.databaseMsMax / 2]
 
 /**
  * Finds the changes that a database refuses, as if they were sent one by one in stamp order: what passes before is there
- * for what follows. A refused change is tried once more after all others, the last one first, since it may need one of
- * them, such as a child its parent; so long as that helps it is done again. `sendFewer` answers what is not found out
- * within the limit of tries.
+ * for what follows. A refused change is tried once more after all others, behind those that it refers to, since it may
+ * need one of them, such as a child its parent; so long as that helps it is done again. It ends within a limit of tries
+ * and time, and no try has more work than the one before it promises to be done in time: `sendFewer` answers what is not
+ * found out by then, and with each request something is.
  */
-export async function bisect(changes: readonly Change[], tryParts: TryParts, sendFewer: Rejection): Promise<Bisected> {
-  let tries = 0
-  const counted: TryParts = (parts, immediate) => {
-    tries++
-    return tryParts(parts, immediate)
-  }
-  const isLeft = () => tries < limits.refusalTriesMax
-  const found = await search(changes, counted, isLeft, sendFewer, false)
+export async function bisect(
+  changes: readonly Change[],
+  tryParts: TryParts,
+  sendFewer: Rejection,
+  allowance: Allowance,
+): Promise<Bisected> {
+  const tries = countTries(tryParts, allowance)
+  const found = await search(changes, tries, sendFewer, false)
   // Each part passes, and together they break what only the commit checks.
-  const exact = found.commits ? found : await search(changes, counted, isLeft, sendFewer, true)
+  const exact = found.commits ? found : await search(changes, tries, sendFewer, true)
   const rejected = [...exact.rejected].map(([{ index }, error]) => [index, error] as const)
   return { rejected: new Map(rejected), parts: exact.parts }
+}
+
+interface Tries {
+  readonly tryParts: TryParts
+  isLeft(): boolean
+  /** How many parts the next try may have that did not pass yet, beside so many that did. */
+  partsMax(passed: number): number
+}
+
+function countTries(tryParts: TryParts, allowance: Allowance): Tries {
+  let tries = 0
+  let [most, perPartMs] = [partsFirst, 0]
+  return {
+    isLeft: () => allowance.isLeft() && tries < limits.refusalTriesMax,
+    partsMax(passed) {
+      if (perPartMs === 0) return Math.max(partsLeast, most)
+      // What passed is tried again each time: with as many new ones it is done after a few tries.
+      const wanted = Math.max(tryMs / perPartMs - passed, passed)
+      return Math.max(partsLeast, Math.min(most, wanted, tryMsMax / perPartMs - passed))
+    },
+    async tryParts(parts, immediate) {
+      tries++
+      allowance.isLeft()
+      const began = allowance.now()
+      const tried = await tryParts(parts, immediate)
+      // The parts of the first try are large.
+      if (tries > 1) {
+        perPartMs = (allowance.now() - began) / parts.length
+        most *= growth
+      }
+      return tried
+    },
+  }
+}
+
+interface Part {
+  readonly changes: readonly Change[]
+  readonly passed: boolean
 }
 
 interface Searched {
@@ -54,57 +98,85 @@ interface Searched {
 
 async function search(
   changes: readonly Change[],
-  tryParts: TryParts,
-  isLeft: () => boolean,
+  tries: Tries,
   sendFewer: Rejection,
   immediate: boolean,
 ): Promise<Searched> {
   const rejected = new Map<Change, Rejection>()
-  let parts = split(inStampOrder(changes), splitInto)
+  let parts = split(inStampOrder(changes), splitInto).map(untried)
   for (;;) {
-    const { errors, commits } = await tryParts(parts, immediate)
+    const some = firstOf(parts, tries)
+    const tried = await tries.tryParts(some.map(changesOf), immediate)
+    if (!tried) return endEarly(rejected, parts, sendFewer)
+    const { errors, commits } = tried
     const failed = errors.filter((error) => error !== undefined).length
-    if (failed === 0) return await tryAgain({ rejected, parts, commits }, tryParts, isLeft, immediate)
     // Where most parts fail, many changes are bad, and halving would try each of them many times.
-    const into = failed * 2 > parts.length ? Number.POSITIVE_INFINITY : splitInto
-    const next: (readonly Change[])[] = []
-    for (const [place, part] of parts.entries()) {
+    const into = failed * 2 > some.length ? Number.POSITIVE_INFINITY : splitInto
+    const next: Part[] = []
+    for (const [place, part] of some.entries()) {
       const error = errors[place]
+      if (!error) next.push({ ...part, passed: true })
       // What was not tried stands behind something that was, which is found out first.
-      if (!error || (error === sendFewer && isLeft())) next.push(part)
-      else if (part.length === 1) rejected.set(part[0] as Change, error)
-      else if (isLeft()) next.push(...split(part, into))
-      else for (const change of part) rejected.set(change, sendFewer)
+      else if (error === sendFewer) next.push(untried(part.changes))
+      else if (part.changes.length === 1) rejected.set(part.changes[0] as Change, error)
+      else next.push(...split(part.changes, into).map(untried))
     }
-    parts = next
-    if (parts.length === 0) return { rejected, parts, commits: true }
-    // The last word of the tries: what did not fail then is handed on as it is.
-    if (!isLeft()) return { rejected, parts, commits: true }
+    parts = [...next, ...parts.slice(some.length)]
+    if (parts.every(({ passed }) => passed) && (failed === 0 || parts.length === 0))
+      return await tryAgain(
+        { rejected, parts: parts.map(changesOf), commits: commits || parts.length === 0 },
+        tries,
+        sendFewer,
+        immediate,
+      )
+    if (!tries.isLeft()) return endEarly(rejected, parts, sendFewer)
   }
 }
 
-/** Tries the rows of refused changes again, behind all others. */
-async function tryAgain(
-  found: Searched,
-  tryParts: TryParts,
-  isLeft: () => boolean,
-  immediate: boolean,
-): Promise<Searched> {
+/** The parts up to as many that did not pass yet as a try may have. */
+function firstOf(parts: readonly Part[], tries: Tries): readonly Part[] {
+  const max = tries.partsMax(parts.filter(({ passed }) => passed).length)
+  let count = 0
+  const end = parts.findIndex(({ passed }) => !passed && ++count > max)
+  return end === -1 ? parts : parts.slice(0, end)
+}
+
+/** What passed is handed on as it is, and what is not found out is for another request, with what refers to it. */
+function endEarly(rejected: Map<Change, Rejection>, parts: readonly Part[], sendFewer: Rejection): Searched {
+  const left = parts.filter(({ passed }) => !passed).flatMap(changesOf)
+  const ids = new Set(left.map(({ id }) => id))
+  for (const change of rejected.keys()) if (idsIn([change], ids).length > 0) left.push(change)
+  for (const change of left) rejected.set(change, sendFewer)
+  return { rejected, parts: parts.filter(({ passed }) => passed).map(changesOf), commits: true }
+}
+
+/** Tries the rows of refused changes again, behind all others: those that refer to each other together. */
+async function tryAgain(found: Searched, tries: Tries, sendFewer: Rejection, immediate: boolean): Promise<Searched> {
   let { parts, commits } = found
   const { rejected } = found
-  while (commits && rejected.size > 0 && parts.length > 0 && isLeft()) {
-    const rows = [...rowsOf(changesOfRows(rejected, parts))].reverse()
-    const rowKeys = new Set(rows.map(([key]) => key))
-    const before = parts
-    const others = withoutRows(before, rowKeys)
-    const tried = await tryParts([...others, ...rows.map(([, row]) => row)], immediate)
-    const gained = rows.filter((_, place) => tried.errors[others.length + place] === undefined)
-    const isHarmless = tried.errors.slice(0, others.length).every((error) => error === undefined) && tried.commits
-    if (gained.length === 0 || !isHarmless) break
-    const gainedKeys = new Set(gained.map(([key]) => key))
-    parts = [...withoutRows(before, gainedKeys), ...gained.map(([, row]) => row)]
-    commits = tried.commits
-    for (const [, row] of gained) for (const change of row) rejected.delete(change)
+  for (let gains = 1; gains > 0 && commits && rejected.size > 0; ) {
+    gains = 0
+    const rows = [...rowsOf(changesOfRows(rejected, parts)).values()].reverse()
+    // Where nothing passed, no row alone has what it lacked before.
+    const groups = inReferringGroups(rows).filter((group) => group.length > 1 || parts.length > 0)
+    let waiting = groups.map((group) => inStampOrder(group.flat()))
+    while (waiting.length > 0) {
+      const some = waiting.slice(0, tries.partsMax(parts.length))
+      const others = withoutRows(parts, some)
+      const tried = tries.isLeft() ? await tries.tryParts([...others, ...some], immediate) : undefined
+      if (!tried) {
+        for (const change of waiting.flat()) if (rejected.has(change)) rejected.set(change, sendFewer)
+        return { rejected, parts, commits }
+      }
+      waiting = waiting.slice(some.length)
+      const gained = some.filter((_, place) => tried.errors[others.length + place] === undefined)
+      const isHarmless = tried.errors.slice(0, others.length).every((error) => error === undefined) && tried.commits
+      if (gained.length === 0 || !isHarmless) continue
+      gains += gained.length
+      parts = [...withoutRows(parts, gained), ...gained]
+      commits = tried.commits
+      for (const change of gained.flat()) rejected.delete(change)
+    }
   }
   return { rejected, parts, commits }
 }
@@ -115,13 +187,17 @@ function changesOfRows(rejected: ReadonlyMap<Change, Rejection>, parts: readonly
   return inStampOrder([...rejected.keys(), ...parts.flat().filter((change) => keys.has(keyOf(change)))])
 }
 
-function withoutRows(parts: readonly (readonly Change[])[], keys: ReadonlySet<string>): (readonly Change[])[] {
+function withoutRows(parts: readonly (readonly Change[])[], rows: readonly (readonly Change[])[]) {
+  const keys = new Set(rows.flat().map(keyOf))
   return parts.map((part) => part.filter((change) => !keys.has(keyOf(change)))).filter((part) => part.length > 0)
 }
 
 function inStampOrder(changes: readonly Change[]): Change[] {
   return changes.toSorted((a, b) => a.at - b.at || a.index - b.index)
 }
+
+const untried = (changes: readonly Change[]): Part => ({ changes, passed: false })
+const changesOf = ({ changes }: Part) => changes
 
 function split<Item>(items: readonly Item[], into: number): (readonly Item[])[] {
   const size = Math.max(1, Math.ceil(items.length / into))

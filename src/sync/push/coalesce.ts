@@ -72,7 +72,7 @@ export function rowsOf(changes: readonly Change[]): Map<string, Change[]> {
   return rows
 }
 
-export const keyOf = ({ table, id }: Change): string => `${table.name}\n${id}`
+export const keyOf = ({ table, id }: Pick<Change, 'table' | 'id'>): string => `${table.name}\n${id}`
 
 /**
  * A patch and, after it in the list, a put or delete with the very same stamp: where the patch finds a row it wins and

@@ -5,10 +5,11 @@ import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Cells } from '../../sql/statement.ts'
 import { rowBytesMax } from './answer-size.ts'
-import type { Planned, PushWish } from './planned.ts'
+import { compileLock } from './lock.ts'
+import type { LockWish, Planned, PushWish } from './planned.ts'
 
 /** What an import needs of a push's wish. */
-export type BulkWish = Pick<PushWish, 'client' | 'incarnation' | 'recordings'>
+export type BulkWish = LockWish & Pick<PushWish, 'client' | 'recordings'>
 
 type Row = readonly unknown[]
 
@@ -49,10 +50,9 @@ export function compileBulk(
     }
   }
   const carried = [...partsByTable].map(([table, rows]) => carry(sql, table, scope, n, rows))
-  const lock = [scope, wish.incarnation, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER]
   const plan: Planned[] = [
     ...carried.flatMap(({ before }) => before),
-    { sql: sql.scope.lock, params: lock, role: { kind: 'head' } },
+    compileLock(sql, scope, wish, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER),
     ...parts.flatMap((_, place) => carried.flatMap(({ writes }) => writes[place] ?? [])),
     ...carried.flatMap(({ tally }) => tally),
   ]

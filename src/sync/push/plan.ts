@@ -1,5 +1,6 @@
 import type { Change } from '../../model/change.ts'
 import { cursorFloor } from '../../model/cursor.ts'
+import type { Table } from '../../model/table.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
@@ -7,6 +8,7 @@ import { reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { compileWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
 import { compileClaim } from './inbox/claim.ts'
+import { compileLock } from './lock.ts'
 import type { PageWish, Planned, PushWish, Role } from './planned.ts'
 
 /**
@@ -27,9 +29,7 @@ export function compilePush(
   // One change is always answered: whoever sends fewer and fewer gets through. What is known of the largest row is up to
   // three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
-  const plan: Planned[] = [
-    { sql: sql.scope.lock, params: [scope, wish.incarnation, n, rowBytesMax(changes), fits], role: { kind: 'head' } },
-  ]
+  const plan = [compileLock(sql, scope, wish, n, rowBytesMax(changes), fits)]
   if (wish.entry) {
     const { incarnation } = wish.entry
     plan.push({
@@ -89,14 +89,19 @@ export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[
   })
 }
 
-/** Which of the changes' rows are there, tombstones too. */
-export function compileStates(sql: Sql, scope: string, changes: readonly Change[]): Planned[] {
-  const { dialect, tables, paramBytesMax } = sql
+/** Which of the changes' rows are there, tombstones too; or what else a statement says of them. */
+export function compileIds(
+  { dialect, tables, paramBytesMax }: Sql,
+  scope: string,
+  changes: readonly Change[],
+  statementOf?: (table: Table) => string,
+): Planned[] {
   return tables.flatMap(({ table, states }) => {
     const ids = changes.filter((change) => change.table === table).map(({ id }) => id)
     if (ids.length === 0) return []
+    const text = statementOf ? statementOf(table) : states
     return encodeParts(ids, (part) => [dialect.encodeIds(part)], paramBytesMax).map(
-      (part): Planned => ({ sql: states, params: [scope, ...part], role: { kind: 'states', table, pass: 0 } }),
+      (part): Planned => ({ sql: text, params: [scope, ...part], role: { kind: 'states', table, pass: 0 } }),
     )
   })
 }
@@ -228,10 +233,12 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
 }
 
 /** One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the last `n` positions, which the same transaction took. */
-export function compilePage(sql: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
+export function compilePage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
+  const { position, start } = entry ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
+  const [page, sizedPage] = start > position ? [sql.firstPage, sql.sizedFirstPage] : [sql.page, sql.sizedPage]
   return {
-    sql: sized ? sql.scope.sizedPage : sql.scope.page,
-    params: [scope, entry?.position ?? 0, entry ? entry.start : Number.MAX_SAFE_INTEGER, n, limit],
+    sql: sized ? sizedPage : page,
+    params: [scope, position, start, n, limit],
     role: { kind: 'page' },
   }
 }

@@ -36,12 +36,28 @@ export interface AnswerBound {
   readonly weigh: boolean
 }
 
-export interface PushWish {
+/**
+ * How far a scope's position may be past the one at which its rows were counted, so that it cannot hold too much: each
+ * position since then is one row at the most, of twice the size of its largest. Costs no statement.
+ */
+export interface RoomBound {
+  readonly at: number
+  readonly rows: number
+  readonly bytes: number
+  /** The positions of this write are not counted: it is known what they bring. */
+  readonly isOwnKnown: boolean
+}
+
+export interface LockWish {
+  /** Drawn at random; becomes the scope's incarnation if this write is its first. */
+  readonly incarnation: string
+  readonly room?: RoomBound | undefined
+}
+
+export interface PushWish extends LockWish {
   readonly client: string
   readonly return: Return
   readonly atomic: boolean
-  /** Drawn at random; becomes the scope's incarnation if this write is its first. */
-  readonly incarnation: string
   /** The scope's part of the request's cursor, which gates the write. */
   readonly entry: CursorEntry | undefined
   /** The server's time in microseconds, the stamp of changes that have none. */

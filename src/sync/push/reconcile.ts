@@ -1,4 +1,4 @@
-import type { Change } from '../../model/change.ts'
+import { type Change, isNewest } from '../../model/change.ts'
 import { bringsOther } from '../../model/same-content.ts'
 import { judge, judgeInTurn, type Outcome, type RowState, refusal } from '../../model/stamp.ts'
 import type { Table } from '../../model/table.ts'
@@ -51,10 +51,11 @@ export function reconcile(
     for (const { table, id, alone, changes } of rows) {
       const state = alone ? undefined : before[pass]?.get(table)?.get(id)?.state
       const current = latest(after, table, id)
+      const left = after[pass]?.get(table)?.get(id)
       const outcomes = alone
         ? changes.map((change) => judgeAlone(change, current, client))
         : judgeInTurn(state, changes, client).map((outcome, place) =>
-            isKept(outcome, changes[place]?.at, current) ? outcome : rejectedOutcome,
+            isKept(outcome, changes[place]?.at, left) ? outcome : rejectedOutcome,
           )
       let json: string | undefined
       const read = ({ cells }: RowResult) => {
@@ -156,16 +157,16 @@ function judgeAlone(
 }
 
 /**
- * What applies leaves its stamp, or a later one. Where it did not, a trigger kept the row from being written without an
+ * What applies leaves its stamp, or a later one of its pass. Where it did not, a trigger kept the row from being written without an
  * error, and no other verdict would be true.
  */
-function isKept(outcome: Outcome, at = 0, current: RowResult | undefined): boolean {
-  return outcome.verdict !== 'applied' || (current !== undefined && current.state.at >= at)
+function isKept(outcome: Outcome, at = 0, left: RowResult | undefined): boolean {
+  return outcome.verdict !== 'applied' || (left !== undefined && left.state.at >= at)
 }
 
 const rejectedOutcome: Outcome = { verdict: 'rejected', error: refusal }
 
-/** The changes that were told to apply and of whose rows nothing was written: a webhook's verdicts come before its writes. */
+/** The changes that were told to apply and whose row was not written, or not by them: a webhook's verdicts come before its writes. */
 export function swallowedOf(
   dialect: Dialect,
   { passes, plan, results }: Done,
@@ -179,9 +180,17 @@ export function swallowedOf(
       if (result.written) written.add(`${role.table.name}\n${id}`)
     }
   }
-  const unwritten = passes.flat().filter(({ table, id }) => !written.has(`${table.name}\n${id}`))
-  const indexes = unwritten.flatMap(({ changes }) => changes.map(({ index }) => index))
-  return new Set(indexes.filter((index) => verdicts[index]?.verdict === 'applied'))
+  const { after } = readFound(dialect, plan, results)
+  const unkept = passes.flatMap((rows, pass) =>
+    rows.flatMap(({ table, id, changes, base }) => {
+      if (!written.has(`${table.name}\n${id}`)) return changes
+      // The row of a put comes back without its stamp, that of the patches behind it with it.
+      const at = after[pass]?.get(table)?.get(id)?.state.at ?? 0
+      const isBehind = (change: Change) => change.op === 'patch' && change.at > (base?.at ?? 0)
+      return changes.filter((change) => isBehind(change) && !isNewest(change) && at < change.at)
+    }),
+  )
+  return new Set(unkept.map(({ index }) => index).filter((index) => verdicts[index]?.verdict === 'applied'))
 }
 
 /** The row as the batch left it, whichever pass saw it last. */

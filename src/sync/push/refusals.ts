@@ -4,7 +4,9 @@ import { limits } from '../../model/limits.ts'
 import { refusal, rowMissing } from '../../model/stamp.ts'
 import { markerIn } from '../../sql/markers.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
+import { isTooSlow } from '../../stores/fault.ts'
 import { isNotTried, type Store, StoreFault } from '../../stores/store.ts'
+import type { Allowance } from './allowance.ts'
 import { type Bisected, bisect } from './bisect.ts'
 import { coalesce } from './coalesce.ts'
 import { compileMissing } from './plan.ts'
@@ -17,6 +19,8 @@ export interface Refusals {
   find(scope: string, changes: readonly Change[], fault?: StoreFault): Promise<Bisected>
   /** All of a change set of which none is applied without the others: patches without a row among them. */
   findAtomic(scope: string, changes: readonly Change[], fault?: StoreFault): Promise<Bisected>
+  /** Of changes that the database refuses again and again, and takes whenever they are tried. */
+  giveUp(changes: readonly Change[], fault: StoreFault): Bisected['rejected']
 }
 
 export interface RefusalsOptions {
@@ -25,18 +29,24 @@ export interface RefusalsOptions {
   readonly rehearse: Rehearse
   readonly client: string
   readonly incarnation: () => string
+  /** Of the whole request. */
+  readonly allowance: Allowance
 }
 
-export function createRefusals({ sql, batch, rehearse, client, incarnation }: RefusalsOptions): Refusals {
+export function createRefusals({ sql, batch, rehearse, client, incarnation, allowance }: RefusalsOptions): Refusals {
   async function find(scope: string, changes: readonly Change[], fault?: StoreFault, atomic = false) {
     let passed = false
     return bisect(
       changes,
       async (parts, immediate) => {
         const plan = compileTrial(sql, scope, parts, { client, incarnation: incarnation(), atomic, immediate })
-        const { faults, commit } = await rehearse(scope, plan).catch((error: unknown) => {
+        const rehearsed = await rehearse(scope, plan).catch((error: unknown) => {
+          // Fewer changes take less. One alone takes what it takes.
+          if (isTooSlow(error) && changes.length > 1) return undefined
           throw isRefusal(error) ? new StoreFault('broken', error) : error
         })
+        if (!rehearsed) return undefined
+        const { faults, commit } = rehearsed
         passed ||= faults.some((one) => one === undefined)
         for (const one of faults) if (one && isPassing(one)) throw one
         // What fails for every part, by what no row should bring about, is the schema's or the server's.
@@ -46,6 +56,7 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation }: Re
         return { errors: faults.map((one) => one && rejectionOf(sql, one)), commits: commit === undefined }
       },
       sendFewer,
+      allowance,
     )
   }
 
@@ -66,6 +77,8 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation }: Re
 
   return {
     find: (scope, changes, fault) => find(scope, changes, fault),
+    giveUp: (changes, fault) =>
+      new Map(changes.map(({ index }) => [index, changes.length === 1 ? rejectionOf(sql, fault) : sendFewer])),
     async findAtomic(scope, changes, fault) {
       const missing = await missingOf(scope, changes)
       const rest = changes.filter(({ index }) => !missing.has(index))
@@ -74,7 +87,10 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation }: Re
       // A patch of a row whose put is refused finds none either.
       const left = rest.filter(({ index }) => !rejected.has(index))
       const orphaned = rejected.size > 0 && left.length > 0 ? await missingOf(scope, left) : []
-      return { rejected: new Map([...missing, ...rejected, ...orphaned]), parts }
+      const all = new Map([...missing, ...rejected, ...orphaned])
+      // Of a change set that is refused whole, one that is found out says more than all that are not.
+      const told = new Map([...all].filter(([, error]) => error !== sendFewer))
+      return { rejected: told.size > 0 ? told : all, parts }
     },
   }
 }
@@ -113,6 +129,6 @@ const rowTooLarge = rejection(
 
 export const sendFewer: Rejection = {
   code: 'send_fewer',
-  detail: `The database refuses too many changes of this change set to find out which: ${limits.refusalTriesMax} tries did not tell. Send fewer at a time.`,
+  detail: `The database refuses too many changes of this change set to find out which: ${limits.refusalTriesMax} tries, or ${limits.refusalMsMax / 1000} seconds, did not tell. Send fewer at a time.`,
   retryable: true,
 }

@@ -7,6 +7,7 @@ import type { Statement } from '../../sql/statement.ts'
 import type { TableSql } from '../../sql/table-sql.ts'
 import { postgresStateFault } from '../../stores/fault.ts'
 import { notTried, type Rehearsal, type Rehearsed, type Store, StoreFault } from '../../stores/store.ts'
+import type { Allowance } from './allowance.ts'
 
 /** What a rehearsal found: why each group was undone, and why what passed could not be committed. */
 export interface TrialResult {
@@ -21,16 +22,18 @@ export interface RehearseOptions {
   readonly batch: Store['batch']
   /** The store's own, where it has one. */
   readonly rehearse: Store['rehearse']
+  /** Of the whole request. */
+  readonly allowance: Allowance
 }
 
 /**
  * Tries groups of statements in the way that the store offers: as one batch that undoes itself, under savepoints, or,
  * where it has batches only, by a batch for each group, of which a request may have so many.
  */
-export function createRehearse({ sql, batch, rehearse }: RehearseOptions): Rehearse {
+export function createRehearse({ sql, batch, rehearse, allowance }: RehearseOptions): Rehearse {
   const { rehearseBatch } = sql.dialect
   if (rehearseBatch) return (scope, plan) => rehearseInBatch(batch, rehearseBatch, scope, plan)
-  const inStore = rehearse ?? rehearseByBatches(sql, batch)
+  const inStore = rehearse ?? rehearseByBatches(sql, batch, allowance)
   return async (scope, plan) => {
     const [rows = [], names = []] = await batch(scope, [readForeignKeys, readUniqueNames])
     const keys = foreignKeysOf(rows, sql.schema.tables)
@@ -77,10 +80,16 @@ function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys
 }
 
 /** Each group by a batch of its own that undoes itself, behind those that passed. */
-function rehearseByBatches(sql: Sql, batch: Store['batch']): NonNullable<Store['rehearse']> {
+function rehearseByBatches(sql: Sql, batch: Store['batch'], allowance: Allowance): NonNullable<Store['rehearse']> {
   let batches = 0
-  const isLeft = () => ++batches <= limits.refusalBatchesMax
   return async (scope, { opening, groups, closing }): Promise<Rehearsed> => {
+    // Each try finds out something.
+    let first = true
+    const isLeft = () => {
+      const isOne = first
+      first = false
+      return ++batches <= limits.refusalBatchesMax && (isOne || allowance.isLeft())
+    }
     const probe = { sql: sql.scope.probe, params: [scope] }
     const attempt = async (statements: readonly Statement[]): Promise<StoreFault | undefined> => {
       const fault = await batch(scope, [...opening, ...statements, probe]).then(

@@ -1,6 +1,4 @@
 import type { Change } from '../../model/change.ts'
-import { checkCursor, formatCursor, type ResyncReason } from '../../model/cursor.ts'
-import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import { Problem, type Rejection } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import { refusal } from '../../model/stamp.ts'
@@ -11,6 +9,8 @@ import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
 import { type Store, StoreFault } from '../../stores/store.ts'
 import type { SyncRequest } from '../../wire/request.ts'
 import type { Pages } from '../pull/read-page.ts'
+import type { RoomOfScope, Rooms } from '../quotas/rooms.ts'
+import { throwResync } from '../resync.ts'
 import { coalesce } from './coalesce.ts'
 import { readClaim, readRecalled, rejectLetters } from './inbox/claim.ts'
 import { compilePush } from './plan.ts'
@@ -18,6 +18,7 @@ import { addTally, type Carry, compileBulk, compilePeek, countUnseenInBulk, read
 import type { Planned, PushWish, Recording } from './planned.ts'
 import { countUnseen, markConflicts, reconcile, swallowedOf } from './reconcile.ts'
 import { isRefusal, isSuspect, type Refusals } from './refusals.ts'
+import { foldedAndSwallowed, withoutRow } from './swallowed.ts'
 
 /** Writes the changes of one scope. */
 export interface Writer {
@@ -47,11 +48,13 @@ export interface WriterOptions {
   readonly committed: (scope: string, position: number) => void
   /** Told how many tombstones were stored of ids that had no row. */
   readonly unseen: (count: number) => void
+  /** What scopes may hold, where that is limited. */
+  readonly rooms: Rooms | undefined
   /** What to write down of a push to a scope: whom to tell of it. */
   readonly record: (scope: string) => readonly Recording[]
 }
 
-/** How often a change set is written before a database that refuses each time, and then does not, is called away. */
+/** How often a change set is written that the database refuses each time, and takes whenever it is tried. */
 const writesMax = 5
 
 export function createWriter(options: WriterOptions): Writer {
@@ -76,26 +79,43 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
-  async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
+  async function apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[], again = false) {
     let accepted = bulk?.peek ? await peek(scope, changes) : changes
+    const room = options.rooms?.enter(scope, { client, atomic, batch })
+    if (room) accepted = await room.before(accepted, verdicts)
     // Where the database takes the changes one part after the other and not together, the parts.
-    let parts = [accepted]
+    let parts: (readonly Change[])[] = again ? accepted.map((change) => [change]) : [accepted]
     let found: readonly (readonly Change[])[] = []
     for (let writes = 1; ; writes++) {
       // Whatever is refused: with nothing left there is nothing to write.
-      if (accepted.length === 0) return cursor === undefined ? undefined : readPage(scope)
+      if (accepted.length === 0) return again || cursor === undefined ? undefined : readPage(scope)
       try {
-        return await write(scope, parts, accepted, verdicts)
+        return await write(scope, parts, accepted, verdicts, { again, room })
       } catch (fault) {
         if (!(fault instanceof StoreFault)) throw fault
         const marker = markerOf(fault)
         if (webhook && marker === 'driftline_repeated') return recall(scope, webhook.id, verdicts)
+        if (room && marker === 'driftline_full') {
+          accepted = await room.look(accepted, verdicts)
+          const admitted = new Set(accepted)
+          parts = parts.map((part) => part.filter((change) => admitted.has(change)))
+          // Nothing was refused: it was not known whether there is room.
+          writes--
+          continue
+        }
         if (marker === 'driftline_resync') {
           throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
         } else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
         // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
-        if (writes === writesMax)
-          throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+        if (writes === writesMax) {
+          if (marker !== undefined || fault.kind !== 'refused')
+            throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+          const rejected = refusals.giveUp(accepted, fault)
+          if (atomic) throwAtomic(rejected)
+          for (const [index, error] of rejected) verdicts[index] = { verdict: 'rejected', error }
+          accepted = []
+          continue
+        }
         if (marker === 'driftline_resync') continue
         if (atomic) {
           const searched = await refusals.findAtomic(scope, accepted, fault)
@@ -125,13 +145,16 @@ export function createWriter(options: WriterOptions): Writer {
     parts: readonly (readonly Change[])[],
     accepted: readonly Change[],
     verdicts: (Verdict | undefined)[],
+    { again, room }: { readonly again: boolean; readonly room: RoomOfScope | undefined },
   ): Promise<ScopePage | undefined> {
     const passes = bulk ? [] : coalesce(parts)
-    const page = cursor === undefined || request.checksOnly ? undefined : pages.wish(scope, cursor, request.limit)
+    const asksForPage = cursor !== undefined && !request.checksOnly && !again
+    const page = asksForPage ? pages.wish(scope, cursor, request.limit) : undefined
     const wish = {
       ...{ client, return: request.return, atomic, receivedAt, incarnation: options.incarnation() },
+      room: room?.bound(accepted),
       entry: cursor?.get(scope),
-      inbox: webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
+      inbox: again ? undefined : webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
       recordings: record(scope),
     }
     const { plan, results } = await runBounded(scope, (answer) =>
@@ -139,24 +162,36 @@ export function createWriter(options: WriterOptions): Writer {
     )
     const appliedBefore = tally.applied
     const done = { scope, passes, plan, results }
+    const lock = plan.findIndex(({ role }) => role.kind === 'head')
+    const head = parseHead(results[lock] ?? [])
+    if (head) room?.written(Number(plan[lock]?.params[2]), head.position)
     options.unseen(bulk ? countUnseenInBulk(plan, results) : countUnseen(sql.dialect, done))
     if (bulk) {
       // Every other line that was not written lost against a greater stamp, but for those that a trigger swallowed.
       if (addTally(plan, results, tally) > 0) await rejectSwallowed(scope, accepted, verdicts)
-    } else if (webhook) {
+    } else if (webhook && !again) {
       const claimed = readClaim(plan, results, verdicts)
       markConflicts(sql.dialect, done, client, verdicts)
       const swallowed = swallowedOf(sql.dialect, done, verdicts)
       for (const index of swallowed) verdicts[index] = { verdict: 'rejected', error: refusal }
       if (claimed && swallowed.size > 0) {
-        const outcome = rejectLetters(claimed, swallowed)
+        await applyOneByOne(scope, accepted, verdicts)
+        for (const index of swallowed) verdicts[index] = withoutRow(verdicts[index])
+        const rejected = new Set([...swallowed].filter((index) => verdicts[index]?.verdict === 'rejected'))
+        const outcome = rejectLetters(claimed, rejected)
         await batch(scope, [{ sql: sql.scope.rewriteClaim, params: [scope, client, webhook.id, outcome] }])
       }
     } else reconcile(sql.dialect, done, client, request.return, verdicts)
-    const head = parseHead(results[plan.findIndex(({ role }) => role.kind === 'head')] ?? [])
     const isApplied = ({ index }: Change) => verdicts[index]?.verdict === 'applied'
     if (head && (tally.applied > appliedBefore || accepted.some(isApplied))) committed(scope, head.position)
+    if (!bulk && !webhook && !again) await applyOneByOne(scope, accepted, verdicts)
     return page && pages.read(scope, results.at(-1))
+  }
+
+  /** What was swallowed of rows that were folded comes once more, each change by itself. */
+  async function applyOneByOne(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]) {
+    const folded = foldedAndSwallowed(changes, verdicts)
+    if (folded.length > 0) await apply(scope, folded, verdicts, true)
   }
 
   /** Nothing is written, and the scope is read as any other. */
@@ -195,7 +230,7 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   const refused: Writer['refused'] = async (scope, changes) => (await refusals.findAtomic(scope, changes)).rejected
-  return { apply, refused }
+  return { apply: (scope, changes, verdicts) => apply(scope, changes, verdicts), refused }
 }
 
 const answerTooLarge = () =>
@@ -235,26 +270,5 @@ function throwAtomic(rejections: ReadonlyMap<number, Rejection>): void {
   const error = rejections.get(index)
   throw new Problem('atomic_rejected', `Nothing was applied: the change at ${index} was rejected. ${error?.detail}`, {
     members: { index, error },
-  })
-}
-
-/** Ends the request where the cursor's part for one of these scopes can no longer be answered from (P9, P16). */
-export function throwResync(
-  cursor: Cursor | null | undefined,
-  heads: ReadonlyMap<string, ScopeHead | undefined>,
-): void {
-  const reasons = new Map<string, ResyncReason>()
-  for (const [scope, head] of heads) {
-    const entry = cursor?.get(scope)
-    const reason = entry && checkCursor(entry, head)
-    if (reason) reasons.set(scope, reason)
-  }
-  if (!cursor || reasons.size === 0) return
-  const reason: ResyncReason = [...reasons.values()].includes('restored') ? 'restored' : 'pruned'
-  const scopes = [...reasons].filter(([, why]) => why === reason).map(([scope]) => scope)
-  const dropped = new Set(scopes)
-  const rest = formatCursor(new Map([...cursor].filter(([scope]) => !dropped.has(scope))))
-  throw new Problem('resync', 'Drop the rows of these scopes, keep the outbox, and go on from this cursor.', {
-    members: { reason, scopes, cursor: rest },
   })
 }

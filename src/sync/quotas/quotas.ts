@@ -5,7 +5,7 @@ import type { Verdict } from '../../model/verdict.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Store } from '../../stores/store.ts'
-import { compileStates } from '../push/plan.ts'
+import { compileIds } from '../push/plan.ts'
 import { createBuckets } from './buckets.ts'
 
 /** What one subject of tokens may bring. Undefined: any number. Webhooks, which are signed, are not counted. */
@@ -106,7 +106,7 @@ async function findStored(
   scope: string,
   changes: readonly Change[],
 ): Promise<(change: Change) => boolean> {
-  const plan = compileStates(sql, scope, changes)
+  const plan = compileIds(sql, scope, changes)
   const results = await batch(scope, plan)
   const ids = new Map<Table, Set<string>>()
   for (const [place, { role }] of plan.entries()) {

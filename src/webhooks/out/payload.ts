@@ -27,7 +27,8 @@ export type MakePayload = (due: Due) => Promise<string>
  */
 export function createPayload(store: Store, schema: Schema, endpoint: Endpoint): MakePayload {
   const tables = { ...schema, tables: tablesOf(schema, endpoint) }
-  const page = endpoint.rows && store.dialect.page(tables, { bytesMax: limits.deliveryBytesMax, sized: true })
+  const page =
+    endpoint.rows && store.dialect.page(tables, { bytesMax: limits.deliveryBytesMax, sized: true, bootstraps: false })
 
   async function readChanges({ scope, from, position: to }: Due) {
     if (!page) return {}

@@ -1,0 +1,23 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { mergeConfig } from 'vitest/config'
+import whole from './vitest.config.ts'
+
+/** What starts a process: a server, a command, a worker, a Postgres of its own. */
+const starters =
+  /\b(startServer|startCli|runCli|startDev|startWorker|startTestWorker|startObjects|startPostgres|startVerifier|runtimes|spawn|fork|execFile|openShards|openUrls)\b/
+
+const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => `test/${name.replaceAll('\\', '/')}`)
+  .filter((file) => starters.test(readFileSync(file, 'utf8')))
+
+/** What fills tables or waits for deadlines. */
+const slow = ['test/plans.test.ts', 'test/read-deadline.test.ts', 'test/session.test.ts']
+
+/** `npm run test:quick`: a store of each dialect and no process but one Postgres, for while one works. */
+export default mergeConfig(whole, {
+  test: {
+    exclude: [...starts, ...slow, 'test/model/**', 'test/load/**', 'test/runtime/**'],
+    env: { TEST_QUICK: 'yes' },
+  },
+})
