@@ -12,6 +12,8 @@ CREATE TABLE "lists" (
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
 
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
+
 CREATE TABLE "todos" (
   scope TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -30,3 +32,5 @@ CREATE TABLE "todos" (
 ) STRICT;
 
 CREATE INDEX "todos_position" ON "todos" (scope, position);
+
+CREATE INDEX "todos_position_living" ON "todos" (scope, position, deleted) WHERE NOT deleted;
