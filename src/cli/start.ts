@@ -20,5 +20,10 @@ export async function run(loadApp: LoadApp): Promise<void> {
   await start({
     ...{ schema, sources, migrations },
     env: { ...env, ...(port !== undefined && { PORT: port }), ...(host !== undefined && { HOST: host }) },
+  }).catch((error: unknown) => {
+    const { message } = error instanceof Error ? error : { message: String(error) }
+    console.error(error instanceof TypeError ? message : `driftline cannot start: ${message}`)
+    // What it has opened by then would keep the process.
+    process.exit(1)
   })
 }

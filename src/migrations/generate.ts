@@ -21,7 +21,7 @@ export interface GenerateOptions {
  */
 export async function generate(
   schema: Schema,
-  { name, accept = false, directory = migrationsDirectory }: GenerateOptions = {},
+  { name, accept = false, directory = migrationsDirectory() }: GenerateOptions = {},
 ): Promise<string[]> {
   if (accept && name !== undefined) throw new TypeError('--accept writes no migration and takes no --name')
   if (name !== undefined && !/^[a-z0-9-]+$/.test(name)) {

@@ -7,11 +7,11 @@ import { refuseRollbacks } from './rollback.ts'
 import { splitParts } from './split.ts'
 import { checkTouches, expandTouches } from './touch.ts'
 
-/** The folder of an app's migrations where none is said: `migrations/` where the process was started. */
-export const migrationsDirectory = pathToFileURL('migrations/')
+/** The folder of an app's migrations where none is said: `migrations/` where the process is. */
+export const migrationsDirectory = (): URL => pathToFileURL('migrations/')
 
 /** The migrations of a dialect, driftline's own among them, in order. Throws a `TypeError` that names the file which cannot be read as one. */
-export async function readMigrations(dialect: DialectName, directory = migrationsDirectory): Promise<Migration[]> {
+export async function readMigrations(dialect: DialectName, directory = migrationsDirectory()): Promise<Migration[]> {
   const names = await readNames(dialect, directory)
   const files = await Promise.all(
     names.map(async (name) => ({ name, sql: await readFile(new URL(`${dialect}/${name}.sql`, directory), 'utf8') })),
@@ -33,7 +33,7 @@ export async function readMigrations(dialect: DialectName, directory = migration
 }
 
 /** The names of a dialect's migrations, without .sql, in order. None where the folder is not there. */
-export async function readNames(dialect: DialectName, directory = migrationsDirectory): Promise<string[]> {
+export async function readNames(dialect: DialectName, directory = migrationsDirectory()): Promise<string[]> {
   const files = await readdir(new URL(`${dialect}/`, directory)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error

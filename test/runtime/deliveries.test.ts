@@ -143,7 +143,7 @@ describe('outgoing webhooks of npm start', () => {
     const tables = JSON.stringify([receiver.endpoint({ tables: ['nothing'] })])
     const other = await serve(settings({ DATABASE_URL: `file:${folder}/a.db`, WEBHOOK_ENDPOINTS: tables }))
     expect(await other.stop()).toBe(1)
-    expect(other.output()).toMatch(/^The endpoint crm is for the table nothing, which src\/schema\.ts does not have\n$/)
+    expect(other.output()).toMatch(/^The endpoint crm is for the table nothing, which the schema does not have\n$/)
   })
 
   it('npx driftline receive verifies and prints what npm start sends', async () => {

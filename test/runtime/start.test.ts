@@ -20,7 +20,7 @@ describe('npm start', () => {
       const run = (line: string) => JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))
       expect(run(push).verdicts).toMatchObject([{ verdict: 'applied', action: 'inserted' }])
       expect(run(push).verdicts).toMatchObject([{ verdict: 'duplicate' }])
-      expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { title: 'Buy milk' } }])
+      expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { name: 'Buy milk' } }])
       expect((await stat(join(folder, '.driftline/dev-secret'))).mode & 0o777).toBe(0o600)
       const token = execFileSync(
         process.execPath,

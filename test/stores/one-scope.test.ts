@@ -52,7 +52,7 @@ describe('P11 every statement on Postgres names one scope, by the reading of its
   })
 
   it('knows all of them', () => {
-    expect(statements).toHaveLength(2 * 22 + pruning.length + deliveries.length + counting.length)
+    expect(statements).toHaveLength(2 * 25 + pruning.length + deliveries.length + counting.length)
   })
 
   /** Every way to lose the scope at one place of a statement. */

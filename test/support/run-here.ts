@@ -19,7 +19,8 @@ export async function runHere(
   const take =
     (to: keyof typeof said, end: string) =>
     (text: unknown, ...more: unknown[]) => {
-      said[to] += `${text}${end}`
+      // What is said behind the end is said by nobody.
+      if (ended === undefined) said[to] += `${text}${end}`
       const written = more.at(-1)
       if (typeof written === 'function') written()
       return true

@@ -41,21 +41,11 @@ export interface StartOptions<S extends Schema> {
   readonly migrations?: URL
 }
 
-/** Starts the server, which stops at SIGTERM and SIGINT. Where it cannot, it says why and the process ends with code 1. */
-export async function start<S extends Schema>(options: StartOptions<S>): Promise<void> {
-  try {
-    await serveApp(options)
-  } catch (error) {
-    console.error(
-      error instanceof TypeError
-        ? error.message
-        : `driftline cannot start: ${error instanceof Error ? error.message : String(error)}`,
-    )
-    process.exit(1)
-  }
-}
-
-async function serveApp<S extends Schema>({
+/**
+ * Starts the server, which stops at SIGTERM and SIGINT. Throws a `TypeError` with a sentence where a setting or the database
+ * is wrong; else what went wrong.
+ */
+export async function start<S extends Schema>({
   schema,
   sources = {},
   env,
