@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import type { Schema } from '../model/table.ts'
 import { type Database, type Databases, findDatabases } from '../runtime/node/databases.ts'
-import { readDatabaseUrl } from '../stores/open.ts'
+import { readDatabaseUrl } from '../stores/database-url.ts'
 import type { Store } from '../stores/store.ts'
 import { type Outcome, showProgress } from './progress.ts'
 

@@ -1,6 +1,6 @@
 import { logError, logReturn } from '../../observe/log.ts'
+import { isPostgresOverTcp, splitShards } from '../../stores/database-url.ts'
 import { postgresFault } from '../../stores/fault.ts'
-import { isPostgresOverTcp, splitShards } from '../../stores/open.ts'
 import { createHub } from '../hub.ts'
 import { type SocketLive, socketLive } from './sockets.ts'
 

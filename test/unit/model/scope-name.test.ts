@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { scopeToName } from '../../../src/model/scope-name.ts'
 import { isName } from '../../../src/model/text.ts'
-import { readDatabaseUrl } from '../../../src/stores/open.ts'
+import { readDatabaseUrl } from '../../../src/stores/database-url.ts'
 import { checkScopeUrl, scopeFilePattern, scopeUrl } from '../../../src/stores/scope-url.ts'
 
 /** Of every kind that a token may hold, those that mean something in a path or URL more often than not. */
