@@ -28,7 +28,7 @@ describe('npx driftline dev', () => {
     const run = (line: string) => JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))
     expect(run(push).verdicts).toMatchObject([{ verdict: 'applied', action: 'inserted' }])
     expect(run(push).verdicts).toMatchObject([{ verdict: 'duplicate' }])
-    expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { title: 'Buy milk' } }])
+    expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { name: 'Buy milk' } }])
     expect(await server.stop()).toBe(0)
   })
 

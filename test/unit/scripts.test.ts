@@ -45,7 +45,7 @@ describe('the scripts', () => {
   )
 
   it('an option that a command does not know is named, with those that it knows', async () => {
-    expect(await runHere('size', ['--helpp'], {})).toMatchObject({
+    expect(await runHere('token', ['--helpp'], {})).toMatchObject({
       code: 1,
       err: expect.stringMatching(/Unknown option '--helpp'/),
     })
