@@ -12,12 +12,12 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((file) => starters.test(readFileSync(file, 'utf8')))
 
 /** What fills tables or waits for deadlines. */
-const slow = ['test/plans.test.ts', 'test/read-deadline.test.ts', 'test/session.test.ts']
+const slow = ['test/stores/plans.test.ts', 'test/http/read-deadline.test.ts', 'test/stores/session.test.ts']
 
 /** `npm run test:quick`: a store of each dialect and no process but one Postgres, for while one works. */
 export default mergeConfig(whole, {
   test: {
-    exclude: [...starts, ...slow, 'test/model/**', 'test/load/**', 'test/runtime/**'],
+    exclude: [...starts, ...slow, 'test/programs/**', 'test/runtime/**'],
     env: { TEST_QUICK: 'yes' },
   },
 })

@@ -1,14 +1,10 @@
 /** driftline's public surface. Stores and dialects are imported from their own files, so that an app bundles only what it uses. */
 
-export { answerToJson } from './answer.ts'
-export { type AppOptions, createApp } from './app.ts'
-export { createSync, type Sync } from './create-sync.ts'
-export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode } from './errors.ts'
-export type { RequestEvent, SyncEvent } from './facts.ts'
-export { limits } from './limits.ts'
-export type { Cells, Store } from './stores/store.ts'
-export { StoreFault } from './stores/store.ts'
-export type { Access, Principal } from './sync/authorize.ts'
+export { type AppOptions, createApp } from './http/app.ts'
+export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode } from './model/errors.ts'
+export { limits } from './model/limits.ts'
+export { PayloadFault } from './model/payload-fault.ts'
+export type { Access, Principal } from './model/principal.ts'
 export {
   boolean,
   bytes,
@@ -25,8 +21,15 @@ export {
   text,
   timestamp,
   uuid,
-} from './sync/table.ts'
-export { signToken } from './token.ts'
-export type { MapWebhook, WebhookChange } from './webhooks/mapping.ts'
-export { PayloadFault } from './webhooks/payload.ts'
-export type { WebhookSource, WebhookSources } from './webhooks/sources.ts'
+} from './model/table.ts'
+export type { RequestEvent, SyncEvent } from './observe/facts.ts'
+export { type AppConfig, defineConfig } from './runtime/app-config.ts'
+export { signToken } from './runtime/sign-token.ts'
+export type { Cells } from './sql/statement.ts'
+export type { Store } from './stores/store.ts'
+export { StoreFault } from './stores/store.ts'
+export { createSync, type Sync } from './sync/create-sync.ts'
+export type { MapWebhook, WebhookChange } from './webhooks/in/mapping.ts'
+export type { WebhookSource, WebhookSources } from './webhooks/in/sources.ts'
+export { createRecorder } from './webhooks/out/record.ts'
+export { answerToJson } from './wire/answer.ts'

@@ -1,11 +1,3 @@
-CREATE TABLE driftline_scopes (
-  scope text COLLATE "C" PRIMARY KEY,
-  incarnation text NOT NULL,
-  position bigint NOT NULL,
-  watermark bigint NOT NULL,
-  row_bytes bigint NOT NULL
-);
-
 CREATE TABLE "lists" (
   scope text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
@@ -19,6 +11,8 @@ CREATE TABLE "lists" (
 );
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
 
 CREATE TABLE "todos" (
   scope text COLLATE "C" NOT NULL,
@@ -38,3 +32,5 @@ CREATE TABLE "todos" (
 );
 
 CREATE INDEX "todos_position" ON "todos" (scope, position);
+
+CREATE INDEX "todos_position_living" ON "todos" (scope, position, deleted) WHERE NOT deleted;

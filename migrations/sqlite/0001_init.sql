@@ -1,11 +1,3 @@
-CREATE TABLE driftline_scopes (
-  scope TEXT PRIMARY KEY,
-  incarnation TEXT NOT NULL,
-  position INTEGER NOT NULL,
-  watermark INTEGER NOT NULL,
-  row_bytes INTEGER NOT NULL
-) STRICT;
-
 CREATE TABLE "lists" (
   scope TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -19,6 +11,8 @@ CREATE TABLE "lists" (
 ) STRICT;
 
 CREATE INDEX "lists_position" ON "lists" (scope, position);
+
+CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE NOT deleted;
 
 CREATE TABLE "todos" (
   scope TEXT NOT NULL,
@@ -38,3 +32,5 @@ CREATE TABLE "todos" (
 ) STRICT;
 
 CREATE INDEX "todos_position" ON "todos" (scope, position);
+
+CREATE INDEX "todos_position_living" ON "todos" (scope, position, deleted) WHERE NOT deleted;

@@ -1,9 +1,9 @@
-import { limits } from '../limits.ts'
-import { authorizeNamed } from '../sync/authorize.ts'
-import { type DecodeContext, decodeChange, isObject } from '../sync/change.ts'
-import type { Schema } from '../sync/table.ts'
+import { type DecodeContext, decodeChange, isObject } from '../model/change.ts'
+import { limits } from '../model/limits.ts'
+import type { Schema } from '../model/table.ts'
+import { authorizeNamed } from '../sync/push/authorize.ts'
 import { type ChunkResult, type ImportWish, isPageEnd } from './import.ts'
-import type { ImportLine } from './lines.ts'
+import type { ImportLine } from './ndjson.ts'
 
 /**
  * What would become of a chunk, as far as that is known without the database: it holds no lock and is not asked, so what

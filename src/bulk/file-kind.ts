@@ -20,7 +20,7 @@ const kinds: readonly (readonly [beginning: string, words: string])[] = [
   ['PK\x03\x04', 'is a zip archive, as .xlsx and .ods are: save the sheet as CSV (UTF-8), or unzip it.'],
   ['PK\x05\x06', 'is an empty zip archive.'],
   ['\xd0\xcf\x11\xe0', 'is an .xls of Excel: save the sheet as CSV (UTF-8).'],
-  ['\x1f\x8b', 'is gzip. Give it a name that ends in .gz, or unpack it: gunzip -c … | npm run import -- … -'],
+  ['\x1f\x8b', 'is gzip. Give it a name that ends in .gz, or unpack it: gunzip -c … | npx driftline import … -'],
   ['BZh91AY&SY', 'is bzip2: unpack it first (bunzip2).'],
   ['\xfd7zXZ', 'is xz: unpack it first (unxz).'],
   ['\x28\xb5\x2f\xfd', 'is zstd: unpack it first (unzstd).'],

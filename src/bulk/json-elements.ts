@@ -1,5 +1,5 @@
-import { type Rejection, rejection } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { type Rejection, rejection } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
 
 /** Where rows stand in a JSON text: the keys on the way, `'*'` for any key and any item of an array. */
 export type ElementPath = readonly string[]

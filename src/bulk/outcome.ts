@@ -1,5 +1,5 @@
-import type { Rejection, RejectionCode } from '../errors.ts'
-import { limits } from '../limits.ts'
+import type { Rejection, RejectionCode } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
 import type { ChunkResult } from './import.ts'
 
 /** What an import came to so far. */

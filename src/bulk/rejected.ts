@@ -1,7 +1,7 @@
 import { open, rm, stat, truncate } from 'node:fs/promises'
-import type { Rejection } from '../errors.ts'
+import type { Rejection } from '../model/errors.ts'
 import type { Encoder } from './encode.ts'
-import type { ImportLine } from './lines.ts'
+import type { ImportLine } from './ndjson.ts'
 
 /** A line that was rejected, as the file of rejected lines holds it. */
 export interface RejectedLine {

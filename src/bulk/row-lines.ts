@@ -1,14 +1,14 @@
-import { type Rejection, rejection } from '../errors.ts'
-import { isObject, quote } from '../sync/change.ts'
-import type { TableColumn } from '../sync/table.ts'
-import { readStamp } from './csv-lines.ts'
-import { BadField, fieldReader, plainRules } from './csv-value.ts'
+import { isObject, quote } from '../model/change.ts'
+import { type Rejection, rejection } from '../model/errors.ts'
+import type { TableColumn } from '../model/table.ts'
+import { readStamp } from './csv/lines.ts'
+import { NumberWatch } from './csv/number-text.ts'
+import { BadField, fieldReader, plainRules } from './csv/value.ts'
 import type { Exported, ReadExported } from './exports/shape.ts'
 import { isPageEnd } from './import.ts'
-import type { ImportLine, ReadChunk } from './lines.ts'
-import { NumberWatch } from './number-text.ts'
+import type { ImportLine, ReadChunk } from './ndjson.ts'
+import { checkMap, headerFinder, type RowWish } from './row-options.ts'
 import { idToText, toBoolean } from './row-values.ts'
-import { checkMap, headerFinder, type RowWish } from './row-wish.ts'
 
 /** How lines of JSON become rows of a table. */
 export interface JsonRowWish extends RowWish {

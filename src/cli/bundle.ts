@@ -1,17 +1,18 @@
 import { bundleMigrations } from '../migrations/bundle.ts'
 import { writeDocuments } from '../openapi/write.ts'
-import { schema } from '../schema.ts'
-import { readArgs, runCommand } from './run.ts'
+import type { LoadApp } from './app.ts'
+import { readArgs } from './command.ts'
 
-/** `npm run bundle`: writes migrations/sqlite.json and public/ anew. wrangler runs it before each build of the worker. */
-await runCommand(async () => {
+/** `npx driftline bundle`: writes migrations/sqlite.json and public/ anew. wrangler runs it before each build of the worker. */
+export async function run(loadApp: LoadApp): Promise<void> {
   readArgs(
     {
-      name: 'npm run bundle',
+      name: 'npx driftline bundle',
       does: 'Writes migrations/sqlite.json and public/ anew, as each build of the worker does.',
     },
     {},
   )
-  await bundleMigrations()
-  await writeDocuments(schema)
-})
+  const { schema, migrations, public: directory } = await loadApp()
+  await bundleMigrations(migrations)
+  await writeDocuments(schema, directory)
+}

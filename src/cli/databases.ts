@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
-import { type Database, type Databases, findDatabases } from '../databases.ts'
-import { readDatabaseUrl } from '../node-store.ts'
-import { schema } from '../schema.ts'
+import type { Schema } from '../model/table.ts'
+import { type Database, type Databases, findDatabases } from '../runtime/node/databases.ts'
+import { readDatabaseUrl } from '../stores/database-url.ts'
 import type { Store } from '../stores/store.ts'
-import { showProgress } from './progress.ts'
+import { type Outcome, showProgress } from './progress.ts'
 
 /** Options of the commands that go over every database. */
 export const databaseOptions = {
@@ -23,6 +23,7 @@ export interface DatabaseArgs {
 /** The databases that a command is for. */
 export async function readDatabases(
   args: DatabaseArgs,
+  schema: Schema,
 ): Promise<{ databases: Databases; list: readonly Database[]; jobs: number }> {
   const jobs = /^\d{1,3}$/.test(args.jobs) ? Number(args.jobs) : Number.NaN
   if (!(jobs >= 1 && jobs <= 100)) throw new TypeError('--jobs must be a whole number from 1 to 100')
@@ -35,13 +36,6 @@ async function readScopes({ scope = [], scopes }: DatabaseArgs): Promise<readonl
   if (scopes === undefined) return scope.length > 0 ? scope : undefined
   const lines = scopes === '-' ? await text(process.stdin) : await readFile(scopes, 'utf8')
   return [...scope, ...lines.split(/\r?\n/).filter((line) => line !== '')]
-}
-
-export interface Outcome {
-  readonly name: string
-  /** What was done, or what was found wrong. */
-  readonly lines: readonly string[]
-  readonly failed: boolean
 }
 
 /** Gives the lines to show; throws where it failed. */

@@ -1,8 +1,8 @@
-import type { Environment } from '../config.ts'
-import { isHelpAsked, readArgs } from './run.ts'
+import type { Environment } from '../runtime/environment.ts'
+import { isHelpAsked, readArgs } from './command.ts'
 
 const help = {
-  name: 'npm run dev',
+  name: 'npx driftline dev',
   does: 'Runs the worker in workerd on this machine, offline and without a login.',
   more: 'All other arguments go to wrangler dev, such as --persist-to. Settings are variables: see the README.',
 }

@@ -1,26 +1,28 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Environment, readConfig } from '../config.ts'
-import { devSecret } from '../dev-secret.ts'
-import { printToken } from '../dev-token.ts'
 import { migrate } from '../migrations/apply.ts'
 import { readMigrations } from '../migrations/read.ts'
-import { openStore } from '../node-store.ts'
+import { devSecret } from '../runtime/dev-secret.ts'
+import { printToken } from '../runtime/dev-token.ts'
+import type { Environment } from '../runtime/environment.ts'
+import { readConfig } from '../runtime/settings.ts'
+import { openStore } from '../stores/open.ts'
+import type { LoadApp } from './app.ts'
 import { devArgs } from './dev-args.ts'
 import { workerSettings } from './dev-settings.ts'
-import { runCommand } from './run.ts'
 
 /** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
 const variables = `.driftline/dev-${process.pid}.vars`
 
-/** `npm run dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
-await runCommand(async () => {
+/** `npx driftline dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
+export async function run(loadApp: LoadApp): Promise<void> {
   const { env, rest } = devArgs(process.env)
-  const { host, port, auth, development, databaseAuthToken, log } = readConfig(env)
+  const app = await loadApp()
+  const { host, port, auth, development, databaseAuthToken, log } = readConfig(env, app.sources)
   const secret = development ? devSecret() : undefined
   const { DATABASE_URL: databaseUrl } = process.env
-  if (databaseUrl) await migrateDatabase(databaseUrl, databaseAuthToken)
+  if (databaseUrl) await migrateDatabase(databaseUrl, databaseAuthToken, app.migrations)
   writeVariables({ ...process.env, AUTH_SECRET: secret ?? auth.secret, LOG: log })
 
   const wrangler = fileURLToPath(new URL('bin/wrangler.js', import.meta.resolve('wrangler/package.json')))
@@ -56,7 +58,7 @@ await runCommand(async () => {
     if (url === undefined) return
     announced = true
     console.log(`driftline listens on ${url}`)
-    if (secret !== undefined) void printToken(url, secret)
+    if (secret !== undefined) void printToken(url, secret, app.schema)
   })
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -69,13 +71,14 @@ await runCommand(async () => {
     rmSync(variables, { force: true })
     process.exit(stopping ? 0 : (code ?? 1))
   })
-})
+}
 
-/** Objects bring themselves up to date; another database is brought here, as `npm start` does. */
-async function migrateDatabase(url: string, authToken: string | undefined): Promise<void> {
-  if (url.startsWith('file:')) throw new TypeError('A worker has no files: unset DATABASE_URL, or take npm start')
+/** Objects bring themselves up to date; another database is brought here, as `npx driftline start` does. */
+async function migrateDatabase(url: string, authToken: string | undefined, directory: URL): Promise<void> {
+  if (url.startsWith('file:'))
+    throw new TypeError('A worker has no files: unset DATABASE_URL, or take npx driftline start')
   const store = await openStore(url, { authToken })
-  const applied = await migrate(store, await readMigrations(store.dialect.name)).finally(() => store.close())
+  const applied = await migrate(store, await readMigrations(store.dialect.name, directory)).finally(() => store.close())
   if (applied.length > 0) console.log(`Migrated: ${applied.join(', ')}`)
 }
 

@@ -1,23 +1,24 @@
 import { bundleMigrations } from '../migrations/bundle.ts'
 import { generate } from '../migrations/generate.ts'
 import { writeDocuments } from '../openapi/write.ts'
-import { schema } from '../schema.ts'
-import { readArgs, runCommand } from './run.ts'
+import type { LoadApp } from './app.ts'
+import { readArgs } from './command.ts'
 
 /**
- * `npm run generate -- --name add-notes`: the next migration of both dialects from what is new in src/schema.ts.
- * `npm run generate -- --accept`: the migration was written by hand, only record the schema.
+ * `npx driftline generate --name add-notes`: the next migration of both dialects from what is new in the schema.
+ * `npx driftline generate --accept`: the migration was written by hand, only record the schema.
  */
-await runCommand(async () => {
+export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
-    name: 'npm run generate',
-    does: 'Writes the next migration of both dialects from what is new in src/schema.ts, and public/ anew.',
+    name: 'npx driftline generate',
+    does: 'Writes the next migration of both dialects from what is new in the schema, and public/ anew.',
   }
   const values = readArgs(help, {
     name: { type: 'string', help: 'the name of the migration, such as add-notes' },
     accept: { type: 'boolean', help: 'only records the schema: the migration was written by hand' },
   })
-  for (const line of await generate(schema, values)) console.log(line)
-  await bundleMigrations()
-  await writeDocuments(schema)
-})
+  const { schema, migrations, public: directory } = await loadApp()
+  for (const line of await generate(schema, { ...values, directory: migrations })) console.log(line)
+  await bundleMigrations(migrations)
+  await writeDocuments(schema, directory)
+}

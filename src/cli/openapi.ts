@@ -1,12 +1,13 @@
 import { writeDocuments } from '../openapi/write.ts'
-import { schema } from '../schema.ts'
-import { readArgs, runCommand } from './run.ts'
+import type { LoadApp } from './app.ts'
+import { readArgs } from './command.ts'
 
-/** `npm run openapi`: writes public/openapi.json and public/docs.html anew from src/schema.ts. */
-await runCommand(async () => {
+/** `npx driftline openapi`: writes public/openapi.json and public/docs.html anew from the schema. */
+export async function run(loadApp: LoadApp): Promise<void> {
   readArgs(
-    { name: 'npm run openapi', does: 'Writes public/openapi.json and public/docs.html anew from src/schema.ts.' },
+    { name: 'npx driftline openapi', does: 'Writes public/openapi.json and public/docs.html anew from the schema.' },
     {},
   )
-  await writeDocuments(schema)
-})
+  const { schema, public: directory } = await loadApp()
+  await writeDocuments(schema, directory)
+}

@@ -1,6 +1,13 @@
 import { createRequire } from 'node:module'
 import type { SingleBar } from 'cli-progress'
-import type { Outcome } from './databases.ts'
+
+/** What came of one database. */
+export interface Outcome {
+  readonly name: string
+  /** What was done, or what was found wrong. */
+  readonly lines: readonly string[]
+  readonly failed: boolean
+}
 
 /** How far a command is: a bar on a terminal, a line for each database elsewhere. */
 export interface Progress {

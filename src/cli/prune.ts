@@ -1,16 +1,16 @@
-import { prune } from '../prune.ts'
-import { parseRetention, retentionMsDefault } from '../retention.ts'
-import { schema } from '../schema.ts'
+import { prune } from '../prune/prune.ts'
+import { parseRetention, retentionMsDefault } from '../prune/retention.ts'
+import type { LoadApp } from './app.ts'
+import { readArgs } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
-import { readArgs, runCommand } from './run.ts'
 
 /**
- * `npm run prune`: removes from every database of DATABASE_URL the tombstones that are older than RETENTION, once.
- * `npm run prune -- --retention 0d`: all of them.
+ * `npx driftline prune`: removes from every database of DATABASE_URL the tombstones that are older than RETENTION, once.
+ * `npx driftline prune --retention 0d`: all of them.
  */
-await runCommand(async () => {
+export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
-    name: 'npm run prune',
+    name: 'npx driftline prune',
     does: 'Removes from every database of DATABASE_URL the tombstones that are older than RETENTION, once.',
   }
   const args = readArgs(help, {
@@ -19,9 +19,10 @@ await runCommand(async () => {
   })
   const [name, text] = args.retention ? ['--retention', args.retention] : ['RETENTION', process.env.RETENTION]
   const retentionMs = text ? parseRetention(name, text) : retentionMsDefault
-  const { list, jobs } = await readDatabases(args)
+  const { schema } = await loadApp()
+  const { list, jobs } = await readDatabases(args, schema)
   await eachDatabase(list, jobs, async (store) => {
     const { scopes, tombstones } = await prune(store, schema, { retentionMs })
     return { lines: [`Pruned ${tombstones} tombstones of ${scopes} scopes.`], failed: false }
   })
-})
+}

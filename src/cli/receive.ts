@@ -1,17 +1,21 @@
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
-import { readArgs, runCommand } from './run.ts'
+import type { LoadApp } from './app.ts'
+import { readArgs } from './command.ts'
 
 /** Of no use to anybody but who tries it out: it stands in the README. */
 const exampleSecret = 'whsec_ZHJpZnRsaW5lLWV4YW1wbGUtc2VjcmV0LW9ubHk='
 
 /**
- * `npm run receive -- --port 8899`: a receiver of outgoing webhooks to try them with. Verifies each and prints it.
+ * `npx driftline receive --port 8899`: a receiver of outgoing webhooks to try them with. Verifies each and prints it.
  * `-- --status 500`: answers that instead, as one that fails.
  */
-await runCommand(async () => {
-  const help = { name: 'npm run receive', does: 'Receives webhooks out to try them: verifies each and prints it.' }
+export async function run(_: LoadApp): Promise<void> {
+  const help = {
+    name: 'npx driftline receive',
+    does: 'Receives webhooks out to try them: verifies each and prints it.',
+  }
   const args = readArgs(help, {
     port: { type: 'string', default: '8899', help: 'where on this machine' },
     secret: { type: 'string', default: exampleSecret, help: 'the secret of the endpoint' },
@@ -41,4 +45,4 @@ await runCommand(async () => {
     const address = server.address()
     if (typeof address === 'object') console.log(`Receives on http://127.0.0.1:${address?.port}/`)
   })
-})
+}

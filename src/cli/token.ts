@@ -1,12 +1,13 @@
-import { readConfig } from '../config.ts'
-import { devSecret } from '../dev-secret.ts'
-import { signToken } from '../token.ts'
-import { readArgs, runCommand } from './run.ts'
+import { devSecret } from '../runtime/dev-secret.ts'
+import { readConfig } from '../runtime/settings.ts'
+import { signToken } from '../runtime/sign-token.ts'
+import type { LoadApp } from './app.ts'
+import { readArgs } from './command.ts'
 
-/** `npm run token -- --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
-await runCommand(async () => {
+/** `npx driftline token --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
+export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
-    name: 'npm run token',
+    name: 'npx driftline token',
     does: "Prints a token that is signed with the server's own secret: AUTH_SECRET, or that of development.",
   }
   const values = readArgs(help, {
@@ -15,10 +16,10 @@ await runCommand(async () => {
     read: { type: 'string', default: '', help: 'scopes to read only, between commas' },
     hours: { type: 'string', default: '24', help: 'how long it is good for' },
   })
-  if (!values.sub) throw new TypeError('Say for whom: npm run token -- --sub alice --scopes team:9 --read news')
+  if (!values.sub) throw new TypeError('Say for whom: npx driftline token --sub alice --scopes team:9 --read news')
   const hours = Number(values.hours)
   if (!(hours > 0 && hours <= 8_760)) throw new TypeError('--hours must be a number from 0 to 8760')
-  const { auth, development } = readConfig(process.env)
+  const { auth, development } = readConfig(process.env, (await loadApp()).sources)
   const secret = development ? devSecret() : auth.secret
   if (!secret) throw new TypeError('Tokens come from the issuer behind AUTH_JWKS_URL, not from here')
   const list = (text: string) => text.split(',').filter((scope) => scope !== '')
@@ -39,4 +40,4 @@ await runCommand(async () => {
       ...(audience && { audience }),
     }),
   )
-})
+}

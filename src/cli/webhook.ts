@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
-import { sources } from '../sources.ts'
-import { readWebhookSecrets } from '../webhooks/secrets.ts'
+import type { Schema } from '../model/table.ts'
+import { readWebhookSecrets } from '../webhooks/in/secrets.ts'
+import type { WebhookSources } from '../webhooks/in/sources.ts'
 import { createSigner } from '../webhooks/signer.ts'
-import { readWords, runCommand } from './run.ts'
+import type { LoadApp } from './app.ts'
+import { readWords } from './command.ts'
 
 /**
- * `WEBHOOK_SECRETS='{"crm":"whsec_…"}' npm run webhook -- --source crm '{"scope":"alice","changes":[…]}'`: signs a payload
+ * `WEBHOOK_SECRETS='{"crm":"whsec_…"}' npx driftline webhook --source crm '{"scope":"alice","changes":[…]}'`: signs a payload
  * by Standard Webhooks and sends it, as the system behind `crm` would. The payload is JSON, a file, or `-`.
  */
-await runCommand(async () => {
+export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
-    name: 'npm run webhook',
+    name: 'npx driftline webhook',
     does: 'Signs a payload by Standard Webhooks and sends it, as the system behind a source would.',
   }
   const { values, words } = readWords(
@@ -28,14 +30,15 @@ await runCommand(async () => {
   )
   const { source, id = `msg_${randomBytes(16).toString('hex')}` } = values
   if (!source || words[0] === undefined) {
-    throw new TypeError(`Say from where and what: npm run webhook -- --source crm '{"scope":"alice","changes":[]}'`)
+    throw new TypeError(`Say from where and what: npx driftline webhook --source crm '{"scope":"alice","changes":[]}'`)
   }
+  const { sources } = await loadApp()
   const verify = Object.hasOwn(sources, source) ? sources[source]?.verify : undefined
   if (verify !== undefined && verify !== 'standard') {
     throw new TypeError(`${source} is verified in another way than Standard Webhooks, by which this command signs`)
   }
   const body = await readPayload(words[0])
-  const signer = createSigner(values.secret ?? secretOf(source))
+  const signer = createSigner(values.secret ?? secretOf(source, sources))
   const url = new URL(`/v1/webhooks/${encodeURIComponent(source)}`, values.url).href
   const now = new Date()
   const headers = {
@@ -51,7 +54,7 @@ await runCommand(async () => {
   })
   console.log(`${answer.status} ${answer.statusText}\n${await answer.text()}`)
   if (!answer.ok) process.exitCode = 1
-})
+}
 
 /** The text to send, byte for byte: it is what was signed. That it is JSON is for the server to say. */
 async function readPayload(word: string): Promise<string> {
@@ -61,7 +64,7 @@ async function readPayload(word: string): Promise<string> {
 }
 
 /** The secret of a source in `WEBHOOK_SECRETS`; of several the first, which the sender uses. */
-function secretOf(source: string): string {
+function secretOf<S extends Schema>(source: string, sources: WebhookSources<S>): string {
   const [secret] = readWebhookSecrets(process.env.WEBHOOK_SECRETS, sources)[source] ?? []
   if (secret === undefined)
     throw new TypeError(`Set WEBHOOK_SECRETS='{"${source}":"whsec_…"}', or say --secret whsec_…`)

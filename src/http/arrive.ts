@@ -1,14 +1,14 @@
 import type { Context } from 'hono'
-import { Problem } from '../errors.ts'
-import { limits } from '../limits.ts'
-import { malformed } from '../sync/request.ts'
+import { Problem } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
+import { malformed } from '../wire/request.ts'
 import type { Env } from './env.ts'
 
 /** The bytes of a request as the runtime has them. `env` is what the server hands to `app.fetch` beside it. */
 export type ReadBody = (request: Request, env: unknown) => AsyncIterator<Uint8Array, unknown>
 
 export interface ArriveOptions {
-  /** How bodies are read, where it should not be the standard's stream: `readIncoming` of src/node-body.ts. */
+  /** How bodies are read, where it should not be the standard's stream: `readIncoming` of src/runtime/node/body.ts. */
   readonly readBody?: ReadBody
   /** How long a body may stand still. A setting: `BODY_IDLE_MS_MAX`. */
   readonly bodyIdleMsMax?: number

@@ -1,7 +1,7 @@
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { Problem } from '../errors.ts'
-import { logError } from '../log.ts'
-import type { Access, Principal } from '../sync/authorize.ts'
+import { Problem } from '../model/errors.ts'
+import type { Access, Principal } from '../model/principal.ts'
+import { logError } from '../observe/log.ts'
 import {
   type ClaimOptions,
   checkScope,

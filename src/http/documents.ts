@@ -1,9 +1,6 @@
 import type { Context } from 'hono'
+import type { DocumentName, ReadDocument } from '../openapi/document-names.ts'
 import { jsonType } from './types.ts'
-
-export const documentNames = ['openapi.json', 'docs.html'] as const
-export type DocumentName = (typeof documentNames)[number]
-export type ReadDocument = (name: DocumentName) => Promise<string>
 
 const headers: Readonly<Record<DocumentName, Readonly<Record<string, string>>>> = {
   'openapi.json': { 'Content-Type': jsonType },

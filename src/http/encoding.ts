@@ -1,8 +1,8 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip, createInflate } from 'node:zlib'
-import { Problem } from '../errors.ts'
-import { limits } from '../limits.ts'
-import { malformed } from '../sync/request.ts'
+import { Problem } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
+import { malformed } from '../wire/request.ts'
 
 /** The encodings that a body may have. */
 export type Encoding = 'identity' | 'gzip' | 'deflate'

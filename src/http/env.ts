@@ -1,4 +1,4 @@
-import type { Facts } from '../facts.ts'
+import type { Facts } from '../observe/facts.ts'
 
 /** What driftline keeps beside a request, for its answer's headers and its log line. */
 export interface Env {

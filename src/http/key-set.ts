@@ -1,8 +1,8 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
-import { Problem } from '../errors.ts'
-import { limits } from '../limits.ts'
-import { logError, logReturn } from '../log.ts'
-import { isObject } from '../sync/change.ts'
+import { isObject } from '../model/change.ts'
+import { Problem } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
+import { logError, logReturn } from '../observe/log.ts'
 
 /** For how long fetched keys are taken without asking whether there are others. */
 const freshMs = 10 * 60_000

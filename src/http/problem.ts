@@ -1,6 +1,6 @@
 import { HTTPException } from 'hono/http-exception'
-import { Problem, problems } from '../errors.ts'
-import { failureOf } from '../failure.ts'
+import { Problem, problems } from '../model/errors.ts'
+import { failureOf } from '../observe/failure.ts'
 import { problemType } from './types.ts'
 
 /** Any error as the answer that the caller may see: RFC 9457, without SQL, value, stack or token. */

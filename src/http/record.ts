@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
-import { type RequestEvent, type SyncEvent, startFacts } from '../facts.ts'
-import { logError } from '../log.ts'
-import { guardHook, toEvent } from '../observe.ts'
+import { guardHook, toEvent } from '../observe/event.ts'
+import { type RequestEvent, type SyncEvent, startFacts } from '../observe/facts.ts'
+import { logError } from '../observe/log.ts'
 import type { Env } from './env.ts'
 import { toProblem } from './problem.ts'
 

@@ -1,7 +1,7 @@
-import { answerToLines, rowsLine } from '../answer.ts'
-import type { Facts, StreamEnd } from '../facts.ts'
-import type { SyncAnswer } from '../run.ts'
-import type { Cursor } from '../sync/cursor.ts'
+import type { Cursor } from '../model/cursor-entry.ts'
+import type { Facts, StreamEnd } from '../observe/facts.ts'
+import type { SyncAnswer } from '../wire/answer.ts'
+import { answerToLines, rowsLine } from '../wire/answer.ts'
 import type { StreamPlace } from './streams.ts'
 
 export interface StreamWish {

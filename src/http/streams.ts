@@ -1,5 +1,5 @@
-import { Problem } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { Problem } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
 
 /** The streams that are under way in this process, counted by subject. */
 export interface Streams {

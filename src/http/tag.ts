@@ -1,5 +1,6 @@
-import { hashText } from '../facts.ts'
-import { type Cursor, formatCursor, type ScopeHead } from '../sync/cursor.ts'
+import { formatCursor } from '../model/cursor.ts'
+import type { Cursor, ScopeHead } from '../model/cursor-entry.ts'
+import { hashText } from '../observe/facts.ts'
 
 /** Raise it with every change of the lines of a stream: what clients have cached is then sent anew. */
 const streamVersion = 2

@@ -1,4 +1,4 @@
-import { Problem } from '../errors.ts'
+import { Problem } from '../model/errors.ts'
 
 /** @param sent whether there was a token at all */
 export function unauthorized(detail: string, sent: boolean): Problem {

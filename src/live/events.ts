@@ -1,5 +1,5 @@
-import type { StreamEnd } from '../facts.ts'
-import { limits } from '../limits.ts'
+import { limits } from '../model/limits.ts'
+import type { StreamEnd } from '../observe/facts.ts'
 import type { Hub, Session } from './hub.ts'
 import type { Listener } from './live.ts'
 

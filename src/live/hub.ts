@@ -1,5 +1,5 @@
-import { Problem } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { Problem } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
 import { type Closing, closings, formatPoke, type Listener } from './live.ts'
 import { throttle } from './throttle.ts'
 

@@ -1,4 +1,4 @@
-import type { StreamEnd } from '../facts.ts'
+import type { StreamEnd } from '../observe/facts.ts'
 
 /** Who is told: what a token grants, and until when. */
 export interface Listener {

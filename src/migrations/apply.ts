@@ -1,12 +1,8 @@
-import type { Statement } from '../dialects/dialect.ts'
+import type { Statement } from '../sql/statement.ts'
 import { type Store, StoreFault } from '../stores/store.ts'
 import { homeFaults, homeSql } from './home.ts'
-
-/** One file of migrations/: `0002_add-notes`, and its statements without semicolons. */
-export interface Migration {
-  readonly name: string
-  readonly statements: readonly string[]
-}
+import type { Migration } from './migration.ts'
+import { isOwn } from './own.ts'
 
 /**
  * Applies the migrations that the database has not recorded, in order, and gives their names. Each is one batch, so
@@ -95,8 +91,9 @@ async function createRecord(store: Store, fault: unknown): Promise<Set<string>> 
 }
 
 function checkMigrations(migrations: readonly Migration[]): void {
-  for (const [place, { name, statements }] of migrations.entries()) {
-    const before = migrations[place - 1]?.name ?? ''
+  const ofApp = migrations.filter(({ name }) => !isOwn(name))
+  for (const [place, { name, statements }] of ofApp.entries()) {
+    const before = ofApp[place - 1]?.name ?? ''
     if (numberOf(before) === numberOf(name)) {
       throw new TypeError(`${before} and ${name} have one number: rename one to the next free one, for both dialects`)
     }
@@ -112,7 +109,8 @@ const transactionPattern = /^(begin|start\s+transaction|commit|end|rollback|abor
 
 /** The same number with another name: two branches wrote one each, and their order is anyone's guess. */
 function checkNumber({ name }: Migration, recorded: ReadonlySet<string>): void {
-  const other = [...recorded].find((one) => numberOf(one) === numberOf(name))
+  if (isOwn(name)) return
+  const other = [...recorded].find((one) => !isOwn(one) && numberOf(one) === numberOf(name))
   if (other === undefined) return
   throw new TypeError(
     `The database has applied ${other}, and here ${name} has its number: rename it to the next free one, for both dialects`,

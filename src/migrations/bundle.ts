@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { migrationsDirectory, readMigrations } from './read.ts'
 
 /** migrations/sqlite.json: the migrations of SQLite in one module, for the worker, which has no files to read. */
-export async function bundleMigrations(directory = migrationsDirectory): Promise<void> {
+export async function bundleMigrations(directory = migrationsDirectory()): Promise<void> {
   const file = new URL('sqlite.json', directory)
   const text = formatBundle(await readMigrations('sqlite', directory))
   // Left alone where it is as it should be: another build may be reading it.

@@ -1,5 +1,5 @@
-import type { Statement } from '../dialects/dialect.ts'
-import type { Cells, Store } from '../stores/store.ts'
+import type { Cells, Statement } from '../sql/statement.ts'
+import type { Store } from '../stores/store.ts'
 import type { DialectName } from './ddl.ts'
 import { homeFaults, homeSql } from './home.ts'
 

@@ -1,7 +1,7 @@
-import { quoted } from '../dialects/dialect.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { quoted } from '../sql/dialect.ts'
 import type { Store } from '../stores/store.ts'
-import type { Schema, Table, TableColumn } from '../sync/table.ts'
-import { alterColumn, alterType, anew } from './by-hand.ts'
+import { alterColumn, alterType, anew } from './advice.ts'
 import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'
 import {
   createPositionIndex,
@@ -29,14 +29,14 @@ export async function check(store: Store, schema: Schema): Promise<string[]> {
     ...homeless,
     ...Object.entries(system).flatMap(([name, { columns, key }]) => {
       const found = tables.get(name)
-      if (!found) return [`The table ${name} is missing: run npm run migrate.`]
+      if (!found) return [`The table ${name} is missing: run npx driftline migrate.`]
       return [...checkSystem(name, found, columns, dialect), ...checkKey(name, found, key)]
     }),
     ...schema.tables.flatMap((table) => {
       const found = tables.get(table.name)
       return found
         ? checkTable(table, found, dialect)
-        : [`The table ${table.name} is missing: ${scopes ? howToAdd(table.name) : 'run npm run migrate'}.`]
+        : [`The table ${table.name} is missing: ${scopes ? howToAdd(table.name) : 'run npx driftline migrate'}.`]
     }),
   ]
 }
@@ -61,7 +61,7 @@ function checkTable(table: Table, found: FoundTable, dialect: DialectName): stri
     ...rest.flatMap(([column, { notNull, hasDefault }]) =>
       notNull && !hasDefault
         ? [
-            `${name}.${column} is not in src/schema.ts, and is NOT NULL without a default: add it there, or give it a default.`,
+            `${name}.${column} is not in the schema, and is NOT NULL without a default: add it there, or give it a default.`,
           ]
         : [],
     ),
@@ -143,5 +143,5 @@ function checkKey(table: string, { indexes }: FoundTable, key: readonly string[]
 }
 
 function howToAdd(what: string): string {
-  return `run npm run generate -- --name add-${what.replaceAll('_', '-')}, and npm run migrate`
+  return `run npx driftline generate --name add-${what.replaceAll('_', '-')}, and npx driftline migrate`
 }

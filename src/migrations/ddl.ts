@@ -1,6 +1,6 @@
-import { type Dialect, quoted } from '../dialects/dialect.ts'
-import type { Schema, Table, TableColumn } from '../sync/table.ts'
-import type { ColumnType } from '../sync/value.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
+import type { ColumnType } from '../model/value.ts'
+import { type Dialect, quoted } from '../sql/dialect.ts'
 import { literal } from './literal.ts'
 
 export type DialectName = Dialect['name']

@@ -1,6 +1,6 @@
-import { readReferences, referencesOf } from '../dialects/references.ts'
+import type { Schema } from '../model/table.ts'
+import { readReferences, referencesOf } from '../sql/references.ts'
 import type { Store } from '../stores/store.ts'
-import type { Schema } from '../sync/table.ts'
 
 /**
  * A sentence for each foreign key between synced tables that says what is to become of a row whose parent is deleted. A

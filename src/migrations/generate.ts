@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import type { Schema } from '../sync/table.ts'
+import type { Schema } from '../model/table.ts'
 import { dialectNames } from './ddl.ts'
 import { planMigration } from './plan.ts'
 import { migrationsDirectory, readNames } from './read.ts'
@@ -21,7 +21,7 @@ export interface GenerateOptions {
  */
 export async function generate(
   schema: Schema,
-  { name, accept = false, directory = migrationsDirectory }: GenerateOptions = {},
+  { name, accept = false, directory = migrationsDirectory() }: GenerateOptions = {},
 ): Promise<string[]> {
   if (accept && name !== undefined) throw new TypeError('--accept writes no migration and takes no --name')
   if (name !== undefined && !/^[a-z0-9-]+$/.test(name)) {
@@ -32,15 +32,15 @@ export async function generate(
   const after = takeSnapshot(schema)
   if (accept) {
     await record(after, directory)
-    return ['Recorded src/schema.ts in migrations/schema.json.']
+    return ['Recorded the schema in migrations/schema.json.']
   }
   if (!before && names.length > 0) {
     throw new TypeError(
-      'migrations/schema.json is missing: put it back, or record that the migrations lead to src/schema.ts by npm run generate -- --accept',
+      'migrations/schema.json is missing: put it back, or record that the migrations lead to the schema by npx driftline generate --accept',
     )
   }
   if (before && formatSnapshot(before) === formatSnapshot(after)) {
-    return ['The migrations lead to src/schema.ts already: nothing to do.']
+    return ['The migrations lead to the schema already: nothing to do.']
   }
 
   const number = String(Number(names.at(-1)?.slice(0, 4) ?? 0) + 1).padStart(4, '0')
@@ -50,7 +50,7 @@ export async function generate(
     await record(after, directory)
     return ['Recorded a change that only the server needs to know: there is no SQL to write.']
   }
-  if (name === undefined) throw new TypeError('Say what changes: npm run generate -- --name add-notes')
+  if (name === undefined) throw new TypeError('Say what changes: npx driftline generate --name add-notes')
   const lines: string[] = []
   for (const dialect of dialectNames) {
     const file = `${dialect}/${number}_${name}.sql`
@@ -60,7 +60,7 @@ export async function generate(
     lines.push(`Wrote migrations/${file}`)
   }
   await record(after, directory)
-  return [...lines, 'Read them, commit them with migrations/schema.json, and run npm run migrate.']
+  return [...lines, 'Read them, commit them with migrations/schema.json, and run npx driftline migrate.']
 }
 
 /** The names of the migrations, the same in both folders. */

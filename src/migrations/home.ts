@@ -1,4 +1,4 @@
-import type { Cells } from '../stores/store.ts'
+import type { Cells } from '../sql/statement.ts'
 
 /**
  * What makes a database no home for driftline whatever its tables, in sentences: an encoding that cannot hold every

@@ -1,6 +1,6 @@
-import type { Dialect } from '../dialects/dialect.ts'
-import { base64urlToHex } from '../sync/bytes.ts'
-import type { ColumnType } from '../sync/value.ts'
+import { base64urlToHex } from '../model/base64url.ts'
+import type { ColumnType } from '../model/value.ts'
+import type { Dialect } from '../sql/dialect.ts'
 
 /** A default in SQL: the value exactly as the server itself would store it. */
 export function literal(type: ColumnType, value: unknown, dialect: Dialect['name']): string {

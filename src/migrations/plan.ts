@@ -1,15 +1,7 @@
-import { quoted } from '../dialects/dialect.ts'
-import type { Schema, Table, TableColumn } from '../sync/table.ts'
-import { alter, alterNullable, alterType } from './by-hand.ts'
-import {
-  addColumn,
-  createSystem,
-  createTable,
-  type DialectName,
-  dialectNames,
-  livingIndex,
-  positionIndex,
-} from './ddl.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { quoted } from '../sql/dialect.ts'
+import { alter, alterNullable, alterType } from './advice.ts'
+import { addColumn, createTable, type DialectName, dialectNames, livingIndex, positionIndex } from './ddl.ts'
 import type { Snapshot, SnapshotColumn } from './snapshot.ts'
 import { touchLine } from './touch.ts'
 
@@ -24,11 +16,10 @@ export interface Plan {
 
 /**
  * Writes new tables and new columns: they lose nothing, and a server of the version before goes on working beside them.
- * `number` is the next migration's, for the sentences; before the first one driftline's own tables are not there yet.
+ * `number` is the next migration's, for the sentences.
  */
 export function planMigration(before: Snapshot, schema: Schema, number: string): Plan {
   const differences = [
-    ...(number === '0001' ? [made(createSystem)] : []),
     ...schema.tables.flatMap((table) => {
       const columns = own(before, table.name)
       return columns ? alterTable(table, columns) : [made((dialect) => createTable(table, dialect))]
@@ -72,7 +63,7 @@ function alterTable(table: Table, columns: Snapshot[string]): Difference[] {
     ...gone.map((name) => {
       const alters = alter(table.name)
       return refused(
-        `${table.name}.${name} is gone from src/schema.ts`,
+        `${table.name}.${name} is gone from the schema`,
         () => `${alters} DROP COLUMN ${quoted(name)} (or ${alters} RENAME COLUMN ${quoted(name)} TO its new name)`,
       )
     }),
@@ -105,7 +96,7 @@ function changedColumn(table: string, was: SnapshotColumn, { name, type, nullabl
 
 function goneTable(name: string): Difference {
   return refused(
-    `The table ${name} is gone from src/schema.ts`,
+    `The table ${name} is gone from the schema`,
     () => `DROP TABLE ${quoted(name)} (or ${alter(name)} RENAME TO its new name)`,
   )
 }
@@ -127,7 +118,7 @@ function refusal(what: string, write: Difference['write'], number: string): stri
   const [one, other] = [write('postgres'), write('sqlite')]
   const files =
     one === other ? `in ${postgres} and ${sqlite} ${one}` : `in ${postgres} ${one}, and in ${sqlite} ${other}`
-  return `${what}: write ${files}; then record it with npm run generate -- --accept.`
+  return `${what}: write ${files}; then record it with npx driftline generate --accept.`
 }
 
 /** Names such as constructor are plain names. */

@@ -1,21 +1,23 @@
 import { readdir, readFile } from 'node:fs/promises'
-import type { Migration } from './apply.ts'
+import { pathToFileURL } from 'node:url'
 import type { DialectName } from './ddl.ts'
+import type { Migration } from './migration.ts'
+import { joinStreams } from './own.ts'
 import { refuseRollbacks } from './rollback.ts'
 import { splitParts } from './split.ts'
 import { checkTouches, expandTouches } from './touch.ts'
 
-/** migrations/ of this project. */
-export const migrationsDirectory = new URL('../../migrations/', import.meta.url)
+/** The folder of an app's migrations where none is said: `migrations/` where the process is. */
+export const migrationsDirectory = (): URL => pathToFileURL('migrations/')
 
-/** The migrations of a dialect, in order. Throws a `TypeError` that names the file which cannot be read as one. */
-export async function readMigrations(dialect: DialectName, directory = migrationsDirectory): Promise<Migration[]> {
+/** The migrations of a dialect, driftline's own among them, in order. Throws a `TypeError` that names the file which cannot be read as one. */
+export async function readMigrations(dialect: DialectName, directory = migrationsDirectory()): Promise<Migration[]> {
   const names = await readNames(dialect, directory)
   const files = await Promise.all(
     names.map(async (name) => ({ name, sql: await readFile(new URL(`${dialect}/${name}.sql`, directory), 'utf8') })),
   )
   const before: string[] = []
-  return files.map(({ name, sql }) => {
+  const ofApp = files.map(({ name, sql }) => {
     try {
       const parts = splitParts(sql, dialect)
       checkTouches(parts, before)
@@ -27,10 +29,11 @@ export async function readMigrations(dialect: DialectName, directory = migration
       throw new TypeError(`migrations/${dialect}/${name}.sql: ${error instanceof Error ? error.message : error}`)
     }
   })
+  return joinStreams(dialect, ofApp)
 }
 
 /** The names of a dialect's migrations, without .sql, in order. None where the folder is not there. */
-export async function readNames(dialect: DialectName, directory = migrationsDirectory): Promise<string[]> {
+export async function readNames(dialect: DialectName, directory = migrationsDirectory()): Promise<string[]> {
   const files = await readdir(new URL(`${dialect}/`, directory)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error

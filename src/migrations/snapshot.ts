@@ -1,5 +1,5 @@
-import type { Schema, Table, TableColumn } from '../sync/table.ts'
-import type { ColumnType } from '../sync/value.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
+import type { ColumnType } from '../model/value.ts'
 
 /**
  * migrations/schema.json: the schema that the migrations lead to, by table and column, in so far as it is in the
@@ -36,7 +36,7 @@ export function parseSnapshot(text: string): Snapshot {
   const snapshot = parse(text)
   const isTable = (table: unknown) => isObject(table) && Object.values(table).every(isColumn)
   if (isObject(snapshot) && Object.values(snapshot).every(isTable)) return snapshot as Snapshot
-  throw new TypeError('migrations/schema.json cannot be read: put back the version that npm run generate wrote')
+  throw new TypeError('migrations/schema.json cannot be read: put back the version that npx driftline generate wrote')
 }
 
 function parse(text: string): unknown {

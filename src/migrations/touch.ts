@@ -1,4 +1,4 @@
-import { lockScopes, type Touch, touchSql } from '../dialects/touch-sql.ts'
+import { lockScopes, type Touch, touchSql } from '../sql/touch-sql.ts'
 import type { DialectName } from './ddl.ts'
 
 /** A part of a file: a statement, or a line that stands for some. */

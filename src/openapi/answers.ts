@@ -1,5 +1,5 @@
-import { type ProblemCode, problems, rejectionCodes, retryables } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { type ProblemCode, problems, rejectionCodes, retryables } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
 import { closed, type Json, oneOf, ref } from './schema.ts'
 import { pageRows, valueSchemas } from './values.ts'
 

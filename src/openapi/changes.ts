@@ -1,4 +1,4 @@
-import type { Schema, Table } from '../sync/table.ts'
+import type { Schema, Table } from '../model/table.ts'
 import { closed, type Json, oneOf, ref } from './schema.ts'
 import { columnSchema, exampleOf, type Way } from './values.ts'
 

@@ -1,4 +1,4 @@
-import type { Schema } from '../sync/table.ts'
+import type { Schema } from '../model/table.ts'
 import { answerSchemas } from './answers.ts'
 import { changeSchemas } from './changes.ts'
 import { otherResponses } from './responses.ts'

@@ -1,11 +1,11 @@
-import type { ReadDocument } from '../http/documents.ts'
-import type { Schema } from '../sync/table.ts'
+import type { Schema } from '../model/table.ts'
 import { describeApi } from './document.ts'
+import type { ReadDocument } from './document-names.ts'
 import { describeAsPage } from './page.ts'
 
 /**
  * The option `documents` of `createApp` for these tables: made when they are first asked for. A worker reads them out of
- * public/ instead, where `npm run openapi` has written the same bytes, and is spared the generator.
+ * public/ instead, where `npx driftline openapi` has written the same bytes, and is spared the generator.
  */
 export function documentsOf(schema: Schema): ReadDocument {
   let made: Awaited<ReturnType<typeof make>> | undefined

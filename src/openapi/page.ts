@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts'
+import { limits } from '../model/limits.ts'
 import { type Html, html, raw } from './html.ts'
 import type { Json } from './schema.ts'
 import { schemaRows, schemaText } from './types.ts'

@@ -1,4 +1,4 @@
-import { type ProblemCode, problems } from '../errors.ts'
+import { type ProblemCode, problems } from '../model/errors.ts'
 import { type Json, oneOf } from './schema.ts'
 
 /** What a request may end with that has a body or a query and reads the database. */

@@ -1,5 +1,5 @@
-import { limits } from '../limits.ts'
-import type { Schema } from '../sync/table.ts'
+import { limits } from '../model/limits.ts'
+import type { Schema } from '../model/table.ts'
 import { importing } from './answers.ts'
 import { exampleChange } from './changes.ts'
 import { answer, failures, header, problemsOfAll, problemsOfChanges, problemsOfCursors } from './responses.ts'

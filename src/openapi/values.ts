@@ -1,7 +1,7 @@
-import { limits } from '../limits.ts'
-import type { TableColumn } from '../sync/table.ts'
-import { formatTime, type SecondDigits } from '../sync/time.ts'
-import type { ColumnType, ValueRules } from '../sync/value.ts'
+import { limits } from '../model/limits.ts'
+import type { TableColumn } from '../model/table.ts'
+import { formatTime, type SecondDigits } from '../model/time.ts'
+import type { ColumnType, ValueRules } from '../model/value.ts'
 import type { Json } from './schema.ts'
 
 const name = { type: 'string', minLength: 1, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' }

@@ -1,12 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { documentNames } from '../http/documents.ts'
-import type { Schema } from '../sync/table.ts'
+import type { Schema } from '../model/table.ts'
+import { documentNames } from './document-names.ts'
 import { documentsOf } from './documents.ts'
 
-export const publicDirectory = new URL('../../public/', import.meta.url)
-
 /** public/: what a worker answers to GET /openapi.json and GET /docs. */
-export async function writeDocuments(schema: Schema, directory = publicDirectory): Promise<void> {
+export async function writeDocuments(schema: Schema, directory: URL): Promise<void> {
   const read = documentsOf(schema)
   await mkdir(directory, { recursive: true })
   for (const name of documentNames) {

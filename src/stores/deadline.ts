@@ -1,5 +1,5 @@
-import { limits } from '../limits.ts'
-import { tooSlowCode } from './faults.ts'
+import { limits } from '../model/limits.ts'
+import { tooSlowCode } from './fault.ts'
 import { StoreFault } from './store.ts'
 
 /** The work's outcome, or a transient fault once a round trip to the database has taken too long. */

@@ -1,15 +1,7 @@
-import type { Statement } from '../dialects/dialect.ts'
-import { sqliteObject } from '../dialects/sqlite-object.ts'
+import { sqliteObject } from '../sql/sqlite/object.ts'
+import type { Cells, Statement, StoreLimits } from '../sql/statement.ts'
 import { withDeadline } from './deadline.ts'
-import {
-  type Cells,
-  checkNumbers,
-  type FaultKind,
-  type Rehearsal,
-  type Store,
-  StoreFault,
-  type StoreLimits,
-} from './store.ts'
+import { checkNumbers, type FaultKind, type Rehearsal, type Store, StoreFault } from './store.ts'
 
 /** What an object answers to a batch. An error would lose its class and its code on the way, so a fault is data. */
 export type ObjectAnswer = { readonly rows: Cells[][] } | { readonly fault: ObjectFault }

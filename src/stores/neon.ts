@@ -1,10 +1,11 @@
 import { neon } from '@neondatabase/serverless'
-import { postgres } from '../dialects/postgres.ts'
-import { limits } from '../limits.ts'
-import { postgresFault } from './faults.ts'
-import { openingOf } from './postgres-opening.ts'
-import { readPostgresUrl } from './postgres-url.ts'
-import { type BatchOptions, type Cells, checkNumbers, type Store } from './store.ts'
+import { limits } from '../model/limits.ts'
+import { postgres } from '../sql/postgres/dialect.ts'
+import type { Cells } from '../sql/statement.ts'
+import { postgresFault } from './fault.ts'
+import { openingOf } from './postgres/opening.ts'
+import { readPostgresUrl } from './postgres/url.ts'
+import { type BatchOptions, checkNumbers, type Store } from './store.ts'
 
 /** Each cell as Postgres printed it: parsed, a json would lose its text. Neon takes this with a query only. */
 const types = { getTypeParser: () => (text: string) => text }

@@ -1,11 +1,11 @@
 import type { DurableObjectState, SqlStorage } from '@cloudflare/workers-types'
-import { isRecording, waiting } from '../dialects/delivery-sql.ts'
-import type { Statement } from '../dialects/dialect.ts'
-import { type ForeignKeys, foreignKeysOf, readForeignKeys } from '../dialects/sqlite-foreign-keys.ts'
-import { sqliteObject } from '../dialects/sqlite-object.ts'
-import type { Schema } from '../sync/table.ts'
-import { sqliteFault } from './faults.ts'
-import { type Cells, type Rehearsal, type Rehearsed, readsOnly, type Store, StoreFault } from './store.ts'
+import type { Schema } from '../model/table.ts'
+import { isRecording, waiting } from '../sql/delivery-sql.ts'
+import { type ForeignKeys, foreignKeysOf, readForeignKeys } from '../sql/sqlite/foreign-keys.ts'
+import { sqliteObject } from '../sql/sqlite/object.ts'
+import type { Cells, Statement } from '../sql/statement.ts'
+import { sqliteFault } from './fault.ts'
+import { type Rehearsal, type Rehearsed, readsOnly, type Store, StoreFault } from './store.ts'
 
 /** The storage of an object as a store. */
 export interface ObjectStorage extends Store {

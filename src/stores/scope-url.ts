@@ -1,4 +1,4 @@
-import { scopeNameLengthMax, scopeNamePattern } from '../sync/scope-name.ts'
+import { scopeNameLengthMax, scopeNamePattern } from '../model/scope-name.ts'
 
 /** Stands in a `DATABASE_URL` for the name of each scope's database. */
 const place = '{scope}'

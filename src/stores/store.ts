@@ -1,18 +1,5 @@
-import type { Dialect, Statement } from '../dialects/dialect.ts'
-
-/** A value of a row as a store gives it: integers may come as text, booleans as 0 and 1. */
-export type Cell = string | number | boolean | null
-export type Cells = readonly Cell[]
-
-/** What a database takes at the most, where that is less than driftline's own limits. Bytes are of UTF-8. */
-export interface StoreLimits {
-  /** Bytes of a parameter: more rows than fit are sent in several statements of the same batch. */
-  readonly paramBytesMax: number
-  /** Bytes of a statement's text. */
-  readonly sqlBytesMax: number
-  /** Columns of a result, which a JSON parameter is too: 3, and two for each column of a table. */
-  readonly resultColumnsMax: number
-}
+import type { Dialect } from '../sql/dialect.ts'
+import type { Cells, Statement, StoreLimits } from '../sql/statement.ts'
 
 /** Moves statements to a database. */
 export interface Store {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { signToken } from '../../src/token.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { type Clock, makeClock } from '../support/clock.ts'
 import { listenByEvents } from '../support/live.ts'
 import { until } from '../support/pushing.ts'

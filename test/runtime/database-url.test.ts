@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { nameOf } from '../../src/databases.ts'
 import { migrate } from '../../src/migrations/apply.ts'
-import { readDatabaseUrl } from '../../src/node-store.ts'
+import { nameOf } from '../../src/runtime/node/databases.ts'
+import { openAnyStore } from '../../src/runtime/workers/store.ts'
+import { readDatabaseUrl } from '../../src/stores/database-url.ts'
 import { neonStore } from '../../src/stores/neon.ts'
-import { postgresStore } from '../../src/stores/postgres.ts'
-import { postgresEdgeStore } from '../../src/stores/postgres-edge.ts'
-import { readPostgresUrl } from '../../src/stores/postgres-url.ts'
-import { openWorkerStore } from '../../src/worker-store.ts'
+import { postgresEdgeStore } from '../../src/stores/postgres/edge.ts'
+import { postgresStore } from '../../src/stores/postgres/pool.ts'
+import { readPostgresUrl } from '../../src/stores/postgres/url.ts'
 import { runCli } from '../support/command.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { runHere } from '../support/run-here.ts'
@@ -81,7 +81,7 @@ describe('DATABASE_URL that is wrong', () => {
       `postgresql://u:${password}@ep-x.neon.tech/x?sslmode=require`,
     ]) {
       expect(() => readDatabaseUrl({ DATABASE_URL: url })).toThrow(encoded)
-      await expect(openWorkerStore({ DATABASE_URL: url })).rejects.toThrow(encoded)
+      await expect(openAnyStore({ DATABASE_URL: url })).rejects.toThrow(encoded)
       expect(() => postgresStore(url)).toThrow(encoded)
     }
     const fine = `postgres://u:${encodeURIComponent(password)}@db.example:5432/x`
@@ -344,6 +344,6 @@ describe('Postgres with a certificate of its own, on a socket too', () => {
     await expect(store.batch('', [{ sql: 'SELECT 1', params: [] }])).rejects.toThrow(/speaks no TLS.*sslmode=disable/)
     await store.close()
     for (const url of [at('sslrootcert=/x'), 'postgres:///x?host=/var/run'])
-      await expect(openWorkerStore({ DATABASE_URL: url })).rejects.toThrow(/may name no files here/)
+      await expect(openAnyStore({ DATABASE_URL: url })).rejects.toThrow(/may name no files here/)
   })
 })

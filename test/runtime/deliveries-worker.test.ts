@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
-import { openStore } from '../../src/node-store.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { startNeonGateway } from '../support/neon-gateway.ts'
 import { type Answer, type Receiver, startReceiver } from '../support/receiver.ts'
 import { request, testSecret } from '../support/server.ts'

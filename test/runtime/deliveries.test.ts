@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { hashScope } from '../../src/facts.ts'
-import { openStore } from '../../src/node-store.ts'
+import { hashScope } from '../../src/observe/facts.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { runHere } from '../support/run-here.ts'
 import { type ServerProcess, startServer } from '../support/server.ts'
@@ -113,7 +113,7 @@ describe('outgoing webhooks of npm start', () => {
     expect(Date.now() - began).toBeLessThan(8_000)
   })
 
-  it('npm run deliveries lists what waits and why, and enables and resends', async () => {
+  it('npx driftline deliveries lists what waits and why, and enables and resends', async () => {
     const env = settings({ DATABASE_URL: `file:${folder}/a.db` })
     receiver.answers(() => 410)
     const server = await serve(env)
@@ -143,12 +143,12 @@ describe('outgoing webhooks of npm start', () => {
     const tables = JSON.stringify([receiver.endpoint({ tables: ['nothing'] })])
     const other = await serve(settings({ DATABASE_URL: `file:${folder}/a.db`, WEBHOOK_ENDPOINTS: tables }))
     expect(await other.stop()).toBe(1)
-    expect(other.output()).toMatch(/^The endpoint crm is for the table nothing, which src\/schema\.ts does not have\n$/)
+    expect(other.output()).toMatch(/^The endpoint crm is for the table nothing, which the schema does not have\n$/)
   })
 
-  it('npm run receive verifies and prints what npm start sends', async () => {
-    const entry = new URL('../../src/cli/receive.ts', import.meta.url).pathname
-    const child = spawn(process.execPath, [entry, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  it('npx driftline receive verifies and prints what npm start sends', async () => {
+    const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
+    const child = spawn(process.execPath, [entry, 'receive', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
     cleanups.push(() => child.kill())
     let printed = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -6,7 +6,7 @@ import { testSecret } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 import { sendWebhook, webhookSecret } from '../support/webhook.ts'
 
-describe('npm run dev', () => {
+describe('npx driftline dev', () => {
   const cleanups: (() => unknown)[] = []
   afterEach(async () => {
     for (const clean of cleanups.splice(0).reverse()) await clean()
@@ -28,7 +28,7 @@ describe('npm run dev', () => {
     const run = (line: string) => JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))
     expect(run(push).verdicts).toMatchObject([{ verdict: 'applied', action: 'inserted' }])
     expect(run(push).verdicts).toMatchObject([{ verdict: 'duplicate' }])
-    expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { title: 'Buy milk' } }])
+    expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { name: 'Buy milk' } }])
     expect(await server.stop()).toBe(0)
   })
 
@@ -39,7 +39,7 @@ describe('npm run dev', () => {
     cleanups.push(() => server.stop())
     const hooked = await sendWebhook((path, init) => fetch(server.url + path, init), { changes: [] })
     expect(hooked.status).toBe(200)
-    expect(server.output()).toMatch(/Migrated: 0001_init/)
+    expect(server.output()).toMatch(/Migrated: driftline\/0001_tables, 0001_init/)
     expect(server.output()).not.toMatch(/eyJ|curl/)
     expect(server.output()).not.toContain(testSecret)
     expect((await server.request('GET', '/v1/pull')).status).toBe(200)

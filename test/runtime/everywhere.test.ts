@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signToken } from '../../src/token.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { plain } from '../support/plain.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'
 import { request, testSecret } from '../support/server.ts'

@@ -2,18 +2,17 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signToken } from '../../src/token.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import {
   askEverywhere,
   canary,
-  put,
   readCanaries,
   type Target,
   untouched,
   writeCanaries,
-} from '../hostile/everywhere.ts'
-import { oddFrames, openRawSocket } from '../hostile/frames.ts'
-import { type RawAnswer, rawRequests, sendRaw } from '../hostile/raw.ts'
+} from '../programs/hostile/everywhere.ts'
+import { oddFrames, openRawSocket } from '../programs/hostile/frames.ts'
+import { type RawAnswer, rawRequests, sendRaw } from '../programs/hostile/raw.ts'
 import {
   bodyTo,
   changePlaces,
@@ -22,8 +21,9 @@ import {
   entries,
   forgedCursor,
   type Hostile,
+  put,
   requestPlaces,
-} from '../hostile/requests.ts'
+} from '../programs/hostile/requests.ts'
 import { hostileTexts, jsonBodies, mutatedRequest } from '../support/hostile.ts'
 import { listenBySocket } from '../support/live.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { limits } from '../../src/limits.ts'
-import { signToken } from '../../src/token.ts'
+import { limits } from '../../src/model/limits.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { type ServerProcess, startServer, testSecret } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { hashScope } from '../../src/facts.ts'
-import { signToken } from '../../src/token.ts'
+import { hashScope } from '../../src/observe/facts.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { testSecret } from '../support/server.ts'
 import { startWorker } from '../support/worker.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { signToken } from '../../src/token.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { listenByEvents } from '../support/live.ts'
 import { type ServerProcess, startServer, testSecret } from '../support/server.ts'
 import { temporaryFolder } from '../support/stores.ts'

@@ -57,7 +57,7 @@ describe('npm start', () => {
     for (const server of servers) expect(await server.stop()).toBe(0)
     const again = await serve(env)
     for (const sub of subs) expect((await idsOf(again, sub)).toSorted()).toEqual([`${sub} 0`, `${sub} 1`])
-    expect((await readdir(folder)).toSorted()).toEqual(['data'])
+    expect((await readdir(folder)).toSorted()).toEqual(['data', 'driftline.config.mjs', 'migrations'])
   })
 
   it('with more scopes than files may be open', async () => {

@@ -4,13 +4,13 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openStore } from '../../src/node-store.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { runCli } from '../support/command.ts'
 import { migrationList, migrationNames } from '../support/migrations.ts'
 import { runHere } from '../support/run-here.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
-describe('npm run migrate', () => {
+describe('npx driftline migrate', () => {
   let folder: string
   let drop: () => Promise<void>
   beforeEach(async () => {
@@ -38,7 +38,7 @@ describe('npm run migrate', () => {
     expect(await runHere('migrate', [], one)).toEqual({ code: 0, out: 'The database is up to date.\n', err: '' })
     expect(await runHere('migrate', ['--check'], one)).toMatchObject({
       code: 0,
-      out: 'The database fits src/schema.ts.\n',
+      out: 'The database fits the schema.\n',
     })
     expect(await runHere('restored', [], one)).toMatchObject({
       code: 0,
@@ -79,7 +79,7 @@ describe('npm run migrate', () => {
     const { code, out, err } = await runHere('migrate', ['--check'], env())
     expect(code).toBe(1)
     expect(out).toMatch(/s1\.db: The database fits/)
-    expect(err.match(/s0\.db: .* is missing: run npm run migrate\./g)?.length).toBeGreaterThan(1)
+    expect(err.match(/s0\.db: .* is missing: run npx driftline migrate\./g)?.length).toBeGreaterThan(1)
     expect(await recorded('s0').catch(() => 'none')).toBe('none')
   })
 
@@ -104,7 +104,7 @@ describe('npm run migrate', () => {
     const shards = { DATABASE_URL: urls.join(' ') }
     const first = await runHere('migrate', [], shards)
     expect([first.code, first.err]).toEqual([0, ''])
-    expect(first.out.match(/Applied 0001_init/g)).toHaveLength(3)
+    expect(first.out.match(/Applied driftline\/0001_tables, 0001_init/g)).toHaveLength(3)
     const without = await runHere('migrate', [], { DATABASE_URL: urls.slice(0, 2).join(' ') })
     expect([without.code, without.err]).toEqual([
       1,
@@ -141,8 +141,10 @@ describe('npm run migrate', () => {
 
   it('Ctrl-C lets what is under way finish, and the next run goes on', async () => {
     await makeFiles(200)
-    const entry = new URL('../../src/cli/migrate.ts', import.meta.url).pathname
-    const child = spawn(process.execPath, [entry, '--jobs', '2'], { env: { PATH: process.env.PATH, ...env() } })
+    const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
+    const child = spawn(process.execPath, [entry, 'migrate', '--jobs', '2'], {
+      env: { PATH: process.env.PATH, ...env() },
+    })
     const exited = once(child, 'exit')
     const err = text(child.stderr)
     let out = ''
@@ -165,9 +167,9 @@ describe('npm run migrate', () => {
 
   it.skipIf(process.platform !== 'linux')('shows a bar on a terminal', async () => {
     await makeFiles(30)
-    const entry = new URL('../../src/cli/migrate.ts', import.meta.url).pathname
+    const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname
     // `script` of util-linux gives the command a terminal.
-    const child = spawn('script', ['-qec', `${process.execPath} ${entry}`, '/dev/null'], {
+    const child = spawn('script', ['-qec', `${process.execPath} ${entry} migrate`, '/dev/null'], {
       env: { PATH: process.env.PATH, TERM: 'xterm', ...env() },
       stdio: ['ignore', 'pipe', 'inherit'],
     })

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { playNetwork } from '../faults/network.ts'
+import { playNetwork } from '../programs/faults/network.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
 describe('a network that breaks every connection', () => {

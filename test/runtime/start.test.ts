@@ -20,11 +20,11 @@ describe('npm start', () => {
       const run = (line: string) => JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))
       expect(run(push).verdicts).toMatchObject([{ verdict: 'applied', action: 'inserted' }])
       expect(run(push).verdicts).toMatchObject([{ verdict: 'duplicate' }])
-      expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { title: 'Buy milk' } }])
+      expect(run(pull).changes).toMatchObject([{ scope: 'alice', row: { name: 'Buy milk' } }])
       expect((await stat(join(folder, '.driftline/dev-secret'))).mode & 0o777).toBe(0o600)
       const token = execFileSync(
         process.execPath,
-        [join(import.meta.dirname, '../../src/cli/token.ts'), '--sub', 'bob', '--scopes', 'alice'],
+        [join(import.meta.dirname, '../../src/cli/main.ts'), 'token', '--sub', 'bob', '--scopes', 'alice'],
         { cwd: folder, encoding: 'utf8' },
       ).trim()
       const answer = await server.request('GET', '/v1/pull', { headers: { Authorization: `Bearer ${token}` } })
@@ -88,7 +88,7 @@ describe('npm start', () => {
     client.close()
     const other = await startServer({ DATABASE_URL: 'file:a.db' }, folder)
     expect(await other.stop()).toBe(1)
-    expect(other.output()).toMatch(/todos.notes is missing: run npm run generate/)
+    expect(other.output()).toMatch(/todos.notes is missing: run npx driftline generate/)
     await drop()
   })
 

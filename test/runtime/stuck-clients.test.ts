@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signToken } from '../../src/token.ts'
+import { signToken } from '../../src/runtime/sign-token.ts'
 import { idsOf, putNow } from '../support/pushing.ts'
 import { type ServerProcess, startServer, testSecret } from '../support/server.ts'
 import { temporaryFolder } from '../support/stores.ts'

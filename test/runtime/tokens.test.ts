@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { claimCases, scopesCases } from '../tokens/claims.ts'
-import { forgedKeyCases, forgedSecretCases } from '../tokens/forged.ts'
-import { formCases } from '../tokens/form.ts'
-import { issuer, type KeySet, publishKeys } from '../tokens/key-set.ts'
-import { ourSecret } from '../tokens/keys.ts'
-import { findTokenBreaches, startVerifier, type Verifier, verifierKinds } from '../tokens/verifier.ts'
+import { claimCases, scopesCases } from '../programs/tokens/claims.ts'
+import { forgedKeyCases, forgedSecretCases } from '../programs/tokens/forged.ts'
+import { formCases } from '../programs/tokens/form.ts'
+import { issuer, type KeySet, publishKeys } from '../programs/tokens/key-set.ts'
+import { ourSecret } from '../programs/tokens/keys.ts'
+import { findTokenBreaches, startVerifier, type Verifier, verifierKinds } from '../programs/tokens/verifier.ts'
 
 describe.each(verifierKinds)('tokens in %s', (kind) => {
   let keySet: KeySet

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket as WsSocket } from 'ws'
-import { issuer, type KeySet, publishKeys } from '../tokens/key-set.ts'
-import { claimsOf, makeToken, ourSecret } from '../tokens/keys.ts'
-import { startVerifier, type Verifier, verifierKinds } from '../tokens/verifier.ts'
+import { issuer, type KeySet, publishKeys } from '../programs/tokens/key-set.ts'
+import { claimsOf, makeToken, ourSecret } from '../programs/tokens/keys.ts'
+import { startVerifier, type Verifier, verifierKinds } from '../programs/tokens/verifier.ts'
 
 const at = () => Date.now() * 1000
 const put = (id: string, more: object = {}) => ({

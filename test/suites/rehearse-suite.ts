@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Statement } from '../../src/dialects/dialect.ts'
+import type { Statement } from '../../src/sql/statement.ts'
 import type { Store } from '../../src/stores/store.ts'
 
 /** What a store is held to that can rehearse. `scope` names the database, where a store has several. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { nodeArguments } from './scripts.ts'
+import { asProject, nodeArguments } from './scripts.ts'
 
 /** What a command of src/cli did, as `npm run` starts it. */
 export interface Ran {
@@ -27,7 +27,7 @@ export function startCli(
   { input = '', cwd = process.cwd() }: { input?: string | Uint8Array; cwd?: string } = {},
 ): { readonly child: ChildProcess; readonly ran: Promise<Ran> } {
   const child = spawn(process.execPath, [...nodeArguments(command), ...args], {
-    cwd,
+    cwd: asProject(cwd),
     env: { PATH: process.env.PATH, ...env },
   })
   child.stdin.end(input)

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Answer, request } from './server.ts'
 
-/** `npm run dev` as a process of its own, with all that it starts. */
+/** `npx driftline dev` as a process of its own, with all that it starts. */
 export interface DevProcess {
   readonly url: string
   output(): string
@@ -19,7 +19,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Starts it on a free port, and waits until it has printed all or has ended. */
 export async function startDev(env: Record<string, string>, folder: string): Promise<DevProcess> {
-  const child = spawn(process.execPath, ['src/cli/dev.ts', '--persist-to', folder], {
+  const child = spawn(process.execPath, ['src/cli/main.ts', 'dev', '--persist-to', folder], {
     cwd: root,
     // A group of its own, so that nothing of it is left behind.
     detached: true,

@@ -1,4 +1,4 @@
-import { signToken, type TokenClaims } from '../../src/token.ts'
+import { signToken, type TokenClaims } from '../../src/runtime/sign-token.ts'
 import { testSecret } from './server.ts'
 
 export interface Poke {

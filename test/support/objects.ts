@@ -1,5 +1,5 @@
 import type { TestHarness } from 'wrangler'
-import type { Migration } from '../../src/migrations/apply.ts'
+import type { Migration } from '../../src/migrations/migration.ts'
 import {
   durableObjectStore,
   type ObjectAnswer,

@@ -1,4 +1,4 @@
-import { parseCursor } from '../../src/sync/cursor.ts'
+import { parseCursor } from '../../src/model/cursor.ts'
 import type { Answer } from './server.ts'
 
 /** An answer without what is another in every run: the clock, ids of requests, and the incarnations in cursors. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
-import type { Endpoint } from '../../src/deliveries/endpoints.ts'
+import type { Endpoint } from '../../src/webhooks/out/endpoints.ts'
 
 /** One delivery, its signature verified. */
 export interface Received {

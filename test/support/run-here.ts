@@ -1,11 +1,10 @@
 import { vi } from 'vitest'
+import { main } from '../../src/cli/commands.ts'
 import type { Ran } from './command.ts'
-import { nodeArguments } from './scripts.ts'
-
-let runs = 0
+import { asProject } from './scripts.ts'
 
 /**
- * What `runCli` does, in this process: the same module and the same words at a fiftieth of the time, for commands that
+ * What `runCli` does, in this process: the same command and the same words at a fiftieth of the time, for commands that
  * read no standard input and are sent no signal. One at a time, since a process has one folder and one environment.
  */
 export async function runHere(
@@ -14,14 +13,14 @@ export async function runHere(
   env: Record<string, string>,
   { cwd = process.cwd() }: { cwd?: string } = {},
 ): Promise<Ran> {
-  const file = nodeArguments(command).at(-1) ?? ''
   const before = { argv: process.argv, env: process.env, cwd: process.cwd(), exitCode: process.exitCode }
   const said = { out: '', err: '' }
   let ended: number | undefined
   const take =
     (to: keyof typeof said, end: string) =>
     (text: unknown, ...more: unknown[]) => {
-      said[to] += `${text}${end}`
+      // What is said behind the end is said by nobody.
+      if (ended === undefined) said[to] += `${text}${end}`
       const written = more.at(-1)
       if (typeof written === 'function') written()
       return true
@@ -39,12 +38,11 @@ export async function runHere(
     }),
   ]
   try {
-    process.argv = [process.execPath, file, ...args]
+    process.argv = [process.execPath, 'driftline', command, ...args]
     process.env = { ...env }
     process.exitCode = 0
-    process.chdir(cwd)
-    // A module runs once: the number makes it another.
-    await import(/* @vite-ignore */ `${file}?${++runs}`).catch((error) => {
+    process.chdir(asProject(cwd))
+    await main().catch((error) => {
       if (ended === undefined) throw error
     })
     return { code: ended ?? Number(process.exitCode), ...said }

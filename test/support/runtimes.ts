@@ -1,7 +1,7 @@
 import { inject } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
-import { openStore } from '../../src/node-store.ts'
+import { openStore } from '../../src/stores/open.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
 import { startServer, testSecret } from './server.ts'

@@ -1,7 +1,7 @@
-import { type ChangeInput, createSync, type Sync } from '../../src/create-sync.ts'
-import { schema } from '../../src/schema.ts'
+import { schema } from '../../src/app/schema.ts'
+import type { Access, Principal } from '../../src/model/principal.ts'
 import type { Store } from '../../src/stores/store.ts'
-import type { Access, Principal } from '../../src/sync/authorize.ts'
+import { type ChangeInput, createSync, type Sync } from '../../src/sync/create-sync.ts'
 
 export type Sample = typeof schema
 export type SampleChange = ChangeInput<Sample>

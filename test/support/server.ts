@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { signToken, type TokenClaims } from '../../src/token.ts'
-import { nodeArguments } from './scripts.ts'
+import { signToken, type TokenClaims } from '../../src/runtime/sign-token.ts'
+import { asProject, nodeArguments } from './scripts.ts'
 
 export const testSecret = 'a secret of the tests, 32 bytes or more'
 
@@ -31,7 +31,7 @@ export interface Answer {
 /** Starts it on a free port, with only the environment given, and waits until it listens or has ended. */
 export async function startServer(env: Record<string, string>, cwd = process.cwd()): Promise<ServerProcess> {
   const child = spawn(process.execPath, nodeArguments('start'), {
-    cwd,
+    cwd: asProject(cwd),
     env: { PATH: process.env.PATH, AUTH_SECRET: testSecret, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

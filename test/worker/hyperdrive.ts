@@ -1,1 +1,1 @@
-export { default, LiveObject } from '../../src/worker.ts'
+export { default, LiveObject } from '../../src/app/worker.ts'

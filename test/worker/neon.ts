@@ -1,9 +1,9 @@
 import type { ExecutionContext } from '@cloudflare/workers-types'
 import { neonConfig } from '@neondatabase/serverless'
-import worker from '../../src/worker.ts'
-import type { WorkerEnv } from '../../src/worker-store.ts'
+import worker from '../../src/app/worker.ts'
+import type { WorkerEnv } from '../../src/runtime/workers/env.ts'
 
-export { LiveObject } from '../../src/worker.ts'
+export { LiveObject } from '../../src/app/worker.ts'
 
 /** The worker itself, with Neon's endpoint on this machine. */
 export default {

@@ -1,7 +1,8 @@
 import type { DurableObjectState } from '@cloudflare/workers-types'
-import type { Statement } from '../../src/dialects/dialect.ts'
-import type { Migration } from '../../src/migrations/apply.ts'
-import { ScopeObject } from '../../src/scope-object.ts'
+import { schema } from '../../src/app/schema.ts'
+import type { Migration } from '../../src/migrations/migration.ts'
+import { type ObjectEnv, ScopeDatabase } from '../../src/runtime/workers/scope-object.ts'
+import type { Statement } from '../../src/sql/statement.ts'
 import type { ObjectAnswer, PackedRehearsal, ScopeNamespace } from '../../src/stores/durable-object.ts'
 
 /** What a test asks of an object, as JSON. */
@@ -12,14 +13,11 @@ export interface ObjectCall {
 }
 
 /** The object with the migrations of a test. */
-export class TestObject extends ScopeObject {
+export class TestObject extends ScopeDatabase {
   readonly #state: DurableObjectState
 
-  constructor(
-    state: DurableObjectState,
-    env: ConstructorParameters<typeof ScopeObject>[1] & { readonly MIGRATIONS: string },
-  ) {
-    super(state, env, JSON.parse(env.MIGRATIONS) as Migration[])
+  constructor(state: DurableObjectState, env: ObjectEnv & { readonly MIGRATIONS: string }) {
+    super(state, env, schema, JSON.parse(env.MIGRATIONS) as Migration[])
     this.#state = state
   }
 

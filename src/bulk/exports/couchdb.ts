@@ -1,4 +1,4 @@
-import { isObject } from '../../sync/change.ts'
+import { isObject } from '../../model/change.ts'
 import type { Exported } from './shape.ts'
 
 /** What a document begins with, and what `_changes`, `_all_docs` and `_find` and the dumps of PouchDB are around it. */

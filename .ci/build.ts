@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+/**
+ * `npm run build`: makes dist/, which is what is published (`npm pack ./dist`): the compiled files with their types, and
+ * a manifest of its own. This repository's has what only its development needs, such as a Node of its own.
+ */
+const { name, version, description, license, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+/** Whoever uses one database installs its driver, and no other. */
+const drivers = ['pg', '@neondatabase/serverless', '@libsql/client', '@libsql/hrana-client', 'libsql']
+const isDriver = ([one]: [string, unknown]) => drivers.includes(one)
+const entries = Object.entries<string>(dependencies)
+
+const exported = {
+  '.': 'index',
+  './node': 'node',
+  './workers': 'worker',
+  './workers/any-store': 'runtime/workers/store',
+  './stores/postgres': 'stores/postgres/pool',
+  './stores/postgres-edge': 'stores/postgres/edge',
+  './stores/neon': 'stores/neon',
+  './stores/libsql': 'stores/libsql/http',
+  './stores/libsql-file': 'stores/libsql/file',
+  './stores/durable-object': 'stores/durable-object',
+  './webhooks/supabase': 'webhooks/in/supabase',
+  './webhooks/users': 'webhooks/in/users',
+  './webhooks/timestamptz': 'model/timestamptz',
+}
+
+rmSync('dist', { recursive: true, force: true })
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs']) if (existsSync(file)) cpSync(file, `dist/${file}`, { recursive: true }) // biome-ignore format: one line
+const manifest = {
+  ...{ name, version, description, license },
+  type: 'module',
+  sideEffects: false,
+  engines: { node: '>=20.20' },
+  bin: { driftline: 'cli/main.js' },
+  exports: Object.fromEntries(
+    Object.entries(exported).map(([path, file]) => [path, { types: `./${file}.d.ts`, default: `./${file}.js` }]),
+  ),
+  dependencies: Object.fromEntries(entries.filter((one) => !isDriver(one)).map(([one, exact]) => [one, `^${exact}`])),
+  peerDependencies: Object.fromEntries(entries.filter(isDriver).map(([one, exact]) => [one, `^${exact}`])),
+  peerDependenciesMeta: Object.fromEntries(drivers.map((one) => [one, { optional: true }])),
+}
+writeFileSync('dist/package.json', `${JSON.stringify(manifest, null, 2)}\n`)

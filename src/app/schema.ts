@@ -1,0 +1,19 @@
+import { boolean, defineSchema, integer, real, text } from '../model/table.ts'
+
+/**
+ * Your tables: the one file to edit. Each also gets the columns scope, id, updated_at, updated_by, deleted, position
+ * and created_position. After a change: `npx driftline generate --name what-changed`, then `npx driftline migrate`.
+ */
+export const schema = defineSchema({
+  lists: {
+    name: text(),
+  },
+  todos: {
+    title: text(),
+    done: boolean({ default: false }),
+    priority: integer({ default: 0 }),
+    notes: text({ nullable: true }),
+    amount: real({ nullable: true }),
+    list_id: text({ nullable: true }),
+  },
+})

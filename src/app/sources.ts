@@ -1,0 +1,9 @@
+import type { WebhookSources } from '../webhooks/in/sources.ts'
+import type { schema } from './schema.ts'
+
+/**
+ * How the webhooks of your sources are signed (`verify`) and become changes (`map`): yours to edit. A source without an
+ * entry signs as Standard Webhooks say and sends change sets. See "Webhooks in" in the README; their secrets are in
+ * `WEBHOOK_SECRETS`.
+ */
+export const sources: WebhookSources<typeof schema> = {}

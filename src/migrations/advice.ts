@@ -1,0 +1,30 @@
+import type { ColumnType } from '../model/value.ts'
+import { quoted } from '../sql/dialect.ts'
+import { type DialectName, sqlTypes } from './ddl.ts'
+
+/**
+ * The SQL of a change that only a person can judge, as words that follow "write". SQLite cannot alter a column: there
+ * the table is made anew.
+ */
+export function alterColumn(dialect: DialectName, table: string, column: string, change: string): string {
+  return dialect === 'sqlite' ? anew(table) : `${alter(table)} ALTER COLUMN ${quoted(column)} ${change}`
+}
+
+export function alterType(dialect: DialectName, table: string, column: string, type: ColumnType): string {
+  const to = sqlTypes.postgres[type]
+  return alterColumn(dialect, table, column, `TYPE ${to} USING ${quoted(column)}::${to}`)
+}
+
+/** Takes the CHECK of a required column away, or adds it. Its name tells nothing: Postgres counts those of two columns. */
+export function alterNullable(dialect: DialectName, table: string, column: string, nullable: boolean): string {
+  if (dialect === 'sqlite') return anew(table)
+  if (!nullable) return `${alter(table)} ADD CHECK (deleted OR ${quoted(column)} IS NOT NULL)`
+  return `${alter(table)} DROP CONSTRAINT and the name of the CHECK of ${quoted(column)}, which \\d ${quoted(table)} in psql shows`
+}
+
+export function anew(table: string): string {
+  const next = quoted(`${table}_new`)
+  return `the table anew (CREATE TABLE ${next}, INSERT INTO ${next} SELECT from the old one, DROP TABLE ${quoted(table)}, ALTER TABLE ${next} RENAME TO ${quoted(table)}, CREATE INDEX)`
+}
+
+export const alter = (table: string) => `ALTER TABLE ${quoted(table)}`

@@ -1,0 +1,223 @@
+import { toDecimal } from './decimal.ts'
+import { type Rejection, rejection } from './errors.ts'
+import { isInexact } from './exact.ts'
+import { limits } from './limits.ts'
+import type { Op } from './stamp.ts'
+import type { Schema, Table, TableColumn } from './table.ts'
+import { isName, utf8Length } from './text.ts'
+import { formatTime, parseTime } from './time.ts'
+
+/** A change that has the form of the contract. */
+export interface Change {
+  /** Its place in the change set, which its verdict keeps. */
+  readonly index: number
+  /** As the change names it; the stage `authorize` decides. */
+  readonly scope: string | undefined
+  readonly table: Table
+  readonly op: Op
+  readonly id: string
+  /** Microseconds since 1970. Without a stamp, where that is allowed, one above all stamps, in the order of the list. */
+  readonly at: number
+  /** Who wrote it, where that is not the client of the change set: in an import. */
+  readonly by?: string | undefined
+  /** A value for each column of the table. `undefined`: a patch leaves the column as it is. All `null` in a delete. */
+  readonly values: readonly unknown[]
+  /** A value is stored in another spelling than it was sent in, so the writer does not hold the row as it is. */
+  readonly respelled?: boolean
+}
+
+export interface DecodeContext {
+  readonly schema: Schema
+  /** The server's time in microseconds. */
+  readonly now: number
+  readonly clockDriftMsMax: number
+  /** Whether a change can be beyond its limit at all: a small body spares the measuring. */
+  readonly measure: boolean
+  /** Whether a change may come without a stamp: a webhook's, which is then the newest. */
+  readonly stampless?: boolean
+  /** Whether a change may say who wrote it, and have a position, which is passed over: as changes are pulled. */
+  readonly pulled?: boolean
+  /** Whether digits of a time that its column does not keep are cut, where that was asked for. */
+  readonly cutDigits?: boolean | undefined
+}
+
+/** Above every stamp that a client may send, and still a safe integer with the index of a change added. */
+const newestAt = Number.MAX_SAFE_INTEGER - limits.changesMax
+
+export const isNewest = ({ at }: Pick<Change, 'at'>): boolean => at >= newestAt
+
+export type Decoded =
+  | { readonly change: Change; readonly error?: never }
+  | { readonly error: Rejection; readonly change?: never }
+
+const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
+const pulledMembers = new Set([...members, 'by', 'position'])
+
+/** Decodes one change. What is wrong with it is its own rejection and touches no other change (P12). */
+export function decodeChange(input: unknown, index: number, context: DecodeContext): Decoded {
+  if (!isObject(input)) return reject('invalid_change', 'A change must be an object.')
+  if (
+    context.measure &&
+    mayBeLarge(input) &&
+    !isDeeperThan(limits.jsonDepthMax + 2, input) &&
+    utf8Length(JSON.stringify(input)) > limits.changeBytesMax
+  ) {
+    return reject('too_large', `A change may be ${limits.changeBytesMax} bytes of JSON at most.`)
+  }
+  for (const member of Object.keys(input)) {
+    if (!(context.pulled ? pulledMembers : members).has(member)) {
+      return reject(
+        'invalid_change',
+        `A change has no member ${quote(member)}. It has table, op, id, at, row and scope.`,
+      )
+    }
+  }
+  const table = typeof input.table === 'string' ? context.schema.tablesByName.get(input.table) : undefined
+  if (!table)
+    return reject('unknown_table', `"table" must be one of ${[...context.schema.tablesByName.keys()].join(', ')}.`)
+  const { op, id, scope } = input
+  const at = context.stampless && input.at === undefined ? newestAt + index : input.at
+  if (op !== 'put' && op !== 'patch' && op !== 'delete')
+    return reject('unknown_op', '"op" must be put, patch or delete.')
+  if (!isName(id, limits.idLengthMax)) {
+    return reject(
+      'invalid_id',
+      `"id" must be text of 1 to ${limits.idLengthMax} characters without control characters.`,
+    )
+  }
+  const stampFault = Object.is(at, input.at) ? checkStamp(at, context) : undefined
+  if (stampFault) return stampFault
+  if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')
+  const by = context.pulled ? input.by : undefined
+  if (by !== undefined && !isClient(by)) return reject('invalid_stamp', `"by" must be ${clientRule}.`)
+  if (isInexact(input.position)) return reject('invalid_change', '"position" must be an integer below 2^53.')
+  const row = decodeRow(table, op, input, context)
+  return row.error ? row : { change: { index, scope, table, op, id, at: at as number, by, ...row } }
+}
+
+/** Whether a change needs measuring at all: six bytes at the most for each unit of text, and a little for each member. */
+function mayBeLarge(input: Record<string, unknown>): boolean {
+  let bytes = 0
+  for (const values of [Object.values(input), isObject(input.row) ? Object.values(input.row) : []]) {
+    for (const value of values) {
+      if (typeof value === 'string') bytes += value.length * 6
+      else if (typeof value === 'object' && value !== null && value !== input.row) return true
+      bytes += 200
+    }
+  }
+  for (const name of Object.keys(isObject(input.row) ? input.row : input)) bytes += name.length * 6
+  for (const name of Object.keys(input)) bytes += name.length * 6
+  return bytes > limits.changeBytesMax
+}
+
+/** Such a value is refused by the check of its column or for its name, and would overflow the stack before. */
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item))
+}
+
+export const clientRule = `1 to ${limits.clientLengthMax} of the characters A-Z a-z 0-9 _ and -`
+
+export function isClient(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)
+}
+
+/**
+ * Nothing is clamped: a clamp would lose edits silently. What lies before 2000 is a clock that fell back, unless it is the
+ * time of some day since then in seconds or milliseconds: that is a mistake of whoever wrote the client. A clock that fell
+ * back to 1970 passes through those numbers too, in its first half hour and in its second and third week.
+ */
+export function checkStamp(
+  at: unknown,
+  { now, clockDriftMsMax }: Pick<DecodeContext, 'now' | 'clockDriftMsMax'>,
+): { error: Rejection } | undefined {
+  if (!isSafeInteger(at)) return reject('invalid_stamp', '"at" must be an integer of microseconds since 1970.')
+  if (at < limits.stampMin) {
+    const unit = unitOf(at, now)
+    if (unit) return reject('invalid_stamp', `"at" must be in microseconds since 1970, and this is in ${unit}.`)
+    return reject('clock_behind', '"at" lies before the year 2000. Set the clock by "now" and stamp the change again.')
+  }
+  if (at <= now + clockDriftMsMax * 1000) return undefined
+  const bound = `${clockDriftMsMax / 1000} seconds`
+  return reject(
+    'clock_ahead',
+    `"at" lies more than ${bound} ahead of the server. Set the clock by "now" and stamp the change again.`,
+  )
+}
+
+const isSafeInteger = (value: unknown): value is number => Number.isSafeInteger(value)
+
+/** In what else a number is a time from 2000 to a day from now. */
+function unitOf(at: number, now: number): 'seconds' | 'milliseconds' | undefined {
+  const isTime = (perUnit: number) => at * perUnit >= limits.stampMin && at * perUnit <= now + dayMicros
+  return isTime(1_000_000) ? 'seconds' : isTime(1_000) ? 'milliseconds' : undefined
+}
+
+const dayMicros = 24 * 3_600_000_000
+
+type DecodedRow =
+  | (Pick<Change, 'values'> & { readonly respelled?: true; readonly error?: never })
+  | { readonly error: Rejection }
+
+function decodeRow(table: Table, op: Op, input: Record<string, unknown>, context: DecodeContext): DecodedRow {
+  const { row } = input
+  if (op === 'delete') {
+    if ('row' in input) return reject('invalid_change', 'A delete has no "row".')
+    return { values: table.columns.map(() => null) }
+  }
+  if (!isObject(row)) return reject('invalid_change', `A ${op} needs "row", an object.`)
+  const names = Object.keys(row)
+  for (const name of names) {
+    if (!table.places.has(name))
+      return reject('unknown_column', `The table ${table.name} has no column ${quote(name)}.`)
+  }
+  if (op === 'patch' && names.length === 0)
+    return reject('invalid_change', 'A patch needs at least one column in "row".')
+  const values: unknown[] = []
+  let respelled = false
+  for (const column of table.columns) {
+    const { name, nullable, default: fallback, check, canonical } = column
+    if (!Object.hasOwn(row, name)) {
+      if (op === 'patch') values.push(undefined)
+      else if (fallback !== undefined) values.push(fallback)
+      else if (nullable) values.push(null)
+      else return reject('missing_column', `A put into ${table.name} needs the column ${name}.`)
+      continue
+    }
+    const value = takeValue(column, row[name], context)
+    if (value === null) {
+      if (!nullable) return reject('invalid_value', `${table.name}.${name} must not be null.`)
+      values.push(null)
+      continue
+    }
+    const fault = check(value)
+    if (fault) return reject('invalid_value', `${table.name}.${name} must be ${fault}.`)
+    const kept = canonical ? canonical(value) : value
+    if (kept !== value) respelled = true
+    values.push(kept)
+  }
+  return respelled ? { values, respelled } : { values }
+}
+
+/** Other systems, whose changes come by webhooks and imports, write decimals as numbers, and times with more digits. */
+function takeValue({ type, rules }: TableColumn, value: unknown, context: DecodeContext): unknown {
+  const isFromElsewhere = context.stampless || context.pulled
+  if (type === 'decimal' && isFromElsewhere && (typeof value === 'number' || isInexact(value)))
+    return toDecimal(String(value))
+  if (type !== 'timestamp' || !context.cutDigits || typeof value !== 'string') return value
+  const time = parseTime(value)
+  return typeof time === 'string' ? value : formatTime(time, rules.digits ?? 3)
+}
+
+function reject(...fault: Parameters<typeof rejection>): { error: Rejection } {
+  return { error: rejection(...fault) }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isInexact(value)
+}
+
+/** Names an unknown member: as JSON and cut, since it is the caller's text. */
+export function quote(name: string): string {
+  return JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}…` : name)
+}

@@ -1,0 +1,2 @@
+/** Settings by their names. */
+export type Environment = Readonly<Record<string, string | undefined>>

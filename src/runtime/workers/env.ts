@@ -1,0 +1,16 @@
+import type { LiveNamespace } from '../../live/workers/object-live.ts'
+import type { ScopeNamespace } from '../../stores/durable-object.ts'
+import type { Environment } from '../environment.ts'
+
+/** Settings and secrets by name, and the bindings of wrangler.toml. */
+export type WorkerEnv = Environment & {
+  readonly SCOPES?: ScopeNamespace
+  readonly LIVE?: LiveNamespace
+  readonly HYPERDRIVE?: { readonly connectionString: string }
+  readonly ASSETS?: Assets
+}
+
+/** What the worker needs of the binding of its static files. */
+export interface Assets {
+  fetch(url: string): Promise<{ readonly ok: boolean; text(): Promise<string> }>
+}

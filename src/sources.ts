@@ -1,9 +1,0 @@
-import type { schema } from './schema.ts'
-import type { WebhookSources } from './webhooks/sources.ts'
-
-/**
- * How the webhooks of your sources are signed (`verify`) and become changes (`map`): yours to edit. A source without an
- * entry signs as Standard Webhooks say and sends change sets. See "Webhooks in" in the README; their secrets are in
- * `WEBHOOK_SECRETS`.
- */
-export const sources: WebhookSources<typeof schema> = {}

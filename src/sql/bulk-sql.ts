@@ -1,0 +1,68 @@
+import type { Table } from '../model/table.ts'
+import { always, basePosition, type Dialect, quoted } from './dialect.ts'
+import type { Field } from './statement.ts'
+
+/**
+ * The statements of an import, for rows that come once each and whose writers want no row back. Losers are hidden by a
+ * WHERE on both databases: on SQLite, too, a replay then writes nothing.
+ */
+export interface BulkSql {
+  readonly fields: readonly Field[]
+  /** [scope, n, …rows] → nothing. */
+  readonly upsert: string
+  /** [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the ids of the others, a line each. */
+  readonly peek: string
+  /** [scope, n, number of rows, …`tallied` of the rows] → the rows that were written; if not all were, those that now have the sent stamp; and the tombstones of ids that had no row. */
+  readonly tally: string
+  /** The parameters of the rows that hold their stamps: nothing is encoded twice. */
+  readonly tallied: (rows: readonly string[]) => readonly string[]
+}
+
+/** `from` says where the rows of so many fields come from: parameters from place 3 and 4 on, or a table. */
+export function bulkSql(
+  dialect: Dialect,
+  table: Table,
+  from: (fields: readonly Field[], first: number) => string = dialect.decodeRows,
+): BulkSql {
+  const [scope, n, count] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
+  const target = quoted(table.name)
+  const names = table.columns.map(({ name }) => quoted(name))
+  const fields = bulkFields(table)
+  // All that `tally` looks for stands in the first ones.
+  const stampFields = fields.slice(0, 4)
+  return {
+    fields,
+    tallied: (rows) => (dialect.encodesByField ? rows.slice(0, stampFields.length) : rows),
+    upsert: `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
+SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${always}
+${onConflictWhere(['updated_at', 'updated_by', 'deleted', 'position', ...names])}`,
+    peek: `SELECT count(CASE WHEN found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$ THEN 1 END),
+count(CASE WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, sent$.by$) THEN 1 END),
+string_agg(CASE WHEN found$.id IS NULL OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$) THEN sent$.id$ END, '
+')
+FROM ${dialect.decodeStamps(2)} ${dialect.found(table, scope, 'sent$.id$', 'LEFT JOIN')}`,
+    // Looks for stamps only where not every row was written: in a first import there is nothing to look for.
+    tally: `SELECT written$.count$, CASE WHEN written$.count$ < ${count} THEN (SELECT count(*) FROM ${from(dialect.encodesByField ? stampFields : fields, 4)}
+${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END, written$.unseen$
+FROM (SELECT count(*) AS count$, count(CASE WHEN deleted AND created_position = position THEN 1 END) AS unseen$ FROM ${target} WHERE ${dialect.above(scope, basePosition(scope, n))}) AS written$`,
+  }
+}
+
+/** Id, ordinal, the stamp's halves, whether it is a delete, and the columns. */
+export function bulkFields({ columns }: Table): readonly Field[] {
+  return [
+    { name: 'id$', type: 'text' },
+    { name: 'ordinal$', type: 'integer' },
+    { name: 'at$', type: 'integer' },
+    { name: 'by$', type: 'text' },
+    { name: 'deleted$', type: 'boolean' },
+    ...columns.map(({ key, type }) => ({ name: key, type })),
+  ]
+}
+
+/** The guard of last writer wins where no loser is wanted back. */
+export function onConflictWhere(columns: readonly string[]): string {
+  return `ON CONFLICT (scope, id) DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}
+WHERE (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)`
+}

@@ -1,0 +1,28 @@
+import type { Schema, Table } from '../model/table.ts'
+import { basePosition, type Dialect, type PagePart, pageParams, pageRows } from './dialect.ts'
+
+/** What is asked before a stream. */
+export interface CensusSql {
+  /** [scope] → incarnation, position, watermark. */
+  readonly head: string
+  /** For each table [scope, position, start] → how many of its rows the pages after that position hand out. */
+  readonly rows: readonly string[]
+  /** The same where the pages are those of a bootstrap. */
+  readonly firstRows: readonly string[]
+}
+
+/** [scope] → incarnation, position, watermark: one row of one small table. */
+export function headSql({ param }: Dialect): string {
+  return `SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ${param(1)}`
+}
+
+/** Counts by the very condition that a page reads by. */
+export function censusSql(dialect: Dialect, { tables }: Schema): CensusSql {
+  const params = pageParams(dialect, basePosition(dialect.param(1), '0'))
+  const count = (table: Table, part: PagePart) => pageRows(dialect, table, part, 'count(*)', params.position, params)
+  return {
+    head: headSql(dialect),
+    rows: tables.map((table) => count(table, 'all')),
+    firstRows: tables.map((table) => `SELECT (${count(table, 'alive')}) + (${count(table, 'died')})`),
+  }
+}

@@ -1,0 +1,118 @@
+import type { Table } from '../../model/table.ts'
+import { bulkSql } from '../bulk-sql.ts'
+import type { Dialect } from '../dialect.ts'
+import { raiseWith } from '../markers.ts'
+import type { RehearseBatch, TrialFailure, TrialPlan } from '../rehearse-sql.ts'
+import { lockSql } from '../scope-sql.ts'
+import type { Statement } from '../statement.ts'
+import { swallowedFrom, tableSql } from '../table-sql.ts'
+
+/**
+ * A rehearsal as one DO block, which every Postgres takes, over TCP and over HTTP, in the one transaction of a batch.
+ * Each group has an exception block, which is a savepoint; the outermost undoes all. The statements are static, so that
+ * their plans are kept while the block runs: a group of one change costs a tenth of a millisecond. A block takes no
+ * parameters and gives no rows, so both go through settings of the transaction. What a commit would check is checked at
+ * the end of a group, and deferred again, since the next may need several statements for what it satisfies.
+ */
+export const rehearseByBlock = (inBlock: Dialect): RehearseBatch => ({
+  compile(plan) {
+    const groups = plan.groups.map((group) =>
+      group.map(({ table, kind, params }) => [table * kinds.length + kinds.indexOf(kind), params.map(toText)]),
+    )
+    return [
+      {
+        sql: "SELECT set_config('driftline.groups', $1, true)",
+        params: [JSON.stringify({ lock: plan.lock.map(toText), groups })],
+      },
+      { sql: blockSql(inBlock, plan), params: [] },
+      { sql: "SELECT current_setting('driftline.failures')", params: [] },
+    ]
+  },
+  read(row) {
+    const failures = JSON.parse(String(row?.[0])) as [
+      place: number,
+      code: string,
+      message: string,
+      constraint: string,
+    ][]
+    const groups = new Map<number, TrialFailure>()
+    for (const [place, code, message, constraint] of failures) {
+      groups.set(place, { code, message, constraint: constraint || undefined })
+    }
+    const commit = groups.get(commitPlace)
+    groups.delete(commitPlace)
+    return { groups, commit }
+  },
+})
+
+/** How a parameter is spelled in the block: they stand in an array of texts. No name of a user's holds a $. */
+export const blockParam = (place: number): string => `try_args$[${place}]`
+
+const kinds = ['write', 'update', 'swallowed'] as const
+const commitPlace = -1
+
+function toText(value: Statement['params'][number]): string | null {
+  return value === null ? null : String(value)
+}
+
+function blockSql(inBlock: Dialect, { tables, immediate, nonce }: TrialPlan): string {
+  const arms = tables.flatMap((table, place) =>
+    trialSql(inBlock, table, nonce).map((text, kind) => `WHEN ${place * kinds.length + kind} THEN ${text};`),
+  )
+  return `DO $driftline$
+DECLARE
+  try_input$ jsonb := current_setting('driftline.groups')::jsonb;
+  try_args$ text[];
+  try_group$ jsonb;
+  try_one$ jsonb;
+  try_place$ integer := 0;
+  try_done$ boolean := false;
+  try_failed$ jsonb[] := '{}';
+  try_state$ text;
+  try_message$ text;
+  try_constraint$ text;
+BEGIN
+  BEGIN
+    try_args$ := ARRAY(SELECT jsonb_array_elements_text(try_input$ -> 'lock'));
+    ${lockSql(inBlock)};
+    FOR try_group$ IN SELECT value FROM jsonb_array_elements(try_input$ -> 'groups') LOOP
+      BEGIN
+        ${immediate ? 'SET CONSTRAINTS ALL DEFERRED;' : ''}
+        FOR try_one$ IN SELECT value FROM jsonb_array_elements(try_group$) LOOP
+          try_args$ := ARRAY(SELECT jsonb_array_elements_text(try_one$ -> 1));
+          CASE (try_one$ ->> 0)::integer
+          ${arms.join('\n          ')}
+          END CASE;
+        END LOOP;
+        ${immediate ? 'SET CONSTRAINTS ALL IMMEDIATE;' : ''}
+      EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+        GET STACKED DIAGNOSTICS try_state$ = RETURNED_SQLSTATE, try_message$ = MESSAGE_TEXT, try_constraint$ = CONSTRAINT_NAME;
+        try_failed$ := array_append(try_failed$, jsonb_build_array(try_place$, try_state$, left(try_message$, 500), try_constraint$));
+      END;
+      try_place$ := try_place$ + 1;
+    END LOOP;
+    BEGIN
+      SET CONSTRAINTS ALL IMMEDIATE;
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+      GET STACKED DIAGNOSTICS try_state$ = RETURNED_SQLSTATE, try_message$ = MESSAGE_TEXT, try_constraint$ = CONSTRAINT_NAME;
+      try_failed$ := array_append(try_failed$, jsonb_build_array(${commitPlace}, try_state$, left(try_message$, 500), try_constraint$));
+    END;
+    try_done$ := true;
+    RAISE EXCEPTION 'driftline undoes what it tried';
+  EXCEPTION WHEN OTHERS THEN
+    IF NOT try_done$ THEN RAISE; END IF;
+  END;
+  PERFORM set_config('driftline.failures', to_jsonb(try_failed$)::text, true);
+END $driftline$`
+}
+
+/** In the order of `kinds`. */
+function trialSql(inBlock: Dialect, table: Table, nonce: string): readonly string[] {
+  const [scope, client] = [blockParam(1), blockParam(2)]
+  const raise = raiseWith(inBlock, nonce)
+  return [
+    bulkSql(inBlock, table).upsert,
+    tableSql(inBlock, table, raise).updateSilent,
+    `PERFORM ${raise('driftline_swallowed', 'sent$.ordinal$')} ${swallowedFrom(inBlock, table, scope, client, 3)}`,
+  ]
+}

@@ -1,0 +1,197 @@
+import { hexToBase64url } from '../../model/base64url.ts'
+import { rowBreak, withoutBreaks } from '../../model/row-text.ts'
+import type { Schema, Table, TableColumn } from '../../model/table.ts'
+import { textToJson } from '../../model/text.ts'
+import type { ColumnType } from '../../model/value.ts'
+import { inOrder, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
+import { emptyPage, type ScopePage } from '../scope-page.ts'
+import type { Cell, Cells } from '../statement.ts'
+import { above, aliveAbove } from './keys.ts'
+
+/** The columns of a row, the five of driftline that a change shows and then the user's. */
+export function rowSql(table: Table): string[] {
+  return [...systemSql, ...table.columns.map(columnSql)]
+}
+
+/** NULL for a row that lives: the cheapest cell. */
+const deadSql = "CASE WHEN deleted THEN 't' END"
+const systemSql = ['id', 'updated_at', 'updated_by', deadSql, 'position']
+
+/**
+ * As Postgres prints the type, which costs least, and independent of the session: neither its time zone nor its formats
+ * show.
+ */
+function columnSql({ name, type, rules }: TableColumn): string {
+  const column = quoted(name)
+  const digits = rules.digits === 6 ? 'US' : 'MS'
+  if (type === 'timestamp') return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${digits}"Z"')`
+  return type === 'bytes' ? `encode(${column}, 'hex')` : column
+}
+
+export const octets = (type: ColumnType, column: string) =>
+  `octet_length(${type === 'json' || type === 'decimal' ? `${column}::text` : column})`
+
+/** The cells of `rowSql`, from place `from` on, as the change that would write the row. */
+export function rowJson(table: Table, scope: string, cells: Cells, from: number): string {
+  return rowsJson(
+    table,
+    scope,
+    from,
+    table.columns.map((_, place) => from + systemSql.length + place),
+  )('', cells)
+}
+
+/**
+ * The same for many rows of one table and scope: what they share is made once, and each row is added to the text of
+ * those before it. One text that grows costs half of what many take that are joined in the end.
+ */
+function rowsJson({ name: tableName, columns }: Table, scope: string, from: number, places: readonly number[]): AddRow {
+  const begin = `{"scope":${JSON.stringify(scope)},"table":"${tableName}","op":`
+  const keys = columns.map(({ name }, place) => `${place === 0 ? ',"row":{' : ','}"${name}":`)
+  return (before, cells) => {
+    const alive = cells[from + 3] === null
+    let text = before + begin
+    text += `${alive ? '"put"' : '"delete"'},"id":${textToJson(String(cells[from]))},"at":${cells[from + 1]},"by":"${cells[from + 2]}","position":${cells[from + 4]}`
+    if (!alive) return `${text}}`
+    for (let place = 0; place < keys.length; place++) {
+      text += keys[place]
+      text += cellJson(columns[place]?.type, cells[places[place] as number] ?? null)
+    }
+    return `${text}}}`
+  }
+}
+
+type AddRow = (before: string, cells: Cells) => string
+
+/** The text of a column as `JSON.stringify` writes the value. */
+function cellJson(type: ColumnType | undefined, cell: Cell): string {
+  if (cell === null) return 'null'
+  switch (type) {
+    case 'text':
+      return textToJson(String(cell))
+    case 'real':
+      // Without an exponent Postgres prints a double as JavaScript does: the same shortest digits.
+      return typeof cell === 'string' && !cell.includes('e') ? cell : String(Number(cell))
+    case 'boolean':
+      return cell === 't' ? 'true' : 'false'
+    case 'decimal':
+    case 'timestamp':
+    case 'uuid':
+      return `"${cell}"`
+    case 'bytes':
+      return `"${hexToBase64url(String(cell))}"`
+    case 'json':
+      return withoutBreaks(String(cell))
+    default:
+      return String(cell)
+  }
+}
+
+/** What a page's cells beyond the first six hold: columns of the tables, which share those of one type. */
+function slotsOf(schema: Schema): {
+  readonly types: readonly string[]
+  readonly places: readonly (readonly number[])[]
+} {
+  const types: string[] = []
+  const places = schema.tables.map(({ columns }) => {
+    const taken = new Set<number>()
+    return columns.map(({ type }) => {
+      const free = types.findIndex((one, slot) => one === printedAs[type] && !taken.has(slot))
+      const slot = free === -1 ? types.push(printedAs[type]) - 1 : free
+      taken.add(slot)
+      return slot
+    })
+  })
+  return { types, places }
+}
+
+const printedAs = {
+  text: 'text',
+  integer: 'bigint',
+  real: 'double precision',
+  decimal: 'numeric',
+  boolean: 'boolean',
+  json: 'json',
+  timestamp: 'text',
+  uuid: 'uuid',
+  bytes: 'text',
+} as const
+
+/**
+ * One statement, so one snapshot: the head and the rows belong together, and no row can lie between two tables' reads.
+ * The head is a row of its own, and one row more than the page says if there is more.
+ */
+export function pageRowsSql(schema: Schema, bound: PageBound): string {
+  // Named once and kept: the planner would repeat them in every place, and plan longer than it reads.
+  const places = { param: (place: number) => `$${place}` }
+  const params = pageParams(places, '(SELECT upper$ FROM head$)')
+  const slots = slotsOf(schema)
+  const names = [
+    'place$',
+    'id$',
+    'at$',
+    'by$',
+    'deleted$',
+    'position',
+    ...slots.types.map((_, slot) => `value${slot}$`),
+  ]
+  const arms = pageArms(schema, bound, (table, part, place) => {
+    const values = slots.types.map((type, slot) => {
+      const column = table.columns[slots.places[place]?.indexOf(slot) ?? -1]
+      return column ? columnSql(column) : `NULL::${type}`
+    })
+    const cells = [String(place), ...systemSql, ...values].map((cell, at) => `${cell} AS ${names[at]}`)
+    return pageRows({ above, aliveAbove }, table, part, cells.join(', '), params.position, params)
+  })
+  // Bounded each by itself, so that every table is read by its index and no further than needed.
+  const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
+  const cap = pageCap({ above, aliveAbove, octets }, schema, pageParams(places), bound)
+  return `WITH head$ AS MATERIALIZED (SELECT incarnation, position, watermark, position - $4 AS upper$, ${isLarge(params, bound)} AS large$,
+${cap} AS cap$ FROM driftline_scopes WHERE scope = ${params.scope})
+SELECT ${headPlace} AS place$, incarnation AS id$, watermark AS at$, cap$::text AS by$, CASE WHEN large$ THEN 't' END AS deleted$, position, ${slots.types.map(() => 'NULL').join(', ')} FROM head$
+UNION ALL (${inOrder(arms.map(bounded), '(SELECT cap$ + 1 FROM head$)')})`
+}
+
+/** Stands where a row has the place of its table. */
+const headPlace = -1
+
+export function readPageRows(schema: Schema, scope: string, cells: readonly Cells[]): ScopePage {
+  const top = cells.find(([place]) => Number(place) === headPlace)
+  if (!top) return emptyPage
+  const [, incarnation, watermark, cap, large, position] = top
+  const head = { incarnation: String(incarnation), position: Number(position), watermark: Number(watermark) }
+  const found = inPositionOrder(cells.filter((row) => row !== top))
+  const kept = found.slice(0, Number(cap))
+  const { places } = slotsOf(schema)
+  const addRow = schema.tables.map((table, place) =>
+    rowsJson(
+      table,
+      scope,
+      1,
+      (places[place] ?? []).map((slot) => 1 + systemSql.length + slot),
+    ),
+  )
+  let rows = ''
+  for (const row of kept) rows = (addRow[Number(row[0])] as AddRow)(rows === '' ? '' : rows + rowBreak, row)
+  return {
+    head,
+    count: kept.length,
+    last: Number(kept.at(-1)?.[positionPlace] ?? 0),
+    rows,
+    more: found.length > kept.length,
+    large: large !== null,
+  }
+}
+
+const positionPlace = 5
+
+/** A union gives them in order as it is run today; SQL does not promise it. */
+function inPositionOrder(rows: readonly Cells[]): readonly Cells[] {
+  let before = 0
+  for (const row of rows) {
+    const position = Number(row[positionPlace])
+    if (position <= before) return rows.toSorted((a, b) => Number(a[positionPlace]) - Number(b[positionPlace]))
+    before = position
+  }
+  return rows
+}

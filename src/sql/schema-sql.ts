@@ -1,0 +1,68 @@
+import { limits } from '../model/limits.ts'
+import type { Schema } from '../model/table.ts'
+import type { Dialect } from './dialect.ts'
+import { drawNonce, type Raise, raiseWith } from './markers.ts'
+import { bytesOf } from './parts.ts'
+import { type ScopeSql, scopeSql } from './scope-sql.ts'
+import type { StoreLimits } from './statement.ts'
+import { type TableSql, tableSql } from './table-sql.ts'
+
+/** All SQL of a schema in one dialect. */
+export interface Sql {
+  readonly schema: Schema
+  readonly dialect: Dialect
+  readonly tables: readonly TableSql[]
+  readonly scope: ScopeSql
+  readonly paramBytesMax: number | undefined
+  /** Tells the markers of these statements from any text of a user. */
+  readonly nonce: string
+  readonly raise: Raise
+}
+
+/** Throws a `TypeError` where a schema is too large for a store. */
+export function compileSchema(
+  schema: Schema,
+  dialect: Dialect,
+  storeLimits?: StoreLimits,
+  nonce: string = drawNonce(),
+): Sql {
+  const raise = raiseWith(dialect, nonce)
+  const sql: Sql = {
+    schema,
+    dialect,
+    tables: schema.tables.map((table) => tableSql(dialect, table, raise)),
+    scope: scopeSql(dialect, schema, limits.pageBytesMax, raise),
+    paramBytesMax: storeLimits?.paramBytesMax,
+    nonce,
+    raise,
+  }
+  if (storeLimits) checkFit(sql, storeLimits)
+  return sql
+}
+
+/** Throws a `TypeError` with a sentence where the schema is too large for a store, before any row could meet it. */
+function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: StoreLimits): void {
+  const columnsMax = (resultColumnsMax - 3) >> 1
+  for (const { table } of tables) {
+    if (table.columns.length > columnsMax) {
+      throw new TypeError(
+        `The table ${table.name} has ${table.columns.length} columns, and this database takes ${columnsMax}: split it`,
+      )
+    }
+  }
+  const statements = [
+    ['a page', [...Object.values(scope), tables.map(({ weight }) => weight(3)).join(' + ')]],
+    ...tables.map(({ table, rowFields: _, patchFields: __, weight: ___, bulk, ...sql }) => [
+      `the table ${table.name}`,
+      [...Object.values(sql), bulk.upsert, bulk.tally, bulk.peek],
+    ]),
+  ] as [string, string[]][]
+  for (const [what, texts] of statements) {
+    const bytes = Math.max(...texts.map(bytesOf))
+    if (bytes > sqlBytesMax) {
+      throw new TypeError(
+        `The SQL of ${what} has ${bytes} bytes, and this database takes ${sqlBytesMax}: have fewer tables or columns`,
+      )
+    }
+  }
+}

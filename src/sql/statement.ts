@@ -1,0 +1,29 @@
+import type { ColumnType } from '../model/value.ts'
+
+/** One SQL statement. Parameters are text, numbers that are safe integers, or null. */
+export interface Statement {
+  readonly sql: string
+  readonly params: readonly (string | number | null)[]
+  /** What a COPY … FROM STDIN reads: for a Postgres over TCP, which takes it in the same flush. */
+  readonly copied?: string
+}
+
+/** A named, typed column of rows in parameters. */
+export interface Field {
+  readonly name: string
+  readonly type: ColumnType
+}
+
+/** A value of a row as a store gives it: integers may come as text, booleans as 0 and 1. */
+export type Cell = string | number | boolean | null
+export type Cells = readonly Cell[]
+
+/** What a database takes at the most, where that is less than driftline's own limits. Bytes are of UTF-8. */
+export interface StoreLimits {
+  /** Bytes of a parameter: more rows than fit are sent in several statements of the same batch. */
+  readonly paramBytesMax: number
+  /** Bytes of a statement's text. */
+  readonly sqlBytesMax: number
+  /** Columns of a result, which a JSON parameter is too: 3, and two for each column of a table. */
+  readonly resultColumnsMax: number
+}

@@ -1,0 +1,223 @@
+import { limits } from '../model/limits.ts'
+import type { Table, TableColumn } from '../model/table.ts'
+import { isLong } from '../model/value.ts'
+import { type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
+import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
+import type { Raise } from './markers.ts'
+import type { Field } from './statement.ts'
+
+/** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
+export interface TableSql {
+  readonly table: Table
+  /** Fields of the upsert's rows, and of the patches'. */
+  readonly rowFields: readonly Field[]
+  readonly patchFields: readonly Field[]
+  /** [scope, client, n, …rows] → result lines; `brief` leaves the rows of winners out. */
+  readonly upsert: string
+  readonly upsertBrief: string
+  /** The same with stamps that are raised above what is stored: these changes win. */
+  readonly upsertNewest: string
+  /** [scope, client, n, …patches] → result lines of the patches that won. */
+  readonly update: string
+  readonly updateNewest: string
+  /** As `update`, and gives nothing back. */
+  readonly updateSilent: string
+  /** [scope, ids, n] → result lines of the rows that this transaction did not write. */
+  readonly losers: string
+  /** [scope, ids] → result lines without rows: the state before the writes. */
+  readonly states: string
+  /** [scope, client, …steps]: aborts where one of the patches would find no row. */
+  readonly missing: string
+  /** The same → ordinal and stamp of each such patch. */
+  readonly missingList: string
+  /** [scope, client, …reaches]: aborts where a row was not written although nothing newer is stored. */
+  readonly swallowed: string
+  /** An expression over the parameters from `first` on: the bytes of the stored rows, each times its number of changes. */
+  readonly weight: (first: number) => string
+  readonly bulk: BulkSql
+  /** [scope, source, id, received at, details, …forecasts] → the letters of all changes so far: claims a webhook's id. */
+  readonly claim: string
+}
+
+/** Fields of the parameters. Their names end in $, which no column's may, so that none can be taken for another. */
+export const stepFields: readonly Field[] = [
+  { name: 'id$', type: 'text' },
+  { name: 'ordinal$', type: 'integer' },
+  { name: 'at$', type: 'integer' },
+  { name: 'base_at$', type: 'integer' },
+  { name: 'base_deleted$', type: 'boolean' },
+]
+/** The stamp that a row must have reached, and whether it must be there at all. */
+export const reachFields: readonly Field[] = [
+  { name: 'id$', type: 'text' },
+  { name: 'ordinal$', type: 'integer' },
+  { name: 'at$', type: 'integer' },
+  { name: 'required$', type: 'boolean' },
+]
+export const weightFields: readonly Field[] = [
+  { name: 'id$', type: 'text' },
+  { name: 'times$', type: 'integer' },
+]
+export const forecastFields: readonly Field[] = [
+  { name: 'id$', type: 'text' },
+  { name: 'ordinal$', type: 'integer' },
+  { name: 'at$', type: 'integer' },
+  { name: 'base_at$', type: 'integer' },
+  { name: 'letters$', type: 'text' },
+]
+
+export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql {
+  const [scope, client, n] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
+  const names = table.columns.map(({ name }) => quoted(name))
+  const target = quoted(table.name)
+  const rowFields: Field[] = [
+    { name: 'id$', type: 'text' },
+    { name: 'ordinal$', type: 'integer' },
+    { name: 'at$', type: 'integer' },
+    { name: 'deleted$', type: 'boolean' },
+    ...table.columns.map(({ key, type }) => ({ name: key, type })),
+  ]
+  const patchFields: Field[] = [
+    ...rowFields.slice(0, 3),
+    ...table.columns.flatMap(({ key, type }): Field[] => [
+      { name: key, type },
+      { name: stampKey(key), type: 'integer' },
+    ]),
+  ]
+  const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})`
+  const base = `(SELECT ${basePosition(scope, n)} AS base$) AS scope$`
+  const position = 'scope$.base$ + sent$.ordinal$'
+  // A row that a put made and patches grew has twice the scope's largest at the most, see rowBytesMax.
+  const basePatched = `(SELECT ${basePosition(scope, n)} AS base$, (SELECT row_bytes FROM driftline_scopes WHERE scope = ${scope}) AS largest$) AS scope$`
+  const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
+  const upsert = (returned: 'all' | 'brief', stamp = 'sent$.at$', before = '') => `${into}
+SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE ${always}
+${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
+RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
+  // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is certain. An UPDATE would
+  // write the rows in an order of the database's own, and a unique value may have to move from one to the next.
+  const update = (
+    returned: 'all' | 'brief' | 'nothing',
+    isSet: (stamp: string) => string,
+    stamp: string,
+    guard: string,
+  ) => `${into}
+SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map((column) => overlay(column, isSet)).join(', ')}
+FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
+WHERE NOT found$.deleted${guard}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
+${onConflictWhere(['updated_at', 'updated_by', 'position', ...names])}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
+  const isLower = `(found$.updated_at, found$.updated_by) < `
+  const guardedUpdate = (returned: 'all' | 'nothing') =>
+    update(returned, (stamp) => `${isLower}(${stamp}, ${client})`, 'sent$.at$', ` AND ${isLower}(sent$.at$, ${client})`)
+  // The base is the put or delete before the patch in the change set.
+  const missing = (selected: string) => `SELECT ${selected} FROM ${dialect.decodeRows(stepFields, 3)}
+${found('LEFT JOIN')}
+WHERE CASE WHEN found$.id IS NULL THEN sent$.base_at$ IS NULL OR sent$.base_deleted$
+ELSE (found$.deleted AND ${isLower}(sent$.at$, ${client}) AND (sent$.base_at$ IS NULL OR (found$.updated_at, found$.updated_by) >= (sent$.base_at$, ${client})))
+OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
+  return {
+    table,
+    rowFields,
+    patchFields,
+    upsert: upsert('all'),
+    upsertBrief: upsert('brief'),
+    // Nobody else of driftline's writes the row meanwhile: the scope is locked.
+    upsertNewest: upsert('brief', raised('found$.updated_at'), ` ${found('LEFT JOIN')}`),
+    // Each column by itself: a function of the column alone, so that another merge rule would have one place to go.
+    update: guardedUpdate('all'),
+    updateSilent: guardedUpdate('nothing'),
+    updateNewest: update('brief', (stamp) => `${stamp} IS NOT NULL`, raised('found$.updated_at'), ''),
+    losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client, n)}`,
+    states: `SELECT ${resultLine(dialect, table, 'none', 'none')} ${dialect.fromIds(table, scope, client)}`,
+    missing: missing(raise('driftline_missing', 'sent$.ordinal$')),
+    missingList: missing('sent$.ordinal$, sent$.at$'),
+    swallowed: `SELECT ${raise('driftline_swallowed', 'sent$.ordinal$')} ${swallowedFrom(dialect, table, scope, client, 3)}`,
+    bulk: bulkSql(dialect, table),
+    weight: (first) =>
+      `coalesce((SELECT sum(sent$.times$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} ${found('CROSS JOIN')}), 0)`,
+    claim: `INSERT INTO driftline_inbox AS inbox$ (scope, source, id, received_at, details, outcome)
+SELECT ${[1, 2, 3, 4, 5].map((place) => dialect.param(place)).join(', ')}, string_agg(CASE
+WHEN found$.id IS NULL THEN substr(sent$.letters$, 2, 1)
+WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, ${client}) THEN 's'
+WHEN (found$.updated_at, found$.updated_by) = (sent$.at$, ${client}) THEN CASE WHEN found$.deleted THEN substr(sent$.letters$, 5, 1) ELSE '=' END
+WHEN ${isLower}(sent$.base_at$, ${client}) THEN substr(sent$.letters$, 1, 1)
+WHEN found$.deleted THEN substr(sent$.letters$, 3, 1) ELSE substr(sent$.letters$, 4, 1) END, '' ORDER BY sent$.ordinal$)
+FROM ${dialect.decodeRows(forecastFields, 6)} ${found('LEFT JOIN')} WHERE ${always}
+ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || excluded.outcome RETURNING outcome`,
+  }
+}
+
+/** A column as a patch leaves it. */
+const overlay = ({ name, key }: TableColumn, isSet: (stamp: string) => string) =>
+  `CASE WHEN ${isSet(`sent$.${stampKey(key)}`)} THEN sent$.${key} ELSE found$.${quoted(name)} END`
+
+/**
+ * Aborts where a patch that applies would make a row larger than a put may be, and larger than it is: what only shrinks a
+ * row that is too large goes through. In a scope of ordinary rows it is one comparison for each patch, and no size is
+ * looked at.
+ */
+function grown(
+  dialect: Dialect,
+  { columns }: Table,
+  patched: (column: TableColumn) => string,
+  guard: string,
+  raise: Raise,
+): string {
+  const long = columns.filter(({ type }) => isLong(type))
+  if (long.length === 0) return ''
+  const { changeBytesMax: most } = limits
+  const sizeOf = (expression: (column: TableColumn) => string) =>
+    long.map((column) => `coalesce(${dialect.octets(column.type, expression(column))}, 0)`).join(' + ')
+  const stored = sizeOf(({ name }) => `found$.${quoted(name)}`)
+  return `
+AND CASE WHEN NOT found$.deleted${guard} AND scope$.largest$ > ${most >> 1}
+AND ${sizeOf(patched)} > CASE WHEN ${stored} > ${most} THEN ${stored} ELSE ${most} END
+THEN ${raise('driftline_grown', 'sent$.ordinal$')} END IS NULL`
+}
+
+/** A stamp that is later than what is stored, and the server's clock where that is later still. */
+const raised = (stored: string) => `CASE WHEN ${stored} >= sent$.at$ THEN ${stored} + 1 ELSE sent$.at$ END`
+
+/** Name of the field with the stamp of a column's patch, beside the field with its value. */
+export const stampKey = (key: string) => key.replace('c', 's')
+
+/** The rows that a trigger kept from being written: no newer stamp is stored, and not this one either. */
+export function swallowedFrom(
+  dialect: Pick<Dialect, 'decodeRows' | 'found'>,
+  table: Table,
+  scope: string,
+  client: string,
+  first: number,
+): string {
+  return `FROM ${dialect.decodeRows(reachFields, first)} ${dialect.found(table, scope, 'sent$.id$', 'LEFT JOIN')}
+WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, found$.updated_by) < (sent$.at$, ${client}) END`
+}
+
+/**
+ * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two halves; 1 for a
+ * tombstone; the id; and the row. A brief line says of a row written here only that it was: the client holds it already.
+ * Written here were all, none, or those beyond a position; that takes a subquery, which Citus does not take in the
+ * RETURNING of an INSERT.
+ */
+function resultLine(
+  dialect: Dialect,
+  table: Table,
+  written: 'all' | 'none' | { readonly beyond: string },
+  rows: 'all' | 'brief' | 'none',
+): string {
+  const winner = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
+  const brief = (empty: string) => dialect.line([winner, empty, empty, empty, 'id'])
+  // NULL is the cheapest cell.
+  if (rows === 'brief' && written === 'all') return brief('NULL')
+  const isWinner = typeof written === 'object' ? `position > ${written.beyond}` : ''
+  const sign =
+    written === 'all' ? winner : written === 'none' ? "'-'" : `CASE WHEN ${isWinner} THEN ${winner} ELSE '-' END`
+  const stamp = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
+  const row = rows === 'none' ? [] : dialect.row(table)
+  const line = dialect.line([sign, ...stamp, 'id', ...row])
+  return rows === 'brief' ? `CASE WHEN ${isWinner} THEN ${brief("''")} ELSE ${line} END` : line
+}
+
+/** The cells of a result line before the row. */
+export const resultCells = 5

@@ -1,0 +1,63 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { limits } from '../../model/limits.ts'
+import { sqlite } from '../../sql/sqlite/dialect.ts'
+import type { Statement } from '../../sql/statement.ts'
+import { type BatchOptions, checkNumbers, readsOnly, type Store, StoreFault } from '../store.ts'
+import { filePath } from './file-url.ts'
+import { createFileReader } from './reader.ts'
+import { openRemoteWriter, type RemoteWriter } from './remote.ts'
+import { createWriteQueue } from './write-queue.ts'
+
+/**
+ * A local libSQL file, for Node: `file:data/app.db`. Reads are answered in this thread, at once, by a connection of
+ * their own; writes go one by one to a thread that all files share, and never keep a read or a timer waiting. Locks of
+ * another process are waited for up to the deadline.
+ */
+export async function libsqlFileStore(
+  url: string,
+  { batchMsMax = limits.databaseMsMax }: BatchOptions = {},
+): Promise<Store> {
+  if (url.includes(':memory:'))
+    throw new TypeError('Give a file: a database in memory is lost with its first busy moment')
+  const path = filePath(url)
+  mkdirSync(dirname(path), { recursive: true })
+  const reader = createFileReader(path)
+  const queue = createWriteQueue(batchMsMax)
+  let writer: RemoteWriter | undefined
+  let closed = false
+
+  /** Where the time of waiting is over, one try is left. */
+  async function inTurn<Result>(write: (to: RemoteWriter, msMax: number) => Promise<Result>) {
+    const { until, end } = await queue.take()
+    try {
+      // Nothing may reach the thread behind the order to close.
+      if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
+      writer ??= openRemoteWriter(path)
+      return await write(writer, Math.max(0, until - performance.now()))
+    } finally {
+      end()
+    }
+  }
+
+  const store: Store = {
+    dialect: sqlite,
+    async batch(_scope, statements: readonly Statement[]) {
+      checkNumbers(statements)
+      return readsOnly(statements)
+        ? reader.read(statements, performance.now() + batchMsMax)
+        : inTurn((to, msMax) => to.batch(statements, msMax))
+    },
+    async rehearse(_scope, rehearsal) {
+      checkNumbers([...rehearsal.opening, ...rehearsal.groups.flat(), ...rehearsal.closing])
+      return inTurn((to, msMax) => to.rehearse(rehearsal, msMax))
+    },
+    async close() {
+      closed = true
+      queue.close()
+      await Promise.all([writer?.close(), reader.close()])
+    },
+  }
+  await store.batch('', [{ sql: 'SELECT 1', params: [] }])
+  return store
+}

@@ -1,0 +1,94 @@
+import pg from 'pg'
+import { limits } from '../../model/limits.ts'
+import { postgres } from '../../sql/postgres/dialect.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
+import { withDeadline } from '../deadline.ts'
+import { postgresFault } from '../fault.ts'
+import { type BatchOptions, checkNumbers, readsOnly, type Store } from '../store.ts'
+import { clientConfig } from './client.ts'
+import { connectFault } from './connect-fault.ts'
+import { pipeline } from './pipeline.ts'
+import { createScopeTurns } from './scope-turns.ts'
+import { readPostgresUrl } from './url.ts'
+
+export interface PostgresOptions extends BatchOptions {
+  /** Connections at the most. One batch holds one, from its flush to its answer. */
+  readonly connectionsMax?: number
+  /** Connections that the writers of one scope may hold, and as many again its readers. A quarter of all by default. */
+  readonly scopeConnectionsMax?: number | undefined
+}
+
+/** How long a batch waits for a connection. */
+const connectMsMax = limits.databaseMsMax / 2
+/**
+ * The part of the connections that the writers of one scope may hold, and its readers beside them. Writers work one after
+ * the other anyway; those that wait at the scope's lock only save the way to the database. Readers of a large scope, or of
+ * one full of tombstones, are slow: many of them would take every connection, and all other scopes wait with them.
+ */
+const scopeShare = 1 / 4
+
+/** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
+export function postgresStore(
+  url: string,
+  { connectionsMax: most = 16, batchMsMax = limits.databaseMsMax, scopeConnectionsMax }: PostgresOptions = {},
+): Store {
+  const address = readPostgresUrl(url)
+  const { schema, connectionsMax = most } = address
+  const pool = new pg.Pool({ ...clientConfig(address), max: connectionsMax, keepAlive: true })
+  // A connection that the server cuts tells its pool while idle and itself while in use. Without listeners either would
+  // end the process; the batch that it carried fails by itself.
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const perScope =
+    address.scopeConnectionsMax ?? scopeConnectionsMax ?? Math.max(1, Math.floor(connectionsMax * scopeShare))
+  const [writers, readers] = [createScopeTurns(perScope, connectMsMax), createScopeTurns(perScope, connectMsMax)]
+  return {
+    dialect: postgres,
+    async batch(scope, statements) {
+      checkNumbers(statements)
+      const turns = readsOnly(statements) ? readers : writers
+      const endTurn = scope === '' ? undefined : await turns.take(scope)
+      try {
+        return await runOnce(pool, statements, batchMsMax, schema)
+      } catch (error) {
+        throw postgresFault(error)
+      } finally {
+        endTurn?.()
+      }
+    },
+    close: () => pool.end(),
+  }
+}
+
+async function runOnce(
+  pool: pg.Pool,
+  statements: readonly Statement[],
+  batchMsMax: number,
+  schema: string | undefined,
+): Promise<Cells[][]> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw connectFault(error)
+  })
+  let broken: Error | undefined
+  try {
+    return await withDeadline(pipeline(client, statements, batchMsMax, schema), batchMsMax)
+  } catch (error) {
+    broken = await rollBack(client, error, statements.length > 1)
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** Leaves the connection clean for the next batch, or says why it must be thrown away. */
+async function rollBack(client: pg.PoolClient, error: unknown, transaction: boolean): Promise<Error | undefined> {
+  const isAnswer = error instanceof pg.DatabaseError
+  if (!isAnswer) return error instanceof Error ? error : new Error('broken connection')
+  if (!transaction) return undefined
+  try {
+    await withDeadline(client.query('ROLLBACK'))
+    return undefined
+  } catch (fault) {
+    return fault instanceof Error ? fault : new Error('broken connection')
+  }
+}

@@ -1,0 +1,66 @@
+import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
+import { headSql } from '../../sql/count-sql.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
+import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
+import type { Cells } from '../../sql/statement.ts'
+import type { Store } from '../../stores/store.ts'
+import { compilePage } from '../push/plan.ts'
+import type { PageWish } from '../push/planned.ts'
+
+/** Asks for pages and reads them. */
+export interface Pages {
+  wish(scope: string, cursor: Cursor | null | undefined, limit: number): PageWish
+  read(scope: string, rows: readonly Cells[] | undefined): ScopePage
+  /** Scopes with a row so large that the answer to a push is weighed. */
+  readonly heavy: Remembered
+  /** One page by itself, in a round trip of its own. */
+  fetch(batch: Store['batch'], scope: string, wish: PageWish): Promise<ScopePage>
+  /** What a cursor is held against, and no row. */
+  fetchHead(batch: Store['batch'], scope: string): Promise<ScopeHead | undefined>
+}
+
+/** Scopes that are remembered at the most. Whichever is forgotten has one short page or one more try. */
+const rememberedMax = 10_000
+
+export interface Remembered {
+  has(scope: string): boolean
+  add(scope: string): void
+}
+
+function remember(): Remembered {
+  const scopes = new Set<string>()
+  return {
+    has: (scope) => scopes.has(scope),
+    add(scope) {
+      if (scopes.size >= rememberedMax) scopes.clear()
+      scopes.add(scope)
+    },
+  }
+}
+
+/**
+ * Remembers which scopes hold rows so large that a page must look at their sizes. Only the others, by far the most, are
+ * spared that; a large scope met for the first time answers with a short page and `more`.
+ */
+export function createPages(sql: Sql): Pages {
+  const large = remember()
+  const head = headSql(sql.dialect)
+  const pages: Pages = {
+    heavy: remember(),
+    wish: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.has(scope) }),
+    read(scope, rows) {
+      const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
+      if (page.large) large.add(scope)
+      return page
+    },
+    async fetch(batch, scope, wish) {
+      const [rows] = await batch(scope, [compilePage(sql, scope, wish)])
+      return pages.read(scope, rows)
+    },
+    async fetchHead(batch, scope) {
+      const [rows = []] = await batch(scope, [{ sql: head, params: [scope] }])
+      return parseHead(rows)
+    },
+  }
+  return pages
+}

@@ -1,0 +1,81 @@
+import type { Verdict } from '../../../model/verdict.ts'
+import { encodeParts } from '../../../sql/parts.ts'
+import type { Sql } from '../../../sql/schema-sql.ts'
+import type { Cells } from '../../../sql/statement.ts'
+import { forecastFields } from '../../../sql/table-sql.ts'
+import type { RowWrite } from '../coalesce.ts'
+import type { Planned, PushWish } from '../planned.ts'
+import { forecast, type InboxDetails, type InboxEntry, letterToOutcome } from './inbox.ts'
+
+/** Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before anything is written. */
+export function compileClaim(
+  { dialect, paramBytesMax, scope: { repeated }, tables }: Sql,
+  scope: string,
+  passes: readonly (readonly RowWrite[])[],
+  { client, receivedAt }: PushWish,
+  { id, errors }: InboxEntry,
+): Planned[] {
+  const forecasts = forecast(passes)
+  const byTable = tables.flatMap(({ table, claim }) => {
+    const list = forecasts.get(table)
+    return list ? [{ claim, list }] : []
+  })
+  const places = byTable.flatMap(({ list }) => list.map(({ index }) => index))
+  const isPlain = places.every((index, place) => index === place) && Object.keys(errors).length === 0
+  const details = isPlain ? '' : JSON.stringify({ places, errors } satisfies InboxDetails)
+  return [
+    { sql: repeated, params: [scope, client, id], role: { kind: 'guard' } },
+    ...byTable.flatMap(({ claim, list }) => {
+      const values = list.map((one) => [one.id, one.index, one.at, one.baseAt, one.letters])
+      return encodeParts(values, (part) => dialect.encodeRows(forecastFields, part), paramBytesMax).map(
+        (part): Planned => ({
+          sql: claim,
+          params: [scope, client, id, receivedAt, details, ...part],
+          role: { kind: 'claim' },
+        }),
+      )
+    }),
+  ]
+}
+
+/** What the inbox keeps of a webhook: a letter for each change, and which changes they stand for. */
+export interface Claimed {
+  readonly letters: string
+  readonly details: string
+}
+
+/** The verdicts as they were kept. */
+export function readClaim(
+  plan: readonly Planned[],
+  results: readonly (readonly Cells[])[],
+  verdicts: (Verdict | undefined)[],
+): Claimed | undefined {
+  const last = plan.findLastIndex(({ role }) => role.kind === 'claim')
+  const row = results[last]?.[0]
+  if (!row) return undefined
+  const claimed = { letters: String(row[0]), details: String(plan[last]?.params[4]) }
+  readLetters(claimed.letters, claimed.details, verdicts)
+  return claimed
+}
+
+/** The letters once these changes turned out to be rejected: no error told of it before the commit. */
+export function rejectLetters({ letters, details }: Claimed, rejected: ReadonlySet<number>): string {
+  const { places }: Partial<InboxDetails> = details === '' ? {} : JSON.parse(details)
+  return [...letters].map((letter, place) => (rejected.has(places?.[place] ?? place) ? 'x' : letter)).join('')
+}
+
+/** The outcome of a webhook that took effect before. False where it was pruned just now. */
+export function readRecalled(rows: readonly Cells[] = [], verdicts: (Verdict | undefined)[]): boolean {
+  const [row] = rows
+  if (row) readLetters(String(row[0]), String(row[1]), verdicts)
+  return row !== undefined
+}
+
+function readLetters(letters: string, text: string, verdicts: (Verdict | undefined)[]): void {
+  const details: Partial<InboxDetails> = text === '' ? {} : JSON.parse(text)
+  // Another scope of the same webhook may have taken it since.
+  for (const [index, error] of Object.entries(details.errors ?? {}))
+    verdicts[Number(index)] ??= { verdict: 'rejected', error }
+  for (const [place, letter] of [...letters].entries())
+    verdicts[details.places?.[place] ?? place] = letterToOutcome(letter)
+}

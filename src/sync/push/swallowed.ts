@@ -1,0 +1,24 @@
+import { type Change, isNewest } from '../../model/change.ts'
+import { refusal } from '../../model/stamp.ts'
+import type { Verdict } from '../../model/verdict.ts'
+import { rowsOf } from './coalesce.ts'
+
+/**
+ * The changes of rows of which a trigger swallowed several, folded into one: it may have meant one of them only. Nothing of
+ * them is there. In stamp order; those without a stamp stay one change.
+ */
+export function foldedAndSwallowed(changes: readonly Change[], verdicts: readonly (Verdict | undefined)[]): Change[] {
+  const swallowed = changes.filter((change) => {
+    const verdict = verdicts[change.index]
+    return verdict?.verdict === 'rejected' && verdict.error === refusal && !isNewest(change)
+  })
+  const folded = [...rowsOf(swallowed).values()].filter((row) => row.length > 1)
+  return folded.flat().sort((a, b) => a.at - b.at || a.index - b.index)
+}
+
+/** The verdicts of a webhook carry no row. */
+export function withoutRow(verdict: Verdict | undefined): Verdict | undefined {
+  if (!verdict) return undefined
+  const { current: _, ...rest } = verdict
+  return rest
+}

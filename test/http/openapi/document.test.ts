@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { expect, it } from 'vitest'
+import { schema } from '../../../src/app/schema.ts'
+import { createApp } from '../../../src/http/app.ts'
+import { openNodeLive } from '../../../src/live/node/live.ts'
+import { problems } from '../../../src/model/errors.ts'
+import { defineSchema, text } from '../../../src/model/table.ts'
+import { describeApi } from '../../../src/openapi/document.ts'
+import { documentNames } from '../../../src/openapi/document-names.ts'
+import { documentsOf } from '../../../src/openapi/documents.ts'
+import { describeAsPage } from '../../../src/openapi/page.ts'
+import { createContract } from '../../support/contract.ts'
+import { testSecret } from '../../support/server.ts'
+import { openTestStore } from '../../support/stores.ts'
+import { wideSchema } from './wide.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: an OpenAPI document
+const document = describeApi(schema) as any
+
+it.each([
+  ['the sample', schema],
+  ['every type', wideSchema],
+  ['one table, all optional', defineSchema({ change: { id_: text({ nullable: true }) } })],
+])('is valid OpenAPI 3.1, for %s', async (_, tables) => {
+  const validator = new Validator()
+  const result = await validator.validate(JSON.parse(JSON.stringify(describeApi(tables))))
+  expect(result.errors).toBeUndefined()
+  expect([result.valid, validator.version]).toEqual([true, '3.1'])
+})
+
+it.each(documentNames)('public/%s, which a worker answers with, is of this schema', async (name) => {
+  const written = await readFile(join('public', name), 'utf8')
+  expect(written === (await documentsOf(schema)(name)), 'run npx driftline openapi').toBe(true)
+})
+
+it('describes the routes of the app, each with its methods, and no others', async () => {
+  const { store, close } = await openTestStore('libsql file')
+  const live = await openNodeLive('file:none', 1)
+  const app = createApp({ schema, store, auth: { secret: testSecret }, documents: documentsOf(schema), live })
+  const declared = app.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
+  const described = Object.entries<object>(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  expect(described.sort()).toEqual(declared.sort())
+  const bare = createApp({ schema, store, auth: { secret: testSecret } })
+  expect((await bare.request('/docs')).status).toBe(404)
+  await close()
+})
+
+it('names every problem in an answer, and has examples that fit', () => {
+  const answers = JSON.stringify([document.paths, document.components.responses])
+  for (const code of Object.keys(problems)) expect(answers).toContain(`#/components/schemas/problem.${code}"`)
+  for (const tables of [schema, wideSchema]) {
+    // biome-ignore lint/suspicious/noExplicitAny: an OpenAPI document
+    const one = describeApi(tables) as any
+    const contract = createContract(one)
+    for (const path of ['/v1/sync', '/v1/push']) {
+      const { schema: body, example } = one.paths[path].post.requestBody.content['application/json']
+      contract.mustFit(body, example, path)
+    }
+  }
+})
+
+it('refuses what it does not describe', () => {
+  const { isValid } = createContract(document)
+  const row = { title: 'x', done: false, priority: 0, notes: null, amount: null, list_id: null }
+  const stored = { scope: 'a', table: 'todos', op: 'put', id: '1', at: 1e15, by: 'a', position: 1, row }
+  expect(isValid('stored', stored)).toBe(true)
+  for (const wrong of [
+    { ...stored, more: 1 },
+    { ...stored, row: { ...row, more: 1 } },
+    { ...stored, row: { title: 'x' } },
+    { ...stored, op: 'delete' },
+    { ...stored, table: 'lists' },
+    { ...stored, position: '1' },
+  ]) {
+    expect(isValid('stored', wrong), JSON.stringify(wrong)).toBe(false)
+  }
+  expect(isValid('verdict', { verdict: 'stale' })).toBe(false)
+  expect(isValid('sync.answer', { now: 1, verdicts: [], cursor: 'x' })).toBe(false)
+})
+
+it('the page asks for nothing from elsewhere, runs nothing and escapes what it shows', () => {
+  const hostile = defineSchema({ t: { c: text({ oneOf: ['<script>alert(1)</script>', '"&\''] }) } })
+  for (const page of [describeAsPage(document), describeAsPage(describeApi(hostile))]) {
+    expect(page).not.toMatch(/<script|javascript:|\son\w+=|https?:|<(link|img|iframe|form)|undefined|\[object/)
+    for (const [, name] of page.matchAll(/href="#([^"]+)"/g)) expect(page).toContain(`id="${name}"`)
+  }
+  expect(describeAsPage(describeApi(hostile))).toContain('&#60;script&#62;')
+  expect(describeAsPage(document)).toContain('POST /v1/sync')
+})

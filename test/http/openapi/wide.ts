@@ -1,0 +1,33 @@
+import {
+  boolean,
+  bytes,
+  decimal,
+  defineSchema,
+  integer,
+  json,
+  real,
+  text,
+  timestamp,
+  uuid,
+} from '../../../src/model/table.ts'
+
+/** A table with a column of every type, and every way to declare one. */
+export const wideSchema = defineSchema({
+  wide: {
+    short: text({ maxLength: 3, nullable: true }),
+    choice: text({ oneOf: ['a', 'b'], default: 'a' }),
+    maybe: text({ oneOf: ['a', 'b'], nullable: true }),
+    integer_: integer({ nullable: true }),
+    real_: real({ default: 1.5 }),
+    decimal_: decimal({ nullable: true }),
+    money_: decimal({ precision: 5, scale: 2, default: '0.00' }),
+    boolean_: boolean({ nullable: true }),
+    json_: json({ nullable: true }),
+    needed_json: json({ default: {} }),
+    timestamp_: timestamp({ nullable: true }),
+    precise_: timestamp({ digits: 6, nullable: true }),
+    uuid_: uuid({ nullable: true }),
+    bytes_: bytes({ nullable: true }),
+  },
+  needed: { title: text() },
+})

@@ -1,0 +1,288 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the sources' own templates are searched and replaced
+/** Bugs that a sync server can have and driftline must not: each is a change of its text that the tests must catch. */
+import type { Edit, Mutant } from './mutant.ts'
+import { refusalMutants } from './refusals.ts'
+
+const rowGuard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
+const sqliteGuard = `const guard = '${rowGuard}'`
+const inOneEdit = (file: string, search: string, replace: string): readonly Edit[] => [{ file, search, replace }]
+
+/** Deletes for good what a statement list has marked as deleted. */
+const removing = (condition: string) =>
+  inOneEdit(
+    'src/sync/push/plan.ts',
+    '  return plan\n}\n\n/**\n * As a database checks',
+    `  const gone = 'DELETE FROM "' + sql.table.name + '" WHERE scope = ' + dialect.param(1) + ' AND ${condition}'
+  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/**\n * As a database checks`,
+  )
+
+const importTest = { file: 'test/stores/bulk/import.test.ts', why: 'phones import nothing' }
+
+/** Takes the positions in a transaction of its own; \`rewrite\` is what the rest then makes of them. */
+const takingPositionsFirst = (rewrite: string) =>
+  inOneEdit(
+    'src/stores/postgres/pool.ts',
+    'return await runOnce(pool, statements, batchMsMax, schema)',
+    `const [first, ...rest] = statements
+        if (rest.length === 0 || !first.sql.startsWith('INSERT INTO driftline_scopes'))
+          return await runOnce(pool, statements, batchMsMax, schema)
+        const gates = rest[0].sql.includes('driftline_resync') ? [rest.shift()] : []
+        const begun = await runOnce(pool, [first, ...gates], batchMsMax, schema)
+        const taken = String(begun[0][0][1])
+        return [...begun, ...(await runOnce(pool, rest.map((one) => ({ ...one, sql: ${rewrite} })), batchMsMax, schema))]`,
+  )
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: '>= for > on Postgres: a replay wins again',
+    store: 'postgres',
+    edits: inOneEdit('src/sql/bulk-sql.ts', `WHERE ${rowGuard}`, `WHERE ${rowGuard.replace('<', '<=')}`),
+  },
+  {
+    name: '>= for > on SQLite',
+    store: 'libsql file',
+    edits: inOneEdit('src/sql/sqlite/dialect.ts', sqliteGuard, sqliteGuard.replace('<', '<=')),
+  },
+  {
+    name: 'no tie-break: of two equal times the first wins',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sql/sqlite/dialect.ts',
+      sqliteGuard,
+      "const guard = '(stored$.updated_at < excluded.updated_at)'",
+    ),
+  },
+  {
+    name: 'tie-break by the order of a language',
+    store: 'postgres',
+    edits: inOneEdit('src/migrations/ddl.ts', `' COLLATE "C"' : ''`, `' COLLATE "und-x-icu"' : ''`),
+  },
+  {
+    name: 'position from a sequence: taken early, kept whenever the commit comes',
+    store: 'postgres',
+    edits: takingPositionsFirst(
+      `one.sql.replaceAll(/\\(SELECT position - \\$3( AS base\\$)? FROM driftline_scopes WHERE scope = \\$1\\)/g, (_, name = '') => '(SELECT ' + taken + ' - $3::bigint' + name + ')')`,
+    ),
+  },
+  { name: 'no scope lock', store: 'postgres', edits: takingPositionsFirst('one.sql') },
+  {
+    name: 'cursor ahead of the rows: it skips what the page had no room for',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/pull/join-pages.ts',
+      'const position = more ? last : head.position',
+      'const position = head.position',
+    ),
+  },
+  {
+    name: 'cursor from a push: a sync that writes has read everything',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/sync.ts',
+      'if (page) pages.set(scope, page)',
+      'if (page) pages.set(scope, { ...page, more: false })',
+    ),
+  },
+  { name: 'hard delete', store: 'libsql file', edits: removing('deleted') },
+  {
+    name: 'no tombstone for an unknown id',
+    store: 'libsql file',
+    edits: removing('deleted AND created_position = position'),
+  },
+  {
+    name: "losers read in the upsert's statement",
+    store: 'postgres',
+    edits: [
+      {
+        file: 'src/sql/table-sql.ts',
+        search: "before = '') => `${into}",
+        replace:
+          "before = '') => `${dialect.returnsLosers || returned === 'brief' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}${into}",
+      },
+      {
+        file: 'src/sql/table-sql.ts',
+        search: "{ beyond: basePosition(scope, n) } : 'all', returned)}`",
+        replace:
+          "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'brief' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`",
+      },
+      {
+        file: 'src/sync/push/plan.ts',
+        search: 'const unseen = dialect.returnsLosers ?',
+        replace: "const unseen = dialect.returnsLosers || (!wish.inbox && wish.return === 'all') ?",
+      },
+    ],
+    race: {
+      file: 'test/stores/races.test.ts',
+      why: 'the scope lock orders all of driftline, so only a writer beside it can come between',
+    },
+  },
+  {
+    name: 'duplicates not coalesced',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/push/coalesce.ts',
+      "const keyOf = ({ table, id }: Pick<Change, 'table' | 'id'>): string => `${table.name}\\n${id}`",
+      'const keyOf = ({ table, id, index }: Change): string => `${table.name}\\n${id}\\n${index}`',
+    ),
+  },
+  {
+    name: "a driver's error taken for a rejection, on Postgres",
+    store: 'postgres',
+    edits: inOneEdit(
+      'src/stores/fault.ts',
+      "if (transientStates.test(code)) return new StoreFault('transient', more)",
+      "if (transientStates.test(code)) return new StoreFault('refused', more)",
+    ),
+  },
+  {
+    name: "a driver's error taken for a rejection, on SQLite",
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/stores/fault.ts',
+      "if (transientCodes.test(code)) return new StoreFault('transient', more)",
+      "if (transientCodes.test(code)) return new StoreFault('refused', more)",
+    ),
+  },
+  {
+    name: 'acknowledged before the commit, which a restart then forgets',
+    store: 'libsql file',
+    edits: [
+      {
+        file: 'src/stores/libsql/writer.ts',
+        search: "to.command('COMMIT')",
+        replace: `const commit = () => to.inTransaction && to.command('COMMIT')
+  if (statements[0].sql.startsWith('INSERT INTO driftline_scopes')) setTimeout(commit, 100).unref()
+  else commit()`,
+      },
+      {
+        file: 'src/stores/libsql/writer.ts',
+        search: "connection.command('BEGIN IMMEDIATE')",
+        replace:
+          "if (connection.inTransaction) connection.command('COMMIT')\n        connection.command('BEGIN IMMEDIATE')",
+      },
+      {
+        file: 'src/stores/libsql/connection.ts',
+        search: 'return database.inTransaction',
+        replace: 'return database.open && database.inTransaction',
+      },
+      {
+        file: 'src/stores/libsql/connection.ts',
+        search: 'if (!database.open) return\n',
+        replace: "if (!database.open) return\n      if (database.inTransaction) database.exec('ROLLBACK')\n",
+      },
+    ],
+  },
+  {
+    name: 'scope taken from the body',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/push/authorize.ts', "principal.scopes.get(scope) === 'write' ?", 'true ?'),
+  },
+  {
+    name: 'prune without a watermark',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/prune/scopes.ts',
+      '{ sql: sql.raise, params: [scope, highest ?? 0] }',
+      '{ sql: sql.raise, params: [scope, 0] }',
+    ),
+  },
+  {
+    name: 'NULL stamp let in',
+    store: 'libsql file',
+    edits: [
+      {
+        file: 'src/model/change.ts',
+        search: 'if (!isSafeInteger(at)) return',
+        replace: 'if (at === null) return undefined\n  if (!isSafeInteger(at)) return',
+      },
+      {
+        file: 'src/migrations/ddl.ts',
+        search: '...rowColumns.map((column) => `${systemColumn(column, dialect)} NOT NULL`),',
+        replace:
+          "...rowColumns.map((column) => `${systemColumn(column, dialect)}${JSON.stringify(column).includes('updated_at') ? '' : ' NOT NULL'}`),",
+      },
+    ],
+  },
+  {
+    name: 'a replay moves the position',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sql/sqlite/dialect.ts',
+      '`${column} = CASE WHEN ${guard} THEN',
+      "`${column} = CASE WHEN ${column === 'position' ? guard.replace('<', '<=') : guard} THEN",
+    ),
+  },
+  {
+    name: 'a patch revives a tombstone',
+    store: 'libsql file',
+    edits: inOneEdit('src/sql/table-sql.ts', 'WHERE NOT found$.deleted${guard}', 'WHERE true${guard}'),
+  },
+  {
+    name: 'a push is not held against its cursor',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/push/plan.ts', 'if (wish.entry) {', 'if (wish.entry && false) {'),
+  },
+  {
+    name: 'a row that is deleted between two pages of a bootstrap stays',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/pull/join-pages.ts',
+      'const start = entry ? entry.start : head.position',
+      'const start = entry && entry.start === 0 ? 0 : head.position',
+    ),
+  },
+  {
+    name: 'the bootstrap of a scope that waits begins with its first row',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/pull/join-pages.ts',
+      'cursor.set(scope, entry ?? begin(page?.head))',
+      'if (entry) cursor.set(scope, entry)',
+    ),
+  },
+  {
+    name: 'no bound on stamps',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/model/change.ts',
+      'if (at <= now + clockDriftMsMax * 1000) return undefined',
+      'if (now + clockDriftMsMax > 0) return undefined',
+    ),
+  },
+  {
+    name: 'scopes that were revoked are not named',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/sync.ts',
+      'removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),',
+      'removedScopes: [],',
+    ),
+  },
+  {
+    name: 'an import takes what is newer for settled, where it looks before it writes',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sql/bulk-sql.ts',
+      'OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$)',
+      'OR false',
+    ),
+    race: importTest,
+  },
+  {
+    name: 'an import counts by what it saw before the chunk before was written',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/push/write-scope.ts',
+      'before && before.applied > 0 ? await look(scope, plan) : await early',
+      'await early',
+    ),
+    race: importTest,
+  },
+  {
+    name: 'an import writes the lines of others in its own name',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/push/plan-bulk.ts', 'at, by ?? wish.client,', 'at, wish.client,'),
+    race: importTest,
+  },
+  ...refusalMutants,
+]

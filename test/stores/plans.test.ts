@@ -1,0 +1,183 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { schema } from '../../src/app/schema.ts'
+import { startExport } from '../../src/bulk/export.ts'
+import { censusSql } from '../../src/sql/count-sql.ts'
+import { recordSql } from '../../src/sql/delivery-sql.ts'
+import { postgres } from '../../src/sql/postgres/dialect.ts'
+import { stagedSql } from '../../src/sql/postgres/staged.ts'
+import { pruneSql } from '../../src/sql/prune-sql.ts'
+import { roomSql } from '../../src/sql/room-sql.ts'
+import { compileSchema } from '../../src/sql/schema-sql.ts'
+import { sqlite } from '../../src/sql/sqlite/dialect.ts'
+import { sqliteObject } from '../../src/sql/sqlite/object.ts'
+import { planFaults, statementsIn } from '../support/plans.ts'
+import { principal, put, sampleSync } from '../support/sample.ts'
+import { openTestStore, type TestStore } from '../support/stores.ts'
+
+const compiled = compileSchema(schema, postgres)
+const staged = schema.tables.map((table) => stagedSql(table))
+const prune = pruneSql(postgres, schema)
+const room = roomSql(postgres, schema, true)
+const statements = [
+  ...[room.head, ...room.counts, ...room.sizes.values()],
+  ...statementsIn(compiled, compiled.scope.weigh),
+  ...staged.flatMap(({ insert, merge, tally }) => [insert, merge, tally]),
+  ...[
+    ...prune.tombstones,
+    ...prune.remove,
+    ...censusSql(postgres, schema).rows,
+    ...censusSql(postgres, schema).firstRows,
+  ],
+  recordSql(postgres, schema.tables),
+]
+
+const rows = (scope: string, id: string, count: number) =>
+  `INSERT INTO todos SELECT ${scope}, ${id}, 1, 'x', false, n, n, 'title ' || n, false, n % 5 FROM generate_series(1, ${count}) AS n`
+
+/** What the statistics know of a table, and what is true when a scope of 20,000 rows has come that they do not know. */
+const wrong: Readonly<Record<string, readonly string[]>> = {
+  'twenty other scopes': [rows(`'other' || n % 20`, `'id' || n`, 50_000), 'ANALYZE todos'],
+  'as many scopes as rows, all with one id': [rows(`'other' || n`, `'main'`, 50_000), 'ANALYZE todos'],
+  'one row': [rows(`'other'`, `'id'`, 1), 'VACUUM ANALYZE todos'],
+  'no row, where many were': [
+    rows(`'other' || n`, `'id' || n`, 50_000),
+    'DELETE FROM todos',
+    'VACUUM (TRUNCATE false, ANALYZE) todos',
+  ],
+  'the whole scope': [rows(`'new'`, `'id' || n`, 50_000), 'ANALYZE todos'],
+  nothing: [],
+}
+
+describe.each(Object.entries(wrong))('where the statistics of Postgres know %s', (_, before) => {
+  let opened: TestStore
+  let client: pg.Client
+  beforeAll(async () => {
+    opened = await openTestStore('postgres')
+    client = new pg.Client({ connectionString: opened.url })
+    await client.connect()
+    // Nothing is learned meanwhile. An index of the user's own is smaller than the key.
+    await client.query('ALTER TABLE todos SET (autovacuum_enabled = off)')
+    await client.query('CREATE INDEX todos_done ON todos (scope, done)')
+    for (const { create } of staged) await client.query(create)
+    for (const sql of before) await client.query(sql)
+    if (before.length < 2 || !before[0]?.includes(`'new'`)) await client.query(rows(`'new'`, `'k' || n`, 20_000))
+    await client.query(`INSERT INTO driftline_scopes VALUES ('new', 'i', 60000, 0, 300)`)
+  })
+  afterAll(async () => {
+    await client.end()
+    await opened.close()
+  })
+
+  it.each(['force_custom_plan', 'force_generic_plan'])(
+    'no statement reads a scope to find rows by their keys, with %s',
+    async (mode) => {
+      await client.query(`SET plan_cache_mode = ${mode}`)
+      const faults = []
+      for (const sql of statements) faults.push(...(await planFaults(client, sql)))
+      expect(faults).toEqual([])
+      expect(statements.length).toBeGreaterThan(35)
+    },
+  )
+
+  it('a push of 1,000 changes to such a scope, and the same again, reads a few entries for each', async () => {
+    const sync = sampleSync(opened.store)
+    const changes = Array.from({ length: 1_000 }, (_, n) => put(`k${n * 17}`, n, 'pushed'))
+    const began = await entriesRead()
+    for (const verdict of ['applied', 'duplicate']) {
+      const { verdicts } = await sync.push(principal('new'), { client: 'phone', changes })
+      expect(new Set(verdicts.map((one) => one.verdict))).toEqual(new Set([verdict]))
+    }
+    expect((await entriesRead()) - began).toBeLessThan(2 * 10 * changes.length)
+  })
+
+  it('a bootstrap of 20,000 tombstones reads none of them, nor does the count of its rows', async () => {
+    await client.query(
+      `INSERT INTO todos SELECT 'full', 'd' || n, 1, 'x', n <= 20000, n, n, CASE WHEN n > 20000 THEN 'alive' END, CASE WHEN n > 20000 THEN false END, CASE WHEN n > 20000 THEN 1 END FROM generate_series(1, 20010) AS n`,
+    )
+    await client.query(`INSERT INTO driftline_scopes VALUES ('full', 'i', 20010, 0, 300)`)
+    const sync = sampleSync(opened.store)
+    const began = await entriesRead()
+    const first = await sync.pull(principal('full'), { limit: 5 })
+    const last = await sync.pull(principal('full'), { cursor: first.cursor })
+    expect([first.changes.length, last.changes.length, last.more]).toEqual([5, 5, false])
+    const { rows: counted } = await startExport({ store: opened.store, schema, scopes: ['full'], cursor: null })
+    expect(counted).toBe(10)
+    expect((await entriesRead()) - began).toBeLessThan(500)
+  })
+
+  /** Entries of indexes, and rows without one, that all sessions have read so far. */
+  async function entriesRead(): Promise<number> {
+    // A session tells what it has done once it is idle for a moment, or when it ends.
+    const other = new pg.Client({ connectionString: opened.url })
+    await other.connect()
+    await other.query('SELECT pg_stat_force_next_flush()')
+    await opened.store.batch('', [{ sql: 'SELECT pg_stat_force_next_flush()', params: [] }])
+    await other.query('SELECT pg_stat_clear_snapshot()')
+    const { rows: found } = await other.query(
+      `SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)::int + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)::int AS n`,
+    )
+    await other.end()
+    return found[0].n
+  }
+})
+
+describe.each([sqlite, sqliteObject])('SQLite', (dialect) => {
+  it('reads a bootstrap by the index of the rows that live, whatever it knows of the tables', async () => {
+    const opened = await openTestStore('libsql file')
+    const run = async (sql: string, params: readonly (string | number)[] = []) =>
+      (await opened.store.batch('', [{ sql, params }]))[0] ?? []
+    const { firstPage, sizedFirstPage } = compileSchema(schema, dialect).scope
+    const { firstRows } = censusSql(dialect, schema)
+    const plansOf = async () => {
+      const rows = []
+      for (const sql of [firstPage, sizedFirstPage, ...firstRows])
+        rows.push(
+          ...(await run(`EXPLAIN QUERY PLAN ${sql}`, ['full', 0, 1, 0, 10].slice(0, firstRows.includes(sql) ? 3 : 5))),
+        )
+      return rows.map((row) => String(row.at(-1))).filter((detail) => /todos|lists/.test(detail))
+    }
+    const check = (details: readonly string[]) => {
+      expect(details.length).toBeGreaterThan(10)
+      for (const one of details)
+        expect(one).toMatch(
+          /SEARCH (todos|lists) USING (COVERING )?INDEX \w+_position(_living)? \(scope=\? AND position>\?/,
+        )
+      expect(details.filter((one) => one.includes('_living')).length).toBe(details.length / 2)
+    }
+    check(await plansOf())
+    // Nearly nothing is deleted, as far as it knows.
+    await run(`INSERT INTO todos (scope, id, updated_at, updated_by, deleted, position, created_position, title, done, priority)
+WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) SELECT 'full', 'd' || n, 1, 'x', n = 1, n, n, 't', 0, 1 FROM n`)
+    await run('ANALYZE')
+    check(await plansOf())
+    await opened.close()
+  })
+})
+
+describe('the reading of plans', () => {
+  let client: pg.Client
+  let opened: TestStore
+  beforeAll(async () => {
+    opened = await openTestStore('postgres')
+    client = new pg.Client({ connectionString: opened.url })
+    await client.connect()
+    await client.query('ALTER TABLE todos SET (autovacuum_enabled = off)')
+    for (const sql of wrong['twenty other scopes'] ?? []) await client.query(sql)
+  })
+  afterAll(async () => {
+    await client.end()
+    await opened.close()
+  })
+
+  it.each([
+    'SELECT title FROM todos WHERE scope = $1 AND id = $2',
+    'SELECT max(id) FROM todos WHERE scope = $1',
+    'SELECT title FROM todos',
+    'SELECT title FROM unnest($2::text[]) AS sent(i) JOIN todos ON scope = $1 AND id = sent.i',
+    'DELETE FROM todos WHERE scope = $1 AND deleted',
+  ])('finds the fault of %s', async (sql) => {
+    await client.query(`SET plan_cache_mode = force_custom_plan`)
+    expect(await planFaults(client, sql)).not.toEqual([])
+  })
+})

@@ -1,0 +1,1 @@
+SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = $1

@@ -1,0 +1,1 @@
+SELECT position, row_bytes FROM driftline_scopes WHERE scope = $1

@@ -1,0 +1,1 @@
+SELECT json_extract('{}', 'driftline_probe_nonce_' || scope$.position) FROM driftline_scopes AS scope$ WHERE scope$.scope = ?1
