@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/cli/commands.ts'
+import { problems, rejectionCodes } from '../../src/model/errors.ts'
 import { limits } from '../../src/model/limits.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -75,6 +76,14 @@ it('docs/start.md has each command, with what it does', () => {
   const page = pages.get('docs/start.md') ?? ''
   for (const [name, [does]] of Object.entries(commands))
     expect(page).toContain(`| \`npx driftline ${name}\` | ${does.replace('’', "'")}`)
+})
+
+it('docs/wire.md has every code of a fault, beside its status, and of a rejection', () => {
+  const lines = (pages.get('docs/wire.md') ?? '').split('\n')
+  for (const [code, { status }] of Object.entries(problems))
+    expect(lines.some((line) => line.startsWith('| ') && line.includes(String(status)) && line.includes(`\`${code}\``)), code).toBe(true) // biome-ignore format: one line
+  const rejected = lines.slice(lines.indexOf('## Rejected changes'), lines.indexOf('## Compressed bodies')).join(' ')
+  for (const code of rejectionCodes) expect(rejected).toContain(`\`${code}\``)
 })
 
 describe('docs/limits.md', () => {
