@@ -3,7 +3,7 @@ import type { schema } from './schema.ts'
 
 /**
  * How the webhooks of your sources are signed (`verify`) and become changes (`map`): yours to edit. A source without an
- * entry signs as Standard Webhooks say and sends change sets. See "Webhooks in" in the README; their secrets are in
+ * entry signs as Standard Webhooks say and sends change sets. See docs/webhooks.md; their secrets are in
  * `WEBHOOK_SECRETS`.
  */
 export const sources: WebhookSources<typeof schema> = {}

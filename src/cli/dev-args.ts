@@ -4,7 +4,7 @@ import { isHelpAsked, readArgs } from './command.ts'
 const help = {
   name: 'npx driftline dev',
   does: 'Runs the worker in workerd on this machine, offline and without a login.',
-  more: 'All other arguments go to wrangler dev, such as --persist-to. Settings are variables: see the README.',
+  more: 'All other arguments go to wrangler dev, such as --persist-to. Settings are variables: see docs/limits.md.',
 }
 
 const options = {

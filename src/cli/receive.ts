@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import type { LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
 
-/** Of no use to anybody but who tries it out: it stands in the README. */
+/** Of no use to anybody but who tries it out: it stands in docs/webhooks.md. */
 const exampleSecret = 'whsec_ZHJpZnRsaW5lLWV4YW1wbGUtc2VjcmV0LW9ubHk='
 
 /**

@@ -5,7 +5,7 @@ import { readArgs } from './command.ts'
 const help = {
   name: 'npx driftline start',
   does: 'Serves the database of DATABASE_URL, an embedded file without one, and applies what is new of the migrations.',
-  more: 'All other settings are variables, such as AUTH_SECRET, DATABASE_URL and LOG: see "Settings" in the README.',
+  more: 'All other settings are variables, such as AUTH_SECRET, DATABASE_URL and LOG: see docs/limits.md.',
 }
 
 const options = {

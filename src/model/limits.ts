@@ -1,5 +1,5 @@
 /**
- * Every limit of driftline, in one frozen table. The README repeats it, and the tests hold each
+ * Every limit of driftline, in one frozen table. docs/limits.md repeats it, and the tests hold each
  * entry at the limit and one past it.
  */
 export const limits = Object.freeze({

@@ -8,11 +8,11 @@ export interface Point {
   readonly micros: number
 }
 
-const file = new URL('import-cost.svg', import.meta.url)
+const file = new URL('../../../docs/import-cost.svg', import.meta.url)
 const [width, height, left, bottom, top] = [640, 300, 60, 250, 30]
 const colors = ['#2563eb', '#c2410c', '#15803d']
 
-/** Draws the cost of a row by the number of rows, which README shows: flat lines are what one wants to see. */
+/** Draws the cost of a row by the number of rows, which docs/bulk.md shows: flat lines are what one wants to see. */
 export async function writeChart(points: readonly Point[]): Promise<void> {
   const names = [...new Set(points.map(({ name }) => name))]
   const sizes = [...new Set(points.map(({ rows }) => rows))].sort((a, b) => a - b)
@@ -48,5 +48,5 @@ ${lines.join('\n')}
 </svg>
 `
   await writeFile(file, svg)
-  console.log(`The chart is in ${fileURLToPath(file).split('/').slice(-3).join('/')}`)
+  console.log(`The chart is in ${fileURLToPath(file).split('/').slice(-2).join('/')}`)
 }

@@ -10,7 +10,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
-    /** Keep the figures for the README: see npm run promises. */
+    /** Keep the figures for docs/promises.md: see npm run promises. */
     record: { type: 'boolean', default: false },
   },
 })

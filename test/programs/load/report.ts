@@ -103,7 +103,7 @@ export function plainComparison(store: string, { seen }: Played): string {
   return `       ${store}: p99 of the others by themselves ${ms(alone)}; ${times(hot)} times that beside the hot scope, ${times(beside)} times beside a scope each`
 }
 
-/** The figures that the README keeps. */
+/** The figures that docs/promises.md keeps. */
 export function recordOf(store: string, outcome: Outcome): Record<string, string> {
   const [share, p99] = figuresOf(store, outcome).map(({ ratios }) => median(ratios).toFixed(2))
   const { users, seen } = outcome.played

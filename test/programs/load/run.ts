@@ -18,7 +18,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     /** A missed target fails it too. An error or a lost row always does. */
     check: { type: 'boolean', default: false },
-    /** Keep the figures for the README: see npm run promises. */
+    /** Keep the figures for docs/promises.md: see npm run promises. */
     record: { type: 'boolean', default: false },
   },
 })

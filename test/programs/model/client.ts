@@ -1,5 +1,5 @@
 /**
- * A phone, written by the README's wire alone: rows, an outbox, a cursor and a clock. Its state is one value, so a
+ * A phone, written by docs/wire.md alone: rows, an outbox, a cursor and a clock. Its state is one value, so a
  * crash is to take the saved one again. It saves before it sends: no stamp that was seen outside is ever given twice.
  */
 import { type SentChange, type StoredChange, wholeRow } from './reference.ts'

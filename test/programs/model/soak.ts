@@ -28,7 +28,7 @@ const { values } = parseArgs({
     /** The server is a process of its own, which is killed again and again. Of a libSQL file and of Postgres. */
     kill: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
-    /** Keep the figures for the README: see npm run promises. */
+    /** Keep the figures for docs/promises.md: see npm run promises. */
     record: { type: 'boolean', default: false },
   },
 })

@@ -19,7 +19,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** Runs of the model before a mutant is held to have survived it. */
     runs: { type: 'string', default: '200' },
-    /** Keep the figures for the README: see npm run promises. */
+    /** Keep the figures for docs/promises.md: see npm run promises. */
     record: { type: 'boolean', default: false },
   },
 })

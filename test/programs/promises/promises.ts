@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 
-/** What is promised, in the words of the README's table. Tests carry these numbers in their titles. */
+/** What is promised, in the words of the table in docs/promises.md. Tests carry these numbers in their titles. */
 export const promises: Readonly<Record<string, string>> = {
   P1: 'Once all have synced, every client and the server hold the same rows, after any loss, repeat, delay or crash',
   P2: 'An applied change is there, or a greater stamp is',
@@ -51,7 +51,7 @@ export async function readLastRuns(): Promise<readonly LastRun[]> {
   return JSON.parse(await readFile(lastRunsFile, 'utf8'))
 }
 
-/** The section of the README, between its two marks. */
+/** The section of docs/promises.md, between its two marks. */
 export async function promiseSection(): Promise<string> {
   const tests = await findTests()
   const rows = Object.entries(promises).map(
@@ -74,9 +74,9 @@ const formatFigure = (value: number | string) => (typeof value === 'number' ? va
 
 const marks = ['<!-- written by npm run promises -->', '<!-- end -->'] as const
 
-/** The README with the section as it is now. Throws where its marks are missing. */
-export function putSection(readme: string, section: string): string {
-  const [begin, end] = marks.map((mark) => readme.indexOf(mark)) as [number, number]
-  if (begin === -1 || end < begin) throw new TypeError(`The README must have ${marks.join(' and ')}`)
-  return `${readme.slice(0, begin + marks[0].length)}\n\n${section}\n\n${readme.slice(end)}`
+/** The page with the section as it is now. Throws where its marks are missing. */
+export function putSection(page: string, section: string): string {
+  const [begin, end] = marks.map((mark) => page.indexOf(mark)) as [number, number]
+  if (begin === -1 || end < begin) throw new TypeError(`docs/promises.md must have ${marks.join(' and ')}`)
+  return `${page.slice(0, begin + marks[0].length)}\n\n${section}\n\n${page.slice(end)}`
 }

@@ -20,7 +20,7 @@ import { compareTowns, formats, readTowns } from './towns.ts'
 const { values } = parseArgs({
   options: {
     lines: { type: 'string', default: '1000000' },
-    /** Keep the figures for the README: see npm run promises. */
+    /** Keep the figures for docs/promises.md: see npm run promises. */
     record: { type: 'boolean', default: false },
   },
 })
