@@ -24,6 +24,10 @@ const exported = {
   './stores/libsql': 'stores/libsql/http',
   './stores/libsql-file': 'stores/libsql/file',
   './stores/durable-object': 'stores/durable-object',
+  './stores/per-scope': 'stores/per-scope/per-scope',
+  './live/postgres-bus': 'live/node/postgres-bus',
+  './openapi': 'openapi/documents',
+  './webhooks/out': 'webhooks/out/send',
   './webhooks/supabase': 'webhooks/in/supabase',
   './webhooks/users': 'webhooks/in/users',
   './webhooks/timestamptz': 'model/timestamptz',
@@ -33,6 +37,7 @@ rmSync('dist', { recursive: true, force: true })
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs']) if (existsSync(file)) cpSync(file, `dist/${file}`, { recursive: true }) // biome-ignore format: one line
+cpSync('src/webhooks/in/supabase.sql', 'dist/webhooks/in/supabase.sql')
 const manifest = {
   ...{ name, version, description, license },
   type: 'module',

@@ -24,7 +24,7 @@ export async function run(loadApp: LoadApp): Promise<void> {
   const there = configFiles.find((file) => existsSync(file))
   if (there !== undefined)
     throw new TypeError(`${there} is there already: this is a project. Edit it, then npx driftline generate`)
-  const end = javascript ? 'js' : 'ts'
+  const end = `${(await isModule()) ? '' : 'm'}${javascript ? 'js' : 'ts'}`
   const wrote = [await write(`driftline.config.${end}`, config)]
   if (workers) wrote.push(await write(`worker.${end}`, worker(end)), await write('wrangler.toml', wrangler(end)))
   wrote.push(await ignore())
@@ -38,7 +38,13 @@ export async function run(loadApp: LoadApp): Promise<void> {
 
 const readsTypes = 'typescript' in process.features && process.features.typescript !== false
 
-/** Nothing where the file is there. */
+/** Whether files here are ES modules by the package they are in; where not, their names must say so. */
+async function isModule(): Promise<boolean> {
+  const text = await readFile('package.json', 'utf8').catch(() => '{}')
+  return (JSON.parse(text) as { type?: string }).type === 'module'
+}
+
+/** Says what became of it. */
 async function write(file: string, text: string): Promise<string | undefined> {
   return writeFile(file, text, { flag: 'wx' }).then(
     () => `Wrote ${file}`,

@@ -1,6 +1,7 @@
 import { Hono } from 'hono/tiny'
 import type { Live } from '../live/live.ts'
 import { Problem } from '../model/errors.ts'
+import { groupBy } from '../model/group-by.ts'
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
 import type { ReadDocument } from '../openapi/document-names.ts'
@@ -102,11 +103,11 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
     app.get('/docs', documentHandler(options.documents, 'docs.html'))
   }
 
-  const declared = Object.groupBy(
+  const declared = groupBy(
     app.routes.filter(({ method }) => method !== 'ALL'),
     ({ path }) => path,
   )
-  for (const [path, routes = []] of Object.entries(declared)) {
+  for (const [path, routes] of declared) {
     // A stream has no head to ask for.
     const hasHead = path !== '/v1/live'
     const allow = routes.flatMap(({ method }) => (method === 'GET' && hasHead ? [method, 'HEAD'] : method)).join(', ')
@@ -115,7 +116,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
     })
   }
   // The same wherever it runs, with documents or without.
-  const main = Object.keys(declared).filter((path) => path.startsWith('/v1/'))
+  const main = [...declared.keys()].filter((path) => path.startsWith('/v1/'))
   app.notFound(() => {
     throw new Problem('not_found', `The routes are ${main.join(', ')}.`)
   })

@@ -3,6 +3,7 @@ import { checkWish, chunkSize, createImport, type ImportWish, importChunks } fro
 import { readLines } from '../bulk/ndjson.ts'
 import { addChunk, noOutcome } from '../bulk/outcome.ts'
 import { quote } from '../model/change.ts'
+import { deferred } from '../model/deferred.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Principal } from '../model/principal.ts'
@@ -98,7 +99,7 @@ function stream(
   gone: AbortController,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  const ended = Promise.withResolvers<StreamEnd>()
+  const ended = deferred<StreamEnd>()
   facts.ended = ended.promise
   let next: Promise<IteratorResult<string>> | undefined = Promise.resolve(first)
   return new ReadableStream<Uint8Array>(

@@ -1,4 +1,5 @@
 import type { Cursor } from '../model/cursor-entry.ts'
+import { deferred } from '../model/deferred.ts'
 import type { Facts, StreamEnd } from '../observe/facts.ts'
 import type { SyncAnswer } from '../wire/answer.ts'
 import { answerToLines, rowsLine } from '../wire/answer.ts'
@@ -25,7 +26,7 @@ const chunkBytesMax = 32 * 1024
  */
 export function streamPages(wish: StreamWish): ReadableStream<Uint8Array> {
   const { pull, facts, place, idleMsMax } = wish
-  const ended = Promise.withResolvers<StreamEnd>()
+  const ended = deferred<StreamEnd>()
   facts.ended = ended.promise
   facts.bytes = 0
   let page = takePage(wish.first, rowsLine(wish.rows))

@@ -1,4 +1,5 @@
 import { type ProblemCode, problems } from '../model/errors.ts'
+import { groupBy } from '../model/group-by.ts'
 import { type Json, oneOf } from './schema.ts'
 
 /** What a request may end with that has a body or a query and reads the database. */
@@ -35,11 +36,11 @@ export function answer(description: string, content: Json, headers: Json = {}): 
 
 /** The answers of these problems, by status. */
 export function failures(codes: readonly ProblemCode[]): Readonly<Record<number, Json>> {
-  const byStatus = Object.groupBy(codes, (code) => problems[code].status)
-  const entries = Object.entries(byStatus).map(([status, some = []]) => {
+  const byStatus = groupBy(codes, (code) => problems[code].status)
+  const entries = [...byStatus].map(([status, some]) => {
     const schema = oneOf('code', Object.fromEntries(some.map((code) => [code, `problem.${code}`])))
     const description = some.map((code) => problems[code].title).join(', or: ')
-    return [status, answer(description, { 'application/problem+json': { schema } }, headersByStatus[Number(status)])]
+    return [status, answer(description, { 'application/problem+json': { schema } }, headersByStatus[status])]
   })
   return Object.fromEntries(entries)
 }

@@ -1,3 +1,4 @@
+import { groupBy } from '../model/group-by.ts'
 import type { Cells, Statement } from './statement.ts'
 
 /** A foreign key of the user's own to a synced table. */
@@ -40,7 +41,7 @@ export function readReferences(
 }
 
 export function referencesOf(rows: readonly Cells[]): readonly Reference[] {
-  const keys = Map.groupBy(rows, ([parent, , , key]) => `${parent}\n${key}`)
+  const keys = groupBy(rows, ([parent, , , key]) => `${parent}\n${key}`)
   return [...keys.values()].flatMap((pairs) => {
     const [first] = pairs
     if (!first) return []

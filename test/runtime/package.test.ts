@@ -103,6 +103,15 @@ describe('the packed package, installed by npm into an empty project', () => {
     expect(await syncs(url, token)).toEqual(stored)
   })
 
+  it('is a server of a project that is no module, and in JavaScript', async () => {
+    const home = await project('plain', ['libsql'])
+    await writeFile(join(home, 'package.json'), JSON.stringify({ name: 'plain', type: 'commonjs' }))
+    expect((await driftline(home, ['init', '--javascript'])).stdout).toMatch(/^Wrote driftline\.config\.mjs\n/)
+    const args = ['node_modules/driftline/cli/main.js', 'start', '--port', '0']
+    const [, url = '', token = ''] = await start(home, args, /listens on (http:\S+)[\s\S]*another\):\n(\S+)\n/)
+    expect(await syncs(url, token)).toEqual(stored)
+  })
+
   it('is a worker, mounted under a path of an app of one’s own, in wrangler dev and deploy --dry-run', async () => {
     const home = await project('worker', ['hono'], {
       'worker.ts': `import { Hono } from 'hono'

@@ -92,7 +92,7 @@ describe('docs/limits.md', () => {
   const named = new Set([...settings.split('\n## ')[0]!.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name))
 
   it('has every setting that is read, and no other', async () => {
-    const sources = ['src/runtime/settings.ts', 'src/runtime/auth-settings.ts', 'src/stores/open.ts']
+    const sources = ['src/runtime/settings.ts', 'src/runtime/auth-settings.ts', 'src/stores/database-url.ts']
     const text = (await Promise.all(sources.map(read))).join('\n')
     const used = [
       ...text.matchAll(/\benv\.([A-Z][A-Z_]+)|\(env, '([A-Z_]+)'|\b(AUTH_[A-Z_]+): \w|^ {6}'([A-Z_]+)',$/gm),

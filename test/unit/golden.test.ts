@@ -76,7 +76,7 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     ...{ weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery },
   }
   it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
-    await expect(sql.replaceAll('\t', '\\t')).toMatchFileSnapshot(`golden/${dialect.name}.${name}.sql`)
+    await expect(sql.replaceAll('\t', '\\t')).toMatchFileSnapshot(`../golden/${dialect.name}.${name}.sql`)
   })
 
   it('names one scope in every statement, which is what sharding by scope needs', async () => {

@@ -2,6 +2,7 @@ import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { deferred } from '../../model/deferred.ts'
 import { Problem } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import type { StreamEnd } from '../../observe/facts.ts'
@@ -83,7 +84,7 @@ export function socketLive(hub: Hub): SocketLive {
     poke: hub.poke,
     connect(request, listener, transport, noteEnd) {
       if (transport === 'events') {
-        const ended = Promise.withResolvers<StreamEnd>()
+        const ended = deferred<StreamEnd>()
         const response = openEvents(hub, listener, ended.resolve)
         noteEnd?.(ended.promise)
         // Kept alive after the stream's end, the connection would hold up a server that stops.

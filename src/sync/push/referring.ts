@@ -1,4 +1,5 @@
 import type { Change } from '../../model/change.ts'
+import { groupBy } from '../../model/group-by.ts'
 
 /** The ids that a row's changes hold in their columns, of those that are asked for. Foreign keys go by ids. */
 export function idsIn(changes: readonly Change[], ids: { has(id: string): boolean }): string[] {
@@ -13,7 +14,7 @@ export function idsIn(changes: readonly Change[], ids: { has(id: string): boolea
  * for strongly connected components, without recursion: a chain may be as long as a change set.)
  */
 export function inReferringGroups(rows: readonly (readonly Change[])[]): (readonly Change[])[][] {
-  const byId = Map.groupBy(rows.keys(), (place) => rows[place]?.[0]?.id ?? '')
+  const byId = groupBy(rows.keys(), (place) => rows[place]?.[0]?.id ?? '')
   const edges = rows.map((row) => idsIn(row, byId).flatMap((id) => byId.get(id) ?? []))
   const groups: (readonly Change[])[][] = []
   const seen: (number | undefined)[] = []

@@ -1,5 +1,6 @@
 import type { Change } from '../../model/change.ts'
 import { type Rejection, rejection } from '../../model/errors.ts'
+import { groupBy } from '../../model/group-by.ts'
 import { limits } from '../../model/limits.ts'
 import { refusal, rowMissing } from '../../model/stamp.ts'
 import { markerIn } from '../../sql/markers.ts'
@@ -65,7 +66,7 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation, allo
     const rows = coalesce([changes]).flat()
     const plan = compileMissing(sql, scope, rows, client)
     if (plan.length === 0) return found
-    const byOrdinal = Map.groupBy(rows, ({ ordinal }) => ordinal)
+    const byOrdinal = groupBy(rows, ({ ordinal }) => ordinal)
     for (const [ordinal, at] of (await batch(scope, plan)).flat()) {
       for (const row of byOrdinal.get(Number(ordinal)) ?? []) {
         const patch = row.changes.find((change) => change.op === 'patch' && change.at === Number(at))
