@@ -8,8 +8,11 @@ import type { Field } from './statement.ts'
  */
 export interface BulkSql {
   readonly fields: readonly Field[]
-  /** [scope, n, …rows] → nothing. */
+  /** [scope, n, …rows] → nothing: `insertWhere` of all rows, and `onConflict`. */
   readonly upsert: string
+  /** Takes the rows for which a condition holds, and says nothing of those that are there. */
+  readonly insertWhere: (condition: string) => string
+  readonly onConflict: string
   /** [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the ids of the others, a line each. */
   readonly peek: string
   /** [scope, n, number of rows, …`tallied` of the rows] → the rows that were written; if not all were, those that now have the sent stamp; and the tombstones of ids that had no row. */
@@ -30,13 +33,19 @@ export function bulkSql(
   const fields = bulkFields(table)
   // All that `tally` looks for stands in the first ones.
   const stampFields = fields.slice(0, 4)
+  const insertWhere = (
+    condition: string,
+  ) => `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
+SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${condition}`
+  const onConflict = onConflictWhere(['updated_at', 'updated_by', 'deleted', 'position', ...names])
   return {
     fields,
     tallied: (rows) => (dialect.encodesByField ? rows.slice(0, stampFields.length) : rows),
-    upsert: `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
-FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${always}
-${onConflictWhere(['updated_at', 'updated_by', 'deleted', 'position', ...names])}`,
+    upsert: `${insertWhere(always)}
+${onConflict}`,
+    insertWhere,
+    onConflict,
     peek: `SELECT count(CASE WHEN found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$ THEN 1 END),
 count(CASE WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, sent$.by$) THEN 1 END),
 string_agg(CASE WHEN found$.id IS NULL OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$) THEN sent$.id$ END, '

@@ -30,11 +30,6 @@ FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND ${anyOf(writte
 RETURNING next_at`
 }
 
-/** Whether a statement is such a one: where it gives a row there is something to send. */
-export function isRecording(sql: string): boolean {
-  return sql.startsWith('INSERT INTO driftline_deliveries')
-}
-
 /** A tree and not a chain: SQLite in a Durable Object takes expressions about a hundred levels deep. */
 function anyOf(conditions: readonly string[]): string {
   if (conditions.length === 1) return conditions[0] as string

@@ -6,6 +6,8 @@ export interface Statement {
   readonly params: readonly (string | number | null)[]
   /** What a COPY … FROM STDIN reads: for a Postgres over TCP, which takes it in the same flush. */
   readonly copied?: string
+  /** It writes down what is to be sent: the rows that it gives say when, see `recordSql`. */
+  readonly records?: true
 }
 
 /** A named, typed column of rows in parameters. */

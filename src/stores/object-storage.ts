@@ -1,6 +1,6 @@
 import type { DurableObjectState, SqlStorage } from '@cloudflare/workers-types'
 import type { Schema } from '../model/table.ts'
-import { isRecording, waiting } from '../sql/delivery-sql.ts'
+import { waiting } from '../sql/delivery-sql.ts'
 import { type ForeignKeys, foreignKeysOf, readForeignKeys } from '../sql/sqlite/foreign-keys.ts'
 import { sqliteObject } from '../sql/sqlite/object.ts'
 import type { Cells, Statement } from '../sql/statement.ts'
@@ -44,7 +44,7 @@ export function objectStorage({ storage }: DurableObjectState, schema: Schema): 
             : storage.transactionSync(() => run(statements))
         // What waits behind another has that one's alarm.
         const isDue = (rows: readonly Cells[] = []) => rows.some(([at]) => Number(at) < waiting)
-        if (statements.some(({ sql }, place) => isRecording(sql) && isDue(results[place]))) {
+        if (statements.some(({ records }, place) => records && isDue(results[place]))) {
           void storage.setAlarm(Date.now())
         }
         return results

@@ -3,7 +3,7 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { Table } from '../../model/table.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { bulkFields, bulkSql } from '../bulk-sql.ts'
-import { always, basePosition, quoted } from '../dialect.ts'
+import { basePosition, quoted } from '../dialect.ts'
 import type { Field } from '../statement.ts'
 import { postgres, postgresTypes } from './dialect.ts'
 import { above, byKey, found, fromId } from './keys.ts'
@@ -36,15 +36,14 @@ export function stagedSql(table: Table): StagedSql {
   const base = basePosition('$1', '$2')
   const written = `(SELECT count(*) FROM ${target} WHERE ${above('$1', base)})`
   const beyond = `coalesce((SELECT id FROM ${target} WHERE ${fromId('$1', "''")} ORDER BY id DESC LIMIT 1), '') < (SELECT min(id$) FROM ${staged})`
-  const { fields, upsert } = bulkSql(postgres, table, () => `${staged} AS sent$`)
-  const [fresh = ''] = upsert.split('ON CONFLICT')
+  const { fields, insertWhere, onConflict } = bulkSql(postgres, table, () => `${staged} AS sent$`)
   return {
     fields,
     create: `CREATE TEMPORARY TABLE IF NOT EXISTS ${staged} (${columns}) ON COMMIT DELETE ROWS`,
     copy: `COPY ${staged} (${fields.map(({ name }) => name).join(', ')}) FROM STDIN`,
     // Beyond the last id of the scope nothing is looked for: so rows come that are sorted by it.
-    insert: `${fresh} AND CASE WHEN ${beyond} THEN true ELSE ${stored} IS NULL END`,
-    merge: upsert.replace(`WHERE ${always}`, `WHERE ${written} < $3 AND ${stored} <= scope$.base$`),
+    insert: insertWhere(`CASE WHEN ${beyond} THEN true ELSE ${stored} IS NULL END`),
+    merge: `${insertWhere(`${written} < $3 AND ${stored} <= scope$.base$`)}\n${onConflict}`,
     tally: `SELECT written$.count$, CASE WHEN written$.count$ < $3 THEN (SELECT count(*) FROM ${staged} AS sent$
 ${found(table, '$1', 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END
 FROM (SELECT ${written} AS count$) AS written$`,

@@ -56,9 +56,8 @@ export function compileBulk(
     ...parts.flatMap((_, place) => carried.flatMap(({ writes }) => writes[place] ?? [])),
     ...carried.flatMap(({ tally }) => tally),
   ]
-  for (const { sql: record, params } of wish.recordings ?? []) {
-    plan.push({ sql: record, params: [scope, n, ...params], role: { kind: 'guard' } })
-  }
+  for (const record of wish.recordings ?? [])
+    plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   return plan
 }
 

@@ -47,9 +47,8 @@ export function compilePush(
     }
   }
   if (wish.atomic) plan.push(...compileSwallowed(sql, scope, passes, wish))
-  for (const { sql: record, params } of wish.recordings ?? []) {
-    plan.push({ sql: record, params: [scope, n, ...params], role: { kind: 'guard' } })
-  }
+  for (const record of wish.recordings ?? [])
+    plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   if (page) plan.push(compilePage(sql, scope, page, n))
   return plan
 }

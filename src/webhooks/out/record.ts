@@ -17,7 +17,11 @@ export function createRecorder(dialect: Dialect, schema: Schema, endpoints: read
   return (scope, at) =>
     recorded
       .filter(({ matches }) => matches(scope))
-      .map(({ endpoint, sql }) => ({ sql, params: [endpoint.name, `msg_${crypto.randomUUID()}`, at] }))
+      .map(({ endpoint, sql }) => ({
+        sql,
+        records: true as const,
+        params: [endpoint.name, `msg_${crypto.randomUUID()}`, at],
+      }))
 }
 
 export function tablesOf(schema: Schema, { name: endpoint, tables }: Endpoint): readonly Table[] {
