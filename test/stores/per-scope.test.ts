@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { schema } from '../../src/app/schema.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import type { Migration } from '../../src/migrations/migration.ts'
@@ -202,8 +202,7 @@ describe('a database for each scope', () => {
       }),
     )
     const many = Promise.all(Array.from({ length: 50 }, (_, n) => store.batch(`s${n % 20}`, select)))
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    expect([...open.values()].reduce((sum, n) => sum + n, 0)).toBe(3)
+    await vi.waitFor(() => expect([...open.values()].reduce((sum, n) => sum + n, 0)).toBe(3), 20_000)
     release()
     hold()
     expect(await many).toHaveLength(50)
