@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { nextTurn, turnChanges } from '../model/turn.ts'
 import { noteCaller } from '../observe/facts.ts'
 import type { RunSync } from '../sync/sync.ts'
 import { answerToJson } from '../wire/answer.ts'
@@ -20,8 +21,10 @@ export function syncHandler(half: 'sync' | 'push', authenticate: Authenticate, r
     // 2 The body: bytes, UTF-8, JSON, and the members of a request.
     const body = await readJson(context.req.raw.headers, arrive(context))
     const request = decodeRequest(body.value, half)
+    if (request.changes.length > turnChanges) await nextTurn()
     // 3 Decode each change, authorize, coalesce, compile, one batch a scope, reconcile.
     const answer = await run(principal, request, facts, body.bytes)
+    if (request.changes.length > turnChanges) await nextTurn()
     // 4 The answer, with the rows as the database wrote them. A push hands out no cursor: it has read nothing.
     return new Response(answerToJson(answer, half), { headers: { 'Content-Type': jsonType } })
   }

@@ -3,6 +3,7 @@ import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Schema } from '../model/table.ts'
+import { nextTurn, turnChanges } from '../model/turn.ts'
 import type { Tally, Verdict } from '../model/verdict.ts'
 import { countVerdicts, type Facts, noteScopes, type SyncEvent, startFacts } from '../observe/facts.ts'
 import { compileSchema } from '../sql/schema-sql.ts'
@@ -107,6 +108,7 @@ export function createRun(options: SyncOptions): RunSync {
     const verdicts: (Verdict | undefined)[] = []
     const changesByScope = new Map<string, Change[]>()
     for (const [index, input] of request.changes.entries()) {
+      if (index > 0 && index % turnChanges === 0) await nextTurn()
       const decoded = decodeChange(input, index, context)
       const authorized = decoded.change ? authorize(decoded.change) : decoded
       if (authorized.error) verdicts[index] = { verdict: 'rejected', error: authorized.error }

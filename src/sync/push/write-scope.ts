@@ -2,6 +2,7 @@ import type { Change } from '../../model/change.ts'
 import { Problem, type Rejection } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import { refusal } from '../../model/stamp.ts'
+import { nextTurn, turnChanges } from '../../model/turn.ts'
 import type { Tally, Verdict } from '../../model/verdict.ts'
 import { markerIn } from '../../sql/markers.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
@@ -157,9 +158,13 @@ export function createWriter(options: WriterOptions): Writer {
       inbox: again ? undefined : webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
       recordings: record(scope),
     }
+    // A large set is compiled, sent, read and answered in turns, so that others are answered in between.
+    const isLarge = accepted.length > turnChanges
+    if (isLarge) await nextTurn()
     const { plan, results } = await runBounded(scope, (answer) =>
       bulk ? compileBulk(sql, scope, parts, wish, carry) : compilePush(sql, scope, passes, { ...wish, answer }, page),
     )
+    if (isLarge) await nextTurn()
     const appliedBefore = tally.applied
     const done = { scope, passes, plan, results }
     const lock = plan.findIndex(({ role }) => role.kind === 'head')
