@@ -3,12 +3,14 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { schema as sample } from '../../../src/app/schema.ts'
+import { schema as app } from '../../../src/app/schema.ts'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { check } from '../../../src/migrations/check.ts'
 import { generate } from '../../../src/migrations/generate.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { defineSchema, integer, json, text } from '../../../src/model/table.ts'
+import { sampleMigrations } from '../../support/migrations.ts'
+import { schema as sample } from '../../support/schema.ts'
 import { dialectStores } from '../../support/stores.ts'
 import { emptyDirectory, openEmpty } from './databases.ts'
 
@@ -195,8 +197,10 @@ CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE
   })
 })
 
-it('the migrations of this project lead to its schema', async () => {
-  expect(await generate(sample)).toEqual(['The migrations lead to the schema already: nothing to do.'])
+it('the migrations of this repository, and of the tests’ project, lead to their schemas', async () => {
+  const nothing = ['The migrations lead to the schema already: nothing to do.']
+  expect(await generate(app)).toEqual(nothing)
+  expect(await generate(sample, { directory: sampleMigrations })).toEqual(nothing)
 })
 
 it('npx driftline generate answers a wrong option with a sentence and no stack', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import type { schema } from '../../../src/app/schema.ts'
 import {
   boolean,
   bytes,
@@ -16,6 +15,7 @@ import {
 } from '../../../src/model/table.ts'
 import type { JsonValue } from '../../../src/model/value.ts'
 import type { ChangeInput } from '../../../src/sync/create-sync.ts'
+import type { schema } from '../../support/schema.ts'
 
 type Sample = typeof schema
 
