@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
 import { cp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sampleMigrations } from '../support/migrations.ts'
 import { startProgram } from '../support/program.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -14,8 +16,12 @@ let drop: () => Promise<void>
 const stops: (() => void)[] = []
 beforeEach(async () => {
   ;({ folder, drop } = await temporaryFolder())
-  for (const part of ['src', 'migrations', 'public', 'package.json', 'tsconfig.json'])
+  for (const part of ['src', 'public', 'package.json', 'tsconfig.json'])
     await cp(join(root, part), join(folder, part), { recursive: true })
+  // Whatever the app of this repository has by now.
+  const sample = await readFile(join(root, 'test/support/schema.ts'), 'utf8')
+  await writeFile(join(folder, 'src/app/schema.ts'), sample.replace('../../src/', '../'))
+  await cp(sampleMigrations, pathToFileURL(join(folder, 'migrations/')), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
 })
 afterEach(async () => {
