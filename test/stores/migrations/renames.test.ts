@@ -4,10 +4,11 @@ import { migrate } from '../../../src/migrations/apply.ts'
 import { check } from '../../../src/migrations/check.ts'
 import { generate } from '../../../src/migrations/generate.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
-import { defineSchema, integer, type Schema, text } from '../../../src/model/table.ts'
+import { rebuild } from '../../../src/migrations/rebuild.ts'
+import { defineSchema, integer, type Schema, type Table, text } from '../../../src/model/table.ts'
 import { createSync } from '../../../src/sync/create-sync.ts'
 import { noon, principal } from '../../support/sample.ts'
-import { dialectStores } from '../../support/stores.ts'
+import { dialectStores, isQuick, openTestStore } from '../../support/stores.ts'
 import { emptyDirectory, openEmpty } from './databases.ts'
 
 const alice = principal('alice')
@@ -137,6 +138,20 @@ describe('renamedFrom', () => {
       if (after !== tables) expect(names.some((index) => index.startsWith('tasks'))).toBe(false)
       await database.close()
     }
+  })
+
+  it.skipIf(isQuick)('is taken by a Durable Object too, and so is a table made anew', async () => {
+    await generate(tables, { name: 'next', directory })
+    const renames = await readFile(new URL('sqlite/0002_next.sql', directory), 'utf8')
+    const anew = rebuild(tables.tables[0] as Table, new Map()).join(';\n')
+    const { store, close } = await openTestStore('durable-object', first, { postgres: '', sqlite: `${renames}${anew}` })
+    const sync = createSync({ schema: tables, store })
+    const change = { table: 'tasks', op: 'put', id: '1', at: noon, row: { name: 'one' } } as const
+    expect((await sync.push(alice, { client: 'a', changes: [change] } as never)).verdicts).toMatchObject([
+      { verdict: 'applied' },
+    ])
+    expect((await sync.pull(alice)).changes).toMatchObject([{ table: 'tasks', row: { name: 'one', details: null } }])
+    await close()
   })
 
   it('lets a new table have the name that has become free', async () => {
