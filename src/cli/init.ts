@@ -5,6 +5,7 @@ import { generate } from '../migrations/generate.ts'
 import { writeDocuments } from '../openapi/write.ts'
 import { configFiles, type LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
+import { emptyConfig, emptyProject, sampleConfig } from './empty.ts'
 
 /** `npx driftline init`: makes the folder a project: its tables, their first migration, and a worker. */
 export async function run(loadApp: LoadApp): Promise<void> {
@@ -13,8 +14,13 @@ export async function run(loadApp: LoadApp): Promise<void> {
     does: 'Makes this folder a project: a config with a table, its first migration, and a worker for Cloudflare. Files that are there stay as they are.',
     more: 'Next: npx driftline start, with a database file of its own until DATABASE_URL says otherwise.',
   }
-  const { workers, javascript } = readArgs(help, {
+  const { workers, javascript, empty } = readArgs(help, {
     workers: { type: 'boolean', default: false, help: 'also writes a worker and its wrangler.toml' },
+    empty: {
+      type: 'boolean',
+      default: false,
+      help: 'without the sample table; in a project that is still the sample, takes its tables and migration away',
+    },
     javascript: {
       type: 'boolean',
       default: !readsTypes,
@@ -22,10 +28,14 @@ export async function run(loadApp: LoadApp): Promise<void> {
     },
   })
   const there = configFiles.find((file) => existsSync(file))
+  if (there !== undefined && empty) {
+    for (const line of await emptyProject(await loadApp())) console.log(line)
+    return
+  }
   if (there !== undefined)
     throw new TypeError(`${there} is there already: this is a project. Edit it, then npx driftline generate`)
   const end = `${(await isModule()) ? '' : 'm'}${javascript ? 'js' : 'ts'}`
-  const wrote = [await write(`driftline.config.${end}`, config)]
+  const wrote = [await write(`driftline.config.${end}`, empty ? emptyConfig : sampleConfig)]
   if (workers) wrote.push(await write(`worker.${end}`, worker(end)), await write('wrangler.toml', wrangler(end)))
   wrote.push(await ignore())
   const { schema, migrations, public: directory } = await loadApp()
@@ -33,7 +43,9 @@ export async function run(loadApp: LoadApp): Promise<void> {
   await bundleMigrations(migrations)
   await writeDocuments(schema, directory)
   for (const line of [...wrote.filter((one) => one !== undefined), 'Wrote migrations/ and public/']) console.log(line)
-  console.log(`Next: npm install libsql, then npx driftline start. Your tables are in driftline.config.${end}.`)
+  console.log(
+    `Next: npm install libsql, then npx driftline start. ${empty ? 'Write your tables' : 'Your tables are'} in driftline.config.${end}.`,
+  )
 }
 
 const readsTypes = 'typescript' in process.features && process.features.typescript !== false
@@ -62,19 +74,6 @@ async function ignore(): Promise<string | undefined> {
   await writeFile('.gitignore', `${lines}${lines === '' || lines.endsWith('\n') ? '' : '\n'}.driftline/\n.wrangler/\n`)
   return 'Added .driftline/ to .gitignore'
 }
-
-const config = `import { boolean, defineConfig, defineSchema, text } from 'driftline'
-
-/** Your tables. After a change: npx driftline generate --name what-changed, then npx driftline migrate. */
-export const schema = defineSchema({
-  todos: {
-    title: text(),
-    done: boolean({ default: false }),
-  },
-})
-
-export default defineConfig({ schema })
-`
 
 const worker = (end: string) => `import { createScopeObject, createWorker, openObjects } from 'driftline/workers'
 import { schema } from './driftline.config.${end}'

@@ -15,13 +15,6 @@ export function alterType(dialect: DialectName, table: string, column: string, t
   return alterColumn(dialect, table, column, `TYPE ${to} USING ${quoted(column)}::${to}`)
 }
 
-/** Takes the CHECK of a required column away, or adds it. Its name tells nothing: Postgres counts those of two columns. */
-export function alterNullable(dialect: DialectName, table: string, column: string, nullable: boolean): string {
-  if (dialect === 'sqlite') return anew(table)
-  if (!nullable) return `${alter(table)} ADD CHECK (deleted OR ${quoted(column)} IS NOT NULL)`
-  return `${alter(table)} DROP CONSTRAINT and the name of the CHECK of ${quoted(column)}, which \\d ${quoted(table)} in psql shows`
-}
-
 export function anew(table: string): string {
   const next = quoted(`${table}_new`)
   return `the table anew (CREATE TABLE ${next}, INSERT INTO ${next} SELECT from the old one, DROP TABLE ${quoted(table)}, ALTER TABLE ${next} RENAME TO ${quoted(table)}, CREATE INDEX)`

@@ -121,15 +121,23 @@ export function createSystem(dialect: DialectName): string[] {
   ]
 }
 
-/** The scope comes first in the key: isolation is in the key, not in a filter that someone can forget. */
+/** A table and its indexes. */
 export function createTable(table: Table, dialect: DialectName): string[] {
+  return [createRows(table, dialect), createPositionIndex(table.name), createLivingIndex(table.name)]
+}
+
+/**
+ * The table alone. One that takes the place of another has another `name` first, and the defaults that `addColumn` may
+ * have given that. The scope comes first in the key: isolation is in the key, not in a filter
+ * that someone can forget.
+ */
+export function createRows(table: Table, dialect: DialectName, name?: string): string {
   const lines = [
     ...rowColumns.map((column) => `${systemColumn(column, dialect)} NOT NULL`),
-    ...table.columns.map((column) => userColumn(column, dialect)),
+    ...table.columns.map((column) => userColumn(column, dialect, name === undefined ? undefined : column.default)),
     'PRIMARY KEY (scope, id)',
   ]
-  const indexes = [createPositionIndex(table.name), createLivingIndex(table.name)]
-  return [createStatement(quoted(table.name), lines, dialect), ...indexes]
+  return createStatement(quoted(name ?? table.name), lines, dialect)
 }
 
 /** The order of pulls. */

@@ -1,8 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import type { Schema } from '../model/table.ts'
 import { dialectNames } from './ddl.ts'
+import { draftText } from './draft.ts'
 import { planMigration } from './plan.ts'
-import { migrationsDirectory, readNames } from './read.ts'
+import { findDrafts, migrationsDirectory, readNames } from './read.ts'
 import { formatSnapshot, parseSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts'
 import { touchLine } from './touch.ts'
 
@@ -16,8 +17,9 @@ export interface GenerateOptions {
 
 /**
  * Writes the next pair of migrations from the difference between a schema and migrations/schema.json, and that file
- * anew. Gives what it did, in lines to print. Throws a `TypeError` with a sentence for each thing that it cannot do,
- * and has then written nothing.
+ * anew. Where a person must judge something, both are drafts, which nothing applies until they are finished. Gives what
+ * it did, in lines to print. Throws a `TypeError` with a sentence for each thing that the schema must say otherwise, and
+ * has then written nothing.
  */
 export async function generate(
   schema: Schema,
@@ -40,27 +42,36 @@ export async function generate(
     )
   }
   if (before && formatSnapshot(before) === formatSnapshot(after)) {
+    const drafts = await findDrafts(directory)
+    if (drafts.length > 0) return drafts.map((file) => `${file} is a draft: finish it, then delete its first line.`)
     return ['The migrations lead to the schema already: nothing to do.']
   }
 
-  const number = String(Number(names.at(-1)?.slice(0, 4) ?? 0) + 1).padStart(4, '0')
-  const { statements, touched, refusals } = planMigration(before ?? {}, schema, number)
+  const { statements, touched, renamed, drafts, refusals } = planMigration(before ?? {}, schema)
   if (refusals.length > 0) throw new TypeError(refusals.join('\n'))
-  if (statements.sqlite.length === 0) {
+  if (statements.sqlite.length === 0 && drafts.length === 0) {
     await record(after, directory)
-    return ['Recorded a change that only the server needs to know: there is no SQL to write.']
+    const what = before ? 'a change that only the server needs to know' : 'a schema without tables'
+    return [`Recorded ${what}: there is no SQL to write.`]
   }
   if (name === undefined) throw new TypeError('Say what changes: npx driftline generate --name add-notes')
+  const number = String(Number(names.at(-1)?.slice(0, 4) ?? 0) + 1).padStart(4, '0')
   const lines: string[] = []
   for (const dialect of dialectNames) {
     const file = `${dialect}/${number}_${name}.sql`
     await mkdir(new URL(`${dialect}/`, directory), { recursive: true })
     const parts = [...statements[dialect].map((sql) => `${sql};`), ...touched.map(touchLine)]
-    await writeFile(new URL(file, directory), `${parts.join('\n\n')}\n`, { flag: 'wx' })
-    lines.push(`Wrote migrations/${file}`)
+    const text = drafts.length > 0 ? draftText(parts, drafts, dialect) : `${parts.join('\n\n')}\n`
+    await writeFile(new URL(file, directory), text, { flag: 'wx' })
+    lines.push(`Wrote migrations/${file}${drafts.length > 0 ? ', a draft' : ''}`)
   }
   await record(after, directory)
-  return [...lines, 'Read them, commit them with migrations/schema.json, and run npx driftline migrate.']
+  lines.push(...[...renamed, ...drafts.flatMap(({ whats }) => whats)].map((what) => `${what}.`))
+  const next =
+    drafts.length > 0
+      ? 'Finish both drafts: judge what is commented out, then delete their first lines. Until then nothing of them is applied. Commit them with migrations/schema.json, and run npx driftline migrate.'
+      : 'Read them, commit them with migrations/schema.json, and run npx driftline migrate.'
+  return [...lines, next]
 }
 
 /** The names of the migrations, the same in both folders. */
@@ -82,6 +93,7 @@ async function readSnapshot(directory: URL): Promise<Snapshot | undefined> {
   return text === undefined ? undefined : parseSnapshot(text)
 }
 
-function record(snapshot: Snapshot, directory: URL): Promise<void> {
-  return writeFile(new URL('schema.json', directory), formatSnapshot(snapshot))
+async function record(snapshot: Snapshot, directory: URL): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  await writeFile(new URL('schema.json', directory), formatSnapshot(snapshot))
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
-import type { DialectName } from './ddl.ts'
+import { type DialectName, dialectNames } from './ddl.ts'
+import { isDraft } from './draft-line.ts'
 import type { Migration } from './migration.ts'
 import { joinStreams } from './own.ts'
 import { refuseRollbacks } from './rollback.ts'
@@ -30,6 +31,18 @@ export async function readMigrations(dialect: DialectName, directory = migration
     }
   })
   return joinStreams(dialect, ofApp)
+}
+
+/** The files that nobody has finished, by their paths. Each stops whoever reads the migrations of its dialect. */
+export async function findDrafts(directory = migrationsDirectory()): Promise<string[]> {
+  const files: string[] = []
+  for (const dialect of dialectNames) {
+    for (const name of await readNames(dialect, directory)) {
+      const file = `${dialect}/${name}.sql`
+      if (isDraft(await readFile(new URL(file, directory), 'utf8'))) files.push(`migrations/${file}`)
+    }
+  }
+  return files
 }
 
 /** The names of a dialect's migrations, without .sql, in order. None where the folder is not there. */

@@ -51,3 +51,8 @@ const isColumn = (column: unknown) =>
   isObject(column) && typeof column.type === 'string' && typeof column.nullable === 'boolean'
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Names such as constructor are plain names. */
+export function own<Item>(record: { readonly [name: string]: Item }, name: string): Item | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined
+}

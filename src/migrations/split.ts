@@ -1,4 +1,5 @@
 import type { DialectName } from './ddl.ts'
+import { isDraftLine, unfinished } from './draft-line.ts'
 import { expandTouches, type Part, readTouch } from './touch.ts'
 
 /** The statements of a SQL file, those that its touches stand for among them. */
@@ -10,7 +11,7 @@ export function splitStatements(sql: string, dialect: DialectName): string[] {
  * Splits a SQL file into its statements, without their semicolons and without the comments between them but for those
  * that ask for a touch. A semicolon ends nothing inside a string, a quoted name, a comment, $tag$ … $tag$, or the body of
  * a trigger or function. Throws a `TypeError` that names the line of a quote or comment that never ends, and of a touch
- * that is misspelt or stands within a statement.
+ * that is misspelt or stands within a statement; and for a draft.
  */
 export function splitParts(sql: string, dialect: DialectName): Part[] {
   const statements: Part[] = []
@@ -23,6 +24,7 @@ export function splitParts(sql: string, dialect: DialectName): Part[] {
       if (tokens.length > 0) statements.push(sql.slice(start, end))
       tokens = []
     } else if (/^(--|\/\*)/.test(token)) {
+      if (isDraftLine(token)) throw new TypeError(unfinished)
       const touch = touchAt(sql, at, token)
       if (touch && tokens.length > 0) {
         throw new TypeError(`the touch in line ${touch.line} stands within a statement: end that with ; before it`)

@@ -73,8 +73,7 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
     }
   }
   const table = typeof input.table === 'string' ? context.schema.tablesByName.get(input.table) : undefined
-  if (!table)
-    return reject('unknown_table', `"table" must be one of ${[...context.schema.tablesByName.keys()].join(', ')}.`)
+  if (!table) return reject('unknown_table', tableNames(context.schema))
   const { op, id, scope } = input
   const at = context.stampless && input.at === undefined ? newestAt + index : input.at
   if (op !== 'put' && op !== 'patch' && op !== 'delete')
@@ -220,4 +219,9 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 /** Names an unknown member: as JSON and cut, since it is the caller's text. */
 export function quote(name: string): string {
   return JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}…` : name)
+}
+
+function tableNames({ tables }: Schema): string {
+  if (tables.length === 0) return 'The server has no table yet.'
+  return `"table" must be one of ${tables.map(({ name }) => name).join(', ')}.`
 }

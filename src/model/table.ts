@@ -1,4 +1,5 @@
 import { limits } from './limits.ts'
+import { checkRenames, isName, namePattern } from './names.ts'
 import type { SecondDigits } from './time.ts'
 import {
   type ColumnType,
@@ -16,6 +17,8 @@ export interface Column<Value = unknown, Optional extends boolean = boolean> {
   /** What a put that leaves the column out writes. Absent: NULL where nullable, else the change is rejected. */
   readonly default?: Value
   readonly rules: ValueRules
+  /** The name that the column had: its migration keeps what is stored. */
+  readonly renamedFrom?: string
   /** Never set: carries `Optional` to the row types. */
   readonly optional?: Optional
 }
@@ -23,6 +26,8 @@ export interface Column<Value = unknown, Optional extends boolean = boolean> {
 interface Common<Value> {
   readonly nullable?: true
   readonly default?: Value
+  /** The name that the column had before, for `generate`. It may go once the migration is written. */
+  readonly renamedFrom?: string
 }
 interface TextOptions<Value extends string> extends Common<Value> {
   readonly maxLength?: number
@@ -98,7 +103,7 @@ export function bytes<const O extends Common<string> = object>(
   return column('bytes', options)
 }
 
-/** The options of a type beside `nullable` and `default`, and what each must be. */
+/** The options of a type beside those of all, and what each must be. */
 const rulesOf: {
   readonly [type in ColumnType]?: { readonly [rule in keyof ValueRules]: ((value: unknown) => boolean) | null }
 } = {
@@ -111,7 +116,7 @@ const isCount = (value: unknown, least: number) =>
 
 function column<Result>(type: ColumnType, options: object = {}): Result {
   const known = rulesOf[type] ?? {}
-  const allowed = ['nullable', 'default', ...Object.keys(known)]
+  const allowed = ['nullable', 'default', 'renamedFrom', ...Object.keys(known)]
   for (const [key, value] of Object.entries(options)) {
     if (!allowed.includes(key)) throw new TypeError(`${type}() has no option ${key}; it takes ${allowed.join(', ')}`)
     if (value !== undefined && known[key as keyof ValueRules]?.(value) === false) {
@@ -122,15 +127,19 @@ function column<Result>(type: ColumnType, options: object = {}): Result {
   const {
     nullable = false,
     default: preset,
+    renamedFrom,
     ...rules
-  } = options as { nullable?: boolean; default?: unknown } & ValueRules
+  } = options as { nullable?: boolean; default?: unknown; renamedFrom?: string } & ValueRules
+  if (renamedFrom !== undefined && !isName(renamedFrom))
+    throw new TypeError(`${type}(): renamedFrom must be the name that the column had, such as 'notes'`)
+  const named = renamedFrom === undefined ? {} : { renamedFrom }
   if (rules.precision !== undefined && rules.scale !== undefined && rules.scale > rules.precision)
     throw new TypeError(`${type}(): scale must not be above precision`)
-  if (preset === undefined) return { type, nullable, rules } as Result
+  if (preset === undefined) return { type, nullable, rules, ...named } as Result
   if (nullable) throw new TypeError(`${type}(): a column is nullable or has a default, not both`)
   const fault = valueCheck(type, rules)(preset)
   if (fault) throw new TypeError(`${type}(): the default must be ${fault}`)
-  return { type, nullable, rules, default: canonicalValue(type, rules, preset) } as Result
+  return { type, nullable, rules, ...named, default: canonicalValue(type, rules, preset) } as Result
 }
 
 export type TableColumns = { readonly [column: string]: Column }
@@ -154,6 +163,8 @@ export interface Table {
   readonly columns: readonly TableColumn[]
   /** Place of a column in `columns` by its name. A map, so that `__proto__` and friends are plain unknown names. */
   readonly places: ReadonlyMap<string, number>
+  /** The names that columns had, by those that they have. */
+  readonly renamedFrom: ReadonlyMap<string, string>
 }
 
 /** All synced tables. The type parameter carries the declaration to the row types. */
@@ -162,6 +173,8 @@ export interface Schema<Tables extends SchemaTables = SchemaTables> {
   readonly tablesByName: ReadonlyMap<string, Table>
   /** What a client is told where it breaks one of these constraints. Others are not named to it. */
   readonly messages: ReadonlyMap<string, string>
+  /** The names that tables had, by those that they have. */
+  readonly renamedFrom: ReadonlyMap<string, string>
   /** Never set: carries `Tables` to the row types. */
   readonly declared?: Tables
 }
@@ -203,12 +216,10 @@ export const systemColumns = [
  */
 export function defineSchema<const Tables extends SchemaTables>(
   declared: Tables,
-  { messages = {} }: SchemaOptions = {},
+  { messages = {}, renamedFrom = {} }: SchemaOptions = {},
 ): Schema<Tables> {
   const tables = Object.entries(declared).map(([name, columns]) => defineTable(name, columns))
-  if (tables.length === 0 || tables.length > limits.tablesMax) {
-    throw new TypeError(`A schema has 1 to ${limits.tablesMax} tables`)
-  }
+  if (tables.length > limits.tablesMax) throw new TypeError(`A schema has ${limits.tablesMax} tables at the most`)
   const names = new Set(tables.map(({ name }) => name))
   for (const { name } of tables) {
     // Postgres cuts what it makes of a table's name at 63 letters.
@@ -217,10 +228,13 @@ export function defineSchema<const Tables extends SchemaTables>(
         throw new TypeError(`The table ${index} has the name of an index of the table ${name}: rename one`)
     }
   }
+  const renames = Object.entries(renamedFrom)
+  checkRenames('table', renames, names)
   return Object.freeze({
     tables,
     tablesByName: new Map(tables.map((table) => [table.name, table])),
     messages: new Map(Object.entries(messages)),
+    renamedFrom: new Map(renames),
   })
 }
 
@@ -230,10 +244,12 @@ export interface SchemaOptions {
    * index, or on SQLite the text that a trigger raises. A client learns the name too.
    */
   readonly messages?: Readonly<Record<string, string>>
+  /** The names that tables had before, by those that they have: `{ tasks: 'todos' }`. For `generate`, as that of a column. */
+  readonly renamedFrom?: Readonly<Record<string, string>>
 }
 
 function defineTable(name: string, declared: TableColumns): Table {
-  if (!namePattern.test(name) || /^(driftline|sqlite|pg)_/.test(name)) {
+  if (!isName(name) || /^(driftline|sqlite|pg)_/.test(name)) {
     throw new TypeError(
       `The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`,
     )
@@ -243,7 +259,7 @@ function defineTable(name: string, declared: TableColumns): Table {
     throw new TypeError(`The table ${name} has a name that SQLite keeps for itself`)
   const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {
     const where = `${name}.${columnName}`
-    if (!namePattern.test(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)
+    if (!isName(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)
     if (postgresColumns.includes(columnName))
       throw new TypeError(`The column ${where} has a name that Postgres keeps for itself`)
     if ((systemColumns as readonly string[]).includes(columnName)) {
@@ -264,8 +280,12 @@ function defineTable(name: string, declared: TableColumns): Table {
   if (columns.length === 0 || columns.length > limits.columnsMax) {
     throw new TypeError(`The table ${name} needs 1 to ${limits.columnsMax} columns`)
   }
-  return Object.freeze({ name, columns, places: new Map(columns.map((column, place) => [column.name, place])) })
+  const places = new Map(columns.map((column, place) => [column.name, place]))
+  const renames = Object.entries(declared).flatMap(([column, { renamedFrom: from }]): [string, string][] =>
+    from === undefined ? [] : [[column, from]],
+  )
+  checkRenames('column', renames, new Set(places.keys()), `${name}.`)
+  return Object.freeze({ name, columns, places, renamedFrom: new Map(renames) })
 }
 
 const postgresColumns = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']
-const namePattern = /^[a-z][a-z0-9_]{0,62}$/

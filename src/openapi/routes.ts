@@ -131,7 +131,7 @@ export function routes({ tables }: Schema): Json {
           {
             name: 'table',
             in: 'query',
-            schema: { type: 'string', enum: tables.map(({ name }) => name) },
+            schema: { type: 'string', ...(first && { enum: tables.map(({ name }) => name) }) },
             description: 'Of the lines that name none.',
           },
           {

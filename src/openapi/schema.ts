@@ -17,6 +17,8 @@ export function closed(properties: Json, required: readonly string[] = Object.ke
 /** One of several schemas, which a member of theirs tells apart. `names` are schemas by the value of that member. */
 export function oneOf(propertyName: string, names: Readonly<Record<string, string>>, more: Json = {}): Json {
   const refs = Object.entries(names).map(([value, name]) => [value, ref(name)] as const)
+  // Of none: nothing fits.
+  if (refs.length === 0) return { ...more, not: {} }
   if (refs.length === 1) return { ...more, ...refs[0]?.[1] }
   const mapping = Object.fromEntries(refs.map(([value, { $ref }]) => [value, $ref]))
   return { ...more, oneOf: refs.map(([, one]) => one), discriminator: { propertyName, mapping } }

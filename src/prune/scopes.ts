@@ -94,7 +94,8 @@ async function findTombstones(
   const reads = walks.flatMap((walk) =>
     sql.tombstones.map((one) => ({ sql: one, params: [walk.scope, walk.after, endOf(walk), batchMax] })),
   )
-  const found = await store.batch(walks.length === 1 ? (walks[0]?.scope ?? '') : '', reads)
+  // A schema without tables.
+  const found = reads.length === 0 ? [] : await store.batch(walks.length === 1 ? (walks[0]?.scope ?? '') : '', reads)
   const tables = sql.tombstones.length
   let room = batchMax
   const strides: Stride[] = []

@@ -4,6 +4,9 @@ import { signToken } from './sign-token.ts'
 
 /** Prints a development token and two lines of curl to paste. */
 export async function printToken(url: string, secret: string, { tables: [table] }: Schema): Promise<void> {
+  if (!table)
+    console.log(`
+There are no tables yet: add one to the schema, then npx driftline generate --name what-changed. Until then every push is rejected.`)
   const token = await signToken(secret, { sub: 'alice' })
   const at = Date.now() * 1000
   const changes = table ? [{ table: table.name, op: 'put', id: '1', at, row: exampleRow(table) }] : []
@@ -12,7 +15,7 @@ export async function printToken(url: string, secret: string, { tables: [table] 
 Development token for alice, 24 hours (npx driftline token --sub bob makes another):
 ${token}
 
-Push a row, then pull it:
+${table ? 'Push a row, then pull it' : 'Sync nothing, then pull it'}:
 curl -sS ${url}/v1/sync -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '${body}'
 curl -sS ${url}/v1/pull -H 'Authorization: Bearer ${token}'`)
 }

@@ -32,7 +32,7 @@ RETURNING next_at`
 
 /** A tree and not a chain: SQLite in a Durable Object takes expressions about a hundred levels deep. */
 function anyOf(conditions: readonly string[]): string {
-  if (conditions.length === 1) return conditions[0] as string
+  if (conditions.length < 2) return conditions[0] ?? '1 = 0'
   const half = conditions.length >> 1
   return `(${anyOf(conditions.slice(0, half))} OR ${anyOf(conditions.slice(half))})`
 }

@@ -169,6 +169,7 @@ export function pageCap(
 type Spelling = Pick<Dialect, 'above' | 'aliveAbove' | 'octets'>
 
 function sizedCap(dialect: Spelling, schema: Schema, params: PageParams, bound: PageBound, termsMax?: number): string {
+  if (schema.tables.length === 0) return params.limit
   const { bytesMax } = bound
   const arms = pageArms(schema, bound, (table, part) => {
     const size = part === 'died' ? '64' : rowOctets(table, dialect.octets)

@@ -1,10 +1,10 @@
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { Phone } from '../programs/demo/phone.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { readConfig } from '../../src/runtime/settings.ts'
 import { sqlite } from '../../src/sql/sqlite/dialect.ts'
 import { readEndpoints, scopeMatcher } from '../../src/webhooks/out/endpoints.ts'
 import { receiverSecret as secret } from '../support/receiver.ts'
+import { schema } from '../support/schema.ts'
 
 const good = { name: 'crm', url: 'https://crm.example/hook?a=1', secret }
 const read = (list: unknown, allowPrivate = false) => readEndpoints(JSON.stringify(list), allowPrivate)

@@ -3,7 +3,6 @@ import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { startExport } from '../../src/bulk/export.ts'
 import { openExportFile } from '../../src/cli/export/file.ts'
 import { createApp } from '../../src/http/app.ts'
@@ -13,8 +12,10 @@ import { signToken } from '../../src/runtime/sign-token.ts'
 import { openStore } from '../../src/stores/open.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { runCli, startCli } from '../support/command.ts'
+import { sampleMigrations } from '../support/migrations.ts'
 import { runHere } from '../support/run-here.ts'
 import { del, patch, principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 import { type Line, Replica } from '../support/streams.ts'
@@ -41,7 +42,7 @@ describe.each(Object.entries(databases))('npx driftline export from %s', (_, mak
     env = { DATABASE_URL: await makeUrl(folder) }
     const { findDatabases } = await import('../../src/runtime/node/databases.ts')
     const found = findDatabases(env.DATABASE_URL, schema)
-    const migrations = await readMigrations(found.dialect)
+    const migrations = await readMigrations(found.dialect, sampleMigrations)
     if (!found.perScope) {
       const one = await openStore(env.DATABASE_URL)
       await migrate(one, migrations)
@@ -193,7 +194,7 @@ describe('npx driftline export', () => {
     const { folder, drop } = await temporaryFolder()
     const [DATABASE_URL, out] = [`file:${join(folder, 'a.db')}`, join(folder, 'a.ndjson')]
     const store = await openStore(DATABASE_URL)
-    await migrate(store, await readMigrations('sqlite'))
+    await migrate(store, await readMigrations('sqlite', sampleMigrations))
     const rows = 100_000
     for (const sql of [
       `INSERT INTO driftline_scopes VALUES ('alice', 'i', ${rows}, 0, 300)`,

@@ -1,7 +1,6 @@
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { createHealth, driftlineColumns } from '../../src/http/health.ts'
 import { deliveryColumns, inboxColumns, markColumns, scopeColumns } from '../../src/migrations/ddl.ts'
@@ -12,6 +11,8 @@ import { sqlite } from '../../src/sql/sqlite/dialect.ts'
 import { durableObjectStore } from '../../src/stores/durable-object.ts'
 import { type Store, StoreFault } from '../../src/stores/store.ts'
 import { create, openUrls, query } from '../support/many.ts'
+import { sampleMigrations } from '../support/migrations.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { openTestStore, storeNames, type TestStore, temporaryFolder } from '../support/stores.ts'
 
@@ -87,7 +88,7 @@ describe('/health', () => {
   it("opens no scope's file and makes none, and says where none could be made", async () => {
     const { folder, drop } = await temporaryFolder()
     const store = await findDatabases(`file:${join(folder, 'data', '{scope}.db')}`, schema).open(
-      await readMigrations('sqlite'),
+      await readMigrations('sqlite', sampleMigrations),
     )
     expect(await health(store)).toEqual(ok)
     expect(await readdir(folder)).toEqual([])

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { limits } from '../../src/model/limits.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { readsOnly, type Store, StoreFault } from '../../src/stores/store.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
 

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { hashScope, type RequestEvent, type SyncEvent } from '../../src/observe/facts.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { type Store, StoreFault } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { alice, noon, patch, put } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { createIsAllowed, readOrigins } from '../../src/http/origins.ts'
 import { openNodeLive } from '../../src/live/node/live.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { openTestStore } from '../support/stores.ts'
 

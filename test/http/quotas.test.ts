@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { RequestEvent } from '../../src/observe/facts.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
@@ -7,6 +6,7 @@ import { createSync } from '../../src/sync/create-sync.ts'
 import { createBuckets } from '../../src/sync/quotas/buckets.ts'
 import type { QuotaOptions } from '../../src/sync/quotas/quotas.ts'
 import { del, noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
 

@@ -1,7 +1,6 @@
 import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
@@ -11,8 +10,10 @@ import { openStore } from '../../src/stores/open.ts'
 import { postgresEdgeStore } from '../../src/stores/postgres/edge.ts'
 import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
+import { sampleMigrations } from '../support/migrations.ts'
 import { startNeonGateway } from '../support/neon-gateway.ts'
 import { put } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { createDatabase } from '../support/stores.ts'
 
@@ -43,7 +44,7 @@ describe.each(Object.entries(stores))('P13 a table that somebody locks, over %s'
   beforeAll(async () => {
     url = await createDatabase()
     const own = await openStore(url)
-    await migrate(own, await readMigrations('postgres'))
+    await migrate(own, await readMigrations('postgres', sampleMigrations))
     await own.close()
     ;({ store, close } = await open(url))
     ;[watch, holder] = [new pg.Client(url), new pg.Client(url)]

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { type Store, StoreFault } from '../../src/stores/store.ts'
 import { principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 const secret = 'a secret that its sender shows'

@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { Problem } from '../../src/model/errors.ts'
 import { readWebhookSecrets } from '../../src/webhooks/in/secrets.ts'
 import type { WebhookSources } from '../../src/webhooks/in/sources.ts'
 import { createVerifyWebhook } from '../../src/webhooks/in/verify.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore } from '../support/stores.ts'
 
 type Source = WebhookSources<typeof schema>[string]

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createApp } from '../../src/http/app.ts'
 import { noon, principal, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { inThisRun, openTestStore, type TestStore } from '../support/stores.ts'
 import { sendWebhook, webhookSecret } from '../support/webhook.ts'
 

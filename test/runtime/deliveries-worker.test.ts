@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
 import { openStore } from '../../src/stores/open.ts'
+import { sampleMigrations } from '../support/migrations.ts'
 import { startNeonGateway } from '../support/neon-gateway.ts'
 import { type Answer, type Receiver, startReceiver } from '../support/receiver.ts'
 import { request, testSecret } from '../support/server.ts'
@@ -67,7 +68,7 @@ describe('outgoing webhooks of a worker', () => {
     const url = await createDatabase()
     const store = await openStore(url)
     cleanups.push(() => store.close())
-    await migrate(store, await readMigrations('postgres'))
+    await migrate(store, await readMigrations('postgres', sampleMigrations))
     const gateway = await startNeonGateway(inject('postgresUrl'))
     cleanups.push(gateway.close)
     const atNeon = new URL(url)

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { defineSchema, text } from '../../src/model/table.ts'
 import { recordSql } from '../../src/sql/delivery-sql.ts'
@@ -10,6 +9,7 @@ import { createSync } from '../../src/sync/create-sync.ts'
 import { type Objects, startObjects } from '../support/objects.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 
 const first = { name: '0001_first', statements: createTables(schema, 'sqlite') }
 

@@ -103,6 +103,33 @@ describe('the packed package, installed by npm into an empty project', () => {
     expect(await syncs(url, token)).toEqual(stored)
   })
 
+  it('begins without a table by npx driftline init --empty, which takes the sample away too, but nothing edited', async () => {
+    const home = await project('empty', ['libsql'])
+    await driftline(home, ['init'])
+    const config = join(home, 'driftline.config.ts')
+    const sample = await readFile(config, 'utf8')
+    await writeFile(config, `${sample}// mine\n`)
+    await expect(driftline(home, ['init', '--empty'])).rejects.toMatchObject({
+      stderr: expect.stringMatching(/somebody has edited driftline\.config\.ts/),
+    })
+    await writeFile(config, sample)
+    expect((await driftline(home, ['init', '--empty'])).stdout).toMatch(/^Took the sample's tables out of driftline/)
+    const taken = await readFile(config, 'utf8')
+    const other = await project('empty-at-once', ['libsql'])
+    expect((await driftline(other, ['init', '--empty'])).stdout).toMatch(/Write your tables in driftline\.config\.ts/)
+    expect(await readFile(join(other, 'driftline.config.ts'), 'utf8')).toBe(taken)
+    expect((await driftline(other, ['migrate'])).stdout).toBe('Applied driftline/0001_tables\n')
+    const text = '{ todos: { title: text(), done: boolean({ default: false }) } }'
+    const own = taken
+      .replace('{ defineConfig', '{ boolean, text, defineConfig')
+      .replace('defineSchema({})', `defineSchema(${text})`)
+    await writeFile(join(other, 'driftline.config.ts'), own)
+    await driftline(other, ['generate', '--name', 'todos'])
+    const args = ['node_modules/driftline/cli/main.js', 'start', '--port', '0']
+    const [, url = '', token = ''] = await start(other, args, /listens on (http:\S+)[\s\S]*another\):\n(\S+)\n/)
+    expect(await syncs(url, token)).toEqual(stored)
+  })
+
   it('is a server of a project that is no module, and in JavaScript', async () => {
     const home = await project('plain', ['libsql'])
     await writeFile(join(home, 'package.json'), JSON.stringify({ name: 'plain', type: 'commonjs' }))

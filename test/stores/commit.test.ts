@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { alice, del, noon, patch, principal, put } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
 
 describe.each(dialectStores)('what is told of a commit on %s', (name) => {

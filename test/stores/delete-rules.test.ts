@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { adviseOnDeleteRules } from '../../src/migrations/delete-rules.ts'
 import { prune } from '../../src/prune/prune.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { noon, principal, type SampleChange } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore, storeNames, type TestStore } from '../support/stores.ts'
 
 const columns = `scope TEXT NOT NULL, id TEXT NOT NULL, updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL, deleted INTEGER NOT NULL, position INTEGER NOT NULL, created_position INTEGER NOT NULL`

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { retryAfterMsMax } from '../../src/webhooks/out/backoff.ts'
@@ -10,6 +9,7 @@ import { createRecorder } from '../../src/webhooks/out/record.ts'
 import { createSender, leaseMs, type Sender } from '../../src/webhooks/out/send.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { del, noon, patch, principal, put } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
 
 const post = nodePost({ allowPrivate: true })

@@ -1,6 +1,5 @@
 import pg from 'pg'
 import { expect, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { recordSql } from '../../src/sql/delivery-sql.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
@@ -9,6 +8,7 @@ import { createRecorder } from '../../src/webhooks/out/record.ts'
 import { createSender } from '../../src/webhooks/out/send.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { alice, put } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore } from '../support/stores.ts'
 
 /**

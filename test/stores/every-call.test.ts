@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { type Store, StoreFault } from '../../src/stores/store.ts'
 import { createRun } from '../../src/sync/sync.ts'
 import { decodeRequest } from '../../src/wire/request.ts'
 import { noon, principal } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
 
 type Fault = 'before' | 'after'

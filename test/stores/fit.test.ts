@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { defineSchema, text } from '../../src/model/table.ts'
 import { encodeParts } from '../../src/sql/parts.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
@@ -7,6 +6,7 @@ import { sqlite } from '../../src/sql/sqlite/dialect.ts'
 import type { Statement } from '../../src/sql/statement.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
 
 const bytesOf = (value: string) => new TextEncoder().encode(value).length

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema as sample } from '../../src/app/schema.ts'
 import { startExport } from '../../src/bulk/export.ts'
 import { createApp } from '../../src/http/app.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
@@ -11,7 +10,9 @@ import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { createPayload } from '../../src/webhooks/out/payload.ts'
 import { create, openUrls } from '../support/many.ts'
+import { sampleMigrations } from '../support/migrations.ts'
 import { noon, principal } from '../support/sample.ts'
+import { schema as sample } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
 import { allStoreNames, openTestStore, type TestStore, temporaryFolder } from '../support/stores.ts'
 import { linesOf } from '../support/streams.ts'
@@ -159,7 +160,7 @@ describe('the stream of a scope that was never written', () => {
       async () => {
         const { folder, drop } = await temporaryFolder()
         const databases = findDatabases(`file:${join(folder, 'data', '{scope}.db')}`, sample)
-        const store = await databases.open(await readMigrations('sqlite'))
+        const store = await databases.open(await readMigrations('sqlite', sampleMigrations))
         return { store, drop: () => store.close().then(drop) }
       },
     ],

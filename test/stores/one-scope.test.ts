@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { defineSchema, text } from '../../src/model/table.ts'
 import { censusSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
@@ -14,6 +13,7 @@ import { createSync } from '../../src/sync/create-sync.ts'
 import { createRecorder } from '../../src/webhooks/out/record.ts'
 import { scopeFaults } from '../support/one-scope.ts'
 import { del, noon, patch, principal, put } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 const small = defineSchema({ notes: { title: text() } })

@@ -1,6 +1,5 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { startExport } from '../../src/bulk/export.ts'
 import { censusSql } from '../../src/sql/count-sql.ts'
 import { recordSql } from '../../src/sql/delivery-sql.ts'
@@ -13,6 +12,7 @@ import { sqlite } from '../../src/sql/sqlite/dialect.ts'
 import { sqliteObject } from '../../src/sql/sqlite/object.ts'
 import { planFaults, statementsIn } from '../support/plans.ts'
 import { principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 const compiled = compileSchema(schema, postgres)

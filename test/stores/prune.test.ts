@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { prune } from '../../src/prune/prune.ts'
 import { startPruning } from '../../src/prune/timer.ts'
 import { readsOnly, type Store, StoreFault } from '../../src/stores/store.ts'
 import { del, noon, principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore, storeNames, type TestStore } from '../support/stores.ts'
 
 const day = 24 * 3_600_000

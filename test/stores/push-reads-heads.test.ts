@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
 
 describe.each(allStoreNames)('the cursor of a push on %s', (name) => {

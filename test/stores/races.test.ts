@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { prune } from '../../src/prune/prune.ts'
 import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { alice, del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 /**

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { limits } from '../../src/model/limits.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { del, noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 const own = `CREATE UNIQUE INDEX lists_name ON lists (scope, name);

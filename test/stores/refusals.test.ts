@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema as sample } from '../../src/app/schema.ts'
 import { createImport } from '../../src/bulk/import.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync, type PushInput } from '../../src/sync/create-sync.ts'
 import { createRun } from '../../src/sync/sync.ts'
 import { noon, principal, type Sample } from '../support/sample.ts'
+import { schema as sample } from '../support/schema.ts'
 import { allStoreNames, dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
 
 /** What the user's own migrations add to the sample. */

@@ -1,7 +1,6 @@
 import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createImport } from '../../src/bulk/import.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
@@ -12,6 +11,7 @@ import { createSync } from '../../src/sync/create-sync.ts'
 import { createRun } from '../../src/sync/sync.ts'
 import { startNeonGateway } from '../support/neon-gateway.ts'
 import { del, noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { createDatabase, inThisRun } from '../support/stores.ts'
 
 /** Postgres' row level security, which binds every role but the owner of the tables and a superuser. */

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { findDatabases } from '../../src/runtime/node/databases.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { create, idsOf, migrateAll, openUrls, push } from '../support/many.ts'
+import { schema } from '../support/schema.ts'
 
 describe('P16 npm start refuses, with the name of the database,', () => {
   const stores: Store[] = []

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { findDatabases } from '../../src/runtime/node/databases.ts'
 import { openStore } from '../../src/stores/open.ts'
 import { findHome } from '../../src/stores/shards/directory.ts'
@@ -7,6 +6,7 @@ import { shardedStore } from '../../src/stores/shards/sharded.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { create, idsOf, migrateAll, openUrls, push, query, scopesIn } from '../support/many.ts'
 import { principal, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { createDatabase } from '../support/stores.ts'
 import { startTurnProxy } from '../support/turn-proxy.ts'
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createImport } from '../../src/bulk/import.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { createRun } from '../../src/sync/sync.ts'
 import { noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
 
 /** One trigger swallows, another refuses. */

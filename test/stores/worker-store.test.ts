@@ -5,6 +5,7 @@ import { readMigrations } from '../../src/migrations/read.ts'
 import { scopeToName } from '../../src/model/scope-name.ts'
 import { openAnyStore } from '../../src/runtime/workers/store.ts'
 import { startHranaServer } from '../support/hrana-server.ts'
+import { sampleMigrations } from '../support/migrations.ts'
 import { principal, put, sampleSync } from '../support/sample.ts'
 import { temporaryFolder } from '../support/stores.ts'
 
@@ -30,7 +31,7 @@ it('P11 a worker keeps each scope in its own Turso database', async () => {
   for (const scope of scopes) {
     await migrate(
       { ...store, batch: (_, statements) => store.batch(scope, statements) },
-      await readMigrations('sqlite'),
+      await readMigrations('sqlite', sampleMigrations),
     )
     await sync.push(principal(scope), { client: 'a', changes: [put('1', 0, scope)] })
   }

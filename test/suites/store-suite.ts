@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { createRun } from '../../src/sync/sync.ts'
 import { answerToJson } from '../../src/wire/answer.ts'
 import { del, noon, patch, principal, put, type SampleChange, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 
 /** What a store must be given to be held to the promises: a fresh database with the sample's tables, and a way to write past driftline. */
 export interface SuiteStore {

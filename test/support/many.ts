@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import pg from 'pg'
-import { schema } from '../../src/app/schema.ts'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { type Databases, findDatabases } from '../../src/runtime/node/databases.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { principal, put, sampleSync } from './sample.ts'
+import { schema } from './schema.ts'
 import { createDatabase, temporaryFolder } from './stores.ts'
 
 /** A store that is more than one database. */

@@ -1,10 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { ownMigrations } from '../../src/migrations/own.ts'
 
+/** The migrations of the tests' project. */
+export const sampleMigrations = new URL('project/migrations/', import.meta.url)
+
 /** The names of the project's migrations, driftline's own first, in order. */
 export const migrationNames: readonly string[] = [
   ...ownMigrations.sqlite.map(({ name }) => name),
-  ...readdirSync(new URL('../../migrations/sqlite', import.meta.url))
+  ...readdirSync(new URL('sqlite/', sampleMigrations))
     .map((file) => file.replace(/\.sql$/, ''))
     .sort(),
 ]

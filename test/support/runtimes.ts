@@ -3,6 +3,7 @@ import { migrate } from '../../src/migrations/apply.ts'
 import { readMigrations } from '../../src/migrations/read.ts'
 import { openStore } from '../../src/stores/open.ts'
 import { startHranaServer } from './hrana-server.ts'
+import { sampleMigrations } from './migrations.ts'
 import { startNeonGateway } from './neon-gateway.ts'
 import { startServer, testSecret } from './server.ts'
 import { createDatabase, temporaryFolder } from './stores.ts'
@@ -73,6 +74,6 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
 
 async function migrateAt(url: string): Promise<void> {
   const store = await openStore(url)
-  await migrate(store, await readMigrations(store.dialect.name))
+  await migrate(store, await readMigrations(store.dialect.name, sampleMigrations))
   await store.close()
 }

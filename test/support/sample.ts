@@ -1,7 +1,7 @@
-import { schema } from '../../src/app/schema.ts'
 import type { Access, Principal } from '../../src/model/principal.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { type ChangeInput, createSync, type Sync } from '../../src/sync/create-sync.ts'
+import { schema } from './schema.ts'
 
 export type Sample = typeof schema
 export type SampleChange = ChangeInput<Sample>

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const project = join(root, 'test/support/project')
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** What a script of package.json gives to Node: its flags and the file, which are found from any folder. */
@@ -12,13 +13,16 @@ export function nodeArguments(script: string): string[] {
   return words.map((word) => (/\.[jt]s$/.test(word) ? join(root, word) : word))
 }
 
-/** Makes a folder a project with this repository's app, as a command wants to be started in one. Gives the folder. */
+/**
+ * Makes a folder a project with the sample's tables, as a command wants to be started in one, and gives the folder: in the
+ * place of the repository's own that of the tests, for its app may have other tables.
+ */
 export function asProject(folder: string): string {
-  if (existsSync(join(folder, 'src/app'))) return folder
+  if (existsSync(join(folder, 'src/app'))) return project
   if (!existsSync(join(folder, 'driftline.config.mjs'))) {
-    const config = pathToFileURL(join(root, 'src/app/driftline.config.ts')).href
+    const config = pathToFileURL(join(project, 'driftline.config.ts')).href
     writeFileSync(join(folder, 'driftline.config.mjs'), `export { default } from ${JSON.stringify(config)}\n`)
-    symlinkSync(join(root, 'migrations'), join(folder, 'migrations'))
+    symlinkSync(join(project, 'migrations'), join(folder, 'migrations'))
   }
   return folder
 }

@@ -1,9 +1,9 @@
 import type { DurableObjectState } from '@cloudflare/workers-types'
-import { schema } from '../../src/app/schema.ts'
 import type { Migration } from '../../src/migrations/migration.ts'
 import { type ObjectEnv, ScopeDatabase } from '../../src/runtime/workers/scope-object.ts'
 import type { Statement } from '../../src/sql/statement.ts'
 import type { ObjectAnswer, PackedRehearsal, ScopeNamespace } from '../../src/stores/durable-object.ts'
+import { schema } from '../support/schema.ts'
 
 /** What a test asks of an object, as JSON. */
 export interface ObjectCall {

@@ -146,10 +146,14 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
   // Bounded each by itself, so that every table is read by its index and no further than needed.
   const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
   const cap = pageCap({ above, aliveAbove, octets }, schema, pageParams(places), bound)
+  // Without tables the types of $2 and $3 must be told.
+  const rows =
+    arms.length === 0
+      ? '\nWHERE CAST($2 AS bigint) <= $2 AND CAST($3 AS bigint) <= $3'
+      : `\nUNION ALL (${inOrder(arms.map(bounded), '(SELECT cap$ + 1 FROM head$)')})`
   return `WITH head$ AS MATERIALIZED (SELECT incarnation, position, watermark, position - $4 AS upper$, ${isLarge(params, bound)} AS large$,
 ${cap} AS cap$ FROM driftline_scopes WHERE scope = ${params.scope})
-SELECT ${headPlace} AS place$, incarnation AS id$, watermark AS at$, cap$::text AS by$, CASE WHEN large$ THEN 't' END AS deleted$, position, ${slots.types.map(() => 'NULL').join(', ')} FROM head$
-UNION ALL (${inOrder(arms.map(bounded), '(SELECT cap$ + 1 FROM head$)')})`
+SELECT ${headPlace} AS place$, incarnation AS id$, watermark AS at$, cap$::text AS by$, CASE WHEN large$ THEN 't' END AS deleted$, ${['position', ...slots.types.map(() => 'NULL')].join(', ')} FROM head$${rows}`
 }
 
 /** Stands where a row has the place of its table. */

@@ -126,9 +126,9 @@ export function pageText(schema: Schema, bound: PageBound): string {
   )
   const cap = pageCap({ above, aliveAbove, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
-  return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ')} THEN 1 ELSE 0 END
+  return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ') || '1 = 0'} THEN 1 ELSE 0 END
 FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, '\n') AS rows$
-FROM (${inOrder(rows, limit)})) AS page$
+FROM (${rows.length > 0 ? inOrder(rows, limit) : "SELECT 0 AS position, '' AS text$ WHERE 1 = 0"})) AS page$
 WHERE scope$.scope = ${params.scope}`
 }
 

@@ -1,10 +1,11 @@
 import { Webhook } from 'standardwebhooks'
-import { schema } from '../../../src/app/schema.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { signToken } from '../../../src/runtime/sign-token.ts'
 import type { Store } from '../../../src/stores/store.ts'
+import { sampleMigrations } from '../../support/migrations.ts'
+import { schema } from '../../support/schema.ts'
 import type { Side } from './measure.ts'
 
 export const benchSecret = 'a secret of the benchmark, 32 bytes or more'
@@ -16,7 +17,7 @@ export interface App {
 }
 
 export async function createTablesIn(store: Store): Promise<void> {
-  await migrate(store, await readMigrations(store.dialect.name))
+  await migrate(store, await readMigrations(store.dialect.name, sampleMigrations))
 }
 
 export function driftline(store: Store): App {

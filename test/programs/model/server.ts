@@ -1,9 +1,9 @@
 /** A server process for the soak, to be killed: `node test/programs/model/server.ts URL`. Each request tells it the time. */
 import { serve } from '@hono/node-server'
-import { schema } from '../../../src/app/schema.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'
 import { postgresStore } from '../../../src/stores/postgres/pool.ts'
+import { schema } from '../../support/schema.ts'
 import { testSecret } from '../../support/server.ts'
 
 const [url = ''] = process.argv.slice(2)

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { createClient } from '@libsql/client/http'
 import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
-import { schema } from '../../../src/app/schema.ts'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { createTables } from '../../../src/migrations/ddl.ts'
 import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'
@@ -16,6 +15,7 @@ import type { Store } from '../../../src/stores/store.ts'
 import { startHranaServer } from '../../support/hrana-server.ts'
 import { startNeonGateway } from '../../support/neon-gateway.ts'
 import { startObjects } from '../../support/objects.ts'
+import { schema } from '../../support/schema.ts'
 
 export const modelStores = ['libsql file', 'libsql http', 'postgres', 'neon', 'durable-object'] as const
 export type ModelStoreName = (typeof modelStores)[number]

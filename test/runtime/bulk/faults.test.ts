@@ -9,6 +9,7 @@ import { migrate } from '../../../src/migrations/apply.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { openStore } from '../../../src/stores/open.ts'
 import { runCli, startCli } from '../../support/command.ts'
+import { sampleMigrations } from '../../support/migrations.ts'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
 import { createDatabase, dialectStores, temporaryFolder } from '../../support/stores.ts'
 
@@ -30,7 +31,7 @@ describe('an import that something happens to', () => {
 
   async function prepare(url: string): Promise<string> {
     const store = await openStore(url)
-    await migrate(store, await readMigrations(store.dialect.name))
+    await migrate(store, await readMigrations(store.dialect.name, sampleMigrations))
     await store.close()
     return url
   }

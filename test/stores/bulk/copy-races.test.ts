@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import { carryByCopy } from '../../../src/bulk/copy.ts'
 import { createImport } from '../../../src/bulk/import.ts'
 import { defineSchema, text } from '../../../src/model/table.ts'
 import { postgresStore } from '../../../src/stores/postgres/pool.ts'
 import { createRun } from '../../../src/sync/sync.ts'
+import { schema } from '../../support/schema.ts'
 import { openTestStore, type TestStore } from '../../support/stores.ts'
 
 const at = 1_700_000_000_000_000

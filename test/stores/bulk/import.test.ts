@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import { carryByCopy } from '../../../src/bulk/copy.ts'
 import { type ChunkResult, createImport, type ImportWish, importChunks } from '../../../src/bulk/import.ts'
 import { readLines } from '../../../src/bulk/ndjson.ts'
@@ -8,6 +7,7 @@ import type { Store } from '../../../src/stores/store.ts'
 import type { Carry } from '../../../src/sync/push/plan-bulk.ts'
 import { createRun } from '../../../src/sync/sync.ts'
 import { noon, principal, sampleSync } from '../../support/sample.ts'
+import { schema } from '../../support/schema.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../../support/stores.ts'
 
 type Line = Record<string, unknown>

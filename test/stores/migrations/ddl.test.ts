@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { schema as sample } from '../../../src/app/schema.ts'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { readCatalog } from '../../../src/migrations/catalog.ts'
 import {
@@ -26,6 +25,8 @@ import {
   uuid,
 } from '../../../src/model/table.ts'
 import type { Store } from '../../../src/stores/store.ts'
+import { sampleMigrations } from '../../support/migrations.ts'
+import { schema as sample } from '../../support/schema.ts'
 import { dialectStores } from '../../support/stores.ts'
 import { openEmpty } from './databases.ts'
 
@@ -152,7 +153,7 @@ describe('the SQL of all eight types', () => {
 it.each(dialectStores)('the migrations make the tables of the sample schema (%s)', async (name) => {
   const [migrated, made] = [await openEmpty(name), await openEmpty(name)]
   const dialect = made.store.dialect.name
-  await migrate(migrated.store, await readMigrations(dialect))
+  await migrate(migrated.store, await readMigrations(dialect, sampleMigrations))
   for (const sql of createTables(sample, dialect)) await made.run(sql)
   const own = ['scopes', 'marks', 'inbox', 'deliveries', 'endpoints'].map((table) => `driftline_${table}`)
   const tables = [...sample.tables.map((table) => table.name), ...own]

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { createTables } from '../../../src/migrations/ddl.ts'
 import { renewIncarnations } from '../../../src/migrations/new-incarnations.ts'
 import { alice, put, sampleSync } from '../../support/sample.ts'
+import { schema } from '../../support/schema.ts'
 import { storeNames } from '../../support/stores.ts'
 import { openEmpty } from './databases.ts'
 

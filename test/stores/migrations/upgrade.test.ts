@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { check } from '../../../src/migrations/check.ts'
 import { generate } from '../../../src/migrations/generate.ts'
 import { isOwn, ownMigrations } from '../../../src/migrations/own.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { createSync } from '../../../src/sync/create-sync.ts'
-import { firstProject } from '../../support/migrations.ts'
+import { firstProject, sampleMigrations } from '../../support/migrations.ts'
 import { noon, principal, put } from '../../support/sample.ts'
+import { schema } from '../../support/schema.ts'
 import { dialectStores, temporaryFolder } from '../../support/stores.ts'
 import { openEmpty } from './databases.ts'
 
@@ -75,7 +75,7 @@ describe.each(dialectStores)('a project of before there were two streams, on %s'
     // What comes next has the next number of the app's.
     expect(await migrate(store, await readMigrations(store.dialect.name, directory))).toEqual([])
     // And the folder of this version, whose first migration has the same name, fits the same database.
-    expect(await migrate(store, await readMigrations(store.dialect.name))).toEqual([])
+    expect(await migrate(store, await readMigrations(store.dialect.name, sampleMigrations))).toEqual([])
     await database.close()
   })
 

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import { timestamptzToMicroseconds } from '../../../src/model/timestamptz.ts'
 import { supabaseWebhook } from '../../../src/webhooks/in/supabase.ts'
+import { schema } from '../../support/schema.ts'
 import { createDatabase } from '../../support/stores.ts'
 
 const secret = `whsec_${Buffer.from('a secret of thirty-two bytes, yes').toString('base64')}`

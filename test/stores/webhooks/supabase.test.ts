@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import { defineSchema, integer, text } from '../../../src/model/table.ts'
 import { timestamptzToMicroseconds } from '../../../src/model/timestamptz.ts'
 import type { MapWebhook, WebhookChange } from '../../../src/webhooks/in/mapping.ts'
 import { supabaseWebhook } from '../../../src/webhooks/in/supabase.ts'
 import { noon, principal, type Sample, sampleSync } from '../../support/sample.ts'
+import { schema } from '../../support/schema.ts'
 import { openTestStore, type TestStore } from '../../support/stores.ts'
 
 /** A table of Supabase, as its generated types have it. */

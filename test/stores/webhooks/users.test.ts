@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import type { MapWebhook } from '../../../src/webhooks/in/mapping.ts'
 import { primaryEmail, userEvents } from '../../../src/webhooks/in/users.ts'
 import { noon, principal, type Sample, sampleSync } from '../../support/sample.ts'
+import { schema } from '../../support/schema.ts'
 import { openTestStore, type TestStore } from '../../support/stores.ts'
 
 const ms = noon / 1000

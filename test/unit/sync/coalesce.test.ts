@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import { type Change, decodeChange } from '../../../src/model/change.ts'
 import { coalesce } from '../../../src/sync/push/coalesce.ts'
+import { schema } from '../../support/schema.ts'
 
 /** Changes of a webhook as they come, those without `at` in the order of the list. */
 function decode(...inputs: object[]): Change[] {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { schema } from '../../../src/app/schema.ts'
 import type { Change } from '../../../src/model/change.ts'
 import { compareStamps, judgeInTurn, type RowState } from '../../../src/model/stamp.ts'
 import { coalesce } from '../../../src/sync/push/coalesce.ts'
 import { type Forecast, forecast, letterToOutcome } from '../../../src/sync/push/inbox/inbox.ts'
+import { schema } from '../../support/schema.ts'
 
 const [table] = schema.tables as [(typeof schema.tables)[number]]
 

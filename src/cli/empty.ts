@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { bundleMigrations } from '../migrations/bundle.ts'
+import { createTable, dialectNames } from '../migrations/ddl.ts'
+import { generate } from '../migrations/generate.ts'
+import { readNames } from '../migrations/read.ts'
+import { defineSchema, type Schema } from '../model/table.ts'
+import { writeDocuments } from '../openapi/write.ts'
+import type { App } from './app.ts'
+
+/** The config that `init` writes. */
+export const sampleConfig = `import { boolean, defineConfig, defineSchema, text } from 'driftline'
+
+/** Your tables. After a change: npx driftline generate --name what-changed, then npx driftline migrate. */
+export const schema = defineSchema({
+  todos: {
+    title: text(),
+    done: boolean({ default: false }),
+  },
+})
+
+export default defineConfig({ schema })
+`
+
+export const emptyConfig = `import { defineConfig, defineSchema } from 'driftline'
+
+/**
+ * Your tables, such as { todos: { title: text(), done: boolean({ default: false }) } }, with the types from 'driftline'.
+ * After a change: npx driftline generate --name what-changed, then npx driftline migrate.
+ */
+export const schema = defineSchema({})
+
+export default defineConfig({ schema })
+`
+
+/** The schema of driftline's own repository. */
+const emptySchema = `import { defineSchema } from '../model/table.ts'
+
+/**
+ * Your tables: the one file to edit, such as \`{ todos: { title: text(), done: boolean({ default: false }) } }\`. Each also
+ * gets the columns scope, id, updated_at, updated_by, deleted, position and created_position. After a change:
+ * \`npx driftline generate --name what-changed\`, then \`npx driftline migrate\`.
+ */
+export const schema = defineSchema({})
+`
+
+/** The tables of a project that nobody has changed: that of `init`, and this repository. */
+const samples = ['todos(title,done)', 'lists(name) todos(title,done,priority,notes,amount,list_id)']
+
+/**
+ * Takes the sample's tables and migration away from a project that is still the sample, and gives lines to print. Throws
+ * a `TypeError` where anything in it may be somebody's own, and has then changed nothing.
+ */
+export async function emptyProject({ schema, file, migrations, public: directory }: App): Promise<string[]> {
+  if (schema.tables.length === 0) return [`${file} has no tables: nothing to do.`]
+  const isOwn = `This project is not the sample any more: `
+  if (!samples.includes(shapeOf(schema))) throw new TypeError(`${isOwn}take its tables out of ${file} yourself`)
+  const isRepository = file.startsWith('src/app/')
+  if (!isRepository && (await readFile(file, 'utf8')) !== sampleConfig)
+    throw new TypeError(`${isOwn}somebody has edited ${file}. Take its tables out yourself`)
+  for (const dialect of dialectNames) {
+    const names = await readNames(dialect, migrations)
+    const expected = `${schema.tables.flatMap((table) => createTable(table, dialect)).join(';\n\n')};\n`
+    const [name = ''] = names
+    if (names.length === 0) continue
+    if (names.length > 1 || (await readFile(new URL(`${dialect}/${name}.sql`, migrations), 'utf8')) !== expected)
+      throw new TypeError(`${isOwn}migrations/${dialect} holds more than the sample's first migration`)
+  }
+  const rewritten = isRepository ? 'src/app/schema.ts' : file
+  await writeFile(rewritten, isRepository ? emptySchema : emptyConfig)
+  for (const dialect of dialectNames) {
+    for (const name of await readNames(dialect, migrations)) await rm(new URL(`${dialect}/${name}.sql`, migrations))
+  }
+  await rm(new URL('schema.json', migrations), { force: true })
+  const empty = defineSchema({})
+  await generate(empty, { directory: migrations })
+  await bundleMigrations(migrations)
+  await writeDocuments(empty, directory)
+  return [
+    `Took the sample's tables out of ${rewritten}, and its migration out of migrations/`,
+    ...(existsSync('.driftline')
+      ? ['Databases that the sample has been in have its tables still: for those of development delete .driftline/']
+      : []),
+    `Next: write your tables in ${rewritten}, then npx driftline generate --name tables`,
+  ]
+}
+
+const shapeOf = ({ tables }: Schema) =>
+  tables.map(({ name, columns }) => `${name}(${columns.map((column) => column.name).join()})`).join(' ')
