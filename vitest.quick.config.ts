@@ -4,7 +4,7 @@ import whole from './vitest.config.ts'
 
 /** What starts a process: a server, a command, a worker, a Postgres of its own. */
 const starters =
-  /\b(startServer|startCli|runCli|startDev|startWorker|startTestWorker|startObjects|startPostgres|startVerifier|runtimes|spawn|fork|execFile|openShards|openUrls)\b/
+  /\b(startServer|startCli|runCli|startDev|startWorker|startTestWorker|startObjects|openD1Binding|startPostgres|startVerifier|runtimes|spawn|fork|execFile|openShards|openUrls)\b/
 
 const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.ts'))

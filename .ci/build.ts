@@ -23,6 +23,7 @@ const exported = {
   './stores/neon': 'stores/neon',
   './stores/libsql': 'stores/libsql/http',
   './stores/libsql-file': 'stores/libsql/file',
+  './stores/d1': 'stores/d1',
   './stores/durable-object': 'stores/durable-object',
   './stores/per-scope': 'stores/per-scope/per-scope',
   './live/postgres-bus': 'live/node/postgres-bus',

@@ -10,4 +10,4 @@ export { LiveObject } from '../worker.ts'
 export class ScopeObject extends createScopeObject({ schema, migrations }) {}
 
 /** The worker of wrangler.toml. */
-export default createWorker({ schema, sources, openStore: openAnyStore })
+export default createWorker({ schema, sources, openStore: (env) => openAnyStore(env, { schema, migrations }) })

@@ -81,7 +81,7 @@ import migrations from './migrations/sqlite.json' with { type: 'json' }
 
 export { LiveObject } from 'driftline/workers'
 
-/** The database of one scope. For Postgres or libSQL: openAnyStore of driftline/workers/any-store, and DATABASE_URL. */
+/** The database of one scope. For D1: openD1. For Postgres or libSQL: openAnyStore of driftline/workers/any-store, and DATABASE_URL. */
 export class ScopeObject extends createScopeObject({ schema, migrations }) {}
 
 export default createWorker({ schema, openStore: openObjects })

@@ -4,8 +4,8 @@ const rollback = /\b(?:RAISE\s*\(|ON\s+CONFLICT|(?:INSERT|UPDATE)\s+OR)\s*ROLLBA
 
 /**
  * Throws a `TypeError` where a statement of SQLite would end the whole transaction by a row that it refuses: `RAISE(ROLLBACK, …)`
- * and the conflict clause of that name. In a Durable Object the runtime's own transaction ends with it, and the object is
- * lost each time. ABORT refuses the same rows.
+ * and the conflict clause of that name. In a Durable Object and in D1 the runtime's own transaction ends with it, and the
+ * object is lost each time. ABORT refuses the same rows.
  */
 export function refuseRollbacks(statements: readonly string[]): void {
   for (const sql of statements) {

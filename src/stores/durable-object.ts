@@ -46,6 +46,7 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
   return {
     dialect: sqliteObject,
     limits: objectLimits,
+    tendsItself: true,
     async batch(scope, statements) {
       checkNumbers(statements)
       checkParams(statements)
@@ -87,13 +88,16 @@ function pack({ opening, groups, closing }: Rehearsal): PackedRehearsal {
   return { texts: [...places.keys()], ...packed }
 }
 
-/** One row that is too large alone. Not left to the object: wrangler's takes more than Cloudflare's. */
-function checkParams(statements: readonly Statement[]): void {
+/** One row that is too large alone. Not left to the database: wrangler's takes more than Cloudflare's. */
+export function checkParams(statements: readonly Statement[]): void {
   for (const { params } of statements) {
     for (const value of params) {
       if (typeof value !== 'string' || value.length * 3 <= objectLimits.paramBytesMax) continue
       if (new TextEncoder().encode(value).length > objectLimits.paramBytesMax) {
-        throw new StoreFault('refused', { message: 'a row is too large for a Durable Object', code: 'SQLITE_TOOBIG' })
+        throw new StoreFault('refused', {
+          message: 'a row is too large for a database of Cloudflare',
+          code: 'SQLITE_TOOBIG',
+        })
       }
     }
   }

@@ -6,6 +6,8 @@ export interface Store {
   readonly dialect: Dialect
   /** None: nothing that driftline sends is too large. */
   readonly limits?: StoreLimits
+  /** Whether its databases prune and send their webhooks by themselves, as a Durable Object does by its alarm. */
+  readonly tendsItself?: true
   /**
    * Runs the statements in order, all or none, at READ COMMITTED or stricter per statement, in ONE network round trip,
    * and gives the rows of each. Fails with a `StoreFault` only; after one nothing was applied, except that a connection

@@ -4,7 +4,7 @@ import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { del, noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
-import { openTestStore, type TestStore } from '../support/stores.ts'
+import { inThisRun, openTestStore, type TestStore } from '../support/stores.ts'
 
 const own = `CREATE UNIQUE INDEX lists_name ON lists (scope, name);
 DROP TABLE todos;
@@ -14,26 +14,33 @@ CREATE TABLE todos (scope TEXT NOT NULL, id TEXT NOT NULL, updated_at INTEGER NO
 CREATE INDEX todos_position ON todos (scope, position);
 CREATE TRIGGER swallow BEFORE INSERT ON todos WHEN NEW.title = 'swallowed' BEGIN SELECT RAISE(IGNORE); END;`
 
-/** What somebody writes over a database of his own: it says of a batch that it failed, and tries nothing else. */
-describe('a store that has batches only', () => {
+/**
+ * What somebody writes over a database of his own, and D1: it says of a batch that it failed, and tries nothing else.
+ * It answers as a store that rehearses.
+ */
+describe.each(inThisRun(['libsql file', 'd1']))('a store that has batches only: %s', (name) => {
   let opened: TestStore
+  let other: TestStore
   let plain: Store
   let batches = 0
   let people = 0
   const someone = () => principal(`u${++people}`)
   beforeAll(async () => {
     opened = await openTestStore('libsql file', schema, { postgres: '', sqlite: own })
-    const { dialect, batch, close } = opened.store
+    other = name === 'd1' ? await openTestStore(name, schema, { postgres: '', sqlite: own }) : opened
+    const { rehearse: _, ...most } = other.store
     plain = {
-      dialect,
+      ...most,
       batch(scope, statements) {
         batches++
-        return batch(scope, statements)
+        return other.store.batch(scope, statements)
       },
-      close,
     }
   })
-  afterAll(() => opened.close())
+  afterAll(async () => {
+    await opened.close()
+    if (other !== opened) await other.close()
+  })
   beforeEach(() => {
     batches = 0
   })

@@ -162,11 +162,13 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     },
   )
 
-  it.each([
+  const many: [string, (n: number) => boolean][] = [
     ['all', () => true],
-    ['half', (n: number) => n % 2 === 1],
-    ['the last', (n: number) => n === 1_999],
-  ])('P12 finds %s of 2,000 bad changes in a few round trips', async (_, isBad) => {
+    ['half', (n) => n % 2 === 1],
+    ['the last', (n) => n === 1_999],
+  ]
+  // D1 has batches only, of which a request may have so many: refusals-plain.test.ts.
+  it.each(name === 'd1' ? [] : many)('P12 finds %s of 2,000 bad changes in a few round trips', async (_, isBad) => {
     const who = someone()
     await verdictsOf(who, [list('home', 'Home')])
     const changes = Array.from({ length: 2_000 }, (_, n) => list(`l${n}`, isBad(n) ? 'Home' : `n${n}`))

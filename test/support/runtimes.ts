@@ -8,7 +8,7 @@ import { startNeonGateway } from './neon-gateway.ts'
 import { startServer, testSecret } from './server.ts'
 import { createDatabase, temporaryFolder } from './stores.ts'
 import { webhookSecret } from './webhook.ts'
-import { startTestWorker, startWorker } from './worker.ts'
+import { localD1, startTestWorker, startWorker } from './worker.ts'
 
 /** driftline somewhere, over a fresh database. */
 export interface Runtime {
@@ -38,6 +38,10 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
   },
   'workerd with Durable Objects': async () => {
     const worker = await startWorker({ WEBHOOK_SECRETS })
+    return { url: worker.url.origin, close: () => worker.close() }
+  },
+  'workerd with D1': async () => {
+    const worker = await startWorker({ WEBHOOK_SECRETS }, localD1)
     return { url: worker.url.origin, close: () => worker.close() }
   },
   'workerd with libSQL over HTTP': async () => {

@@ -12,6 +12,7 @@ import { fetchWithin, libsqlStore } from '../../src/stores/libsql/http.ts'
 import { neonStore } from '../../src/stores/neon.ts'
 import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
+import { openTestD1 } from './d1.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
 import { shareObjects, startObjects } from './objects.ts'
@@ -39,8 +40,8 @@ export const isQuick = process.env.TEST_QUICK !== undefined
 export const inThisRun = <const Name extends string>(names: readonly Name[]): readonly Name[] =>
   names.filter((name) => !isQuick || dialectStores.some((store) => store === name))
 export const storeNames: readonly StoreName[] = inThisRun(['libsql file', 'libsql http', 'postgres', 'neon'])
-/** These, and the one whose databases migrate themselves. */
-export const allStoreNames = inThisRun([...storeNames, 'durable-object'])
+/** These, and those that are in workerd and migrate themselves. */
+export const allStoreNames = inThisRun([...storeNames, 'durable-object', 'd1'])
 
 /** `own` is SQL of the user's own, which a second migration brings. */
 export async function openTestStore(
@@ -55,6 +56,7 @@ export async function openTestStore(
   // Most suites ask for the sample; the workerd of any other schema ends with its suite.
   if (name === 'durable-object')
     return (schema === sample && own.sqlite === '' ? shareObjects : startObjects)(migrations('sqlite'))
+  if (name === 'd1') return openTestD1(migrations('sqlite'), schema)
   const opened = await open(name)
   await migrate(opened.store, migrations(opened.store.dialect.name))
   return opened

@@ -7,11 +7,16 @@ import { testSecret } from './server.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** The worker of wrangler.toml in real workerd, with the settings given. */
-export async function startWorker(secrets: Record<string, string> = {}): Promise<TestHarness & { readonly url: URL }> {
+/** The binding of a D1 database, which is beside the objects of wrangler.toml and is used before them. */
+export const localD1 = { d1_databases: [{ binding: 'DB', database_name: 'driftline', database_id: 'local' }] }
+
+/** The worker of wrangler.toml in real workerd, with the settings given. `restart` keeps what its databases hold. */
+export async function startWorker(secrets: Record<string, string> = {}, more: object = {}) {
   bundled ??= promisify(execFile)(process.execPath, nodeArguments('bundle'), { cwd: root })
   await bundled
-  return start({ workers: [{ config: { ...ours(), vars: { AUTH_SECRET: testSecret, ...secrets } } }] })
+  const workers = [{ config: { ...ours(), vars: { AUTH_SECRET: testSecret, ...secrets }, ...more } }]
+  const worker = await start({ workers })
+  return { ...worker, restart: () => worker.update({ workers }) }
 }
 
 let bundled: Promise<unknown> | undefined

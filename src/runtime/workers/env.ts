@@ -1,4 +1,5 @@
 import type { LiveNamespace } from '../../live/workers/object-live.ts'
+import type { D1Binding } from '../../stores/d1.ts'
 import type { ScopeNamespace } from '../../stores/durable-object.ts'
 import type { Environment } from '../environment.ts'
 
@@ -6,6 +7,8 @@ import type { Environment } from '../environment.ts'
 export type WorkerEnv = Environment & {
   readonly SCOPES?: ScopeNamespace
   readonly LIVE?: LiveNamespace
+  /** A D1 database. */
+  readonly DB?: D1Binding
   readonly HYPERDRIVE?: { readonly connectionString: string }
   readonly ASSETS?: Assets
 }

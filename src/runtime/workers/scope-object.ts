@@ -1,6 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { DurableObjectState } from '@cloudflare/workers-types'
-import { migrate } from '../../migrations/apply.ts'
 import type { Migration } from '../../migrations/migration.ts'
 import type { Schema } from '../../model/table.ts'
 import { prune } from '../../prune/prune.ts'
@@ -15,6 +14,7 @@ import { StoreFault } from '../../stores/store.ts'
 import { readEndpoints } from '../../webhooks/out/endpoints.ts'
 import { fetchPost } from '../../webhooks/out/fetch-post.ts'
 import { createSender } from '../../webhooks/out/send.ts'
+import { migrateHere } from './migrate-here.ts'
 
 /** Someone's app, as its objects need it. */
 export interface ScopeObjectOptions {
@@ -139,20 +139,9 @@ export class ScopeDatabase extends DurableObject {
   /** Two calls at once may both come here; the second finds everything recorded. */
   async #bringUpToDate(): Promise<void> {
     if (this.#migrated) return
-    await this.#migrate()
+    await migrateHere(this.#store, this.#migrations)
     this.#store.readKeys()
     this.#migrated = true
-  }
-
-  async #migrate(): Promise<void> {
-    try {
-      await migrate(this.#store, this.#migrations)
-    } catch (error) {
-      if (error instanceof StoreFault) throw error
-      // The sentence is for whoever wrote the migration, and holds no value of a row.
-      console.error(JSON.stringify({ time: new Date().toISOString(), migration: String(error) }))
-      throw new StoreFault('broken', { message: String(error), code: 'MIGRATION' })
-    }
   }
 }
 

@@ -7,17 +7,25 @@ import { isNeonHost, readPostgresUrl } from '../../stores/postgres/url.ts'
 import { checkScopeUrl, isScopeUrl, scopeUrl } from '../../stores/scope-url.ts'
 import type { Store } from '../../stores/store.ts'
 import type { WorkerEnv } from './env.ts'
+import { type D1Options, openD1 } from './open-d1.ts'
 
 /**
- * The store of a worker: that of `DATABASE_URL`, else Postgres behind the binding HYPERDRIVE, else a Durable Object for
- * each scope. All are in the bundle; only the driver that is needed is run. Throws a `TypeError` that says what to do.
+ * The store of a worker: that of `DATABASE_URL`, else Postgres behind the binding HYPERDRIVE, else the D1 database of the
+ * binding DB, which needs `app`, else a Durable Object for each scope. All are in the bundle; only the driver that is
+ * needed is run. Throws a `TypeError` that says what to do.
  */
-export async function openAnyStore(env: WorkerEnv): Promise<Store> {
-  const { SCOPES, HYPERDRIVE, DATABASE_URL: url, DATABASE_AUTH_TOKEN: authToken } = env
+export async function openAnyStore(env: WorkerEnv, app?: D1Options): Promise<Store> {
+  const { SCOPES, DB, HYPERDRIVE, DATABASE_URL: url, DATABASE_AUTH_TOKEN: authToken } = env
   if (url) return openUrl(url, authToken)
   if (HYPERDRIVE) return openPostgres(HYPERDRIVE.connectionString)
+  if (DB) {
+    if (!app) throw new TypeError('D1 needs openStore: (env) => openAnyStore(env, { schema, migrations })')
+    return openD1(env, app)
+  }
   if (SCOPES) return durableObjectStore(SCOPES)
-  throw new TypeError('Set DATABASE_URL, or bind the Durable Object class ScopeObject as SCOPES, as wrangler.toml does')
+  throw new TypeError(
+    'Set DATABASE_URL, or bind a D1 database as DB, or the Durable Object class ScopeObject as SCOPES, as wrangler.toml does',
+  )
 }
 
 async function openUrl(url: string, authToken: string | undefined): Promise<Store> {

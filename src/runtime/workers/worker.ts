@@ -7,7 +7,6 @@ import { Problem } from '../../model/errors.ts'
 import type { Schema } from '../../model/table.ts'
 import { logError, requestLog } from '../../observe/log.ts'
 import { prune } from '../../prune/prune.ts'
-import { sqliteObject } from '../../sql/sqlite/object.ts'
 import { isScopeUrl } from '../../stores/scope-url.ts'
 import type { Store } from '../../stores/store.ts'
 import { fetchPost } from '../../webhooks/out/fetch-post.ts'
@@ -71,7 +70,7 @@ async function runCron<S extends Schema>(
 ): Promise<void> {
   const { retentionMs, deliveries: endpoints } = readSettings(env, sources)
   const store = await openStore(env)
-  if (store.dialect === sqliteObject || isScopeUrl(env.DATABASE_URL ?? '')) return
+  if (store.tendsItself || isScopeUrl(env.DATABASE_URL ?? '')) return
   const sender = createSender({ store, schema, endpoints, post: fetchPost() })
   await Promise.all(endpoints.map((endpoint) => sender.sendDue(endpoint)))
   if (cron !== everyMinute) await prune(store, schema, { retentionMs })
@@ -95,8 +94,7 @@ async function open<S extends Schema>({ schema, sources = {}, openStore }: Worke
     ...settings,
     webhooks: sources,
     onCommit(scope) {
-      // A Durable Object sends by its alarm.
-      if (store.dialect !== sqliteObject && sender.matches(scope)) waitUntil(sender.sendScope(scope))
+      if (!store.tendsItself && sender.matches(scope)) waitUntil(sender.sendScope(scope))
     },
     ...(onRequest && { onRequest }),
     ...(env.LIVE && { live: objectLive(env.LIVE, settings.liveSocketsMax) }),

@@ -51,7 +51,8 @@ export function foreignKeysOf(rows: readonly Cells[], tables: readonly Table[]):
       .join() === 'id,scope'
   const written = `child$.scope = ?1 AND child$.position > ${basePosition('?1', '?2')}`
   return {
-    unmet: keys.map((key) => `SELECT 1 ${orphans(key)}${isByKey(key) ? ` AND ${written}` : ''} LIMIT 1`),
+    // A statement names each of its parameters: workerd takes no other.
+    unmet: keys.map((key) => `SELECT 1 ${orphans(key)} AND ${isByKey(key) ? written : '?1 <> ?2'} LIMIT 1`),
     guards: ({ name }, raise) =>
       keys
         .filter((key) => (isByKey(key) ? key.child === name : key.child === name || key.parent === name))
