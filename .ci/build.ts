@@ -3,8 +3,9 @@ import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs
 import { createRequire } from 'node:module'
 
 /**
- * `npm run build`: makes dist/, which is what is published (`npm pack ./dist`): the compiled files with their types, and
- * a manifest of its own. This repository's has what only its development needs, such as a Node of its own.
+ * `npm run build`: makes dist/, which is what is published (`npm pack ./dist`): the compiled files
+ * with their types, and a manifest of its own. This repository's has what only its development
+ * needs, such as a Node of its own.
  */
 const { name, version, description, license, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 

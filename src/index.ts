@@ -1,4 +1,7 @@
-/** driftline's public surface. Stores and dialects are imported from their own files, so that an app bundles only what it uses. */
+/**
+ * driftline's public surface. Stores and dialects are imported from their own files, so that an app
+ * bundles only what it uses.
+ */
 
 export { type AppOptions, createApp } from './http/app.ts'
 export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode } from './model/errors.ts'

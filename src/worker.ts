@@ -1,4 +1,7 @@
-/** driftline on Cloudflare Workers: `export default createWorker({ schema, openStore })`, beside the classes of its objects. */
+/**
+ * driftline on Cloudflare Workers: `export default createWorker({ schema, openStore })`, beside the
+ * classes of its objects.
+ */
 export { LiveObject } from './live/workers/live-object.ts'
 export type { WorkerEnv } from './runtime/workers/env.ts'
 export { type D1Options, openD1 } from './runtime/workers/open-d1.ts'

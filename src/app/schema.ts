@@ -1,8 +1,9 @@
 import { boolean, defineSchema, integer, real, text } from '../model/table.ts'
 
 /**
- * Your tables: the one file to edit. Each also gets the columns scope, id, updated_at, updated_by, deleted, position
- * and created_position. After a change: `npx driftline generate --name what-changed`, then `npx driftline migrate`.
+ * Your tables: the one file to edit. Each also gets the columns scope, id, updated_at, updated_by,
+ * deleted, position and created_position. After a change: `npx driftline generate --name
+ * what-changed`, then `npx driftline migrate`.
  */
 export const schema = defineSchema({
   lists: {

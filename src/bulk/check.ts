@@ -6,8 +6,9 @@ import { type ChunkResult, type ImportWish, isPageEnd } from './import.ts'
 import type { ImportLine } from './ndjson.ts'
 
 /**
- * What would become of a chunk, as far as that is known without the database: it holds no lock and is not asked, so what
- * only it would refuse (a unique value, a foreign key) is not found. `applied` are those that it would be sent.
+ * What would become of a chunk, as far as that is known without the database: it holds no lock and
+ * is not asked, so what only it would refuse (a unique value, a foreign key) is not found.
+ * `applied` are those that it would be sent.
  */
 export function checkLines(
   lines: readonly ImportLine[],

@@ -3,7 +3,10 @@ import { copyText, type StagedSql, stagedSql } from '../sql/postgres/staged.ts'
 import { type Carry, carryInParams, tallyOf } from '../sync/push/plan-bulk.ts'
 import type { Planned } from '../sync/push/planned.ts'
 
-/** Rows through COPY into a temporary table, from which one statement inserts what is new and one merges what is not: for a Postgres over TCP. */
+/**
+ * Rows through COPY into a temporary table, from which one statement inserts what is new and one
+ * merges what is not: for a Postgres over TCP.
+ */
 export function carryByCopy(schema: Schema): Carry {
   const statements = new Map<Table, StagedSql>(schema.tables.map((table) => [table, stagedSql(table)]))
   return (sql, table, scope, n, parts) => {

@@ -8,8 +8,9 @@ export interface Encoder {
 const utf8Mark = Buffer.from('\ufeff')
 
 /**
- * The encoder of what TextDecoder reads by that name. Of encodings in which a character has more than one form, or its
- * bytes depend on those before, the file becomes UTF-8 with its mark, which is found whatever `--encoding` says.
+ * The encoder of what TextDecoder reads by that name. Of encodings in which a character has more
+ * than one form, or its bytes depend on those before, the file becomes UTF-8 with its mark, which
+ * is found whatever `--encoding` says.
  */
 export function encoderOf({ name, mark }: { readonly name: string; readonly mark: number }): Encoder {
   if (name === 'utf-8') return { mark: mark > 0 ? utf8Mark : Buffer.alloc(0), encode: (text) => Buffer.from(text) }

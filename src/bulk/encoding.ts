@@ -18,7 +18,9 @@ const marks: readonly (readonly [name: string, ...bytes: number[]])[] = [
   ['utf-16be', 0xfe, 0xff],
 ]
 
-/** By the mark that the file begins with, which is never wrong; else as it was named, else UTF-8. */
+/**
+ * By the mark that the file begins with, which is never wrong; else as it was named, else UTF-8.
+ */
 export function findEncoding(head: Uint8Array, named: string | undefined, file: string): Encoding {
   if (startsWith(head, [0xff, 0xfe, 0, 0]) || startsWith(head, [0, 0, 0xfe, 0xff]))
     throw new EncodingFault(`${file} is UTF-32, which cannot be read: iconv -f utf-32 -t utf-8 makes UTF-8 of it.`)
@@ -39,7 +41,10 @@ export function readEncoding(label: string): string {
   }
 }
 
-/** The file as UTF-8, block by block. The first bytes that its encoding does not have end it with their place. */
+/**
+ * The file as UTF-8, block by block. The first bytes that its encoding does not have end it with
+ * their place.
+ */
 export function toUtf8(
   source: AsyncIterable<Uint8Array>,
   encoding: Encoding,

@@ -35,9 +35,12 @@ export interface Export {
 }
 
 /**
- * All rows of some scopes, in the lines of a stream: it is the bootstrap of a client that may read them. So rows that were
- * deleted before are not in it, and one that is deleted or written again while it runs has a second line further down,
- * with a greater stamp: whoever takes the lines in their order ends with what the database held at the last of them.
+ * All rows of some scopes, in the lines of a stream: it is the bootstrap of a client that may read
+ * them. So rows that were
+ * deleted before are not in it, and one that is deleted or written again while it runs has a second
+ * line further down,
+ * with a greater stamp: whoever takes the lines in their order ends with what the database held at
+ * the last of them.
  *
  * @throws Error where a scope was never written: its name is wrong, or the database
  */

@@ -1,6 +1,6 @@
 /**
- * What a file is that is neither CSV nor JSON, by its first bytes: words that follow its name and say what to do.
- * `isToldText`: its encoding is known.
+ * What a file is that is neither CSV nor JSON, by its first bytes: words that follow its name and
+ * say what to do. `isToldText`: its encoding is known.
  */
 export function sayKind(head: Uint8Array, isToldText: boolean): string | undefined {
   const text = Buffer.from(head.subarray(0, 1024)).toString('latin1')

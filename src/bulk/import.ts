@@ -16,7 +16,9 @@ export interface ImportWish {
   readonly client: string
   /** The table of the lines that name none. */
   readonly table: string | undefined
-  /** Given: the lines are rows, an id and columns, and this is their stamp. Else they are changes. */
+  /**
+   * Given: the lines are rows, an id and columns, and this is their stamp. Else they are changes.
+   */
   readonly at: number | undefined
   readonly grant: Grant
   /** Digits of times that their columns do not keep are cut. */
@@ -47,12 +49,14 @@ export interface ChunkResult extends Tally {
 }
 
 /**
- * Applies chunks of lines one after the other; while the database is busy with one, the next is made ready, if it is
- * given already. After a fault no later chunk is applied, and none once the signal says that nobody waits for them.
+ * Applies chunks of lines one after the other; while the database is busy with one, the next is
+ * made ready, if it is given already. After a fault no later chunk is applied, and none once the
+ * signal says that nobody waits for them.
  *
- * Of a chunk each scope in one transaction; what is wrong with a line is its own rejection. Lines of a
- * row of their own, which are all of most imports, go in bulk. The others (patches, and rows that come more than once)
- * go as ordinary change sets, one for each client, and so end as if they had been pushed.
+ * Of a chunk each scope in one transaction; what is wrong with a line is its own rejection. Lines
+ * of a row of their own, which are all of most imports, go in bulk. The others (patches, and rows
+ * that come more than once) go as ordinary change sets, one for each client, and so end as if they
+ * had been pushed.
  */
 export function createImport(
   run: RunSync,
@@ -63,7 +67,8 @@ export function createImport(
   const { client, grant, cutDigits } = wish
   const base = { client, atomic: false, return: 'lost', limit: 1, grant, cutDigits } as const
 
-  // What was sent before comes again in one piece, so a chunk is like those before it. Until one of them tells, all look.
+  // What was sent before comes again in one piece, so a chunk is like those before it. Until one of
+  // them tells, all look.
   let peek = true
   let before: Promise<ChunkResult> | undefined
 
@@ -131,7 +136,9 @@ export function createImport(
   }
 }
 
-/** The results of chunks in their order, two of them under way at once, each as soon as it is there. */
+/**
+ * The results of chunks in their order, two of them under way at once, each as soon as it is there.
+ */
 export async function* importChunks(
   chunks: AsyncGenerator<ReadChunk>,
   importChunk: (lines: readonly ImportLine[]) => Promise<ChunkResult>,

@@ -1,24 +1,32 @@
 import { type Rejection, rejection } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 
-/** Where rows stand in a JSON text: the keys on the way, `'*'` for any key and any item of an array. */
+/**
+ * Where rows stand in a JSON text: the keys on the way, `'*'` for any key and any item of an array.
+ */
 export type ElementPath = readonly string[]
 
 export interface JsonElement {
   /** The key that it stands under, where it stands in an object. */
   readonly key: string | undefined
   readonly value: string
-  /** With the objects around it that say its key, so that it can be read again from a line of its own. */
+  /**
+   * With the objects around it that say its key, so that it can be read again from a line of its
+   * own.
+   */
   readonly text: string
   readonly error?: Rejection
 }
 
-/** An element and what is around it may be longer than a change: that is measured when it is one. */
+/**
+ * An element and what is around it may be longer than a change: that is measured when it is one.
+ */
 const elementLengthMax = 4 * limits.changeBytesMax
 
 /**
- * Finds the elements of a JSON text of any length, such as the items of an array, and gives the text of each: no more than
- * a block and an element is held. What is between them is passed over. Throws a `TypeError` where the text is cut.
+ * Finds the elements of a JSON text of any length, such as the items of an array, and gives the
+ * text of each: no more than a block and an element is held. What is between them is passed over.
+ * Throws a `TypeError` where the text is cut.
  */
 export async function* readElements(
   blocks: AsyncIterable<Uint8Array>,
@@ -37,7 +45,9 @@ function createScan(paths: readonly ElementPath[]) {
   let begin = -1
   let depth = 0
   let isTooLong = false
-  /** The containers around the place: an object by the key that was read last, an array as nothing. */
+  /**
+   * The containers around the place: an object by the key that was read last, an array as nothing.
+   */
   const around: (string | undefined)[] = []
   let isKey = false
   /** A text that is no key goes on in the next block. */

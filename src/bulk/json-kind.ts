@@ -17,7 +17,10 @@ export const readersOf: Readonly<Record<Origin, ReadExported | undefined>> = {
   firestore: readFirestore,
 }
 
-/** The layout of a file that somebody said the origin of, by its beginning; or words for one that has none. */
+/**
+ * The layout of a file that somebody said the origin of, by its beginning; or words for one that
+ * has none.
+ */
 export function findLayout(head: string, origin: Origin, table: string): JsonLayout | { readonly words: string } {
   if (head.trimStart().startsWith('[')) return { paths: [['*']] }
   if (origin === 'couchdb' && couchWrapper.test(head))
@@ -41,7 +44,10 @@ export function findLayout(head: string, origin: Origin, table: string): JsonLay
   return { paths: isLine(head) ? undefined : [[]] }
 }
 
-/** Whether the first line is an object with an id, or with what may be one: no rows are within it then. */
+/**
+ * Whether the first line is an object with an id, or with what may be one: no rows are within it
+ * then.
+ */
 function hasId(head: string): boolean {
   const [line = ''] = head.trimStart().split('\n', 1)
   try {
@@ -75,7 +81,9 @@ function sayOrigin(text: string): string | undefined {
   return firestoreWrapper.test(first) || isTyped ? found('Firestore', 'firestore') : undefined
 }
 
-/** Whether the first line that is not empty is a JSON value by itself, or so long that nobody knows. */
+/**
+ * Whether the first line that is not empty is a JSON value by itself, or so long that nobody knows.
+ */
 function isLine(head: string): boolean {
   const text = head.trimStart()
   const end = text.indexOf('\n')
@@ -85,7 +93,8 @@ function isLine(head: string): boolean {
     JSON.parse(line)
     return true
   } catch {
-    // A broken line is no reason to read the file otherwise: an object over more lines has little in its first.
+    // A broken line is no reason to read the file otherwise: an object over more lines has little
+    // in its first.
     return !/^\{\s*("[^"]*"\s*:\s*[^{}]*,?\s*|"[^"]*"\s*:\s*[{[]\s*)?$/.test(line.trimEnd())
   }
 }

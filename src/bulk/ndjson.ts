@@ -4,12 +4,18 @@ import { limits } from '../model/limits.ts'
 import { GrowingBytes } from '../wire/growing-bytes.ts'
 import { sayWhere } from '../wire/json-fault.ts'
 
-/** One line of an import: what it holds, or why it can hold nothing. Lines are counted from 1, empty ones too. */
+/**
+ * One line of an import: what it holds, or why it can hold nothing. Lines are counted from 1, empty
+ * ones too.
+ */
 export interface ImportLine {
   readonly line: number
   readonly value?: unknown
   readonly error?: Rejection
-  /** As it came, for whoever shows it: the text of the line, or of what was found in one. None where it is too long or no UTF-8. */
+  /**
+   * As it came, for whoever shows it: the text of the line, or of what was found in one. None where
+   * it is too long or no UTF-8.
+   */
   readonly source?: string | { readonly text: string | undefined } | undefined
 }
 
@@ -17,7 +23,10 @@ export interface ImportLine {
 export interface ChunkSize {
   readonly linesMax: number
   readonly textMax: number
-  /** Lines of the first one, where that is smaller, so that the database begins sooner; each has up to twice those of the one before. */
+  /**
+   * Lines of the first one, where that is smaller, so that the database begins sooner; each has up
+   * to twice those of the one before.
+   */
   readonly firstMax?: number
 }
 
@@ -31,8 +40,9 @@ export interface ReadChunk {
 const newline = 10
 
 /**
- * Reads NDJSON in chunks of whole lines, as bytes come: no more than a chunk and a line is held. A line that is too
- * long, no UTF-8 or no JSON is one bad line. What it costs goes with the bytes, however they are cut into chunks.
+ * Reads NDJSON in chunks of whole lines, as bytes come: no more than a chunk and a line is held. A
+ * line that is too long, no UTF-8 or no JSON is one bad line. What it costs goes with the bytes,
+ * however they are cut into chunks.
  */
 export async function* readLines(
   source: AsyncIterable<Uint8Array>,
@@ -84,7 +94,10 @@ export async function* readLines(
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The lines of a block, `undefined` for one that is no UTF-8. All at once, and one by one only where one is bad. */
+/**
+ * The lines of a block, `undefined` for one that is no UTF-8. All at once, and one by one only
+ * where one is bad.
+ */
 function decodeLines(block: Uint8Array): readonly (string | undefined)[] {
   try {
     return decoder.decode(block).split('\n')
@@ -105,8 +118,9 @@ function decodeLines(block: Uint8Array): readonly (string | undefined)[] {
 }
 
 /**
- * Nothing for an empty line. Where the fault is is only said of so many lines: to look for it costs as much as to read the
- * line some twenty times, and to see a fault at all more than to see that a line is surely no object.
+ * Nothing for an empty line. Where the fault is is only said of so many lines: to look for it costs
+ * as much as to read the line some twenty times, and to see a fault at all more than to see that a
+ * line is surely no object.
  */
 export function parseLine(text: string | undefined, says = true): Omit<ImportLine, 'line'> | undefined {
   if (text === undefined) return { error: rejection('invalid_change', 'The line must be UTF-8.') }

@@ -10,13 +10,19 @@ export interface ImportOutcome {
   duplicate: number
   stale: number
   rejected: number
-  /** Of these the ones that no line of the answer names, by their code: they came after so many others. */
+  /**
+   * Of these the ones that no line of the answer names, by their code: they came after so many
+   * others.
+   */
   unlisted?: Partial<Record<RejectionCode, number>>
 }
 
 export const noOutcome = (): ImportOutcome => ({ lines: 0, applied: 0, duplicate: 0, stale: 0, rejected: 0 })
 
-/** Adds a chunk, and gives those of its rejections that the answer still names: an answer must not outgrow its question. */
+/**
+ * Adds a chunk, and gives those of its rejections that the answer still names: an answer must not
+ * outgrow its question.
+ */
 export function addChunk(
   outcome: ImportOutcome,
   { rejections, last, ...tally }: ChunkResult & { readonly last: number },

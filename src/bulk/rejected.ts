@@ -7,7 +7,10 @@ import type { ImportLine } from './ndjson.ts'
 export interface RejectedLine {
   readonly line: number
   readonly error: Pick<Rejection, 'code' | 'detail'>
-  /** The line, or the record of a CSV file, as it came: to be mended and imported. None where it is too long or no UTF-8. */
+  /**
+   * The line, or the record of a CSV file, as it came: to be mended and imported. None where it is
+   * too long or no UTF-8.
+   */
   readonly text?: string
 }
 
@@ -39,9 +42,9 @@ export interface RejectedRows {
 }
 
 /**
- * Opens them for an import that goes on from so many bytes, or begins (0): one of lines `{"line":…,"error":…,"text":…}`,
- * and one of the lines as they came, in the bytes of their file. Those of another import are replaced; any other file is
- * left alone: a `TypeError`.
+ * Opens them for an import that goes on from so many bytes, or begins (0): one of lines
+ * `{"line":…,"error":…,"text":…}`, and one of the lines as they came, in the bytes of their file.
+ * Those of another import are replaced; any other file is left alone: a `TypeError`.
  */
 export async function openRejected(path: string, from: RejectedSizes, rows: RejectedRows): Promise<RejectedFiles> {
   const { rejectedBytes, rejectedRowsBytes } = from
@@ -49,8 +52,8 @@ export async function openRejected(path: string, from: RejectedSizes, rows: Reje
     (start) => start.startsWith('{"line":'),
     () => false,
   )
-  // The lines as they came are anybody's: their file is known by the report beside it, which a kill must not leave
-  // missing. So the report is written first and goes last.
+  // The lines as they came are anybody's: their file is known by the report beside it, which a kill
+  // must not leave missing. So the report is written first and goes last.
   await cutFile(rows.path, rejectedRowsBytes, isReport)
   await cutFile(path, rejectedBytes, isReport)
   const report = appender(path, rejectedBytes)

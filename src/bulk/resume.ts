@@ -2,7 +2,9 @@ import { open, readFile, rename, rm } from 'node:fs/promises'
 
 /** How far an import has come. Whatever came after it comes again, and is a duplicate (P5). */
 export interface ImportState {
-  /** What must be the same to go on: the file, the database and the options, each with its value. */
+  /**
+   * What must be the same to go on: the file, the database and the options, each with its value.
+   */
   readonly same: Readonly<Record<string, string>>
   /** The stamp of the rows, where they have one for all, in microseconds. */
   readonly at: number | undefined

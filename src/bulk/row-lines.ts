@@ -14,13 +14,19 @@ import { idToText, toBoolean } from './row-values.ts'
 export interface JsonRowWish extends RowWish {
   /** Reads a line of an export of another program. */
   readonly read?: ReadExported | undefined
-  /** Whether values may be written as other programs do: numbers, truth values and times as text, text of digits as a number. */
+  /**
+   * Whether values may be written as other programs do: numbers, truth values and times as text,
+   * text of digits as a number.
+   */
   readonly isLoose: boolean
   /** Whether a text in a `json` column is JSON itself, as where the database knows no JSON. */
   readonly isJsonText: boolean
 }
 
-/** Rows of JSON, an object in each line or element, as changes: a put for each. Throws as `readCsvLines` does. */
+/**
+ * Rows of JSON, an object in each line or element, as changes: a put for each. Throws as
+ * `readCsvLines` does.
+ */
 export async function* readRowLines(
   chunks: AsyncIterable<ReadChunk>,
   wish: JsonRowWish,

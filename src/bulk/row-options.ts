@@ -10,7 +10,10 @@ export interface RowWish {
   readonly atHeader?: string | undefined
   /** The header of the scope of each row, where it is not one for all. */
   readonly scopeHeader?: string | undefined
-  /** Headers by the column, or `id`, that they stand for. A header that is the column's own name needs none. */
+  /**
+   * Headers by the column, or `id`, that they stand for. A header that is the column's own name
+   * needs none.
+   */
   readonly headers: ReadonlyMap<string, string>
   /** Headers that are passed over, or all that stand for nothing. */
   readonly ignore: readonly string[] | 'others'
@@ -27,7 +30,9 @@ export function checkMap({ table, headers }: Pick<RowWish, 'table' | 'headers'>)
   }
 }
 
-/** The header that stands for a column or `id`: none, where it stands for another or is passed over. */
+/**
+ * The header that stands for a column or `id`: none, where it stands for another or is passed over.
+ */
 export function headerFinder({ headers, ignore }: Pick<RowWish, 'headers' | 'ignore'>) {
   const mapped = new Set(headers.values())
   const ignored = ignore === 'others' ? [] : ignore

@@ -10,8 +10,8 @@ export const marks = {
 } as const
 
 /**
- * Text in blocks of whole lines, as bytes come: no more than a block and a line is held. The byte order mark is passed
- * over; what is wrong with a line is a mark in it, so that it harms no other.
+ * Text in blocks of whole lines, as bytes come: no more than a block and a line is held. The byte
+ * order mark is passed over; what is wrong with a line is a mark in it, so that it harms no other.
  */
 export async function* readTextBlocks(source: AsyncIterable<Uint8Array>, lineBytesMax: number): AsyncGenerator<string> {
   let rest = Buffer.alloc(0)
@@ -44,7 +44,10 @@ export async function* readTextBlocks(source: AsyncIterable<Uint8Array>, lineByt
   if (rest.length > 0 || isTooLong) yield decode(rest)
 }
 
-/** How many of the bytes are whole lines. Where none ends with a line feed, as on an old Mac, the last may be half a CRLF. */
+/**
+ * How many of the bytes are whole lines. Where none ends with a line feed, as on an old Mac, the
+ * last may be half a CRLF.
+ */
 function wholeLines(bytes: Uint8Array): number {
   const end = bytes.lastIndexOf(newline)
   if (end !== -1) return end + 1

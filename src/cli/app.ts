@@ -20,7 +20,10 @@ export const configFiles = ['ts', 'mts', 'js', 'mjs']
   .map((end) => `driftline.config.${end}`)
   .concat('src/app/driftline.config.ts')
 
-/** Reads the project of a folder. Throws a `TypeError` with a sentence where there is none, or none that can be read. */
+/**
+ * Reads the project of a folder. Throws a `TypeError` with a sentence where there is none, or none
+ * that can be read.
+ */
 export async function loadApp(folder = process.cwd()): Promise<App> {
   const file = configFiles.find((one) => existsSync(join(folder, one)))
   if (file === undefined)

@@ -3,7 +3,10 @@ import { writeDocuments } from '../openapi/write.ts'
 import type { LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
 
-/** `npx driftline bundle`: writes migrations/sqlite.json and public/ anew. wrangler runs it before each build of the worker. */
+/**
+ * `npx driftline bundle`: writes migrations/sqlite.json and public/ anew. wrangler runs it before
+ * each build of the worker.
+ */
 export async function run(loadApp: LoadApp): Promise<void> {
   readArgs(
     {

@@ -8,7 +8,9 @@ export type CommandOptions = { readonly [name: string]: ParsedOptions[string] & 
 export interface CommandHelp {
   /** As it is called: `npx driftline prune`. */
   readonly name: string
-  /** What it does, in a sentence or two, and lines below the options where something is left to say. */
+  /**
+   * What it does, in a sentence or two, and lines below the options where something is left to say.
+   */
   readonly does: string
   readonly more?: string
 }
@@ -21,7 +23,9 @@ class HelpAsked {
   }
 }
 
-/** Runs a command: what goes wrong is one sentence on standard error and exit code 1, not a stack. */
+/**
+ * Runs a command: what goes wrong is one sentence on standard error and exit code 1, not a stack.
+ */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   try {
     await command()
@@ -35,7 +39,9 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
   }
 }
 
-/** The options of a command line. What it does not know is a `TypeError` that names those it does. */
+/**
+ * The options of a command line. What it does not know is a `TypeError` that names those it does.
+ */
 export function readArgs<const Options extends CommandOptions>(help: CommandHelp, options: Options) {
   return readWords(help, options, []).values
 }

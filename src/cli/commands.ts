@@ -39,7 +39,10 @@ export async function main(): Promise<void> {
   })
 }
 
-/** Of the package that this file is in: its manifest lies two folders up, in the repository as in what is published. */
+/**
+ * Of the package that this file is in: its manifest lies two folders up, in the repository as in
+ * what is published.
+ */
 function version(): string {
   const files = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url))
   for (const file of files) {

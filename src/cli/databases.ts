@@ -42,8 +42,9 @@ async function readScopes({ scope = [], scopes }: DatabaseArgs): Promise<readonl
 export type Work = (store: Store) => Promise<Pick<Outcome, 'lines' | 'failed'>>
 
 /**
- * Runs the work on each database, so many at once, and shows how far it is. Ctrl-C begins no more and waits for what is
- * under way; a second one ends at once. One that fails harms no other. Sets the exit code, and is true where all went well.
+ * Runs the work on each database, so many at once, and shows how far it is. Ctrl-C begins no more
+ * and waits for what is under way; a second one ends at once. One that fails harms no other. Sets
+ * the exit code, and is true where all went well.
  */
 export async function eachDatabase(list: readonly Database[], jobs: number, work: Work): Promise<boolean> {
   const progress = showProgress(list.length)

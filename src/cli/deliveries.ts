@@ -7,8 +7,9 @@ import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
 const namedMax = 20
 
 /**
- * `npx driftline deliveries`: what outgoing webhooks have not delivered yet, by endpoint, in every database of DATABASE_URL.
- * `npx driftline deliveries --resend crm`: enables that endpoint in every scope and makes all that waits for it due, in its order.
+ * `npx driftline deliveries`: what outgoing webhooks have not delivered yet, by endpoint, in every
+ * database of DATABASE_URL. `npx driftline deliveries --resend crm`: enables that endpoint in every
+ * scope and makes all that waits for it due, in its order.
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {

@@ -12,7 +12,10 @@ const options = {
   ip: { type: 'string', help: 'the address to listen on, instead of HOST (127.0.0.1)' },
 } as const
 
-/** `--port` and `--ip` as the settings they stand for: wrangler takes each but once. The rest is wrangler's. */
+/**
+ * `--port` and `--ip` as the settings they stand for: wrangler takes each but once. The rest is
+ * wrangler's.
+ */
 export function devArgs(env: Environment, words: readonly string[] = process.argv.slice(2)) {
   if (isHelpAsked(words)) readArgs(help, options)
   const given = new Map<string, string>()

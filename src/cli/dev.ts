@@ -12,10 +12,16 @@ import type { LoadApp } from './app.ts'
 import { devArgs } from './dev-args.ts'
 import { workerSettings } from './dev-settings.ts'
 
-/** Beside the development secret, out of git, while this runs. A file, since the arguments of a process are seen by all. */
+/**
+ * Beside the development secret, out of git, while this runs. A file, since the arguments of a
+ * process are seen by all.
+ */
 const variables = `.driftline/dev-${process.pid}.vars`
 
-/** `npx driftline dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after `--` go to wrangler dev. */
+/**
+ * `npx driftline dev`: the worker in workerd on this machine, by wrangler, offline. Arguments after
+ * `--` go to wrangler dev.
+ */
 export async function run(loadApp: LoadApp): Promise<void> {
   const { env, rest } = devArgs(process.env)
   const app = await loadApp()
@@ -73,7 +79,10 @@ export async function run(loadApp: LoadApp): Promise<void> {
   })
 }
 
-/** Objects bring themselves up to date; another database is brought here, as `npx driftline start` does. */
+/**
+ * Objects bring themselves up to date; another database is brought here, as `npx driftline start`
+ * does.
+ */
 async function migrateDatabase(url: string, authToken: string | undefined, directory: URL): Promise<void> {
   if (url.startsWith('file:'))
     throw new TypeError('A worker has no files: unset DATABASE_URL, or take npx driftline start')

@@ -11,7 +11,10 @@ import type { App } from './app.ts'
 /** The config that `init` writes. */
 export const sampleConfig = `import { boolean, defineConfig, defineSchema, text } from 'driftline'
 
-/** Your tables. After a change: npx driftline generate --name what-changed, then npx driftline migrate. */
+/**
+ * Your tables. After a change: npx driftline generate --name what-changed, then npx driftline
+ * migrate.
+ */
 export const schema = defineSchema({
   todos: {
     title: text(),
@@ -25,8 +28,9 @@ export default defineConfig({ schema })
 export const emptyConfig = `import { defineConfig, defineSchema } from 'driftline'
 
 /**
- * Your tables, such as { todos: { title: text(), done: boolean({ default: false }) } }, with the types from 'driftline'.
- * After a change: npx driftline generate --name what-changed, then npx driftline migrate.
+ * Your tables, such as { todos: { title: text(), done: boolean({ default: false }) } }, with the
+ * types from 'driftline'. After a change: npx driftline generate --name what-changed, then npx
+ * driftline migrate.
  */
 export const schema = defineSchema({})
 
@@ -37,9 +41,10 @@ export default defineConfig({ schema })
 const emptySchema = `import { defineSchema } from '../model/table.ts'
 
 /**
- * Your tables: the one file to edit, such as \`{ todos: { title: text(), done: boolean({ default: false }) } }\`. Each also
- * gets the columns scope, id, updated_at, updated_by, deleted, position and created_position. After a change:
- * \`npx driftline generate --name what-changed\`, then \`npx driftline migrate\`.
+ * Your tables: the one file to edit, such as \`{ todos: { title: text(), done: boolean({ default:
+ * false }) } }\`. Each also gets the columns scope, id, updated_at, updated_by, deleted, position
+ * and created_position. After a change: \`npx driftline generate --name what-changed\`, then \`npx
+ * driftline migrate\`.
  */
 export const schema = defineSchema({})
 `
@@ -48,8 +53,9 @@ export const schema = defineSchema({})
 const samples = ['todos(title,done)', 'lists(name) todos(title,done,priority,notes,amount,list_id)']
 
 /**
- * Takes the sample's tables and migration away from a project that is still the sample, and gives lines to print. Throws
- * a `TypeError` where anything in it may be somebody's own, and has then changed nothing.
+ * Takes the sample's tables and migration away from a project that is still the sample, and gives
+ * lines to print. Throws a `TypeError` where anything in it may be somebody's own, and has then
+ * changed nothing.
  */
 export async function emptyProject({ schema, file, migrations, public: directory }: App): Promise<string[]> {
   if (schema.tables.length === 0) return [`${file} has no tables: nothing to do.`]

@@ -6,8 +6,9 @@ import type { LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
 
 /**
- * `npx driftline generate --name add-notes`: the next migration of both dialects from what is new in the schema.
- * `npx driftline generate --accept`: the migration was written by hand, only record the schema.
+ * `npx driftline generate --name add-notes`: the next migration of both dialects from what is new
+ * in the schema. `npx driftline generate --accept`: the migration was written by hand, only record
+ * the schema.
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {

@@ -7,7 +7,10 @@ import { configFiles, type LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
 import { emptyConfig, emptyProject, sampleConfig } from './empty.ts'
 
-/** `npx driftline init`: makes the folder a project: its tables, their first migration, and a worker. */
+/**
+ * `npx driftline init`: makes the folder a project: its tables, their first migration, and a
+ * worker.
+ */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
     name: 'npx driftline init',
@@ -50,7 +53,9 @@ export async function run(loadApp: LoadApp): Promise<void> {
 
 const readsTypes = 'typescript' in process.features && process.features.typescript !== false
 
-/** Whether files here are ES modules by the package they are in; where not, their names must say so. */
+/**
+ * Whether files here are ES modules by the package they are in; where not, their names must say so.
+ */
 async function isModule(): Promise<boolean> {
   const text = await readFile('package.json', 'utf8').catch(() => '{}')
   return (JSON.parse(text) as { type?: string }).type === 'module'
@@ -81,7 +86,10 @@ import migrations from './migrations/sqlite.json' with { type: 'json' }
 
 export { LiveObject } from 'driftline/workers'
 
-/** The database of one scope. For D1: openD1. For Postgres or libSQL: openAnyStore of driftline/workers/any-store, and DATABASE_URL. */
+/**
+ * The database of one scope. For D1: openD1. For Postgres or libSQL: openAnyStore of
+ * driftline/workers/any-store, and DATABASE_URL.
+ */
 export class ScopeObject extends createScopeObject({ schema, migrations }) {}
 
 export default createWorker({ schema, openStore: openObjects })

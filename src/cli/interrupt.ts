@@ -2,8 +2,8 @@
 const sameMs = 500
 
 /**
- * The first Ctrl-C, or SIGTERM, aborts: what is under way may come to its end. The second ends the process at once.
- * Gives what takes the listeners away again.
+ * The first Ctrl-C, or SIGTERM, aborts: what is under way may come to its end. The second ends the
+ * process at once. Gives what takes the listeners away again.
  */
 export function onInterrupt(controller: AbortController): () => void {
   let first = 0

@@ -7,10 +7,11 @@ import { readArgs } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
 
 /**
- * `npx driftline migrate`: applies to every database of DATABASE_URL the migrations that it has not recorded, and lets the
- * shards know of each other. What is recorded is skipped, so that it goes on where it was stopped.
- * `npx driftline migrate --check`: changes nothing and names what in the databases does not fit the schema.
- * `npx driftline migrate --list`: names the databases, and touches none.
+ * `npx driftline migrate`: applies to every database of DATABASE_URL the migrations that it has not
+ * recorded, and lets the shards know of each other. What is recorded is skipped, so that it goes on
+ * where it was stopped. `npx driftline migrate --check`: changes nothing and names what in the
+ * databases does not fit the schema. `npx driftline migrate --list`: names the databases, and
+ * touches none.
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {

@@ -5,8 +5,8 @@ import { readArgs } from './command.ts'
 import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
 
 /**
- * `npx driftline prune`: removes from every database of DATABASE_URL the tombstones that are older than RETENTION, once.
- * `npx driftline prune --retention 0d`: all of them.
+ * `npx driftline prune`: removes from every database of DATABASE_URL the tombstones that are older
+ * than RETENTION, once. `npx driftline prune --retention 0d`: all of them.
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {

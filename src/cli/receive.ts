@@ -8,8 +8,8 @@ import { readArgs } from './command.ts'
 const exampleSecret = 'whsec_ZHJpZnRsaW5lLWV4YW1wbGUtc2VjcmV0LW9ubHk='
 
 /**
- * `npx driftline receive --port 8899`: a receiver of outgoing webhooks to try them with. Verifies each and prints it.
- * `-- --status 500`: answers that instead, as one that fails.
+ * `npx driftline receive --port 8899`: a receiver of outgoing webhooks to try them with. Verifies
+ * each and prints it. `-- --status 500`: answers that instead, as one that fails.
  */
 export async function run(_: LoadApp): Promise<void> {
   const help = {

@@ -7,10 +7,11 @@ import { databaseOptions, eachDatabase, readDatabases } from './databases.ts'
 /**
  * `npx driftline restored`: run it after a backup was put back, before the server starts again.
  *
- * A restored database has gone back in time, and its clients have not: they hold cursors with positions that it gives
- * out again for other rows. Until it has caught up a cursor ahead of its scope tells; after that nothing does, and a
- * client would pass over the rows between for good. With a new incarnation for each scope every older cursor is
- * answered with 410 `restored`: the client drops the scope's rows, keeps its outbox, and pulls from the beginning (P16).
+ * A restored database has gone back in time, and its clients have not: they hold cursors with
+ * positions that it gives out again for other rows. Until it has caught up a cursor ahead of its
+ * scope tells; after that nothing does, and a client would pass over the rows between for good.
+ * With a new incarnation for each scope every older cursor is answered with 410 `restored`: the
+ * client drops the scope's rows, keeps its outbox, and pulls from the beginning (P16).
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
@@ -25,7 +26,8 @@ export async function run(loadApp: LoadApp): Promise<void> {
     const scopes = count === 1 ? 'scope' : 'scopes'
     return { lines: [`Renewed ${count} ${scopes}: clients that hold cursors of them resync.`], failed: false }
   })
-  // A directory of shards that went back in time has forgotten where the scopes since then are at home.
+  // A directory of shards that went back in time has forgotten where the scopes since then are at
+  // home.
   if (done)
     await (await databases.open(await readMigrations(databases.dialect, migrations), { restored: true })).close()
 }

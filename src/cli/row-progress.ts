@@ -6,7 +6,10 @@ export interface RowProgress {
   end(): void
 }
 
-/** A bar on standard error, so that standard output may carry data; nothing where that is no terminal. */
+/**
+ * A bar on standard error, so that standard output may carry data; nothing where that is no
+ * terminal.
+ */
 export function showRows(total: number, done = 0): RowProgress {
   if (!process.stderr.isTTY) return { step() {}, end() {} }
   const { SingleBar, Presets } = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress')

@@ -4,7 +4,10 @@ import { signToken } from '../runtime/sign-token.ts'
 import type { LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
 
-/** `npx driftline token --sub alice --scopes team:9 --read news --hours 24`: a token of the server's own secret. */
+/**
+ * `npx driftline token --sub alice --scopes team:9 --read news --hours 24`: a token of the server's
+ * own secret.
+ */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
     name: 'npx driftline token',

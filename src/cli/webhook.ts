@@ -9,8 +9,9 @@ import type { LoadApp } from './app.ts'
 import { readWords } from './command.ts'
 
 /**
- * `WEBHOOK_SECRETS='{"crm":"whsec_…"}' npx driftline webhook --source crm '{"scope":"alice","changes":[…]}'`: signs a payload
- * by Standard Webhooks and sends it, as the system behind `crm` would. The payload is JSON, a file, or `-`.
+ * `WEBHOOK_SECRETS='{"crm":"whsec_…"}' npx driftline webhook --source crm
+ * '{"scope":"alice","changes":[…]}'`: signs a payload by Standard Webhooks and sends it, as the
+ * system behind `crm` would. The payload is JSON, a file, or `-`.
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {
@@ -56,7 +57,9 @@ export async function run(loadApp: LoadApp): Promise<void> {
   if (!answer.ok) process.exitCode = 1
 }
 
-/** The text to send, byte for byte: it is what was signed. That it is JSON is for the server to say. */
+/**
+ * The text to send, byte for byte: it is what was signed. That it is JSON is for the server to say.
+ */
 async function readPayload(word: string): Promise<string> {
   if (word === '-') return text(process.stdin)
   if (/^\s*[[{]/.test(word)) return word

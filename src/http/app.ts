@@ -35,7 +35,10 @@ export interface AppOptions<S extends Schema = Schema>
     StreamsOptions {
   readonly schema: S
   readonly auth: AuthOptions
-  /** Origins whose pages may call, such as `https://app.example` or `https://*.preview.example`. None by default. */
+  /**
+   * Origins whose pages may call, such as `https://app.example` or `https://*.preview.example`.
+   * None by default.
+   */
   readonly corsOrigins?: readonly string[]
   /** Headers that such pages may send beside those that are always allowed. */
   readonly corsHeaders?: readonly string[]
@@ -43,22 +46,30 @@ export interface AppOptions<S extends Schema = Schema>
   readonly webhookSecrets?: WebhookSecrets
   /** How far the time that a webhook was signed at may lie from now, in milliseconds. */
   readonly webhookAgeMsMax?: number
-  /** How they are verified, and their payloads become changes. Without a mapping the body is a change set. */
+  /**
+   * How they are verified, and their payloads become changes. Without a mapping the body is a
+   * change set.
+   */
   readonly webhooks?: WebhookSources<S>
   /**
-   * Outgoing webhooks: a push writes down, in its own transaction, which of these are to be told of what was applied.
-   * `createSender` sends it. None: no statement more.
+   * Outgoing webhooks: a push writes down, in its own transaction, which of these are to be told of
+   * what was applied. `createSender` sends it. None: no statement more.
    */
   readonly deliveries?: readonly Endpoint[]
   /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
   readonly live?: Live
-  /** The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it they are not there. */
+  /**
+   * The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it
+   * they are not there.
+   */
   readonly documents?: ReadDocument
   /** Compresses streams, where it should not be the standard's `CompressionStream`. */
   readonly gzip?: Gzip
 }
 
-/** The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime. */
+/**
+ * The whole server as a Hono app: `app.fetch` takes a Request and gives a Response, on any runtime.
+ */
 export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const authenticate = createAuthenticate(options.auth)
   const { live, webhooks = {}, webhookSecrets = {} } = options

@@ -4,19 +4,26 @@ import { limits } from '../model/limits.ts'
 import { malformed } from '../wire/request.ts'
 import type { Env } from './env.ts'
 
-/** The bytes of a request as the runtime has them. `env` is what the server hands to `app.fetch` beside it. */
+/**
+ * The bytes of a request as the runtime has them. `env` is what the server hands to `app.fetch`
+ * beside it.
+ */
 export type ReadBody = (request: Request, env: unknown) => AsyncIterator<Uint8Array, unknown>
 
 export interface ArriveOptions {
-  /** How bodies are read, where it should not be the standard's stream: `readIncoming` of src/runtime/node/body.ts. */
+  /**
+   * How bodies are read, where it should not be the standard's stream: `readIncoming` of
+   * src/runtime/node/body.ts.
+   */
   readonly readBody?: ReadBody
   /** How long a body may stand still. A setting: `BODY_IDLE_MS_MAX`. */
   readonly bodyIdleMsMax?: number
 }
 
 /**
- * The bytes of a request's body as they come, for as long as they come. Nothing counts the whole: an import of hours is
- * one request. Fails with a `Problem` where none has come for a while, or they ended too early.
+ * The bytes of a request's body as they come, for as long as they come. Nothing counts the whole:
+ * an import of hours is one request. Fails with a `Problem` where none has come for a while, or
+ * they ended too early.
  */
 export type Arrive = (context: Context<Env>) => AsyncGenerator<Uint8Array>
 
@@ -48,7 +55,10 @@ export function createArrive({
   }
 }
 
-/** A promise and a timer of its own for each read: a race against one for all would hold every chunk until the end. */
+/**
+ * A promise and a timer of its own for each read: a race against one for all would hold every chunk
+ * until the end.
+ */
 function within<Value>(read: Promise<Value>, msMax: number, onStall: () => void): Promise<Value> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -20,7 +20,10 @@ export interface AuthOptions extends ClaimOptions {
   readonly jwksUrl?: string
   readonly issuer?: string
   readonly audience?: string
-  /** The scopes of a verified token, first the one that changes without a scope go to. Instead of `scopesClaim`. */
+  /**
+   * The scopes of a verified token, first the one that changes without a scope go to. Instead of
+   * `scopesClaim`.
+   */
   readonly scopesOf?: (claims: JWTPayload) => Iterable<readonly [scope: string, access: Access]>
 }
 
@@ -38,10 +41,12 @@ const leewaySeconds = 30
 const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 
 /**
- * Verifies `Authorization: Bearer <JWT>`. The algorithms are pinned to the kind of key, `exp` and `sub` are required,
+ * Verifies `Authorization: Bearer <JWT>`. The algorithms are pinned to the kind of key, `exp` and
+ * `sub` are required,
  * `iss` and `aud` are checked where they are set. The first scope is the subject's own.
  *
- * @throws TypeError at once where neither or both kinds of key are given, or a claim is named in no way that is known
+ * @throws TypeError at once where neither or both kinds of key are given, or a claim is named in no
+ * way that is known
  */
 export function createAuthenticate({
   secret,
@@ -85,14 +90,18 @@ export function createAuthenticate({
   }
 }
 
-/** For how long a verified token is not verified again, how many of them there are, and how long they may be. */
+/**
+ * For how long a verified token is not verified again, how many of them there are, and how long
+ * they may be.
+ */
 const rememberedMs = 60_000
 const rememberedMax = 1_000
 const rememberedLength = 4_096
 
 /**
- * A phone sends one token for minutes, and its signature costs a third of a small sync. What is remembered is the whole
- * token, so another signature is another token, and none is taken beyond its own end.
+ * A phone sends one token for minutes, and its signature costs a third of a small sync. What is
+ * remembered is the whole token, so another signature is another token, and none is taken beyond
+ * its own end.
  */
 function rememberTokens() {
   const tokens = new Map<string, { claims: JWTPayload; until: number }>()
@@ -120,7 +129,10 @@ function importSecret(secret: string): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), algorithm, false, ['verify'])
 }
 
-/** A signature that ends as an encoder writes it. Otherwise one token could be written in several ways. */
+/**
+ * A signature that ends as an encoder writes it. Otherwise one token could be written in several
+ * ways.
+ */
 const canonical = /\.(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
 
 async function verify(token: string, key: Promise<CryptoKey> | JWTVerifyGetKey, options: object): Promise<JWTPayload> {

@@ -11,7 +11,10 @@ export interface TextBody {
   readonly bytes: number
 }
 
-/** Reads a JSON body: its type and encoding, its size while it arrives, its UTF-8, its syntax. Throws a `Problem`. */
+/**
+ * Reads a JSON body: its type and encoding, its size while it arrives, its UTF-8, its syntax.
+ * Throws a `Problem`.
+ */
 export async function readJson(
   headers: Headers,
   arriving: AsyncIterable<Uint8Array>,
@@ -20,7 +23,10 @@ export async function readJson(
   return { value: parseJson(text), bytes }
 }
 
-/** The same up to the syntax. A byte order mark stays: what was signed is the body as it is without its encoding. */
+/**
+ * The same up to the syntax. A byte order mark stays: what was signed is the body as it is without
+ * its encoding.
+ */
 export async function readText(headers: Headers, arriving: AsyncIterable<Uint8Array>): Promise<TextBody> {
   checkType(headers, 'application/json')
   const encoding = readEncoding(headers)

@@ -1,7 +1,13 @@
-/** A step into claims: a member by its name, each item of an array or member of an object, the names of an object. */
+/**
+ * A step into claims: a member by its name, each item of an array or member of an object, the names
+ * of an object.
+ */
 export type Step = { readonly member: string } | 'each' | 'keys'
 
-/** Where in a token's claims something stands, as a setting spells it: `o.id`, `orgs.*.id`, `org:{o.id}`. */
+/**
+ * Where in a token's claims something stands, as a setting spells it: `o.id`, `orgs.*.id`,
+ * `org:{o.id}`.
+ */
 export interface ClaimPath {
   /** As it is spelled, for whoever reads a fault. */
   readonly text: string
@@ -10,14 +16,18 @@ export interface ClaimPath {
   readonly steps: readonly Step[]
 }
 
-/** What users write into their own tokens: scopes from there would be granted by whoever wants them. */
+/**
+ * What users write into their own tokens: scopes from there would be granted by whoever wants them.
+ */
 const byUsers = /^(user_?metadata|unsafe_?metadata)$/i
 /** What an app may do for a user, the same for all users of it. */
 const permissions = /^(scope|scp|permissions)$/
 
 /**
- * Paths between commas. The names of members stand between dots, and in brackets where they hold dots or commas
- * themselves: `[https://example.com/teams]`. `*` is each item of an array or each member of an object, `keys()` the
+ * Paths between commas. The names of members stand between dots, and in brackets where they hold
+ * dots or commas
+ * themselves: `[https://example.com/teams]`. `*` is each item of an array or each member of an
+ * object, `keys()` the
  * names of an object.
  *
  * @throws TypeError that says what to write

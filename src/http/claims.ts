@@ -18,7 +18,8 @@ export interface ClaimOptions {
 }
 
 /**
- * Reads who it is out of verified claims. A name that cannot be a scope is refused by the claim that holds it: left out
+ * Reads who it is out of verified claims. A name that cannot be a scope is refused by the claim
+ * that holds it: left out
  * silently it would make another scope the first one, where changes without a scope go.
  *
  * @throws TypeError at once where a claim's path cannot be read
@@ -27,7 +28,8 @@ export function createReadSubject({ subClaim = 'sub' }: ClaimOptions): (claims: 
   const path = parseSinglePath('AUTH_SUB_CLAIM', subClaim)
   return (claims) => {
     const value = path.steps.reduce<unknown>((inner, step) => memberOf(inner, step), claims)
-    // `sub` is text by RFC 7519. Where a setting names the claim, its kind is the issuer's to choose.
+    // `sub` is text by RFC 7519. Where a setting names the claim, its kind is the issuer's to
+    // choose.
     const subject = subClaim !== 'sub' && Number.isSafeInteger(value) ? String(value) : value
     if (typeof subject !== 'string' || subject === '') {
       const hint = subClaim === 'sub' ? ' Where another claim says who it is, name it by AUTH_SUB_CLAIM.' : ''
@@ -62,9 +64,9 @@ export function readScopesAt(setting: string, text: string): ReadScopes {
 }
 
 /**
- * Without a setting, by a secret: the claim `scopes` as `signToken` writes it, texts or `{ "id", "access": "read" }`.
- * OAuth servers write permissions there. Such a name is no scope, and beside one neither is any that has no digit; an
- * object is unmistakable.
+ * Without a setting, by a secret: the claim `scopes` as `signToken` writes it, texts or `{ "id",
+ * "access": "read" }`. OAuth servers write permissions there. Such a name is no scope, and beside
+ * one neither is any that has no digit; an object is unmistakable.
  */
 export function readScopesClaim(): ReadScopes {
   let warned = false
@@ -86,7 +88,10 @@ export function readScopesClaim(): ReadScopes {
   }
 }
 
-/** Without a setting, by a key set: none. Whoever has such a claim is told once why nothing comes of it. */
+/**
+ * Without a setting, by a key set: none. Whoever has such a claim is told once why nothing comes of
+ * it.
+ */
 export function readNoScopes(): ReadScopes {
   let warned = false
   return ({ scopes }) => {
@@ -135,7 +140,10 @@ function* entryAt(entry: unknown, path: ClaimPath): Generator<Granted> {
   yield [nameOf(name, path), access]
 }
 
-/** An object from names to `true`, `"read"`, `"write"` or `{ access }`: nothing else is surely a list of members. */
+/**
+ * An object from names to `true`, `"read"`, `"write"` or `{ access }`: nothing else is surely a
+ * list of members.
+ */
 function* mapAt(map: Record<string, unknown>, path: ClaimPath): Generator<Granted> {
   for (const value of Object.values(map)) {
     const access = isObject(value) ? value.access : value
@@ -150,7 +158,10 @@ function* mapAt(map: Record<string, unknown>, path: ClaimPath): Generator<Grante
   yield* namesOf(map, path)
 }
 
-/** The names of an object. What is false or null is no member; `read` may read; whatever else is there may write. */
+/**
+ * The names of an object. What is false or null is no member; `read` may read; whatever else is
+ * there may write.
+ */
 function* namesOf(map: unknown, path: ClaimPath): Generator<Granted> {
   if (!isObject(map)) throw unfit(path, 'no object, which has names')
   for (const [name, value] of Object.entries(map)) {

@@ -15,7 +15,10 @@ const encodings: ReadonlyMap<string, Encoding> = new Map([
   ['deflate', 'deflate'],
 ])
 
-/** The encoding of a body, in any case. Several of them, or another, are a `Problem` that says which are taken. */
+/**
+ * The encoding of a body, in any case. Several of them, or another, are a `Problem` that says which
+ * are taken.
+ */
 export function readEncoding(headers: Headers): Encoding {
   const encoding = encodings.get((headers.get('content-encoding') ?? '').trim().toLowerCase())
   if (encoding !== undefined) return encoding
@@ -24,8 +27,9 @@ export function readEncoding(headers: Headers): Encoding {
 }
 
 /**
- * The bytes of a body without its encoding, as they come. By zlib on every runtime: the standard's `DecompressionStream`
- * ends with the first member of a gzip in some. Throws a `Problem` also where the body is cut, damaged, or goes on after its end.
+ * The bytes of a body without its encoding, as they come. By zlib on every runtime: the standard's
+ * `DecompressionStream` ends with the first member of a gzip in some. Throws a `Problem` also where
+ * the body is cut, damaged, or goes on after its end.
  */
 export async function* decodeBody(
   source: AsyncIterable<Uint8Array>,
@@ -52,7 +56,10 @@ export async function* decodeBody(
 
 const options = { chunkSize: 64 * 1024 }
 
-/** The same for a body of any length: what inflates to far more than any text does is refused while it comes. */
+/**
+ * The same for a body of any length: what inflates to far more than any text does is refused while
+ * it comes.
+ */
 export async function* decodeLong(
   source: AsyncIterable<Uint8Array>,
   encoding: Encoding,

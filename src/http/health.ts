@@ -6,15 +6,21 @@ import type { Statement } from '../sql/statement.ts'
 import { withDeadline } from '../stores/deadline.ts'
 import { pingStore, type Store, StoreFault } from '../stores/store.ts'
 
-/** Fails with a `StoreFault` where a database does not answer, and with the `Problem` schema_behind where it lacks something. */
+/**
+ * Fails with a `StoreFault` where a database does not answer, and with the `Problem` schema_behind
+ * where it lacks something.
+ */
 export type CheckHealth = () => Promise<void>
 
-/** For how long an answer is good for others: a crowd of those who ask costs the database one round trip a second. */
+/**
+ * For how long an answer is good for others: a crowd of those who ask costs the database one round
+ * trip a second.
+ */
 const freshMs = 1_000
 
 /**
- * Whether every database that is there by itself answers and has what this version needs. Whoever asks has an answer within
- * a few seconds, whatever hangs; meanwhile nobody asks a second time.
+ * Whether every database that is there by itself answers and has what this version needs. Whoever
+ * asks has an answer within a few seconds, whatever hangs; meanwhile nobody asks a second time.
  */
 export function createHealth({ schema, store }: { readonly schema: Schema; readonly store: Store }): CheckHealth {
   const needed = neededOf(schema)
@@ -31,7 +37,8 @@ export function createHealth({ schema, store }: { readonly schema: Schema; reado
   return () => {
     const now = Date.now()
     if (!asked || now < asked.at || now > asked.until) {
-      // Whoever asked may be gone before the database has answered, and on Workers the question with them.
+      // Whoever asked may be gone before the database has answered, and on Workers the question
+      // with them.
       const one = { answer: ask(), at: now, until: now + limits.databaseMsMax }
       asked = one
       const settle = () => {
@@ -59,7 +66,10 @@ function schemaBehind(cause: StoreFault): Problem {
   )
 }
 
-/** Reads of every table and column, and of no row: a database finds out while it reads the text whether they are there. */
+/**
+ * Reads of every table and column, and of no row: a database finds out while it reads the text
+ * whether they are there.
+ */
 function neededOf({ tables }: Schema): readonly Statement[] {
   const columns = Object.entries(driftlineColumns).map(([table, names]) => ({ table, names }))
   for (const { name: table, columns: own } of tables)
@@ -72,7 +82,10 @@ function neededOf({ tables }: Schema): readonly Statement[] {
 
 const rowColumns = ['scope', 'id', 'updated_at', 'updated_by', 'deleted', 'position', 'created_position']
 
-/** Those of migrations/ddl.ts, which a worker does not need otherwise. A test holds the two together. */
+/**
+ * Those of migrations/ddl.ts, which a worker does not need otherwise. A test holds the two
+ * together.
+ */
 export const driftlineColumns: Readonly<Record<string, readonly string[]>> = {
   driftline_scopes: ['scope', 'incarnation', 'position', 'watermark', 'row_bytes'],
   driftline_marks: ['scope', 'position', 'at'],

@@ -19,9 +19,10 @@ import { problemBody, toProblem } from './problem.ts'
 import { linesType } from './types.ts'
 
 /**
- * `POST /v1/import?table=…&scope=…&client=…&at=…`: NDJSON of any length, applied chunk by chunk while it comes. The
- * answer is NDJSON too and comes meanwhile: each rejected line, and after each chunk the lines that are taken for good.
- * The next chunk is read when the client has taken that, so memory stays flat.
+ * `POST /v1/import?table=…&scope=…&client=…&at=…`: NDJSON of any length, applied chunk by chunk
+ * while it comes. The answer is NDJSON too and comes meanwhile: each rejected line, and after each
+ * chunk the lines that are taken for good. The next chunk is read when the client has taken that,
+ * so memory stays flat.
  */
 export function importHandler(authenticate: Authenticate, run: RunSync, arrive: Arrive, options: SyncOptions) {
   const { schema, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
@@ -90,7 +91,9 @@ async function* importAll(...[importChunk, bytes]: [ReturnType<typeof createImpo
   yield `${JSON.stringify({ ...outcome, done: true })}\n`
 }
 
-/** A fault in the middle is a last line with the problem: the lines that were said to be taken are. */
+/**
+ * A fault in the middle is a last line with the problem: the lines that were said to be taken are.
+ */
 function stream(
   first: IteratorResult<string>,
   answers: AsyncGenerator<string>,

@@ -13,15 +13,18 @@ const fetchMsMax = 5_000
 const retryAfterSeconds = 5
 
 /**
- * A key of the issuer's set, by a token's header. Keys that were fetched once go on being good for a day while the set
- * cannot be had: then one request in half a minute waits for another try, and all others are answered by what is
+ * A key of the issuer's set, by a token's header. Keys that were fetched once go on being good for
+ * a day while the set
+ * cannot be had: then one request in half a minute waits for another try, and all others are
+ * answered by what is
  * known. A token by a key that is not known gets a `Problem` then, since its key may be new (P13).
  *
  * @throws TypeError at once where the URL is not one to trust
  */
 export function readKeySet(url: string): JWTVerifyGetKey {
   checkKeySetUrl('jwksUrl', url)
-  // It keeps what it has for ever, and shares a fetch where requests may: when to fetch is decided here.
+  // It keeps what it has for ever, and shares a fetch where requests may: when to fetch is decided
+  // here.
   const keyOf = createRemoteJWKSet(new URL(url), {
     [customFetch]: fetchKeys,
     timeoutDuration: fetchMsMax,
@@ -70,7 +73,10 @@ export function readKeySet(url: string): JWTVerifyGetKey {
   }
 }
 
-/** Whoever can change the answer on its way signs tokens for everybody: encrypted, or from this machine. */
+/**
+ * Whoever can change the answer on its way signs tokens for everybody: encrypted, or from this
+ * machine.
+ */
 export function checkKeySetUrl(name: string, text: string): void {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isTrusted = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
@@ -103,7 +109,10 @@ class KeySetFault extends Error {
   }
 }
 
-/** That the set cannot be had passes. Whatever is wrong later is the token's fault, or that of a key, and stays. */
+/**
+ * That the set cannot be had passes. Whatever is wrong later is the token's fault, or that of a
+ * key, and stays.
+ */
 async function fetchKeys(url: string, init: RequestInit): Promise<Response> {
   const answer = await fetch(url, init).catch((cause: unknown) => {
     throw new KeySetFault(codeOf(cause), cause)

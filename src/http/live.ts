@@ -9,7 +9,10 @@ import type { Env } from './env.ts'
 import type { IsAllowed } from './origins.ts'
 import { unauthorized } from './unauthorized.ts'
 
-/** `GET /v1/live?scope=…`: a WebSocket or Server-Sent Events that are told of every commit in the principal's scopes. */
+/**
+ * `GET /v1/live?scope=…`: a WebSocket or Server-Sent Events that are told of every commit in the
+ * principal's scopes.
+ */
 export function liveHandler(authenticate: Authenticate, live: Live, isAllowed: IsAllowed) {
   return async (context: Context<Env>): Promise<Response> => {
     const { raw } = context.req
@@ -29,7 +32,10 @@ export function liveHandler(authenticate: Authenticate, live: Live, isAllowed: I
   }
 }
 
-/** The scopes asked for. A token in the URL, which every proxy logs, is refused with every other unknown parameter. */
+/**
+ * The scopes asked for. A token in the URL, which every proxy logs, is refused with every other
+ * unknown parameter.
+ */
 function decodeQuery(queries: Record<string, string[]>): readonly string[] {
   // The parameter is not named: its name may be the token.
   if (Object.keys(queries).some((name) => name !== 'scope'))
@@ -37,11 +43,14 @@ function decodeQuery(queries: Record<string, string[]>): readonly string[] {
   return queries.scope ?? []
 }
 
-/** Browsers send the origin of the page with every handshake, and leave it to the server to mind it. */
+/**
+ * Browsers send the origin of the page with every handshake, and leave it to the server to mind it.
+ */
 function checkOrigin({ url, headers }: Request, isAllowed: IsAllowed): void {
   const origin = headers.get('origin')
   if (origin === null || isAllowed(origin)) return
-  // The host alone: behind a proxy that ends TLS this server sees http. Pages of other schemes are never its own.
+  // The host alone: behind a proxy that ends TLS this server sees http. Pages of other schemes are
+  // never its own.
   if (/^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).host === new URL(url).host) return
   throw new Problem('forbidden_origin', 'Pages of this origin are not in CORS_ORIGINS.')
 }
@@ -60,7 +69,10 @@ function readTransport(headers: Headers): Transport {
   })
 }
 
-/** A browser can set no header of a WebSocket but this one, a list of names: its token is one of them. */
+/**
+ * A browser can set no header of a WebSocket but this one, a list of names: its token is one of
+ * them.
+ */
 function readToken(headers: Headers): string | undefined {
   const bearer = readProtocols(headers).find((protocol) => protocol.startsWith('bearer.'))
   return headers.get('authorization') || (bearer && `Bearer ${bearer.slice('bearer.'.length)}`)

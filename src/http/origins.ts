@@ -6,8 +6,10 @@ const noPage = /^(null|file|data|blob|about|javascript|ftp|wss?)$/
 const web = /^https?$/
 
 /**
- * Origins as browsers and the shells of apps send them: `https://app.example`, `capacitor://localhost`,
- * `chrome-extension://…`. `https://*.preview.example` stands for one label, any, in the place of the star. `*` alone is every origin: what
+ * Origins as browsers and the shells of apps send them: `https://app.example`,
+ * `capacitor://localhost`,
+ * `chrome-extension://…`. `https://*.preview.example` stands for one label, any, in the place of
+ * the star. `*` alone is every origin: what
  * authenticates is a token that a page must hold, never a cookie that a browser adds by itself.
  *
  * @throws TypeError where one can match nothing, which says what to write instead
@@ -66,7 +68,10 @@ function checkOrigin(setting: string, origin: string, isAlone: boolean): void {
     throw refuse(`what a browser sends is without path, default port and capitals: write ${canonical}`)
 }
 
-/** A URL of such a scheme has no origin, and its host may keep its case: Safari's extensions are named in capitals. */
+/**
+ * A URL of such a scheme has no origin, and its host may keep its case: Safari's extensions are
+ * named in capitals.
+ */
 function appOrigin(scheme: string, host: string): string | undefined {
   if (!/^[A-Za-z0-9._~-]*(:\d{1,5})?$/.test(host)) return undefined
   return `${scheme}://${/^(chrome|moz)-extension$/.test(scheme) ? host.toLowerCase() : host}`

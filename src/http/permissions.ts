@@ -2,16 +2,21 @@
 const known =
   /^(openid|profile|email|address|phone|offline|offline_access|api|admin|all|user_impersonation|\.default)$/i
 
-/** Words of permissions, wherever they stand in a name without a digit, and first or last in any. */
+/**
+ * Words of permissions, wherever they stand in a name without a digit, and first or last in any.
+ */
 const strong = /^(read|write|readonly|readwrite|create|delete|manage|admin|impersonation|impersonate)$/
-/** Words that may as well name a thing: a permission where they are said of several, `place-orders`, `users:list`. */
+/**
+ * Words that may as well name a thing: a permission where they are said of several, `place-orders`,
+ * `users:list`.
+ */
 const weak =
   /^(update|edit|view|list|get|add|remove|check|place|access|use|send|submit|cancel|approve|search|publish|upload|download|import|export|invite|modify|execute|run|issue|revoke|refund|accept|reject|assign|share|show|see)$/
 
 /**
- * Whether a name reads as a permission of OAuth, as issuers write them into the claim `scopes` of every user: `*`,
- * `openid`, `read-orders`, `orders:write`, `User.Read.All`, a URL. Rows that were shared by such a name would be shared by
- * strangers.
+ * Whether a name reads as a permission of OAuth, as issuers write them into the claim `scopes` of
+ * every user: `*`, `openid`, `read-orders`, `orders:write`, `User.Read.All`, a URL. Rows that were
+ * shared by such a name would be shared by strangers.
  */
 export function isPermission(name: string): boolean {
   if (name.includes('*') || name.includes('://') || name.startsWith('urn:') || known.test(name)) return true

@@ -3,7 +3,9 @@ import { Problem, problems } from '../model/errors.ts'
 import { failureOf } from '../observe/failure.ts'
 import { problemType } from './types.ts'
 
-/** Any error as the answer that the caller may see: RFC 9457, without SQL, value, stack or token. */
+/**
+ * Any error as the answer that the caller may see: RFC 9457, without SQL, value, stack or token.
+ */
 export function problemResponse(error: unknown, requestId: string): Response {
   const problem = toProblem(error)
   return new Response(problemBody(problem, requestId), {

@@ -17,7 +17,10 @@ import type { Streams } from './streams.ts'
 import { streamTag } from './tag.ts'
 import { jsonType, linesType } from './types.ts'
 
-/** Compresses a stream. Node's own also flushes, so that what the client has by then goes on from the last page. */
+/**
+ * Compresses a stream. Node's own also flushes, so that what the client has by then goes on from
+ * the last page.
+ */
 export type Gzip = () => {
   readonly readable: ReadableStream<Uint8Array>
   readonly writable: WritableStream<Uint8Array>
@@ -34,8 +37,9 @@ export interface PullOptions {
 }
 
 /**
- * `GET /v1/pull?cursor=…&limit=…`, or `POST /v1/pull` with the two in a JSON body where a cursor is longer than a URL may
- * be: one page, or with `Accept: application/x-ndjson` all of them as a stream.
+ * `GET /v1/pull?cursor=…&limit=…`, or `POST /v1/pull` with the two in a JSON body where a cursor is
+ * longer than a URL may be: one page, or with `Accept: application/x-ndjson` all of them as a
+ * stream.
  */
 export function pullHandler({
   schema,
@@ -62,7 +66,8 @@ export function pullHandler({
       const headers = { 'Content-Type': jsonType, Vary: 'Accept' }
       return new Response(answerToJson(await pull(cursor), 'pull'), { headers })
     }
-    // 3 What the client holds already is not sent again, and costs the heads of the scopes. A proxy may have made the tag strong.
+    // 3 What the client holds already is not sent again, and costs the heads of the scopes. A proxy
+    // may have made the tag strong.
     const headers: Record<string, string> = { 'Cache-Control': 'private, no-cache', Vary: 'Accept, Accept-Encoding' }
     const look = async (counts: boolean) => {
       const { heads, rows } = await takeCensus(principal, cursor, facts, counts)
@@ -76,7 +81,8 @@ export function pullHandler({
       const { tag } = await look(false)
       if (held.includes(tag.slice(2))) return new Response(null, { status: 304, headers })
     }
-    // 4 The heads are read before the rows, so the tag never promises more than the stream holds. From here on the answer
+    // 4 The heads are read before the rows, so the tag never promises more than the stream holds.
+    // From here on the answer
     // is one, however long it takes: it may outlive its token.
     const place = streams.open(principal.subject)
     let body: ReadableStream<Uint8Array> | null = null
@@ -97,7 +103,10 @@ export function pullHandler({
   }
 }
 
-/** Cloudflare's edge asks a worker for gzip whatever the client takes, and would not undo it for this type: it says so apart. */
+/**
+ * Cloudflare's edge asks a worker for gzip whatever the client takes, and would not undo it for
+ * this type: it says so apart.
+ */
 function encodingsOf(req: Context['req']): string | undefined {
   const { cf } = req.raw as { readonly cf?: { readonly clientAcceptEncoding?: string } }
   return cf?.clientAcceptEncoding ?? req.header('accept-encoding')
@@ -128,7 +137,10 @@ async function decodePull(context: Context<Env>, arrive: Arrive): Promise<PullWi
   return { cursor: cursor === null ? null : parseCursor(cursor), limit: decodeLimit(limit) }
 }
 
-/** What `URLSearchParams` makes of a cursor that there is not yet. Nothing that is handed out looks like one of these. */
+/**
+ * What `URLSearchParams` makes of a cursor that there is not yet. Nothing that is handed out looks
+ * like one of these.
+ */
 const noCursor: readonly (string | undefined)[] = [undefined, '', 'null', 'undefined']
 
 function decodeQuery(queries: Record<string, string[]>): PullWish {

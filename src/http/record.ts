@@ -11,7 +11,10 @@ export interface Listeners {
   readonly onSync?: (event: SyncEvent) => unknown
 }
 
-/** Gives each answer its id and its times, and tells the listeners of the request once that answer is on its way. */
+/**
+ * Gives each answer its id and its times, and tells the listeners of the request once that answer
+ * is on its way.
+ */
 export function recordRequests(listeners: Listeners): MiddlewareHandler<Env> {
   const onRequest = guardHook('onRequest', listeners.onRequest)
   const onSync = guardHook('onSync', listeners.onSync)
@@ -26,7 +29,8 @@ export function recordRequests(listeners: Listeners): MiddlewareHandler<Env> {
     await next()
     const duration = performance.now() - began
     const timing = `total;dur=${duration.toFixed(1)}`
-    // On the answer's own headers: through the context the whole answer would be wrapped anew, its text made a stream.
+    // On the answer's own headers: through the context the whole answer would be wrapped anew, its
+    // text made a stream.
     const { headers, status } = context.res
     headers.set('Server-Timing', facts.operation ? `${timing}, db;dur=${facts.databaseMs.toFixed(1)}` : timing)
     headers.set('X-Request-Id', requestId)
@@ -69,7 +73,10 @@ function routeOf(context: Context): string {
   return path === undefined || path === '/*' ? '*' : path
 }
 
-/** On Workers what goes on after the answer has to be announced; on Node there is nobody to tell, and Hono throws. */
+/**
+ * On Workers what goes on after the answer has to be announced; on Node there is nobody to tell,
+ * and Hono throws.
+ */
 function createKeepAlive() {
   let announced = true
   return (context: Context, work: Promise<void>): void => {

@@ -20,9 +20,10 @@ export interface StreamWish {
 const chunkBytesMax = 32 * 1024
 
 /**
- * How many rows are to come, then one change a line, and after each page a line with the cursor that goes on from there. A
- * page is read when the one before was handed out, and is held as bytes, so memory stays flat: a stream that nobody reads
- * holds one page, and ends. A fault in the middle cuts it: the last cursor line still holds.
+ * How many rows are to come, then one change a line, and after each page a line with the cursor
+ * that goes on from there. A page is read when the one before was handed out, and is held as bytes,
+ * so memory stays flat: a stream that nobody reads holds one page, and ends. A fault in the middle
+ * cuts it: the last cursor line still holds.
  */
 export function streamPages(wish: StreamWish): ReadableStream<Uint8Array> {
   const { pull, facts, place, idleMsMax } = wish

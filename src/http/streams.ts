@@ -23,8 +23,9 @@ export interface StreamsOptions {
 }
 
 /**
- * A place is given back by the stream's end, whichever it is. A runtime that drops a stream without a word, as workerd does
- * where the client goes away, leaves a place that is taken for free once nobody has moved it for twice the time.
+ * A place is given back by the stream's end, whichever it is. A runtime that drops a stream without
+ * a word, as workerd does where the client goes away, leaves a place that is taken for free once
+ * nobody has moved it for twice the time.
  */
 export function createStreams({
   streamsMax = limits.streamsMax,

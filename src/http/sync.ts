@@ -25,7 +25,8 @@ export function syncHandler(half: 'sync' | 'push', authenticate: Authenticate, r
     // 3 Decode each change, authorize, coalesce, compile, one batch a scope, reconcile.
     const answer = await run(principal, request, facts, body.bytes)
     if (request.changes.length > turnChanges) await nextTurn()
-    // 4 The answer, with the rows as the database wrote them. A push hands out no cursor: it has read nothing.
+    // 4 The answer, with the rows as the database wrote them. A push hands out no cursor: it has
+    // read nothing.
     return new Response(answerToJson(answer, half), { headers: { 'Content-Type': jsonType } })
   }
 }

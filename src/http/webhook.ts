@@ -16,7 +16,10 @@ import { readText } from './body.ts'
 import type { Env } from './env.ts'
 import { jsonType } from './types.ts'
 
-/** `POST /v1/webhooks/{source}`: a signed change set, or what the source's mapping makes one of, takes effect once. */
+/**
+ * `POST /v1/webhooks/{source}`: a signed change set, or what the source's mapping makes one of,
+ * takes effect once.
+ */
 export function webhookHandler<S extends Schema>(
   admit: AdmitWebhook,
   verify: VerifyWebhook,
@@ -31,7 +34,8 @@ export function webhookHandler<S extends Schema>(
     const facts = context.get('facts')
     facts.operation = 'webhook'
     const source = context.req.param('source') ?? ''
-    // 1 Who may have signed it, before anything of the body is read; then the body as it was signed, and who signed it.
+    // 1 Who may have signed it, before anything of the body is read; then the body as it was
+    // signed, and who signed it.
     const { headers } = context.req.raw
     admit(source, headers)
     const body = await readText(headers, arrive(context))
@@ -45,14 +49,18 @@ export function webhookHandler<S extends Schema>(
     const request = map
       ? await mapPayload(() => map(payload, context.req.raw.headers), source, entry)
       : decodeWebhook(payload, source, entry)
-    // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of the rows.
+    // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of
+    // the rows.
     const answer = await run({ subject: source, scopes: new Map() }, request, facts, body.bytes)
     // 4 The verdicts, without rows: they are kept for a retry as they are.
     return new Response(answerToJson(answer, 'push'), { headers: { 'Content-Type': jsonType } })
   }
 }
 
-/** What a mapping throws or gives wrong is a 422, and logged with the source; only a fault of its own words is shown. */
+/**
+ * What a mapping throws or gives wrong is a 422, and logged with the source; only a fault of its
+ * own words is shown.
+ */
 async function mapPayload<S extends Schema>(
   map: () => ReturnType<MapWebhook<S>>,
   source: string,

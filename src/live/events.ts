@@ -12,8 +12,9 @@ const headers = {
 }
 
 /**
- * Server-Sent Events, for those who cannot open a WebSocket: a poke is a `message`, a comment keeps proxies from closing
- * an idle stream, and the last event is `close` with a code and a reason. A stream without it was cut.
+ * Server-Sent Events, for those who cannot open a WebSocket: a poke is a `message`, a comment keeps
+ * proxies from closing an idle stream, and the last event is `close` with a code and a reason. A
+ * stream without it was cut.
  */
 export function openEvents(hub: Hub, listener: Listener, onEnd?: (end: StreamEnd) => void): Response {
   hub.admit(listener)
@@ -36,7 +37,8 @@ export function openEvents(hub: Hub, listener: Listener, onEnd?: (end: StreamEnd
           listener,
           send: (poke) => write(`data: ${poke}\n\n`),
           ping() {
-            // Not every runtime tells that the reader is gone; but what nobody reads stays where it is.
+            // Not every runtime tells that the reader is gone; but what nobody reads stays where it
+            // is.
             if ((controller.desiredSize ?? 0) < 0) end(() => controller.error(new Error('the client does not read')))
             else write(':\n\n')
           },

@@ -7,7 +7,10 @@ import { throttle } from './throttle.ts'
 export interface Session {
   readonly listener: Listener
   send(poke: string): void
-  /** Asks whether the other side is still there, and ends the session where it did not answer the last time. */
+  /**
+   * Asks whether the other side is still there, and ends the session where it did not answer the
+   * last time.
+   */
   ping(): void
   close(closing: Closing): void
 }
@@ -30,7 +33,10 @@ export interface Hub {
   close(): void
 }
 
-/** How often expiries are looked at. One timer for all: timers of their own cost memory, and end at 24 days. */
+/**
+ * How often expiries are looked at. One timer for all: timers of their own cost memory, and end at
+ * 24 days.
+ */
 const sweepMs = 1_000
 const sweepsPerPing = limits.livePingMs / sweepMs
 
@@ -100,7 +106,10 @@ export function createHub(socketsMax: number = limits.liveSocketsMax): Hub {
   }
 }
 
-/** Seconds after which a place may be free: whoever is gone without a word is found by the second ping. */
+/**
+ * Seconds after which a place may be free: whoever is gone without a word is found by the second
+ * ping.
+ */
 const retryAfterSeconds = (2 * limits.livePingMs) / 1000
 
 export function tooManySockets(socketsMax: number): Problem {

@@ -17,8 +17,8 @@ export interface Live {
   /** Pokes everybody who listens to the scope. Returns at once and never throws. */
   poke(scope: string, position: number): void
   /**
-   * The answer that opens a socket or a stream. Throws the `Problem` too_many_sockets. Where this side knows how a stream
-   * ends, `noteEnd` is given it.
+   * The answer that opens a socket or a stream. Throws the `Problem` too_many_sockets. Where this
+   * side knows how a stream ends, `noteEnd` is given it.
    */
   connect(
     request: Request,
@@ -28,10 +28,16 @@ export interface Live {
   ): Response | Promise<Response>
 }
 
-/** The subprotocol that the server selects. The token stands in another one, `bearer.<token>`, which is never sent back. */
+/**
+ * The subprotocol that the server selects. The token stands in another one, `bearer.<token>`, which
+ * is never sent back.
+ */
 export const subprotocol = 'driftline'
 
-/** Why a connection is closed from this side: the code of a WebSocket, and the same in the last event of a stream. */
+/**
+ * Why a connection is closed from this side: the code of a WebSocket, and the same in the last
+ * event of a stream.
+ */
 export const closings = {
   stopping: { code: 1001, reason: 'The server stops or restarts. Connect again.' },
   expired: { code: 4401, reason: 'The token has expired. Connect with a new one.' },

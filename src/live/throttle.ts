@@ -1,6 +1,6 @@
 /**
- * Many pokes in a moment become one: a scope's first is passed on at once, and then, once in `ms`, the greatest position
- * that came meanwhile. A scope costs memory only within its moment.
+ * Many pokes in a moment become one: a scope's first is passed on at once, and then, once in `ms`,
+ * the greatest position that came meanwhile. A scope costs memory only within its moment.
  */
 export function throttle(ms: number, pass: (scope: string, position: number) => void) {
   const waiting = new Map<string, number | undefined>()

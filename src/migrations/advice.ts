@@ -3,8 +3,8 @@ import { quoted } from '../sql/dialect.ts'
 import { type DialectName, sqlTypes } from './ddl.ts'
 
 /**
- * The SQL of a change that only a person can judge, as words that follow "write". SQLite cannot alter a column: there
- * the table is made anew.
+ * The SQL of a change that only a person can judge, as words that follow "write". SQLite cannot
+ * alter a column: there the table is made anew.
  */
 export function alterColumn(dialect: DialectName, table: string, column: string, change: string): string {
   return dialect === 'sqlite' ? anew(table) : `${alter(table)} ALTER COLUMN ${quoted(column)} ${change}`

@@ -5,13 +5,15 @@ import type { Migration } from './migration.ts'
 import { isOwn } from './own.ts'
 
 /**
- * Applies the migrations that the database has not recorded, in order, and gives their names. Each is one batch, so
- * whole or not at all, and its first statement records it: of two processes that start together the second waits at
- * that key, fails, and then finds the migration recorded. That needs no advisory lock, which neither Neon over HTTP nor
- * Turso could hold. One round trip where there is nothing to do, else one more for each migration.
+ * Applies the migrations that the database has not recorded, in order, and gives their names. Each
+ * is one batch, so whole or not at all, and its first statement records it: of two processes that
+ * start together the second waits at that key, fails, and then finds the migration recorded. That
+ * needs no advisory lock, which neither Neon over HTTP nor Turso could hold. One round trip where
+ * there is nothing to do, else one more for each migration.
  *
- * What the database has recorded and this list does not hold is a newer server's, and no fault. Throws an `Error` with
- * a sentence, a `TypeError` where the migrations are wrong before any is tried. `now` is in milliseconds.
+ * What the database has recorded and this list does not hold is a newer server's, and no fault.
+ * Throws an `Error` with a sentence, a `TypeError` where the migrations are wrong before any is
+ * tried. `now` is in milliseconds.
  */
 export async function migrate(
   store: Store,
@@ -64,15 +66,18 @@ async function readRecorded(store: Store): Promise<Set<string>> {
   return new Set(rows.map(([name]) => String(name)))
 }
 
-/** Types that both databases understand, so that one statement serves. `applied_at` is in microseconds since 1970. */
+/**
+ * Types that both databases understand, so that one statement serves. `applied_at` is in
+ * microseconds since 1970.
+ */
 const recordTable = `CREATE TABLE IF NOT EXISTS driftline_migrations (
   name text NOT NULL PRIMARY KEY,
   applied_at bigint NOT NULL
 )`
 
 /**
- * Begins the record where it could not be read, if that is because it is not there. Not before each start: a server
- * whose database is up to date needs no right to create tables.
+ * Begins the record where it could not be read, if that is because it is not there. Not before each
+ * start: a server whose database is up to date needs no right to create tables.
  */
 async function createRecord(store: Store, fault: unknown): Promise<Set<string>> {
   if (!(fault instanceof StoreFault) || fault.kind !== 'broken') throw fault
@@ -82,7 +87,8 @@ async function createRecord(store: Store, fault: unknown): Promise<Set<string>> 
   try {
     await store.batch('', [{ sql: recordTable, params: [] }])
   } catch (error) {
-    // Where two processes create it at once Postgres fails one, in spite of IF NOT EXISTS, and the table is there.
+    // Where two processes create it at once Postgres fails one, in spite of IF NOT EXISTS, and the
+    // table is there.
     return readRecorded(store).catch(() => {
       throw error
     })
@@ -107,7 +113,10 @@ function checkMigrations(migrations: readonly Migration[]): void {
 
 const transactionPattern = /^(begin|start\s+transaction|commit|end|rollback|abort)\b/i
 
-/** The same number with another name: two branches wrote one each, and their order is anyone's guess. */
+/**
+ * The same number with another name: two branches wrote one each, and their order is anyone's
+ * guess.
+ */
 function checkNumber({ name }: Migration, recorded: ReadonlySet<string>): void {
   if (isOwn(name)) return
   const other = [...recorded].find((one) => !isOwn(one) && numberOf(one) === numberOf(name))

@@ -1,7 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { migrationsDirectory, readMigrations } from './read.ts'
 
-/** migrations/sqlite.json: the migrations of SQLite in one module, for the worker, which has no files to read. */
+/**
+ * migrations/sqlite.json: the migrations of SQLite in one module, for the worker, which has no
+ * files to read.
+ */
 export async function bundleMigrations(directory = migrationsDirectory()): Promise<void> {
   const file = new URL('sqlite.json', directory)
   const text = formatBundle(await readMigrations('sqlite', directory))

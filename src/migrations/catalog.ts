@@ -6,7 +6,10 @@ import { homeFaults, homeSql } from './home.ts'
 /** What a database holds of one table, in either dialect. */
 export interface FoundTable {
   readonly columns: ReadonlyMap<string, FoundColumn>
-  /** The columns of each index that holds all rows, in its order. `unique`: such that ON CONFLICT can use it. */
+  /**
+   * The columns of each index that holds all rows, in its order. `unique`: such that ON CONFLICT
+   * can use it.
+   */
   readonly indexes: readonly { readonly unique: boolean; readonly columns: readonly string[] }[]
   /** Whether the table holds to its types: always in Postgres, in SQLite where it is STRICT. */
   readonly strict: boolean
@@ -20,7 +23,10 @@ export interface FoundColumn {
   readonly ordered: boolean
 }
 
-/** What the connection finds in its database: the named tables, and what makes it no home for any, in sentences. */
+/**
+ * What the connection finds in its database: the named tables, and what makes it no home for any,
+ * in sentences.
+ */
 export interface Catalog {
   readonly tables: ReadonlyMap<string, FoundTable>
   readonly homeless: readonly string[]
@@ -68,8 +74,9 @@ function groupBy(rows: readonly Cells[]): Map<string, Cells[]> {
 const isTrue = (cell: Cells[number] | undefined) => Number(cell) === 1
 
 /**
- * [names as JSON] → table, column, type, not null, has a default, ordered, strict; and → table, index, unique, place,
- * column. In Postgres of the tables that the connection's search_path finds, which need not be in public.
+ * [names as JSON] → table, column, type, not null, has a default, ordered, strict; and → table,
+ * index, unique, place, column. In Postgres of the tables that the connection's search_path finds,
+ * which need not be in public.
  */
 const queries: { readonly [name in DialectName]: readonly [columns: string, indexes: string] } = {
   postgres: [

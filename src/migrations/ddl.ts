@@ -6,7 +6,10 @@ import { literal } from './literal.ts'
 export type DialectName = Dialect['name']
 export const dialectNames: readonly DialectName[] = ['postgres', 'sqlite']
 
-/** A column that driftline keeps itself, NOT NULL. `ordered`: text that takes part in keys or in the order of stamps. */
+/**
+ * A column that driftline keeps itself, NOT NULL. `ordered`: text that takes part in keys or in the
+ * order of stamps.
+ */
 export interface SystemColumn {
   readonly name: string
   readonly type: ColumnType
@@ -40,7 +43,10 @@ export const markColumns: readonly SystemColumn[] = [
   { name: 'at', type: 'integer' },
 ]
 
-/** The columns of driftline_inbox: the webhooks that took effect, and what came of each change (P14). */
+/**
+ * The columns of driftline_inbox: the webhooks that took effect, and what came of each change
+ * (P14).
+ */
 export const inboxColumns: readonly SystemColumn[] = [
   { name: 'scope', type: 'text', ordered: true },
   { name: 'source', type: 'text', ordered: true },
@@ -51,8 +57,9 @@ export const inboxColumns: readonly SystemColumn[] = [
 ]
 
 /**
- * The columns of driftline_deliveries: what outgoing webhooks have yet to tell, and when. `next_at` is in microseconds.
- * `disabled_at`: since when this one, the first of its scope and endpoint, is tried no more, and those behind it wait; else 0.
+ * The columns of driftline_deliveries: what outgoing webhooks have yet to tell, and when. `next_at`
+ * is in microseconds. `disabled_at`: since when this one, the first of its scope and endpoint, is
+ * tried no more, and those behind it wait; else 0.
  */
 export const deliveryColumns: readonly SystemColumn[] = [
   { name: 'scope', type: 'text', ordered: true },
@@ -93,7 +100,10 @@ export const sqlTypes: { readonly [name in DialectName]: { readonly [type in Col
   },
 }
 
-/** Only a STRICT table turns the numbers that JavaScript binds back into integers, and refuses what is none. */
+/**
+ * Only a STRICT table turns the numbers that JavaScript binds back into integers, and refuses what
+ * is none.
+ */
 const tableEnd = { postgres: ')', sqlite: ') STRICT' }
 
 /** All of a schema's tables, driftline's own first, as statements without semicolons. */
@@ -127,9 +137,9 @@ export function createTable(table: Table, dialect: DialectName): string[] {
 }
 
 /**
- * The table alone. One that takes the place of another has another `name` first, and the defaults that `addColumn` may
- * have given that. The scope comes first in the key: isolation is in the key, not in a filter
- * that someone can forget.
+ * The table alone. One that takes the place of another has another `name` first, and the defaults
+ * that `addColumn` may have given that. The scope comes first in the key: isolation is in the key,
+ * not in a filter that someone can forget.
  */
 export function createRows(table: Table, dialect: DialectName, name?: string): string {
   const lines = [
@@ -145,7 +155,10 @@ export function createPositionIndex(table: string): string {
   return `CREATE INDEX ${quoted(positionIndex(table))} ON ${quoted(table)} (scope, position)`
 }
 
-/** The order of bootstraps, which so pass over tombstones, however many there are. Without it they read them all. */
+/**
+ * The order of bootstraps, which so pass over tombstones, however many there are. Without it they
+ * read them all.
+ */
 export function createLivingIndex(table: string): string {
   return `CREATE INDEX ${quoted(livingIndex(table))} ON ${quoted(table)} (scope, position, deleted) WHERE NOT deleted`
 }
@@ -153,7 +166,10 @@ export function createLivingIndex(table: string): string {
 export const positionIndex = (table: string): string => indexName(table, '_position')
 export const livingIndex = (table: string): string => indexName(table, '_position_living')
 
-/** Postgres cuts names at 63 bytes, which would make of the longest ones the table's own name, or another's index. */
+/**
+ * Postgres cuts names at 63 bytes, which would make of the longest ones the table's own name, or
+ * another's index.
+ */
 function indexName(table: string, suffix: string): string {
   if (table.length + suffix.length <= 63) return table + suffix
   let hash = 0
@@ -162,10 +178,11 @@ function indexName(table: string, suffix: string): string {
 }
 
 /**
- * A new column of a table that may hold rows. A column that is nullable comes as it is: the rows have NULL. One with a
- * default gets it in the database too, for the rows that exist and for those that an older server, which does not know
- * the column, still inserts; tombstones get it as well, and nobody sees it there. Both databases keep the default
- * beside the rows and rewrite none of them, but read all once for the CHECK.
+ * A new column of a table that may hold rows. A column that is nullable comes as it is: the rows
+ * have NULL. One with a default gets it in the database too, for the rows that exist and for those
+ * that an older server, which does not know the column, still inserts; tombstones get it as well,
+ * and nobody sees it there. Both databases keep the default beside the rows and rewrite none of
+ * them, but read all once for the CHECK.
  */
 export function addColumn(table: Table, column: TableColumn, dialect: DialectName): string {
   if (!column.nullable && column.default === undefined) {
@@ -178,12 +195,18 @@ function createStatement(name: string, lines: readonly string[], dialect: Dialec
   return `CREATE TABLE ${name} (\n${lines.map((line) => `  ${line}`).join(',\n')}\n${tableEnd[dialect]}`
 }
 
-/** COLLATE "C": by bytes, as JavaScript and SQLite order them, and not as the language of the database does. */
+/**
+ * COLLATE "C": by bytes, as JavaScript and SQLite order them, and not as the language of the
+ * database does.
+ */
 function systemColumn({ name, type, ordered }: SystemColumn, dialect: DialectName): string {
   return `${name} ${sqlTypes[dialect][type]}${ordered && dialect === 'postgres' ? ' COLLATE "C"' : ''}`
 }
 
-/** A tombstone keeps no value, so a required column is not NOT NULL but must have one as long as the row lives. */
+/**
+ * A tombstone keeps no value, so a required column is not NOT NULL but must have one as long as the
+ * row lives.
+ */
 function userColumn({ name, type, nullable }: TableColumn, dialect: DialectName, value?: unknown): string {
   const preset = value === undefined ? '' : ` DEFAULT ${literal(type, value, dialect)}`
   const check = nullable ? '' : ` CHECK (deleted OR ${quoted(name)} IS NOT NULL)`

@@ -3,9 +3,10 @@ import { readReferences, referencesOf } from '../sql/references.ts'
 import type { Store } from '../stores/store.ts'
 
 /**
- * A sentence for each foreign key between synced tables that says what is to become of a row whose parent is deleted. A
- * deleted row stays as a tombstone, and prune keeps that as long as a row refers to it: so no such rule ever runs, and
- * none removes a row that no phone would hear of. One round trip.
+ * A sentence for each foreign key between synced tables that says what is to become of a row whose
+ * parent is deleted. A deleted row stays as a tombstone, and prune keeps that as long as a row
+ * refers to it: so no such rule ever runs, and none removes a row that no phone would hear of. One
+ * round trip.
  */
 export async function adviseOnDeleteRules(store: Store, schema: Schema): Promise<string[]> {
   const [rows = []] = await store.batch('', [readReferences(store.dialect.name, schema.tables)])

@@ -135,7 +135,10 @@ const fillerOf = ({ type, default: value }: TableColumn, dialect: DialectName) =
   value === undefined ? 'VALUE' : literal(type, value, dialect)
 const valueHint = ({ default: value }: TableColumn) => (value === undefined ? ', to write in the place of VALUE' : '')
 
-/** A value of the old type as one of the new, where SQL can say it; else as it is, which a database refuses rather than change it. */
+/**
+ * A value of the old type as one of the new, where SQL can say it; else as it is, which a database
+ * refuses rather than change it.
+ */
 function convert(dialect: DialectName, from: ColumnType, to: ColumnType, column: string): string {
   if (from === to) return column
   const known = conversions[`${from} to ${to}`]?.[dialect]
@@ -149,7 +152,10 @@ const conversions: { readonly [fromTo: string]: { readonly [name in DialectName]
   'integer to boolean': { postgres: (column) => `${column} <> 0`, sqlite: (column) => `${column} <> 0` },
 }
 
-/** Takes the CHECK of a required column away. Its name tells nothing: Postgres counts those of two columns. */
+/**
+ * Takes the CHECK of a required column away. Its name tells nothing: Postgres counts those of two
+ * columns.
+ */
 function dropCheck(table: string, column: string): string {
   return `DO $$
 DECLARE checked text;

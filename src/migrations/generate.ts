@@ -16,10 +16,11 @@ export interface GenerateOptions {
 }
 
 /**
- * Writes the next pair of migrations from the difference between a schema and migrations/schema.json, and that file
- * anew. Where a person must judge something, both are drafts, which nothing applies until they are finished. Gives what
- * it did, in lines to print. Throws a `TypeError` with a sentence for each thing that the schema must say otherwise, and
- * has then written nothing.
+ * Writes the next pair of migrations from the difference between a schema and
+ * migrations/schema.json, and that file anew. Where a person must judge something, both are drafts,
+ * which nothing applies until they are finished. Gives what it did, in lines to print. Throws a
+ * `TypeError` with a sentence for each thing that the schema must say otherwise, and has then
+ * written nothing.
  */
 export async function generate(
   schema: Schema,

@@ -1,8 +1,9 @@
 import type { Cells } from '../sql/statement.ts'
 
 /**
- * What makes a database no home for driftline whatever its tables, in sentences: an encoding that cannot hold every
- * text, so that one character would fail whole change sets, or no schema to make tables in. None is read where the database is no Postgres.
+ * What makes a database no home for driftline whatever its tables, in sentences: an encoding that
+ * cannot hold every text, so that one character would fail whole change sets, or no schema to make
+ * tables in. None is read where the database is no Postgres.
  */
 export function homeFaults(rows: readonly Cells[]): string[] {
   const [row] = rows

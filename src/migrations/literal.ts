@@ -20,7 +20,10 @@ export function literal(type: ColumnType, value: unknown, dialect: Dialect['name
   }
 }
 
-/** SQLite's reading of short decimals sometimes misses the nearest double; with twenty digits it is always hit. */
+/**
+ * SQLite's reading of short decimals sometimes misses the nearest double; with twenty digits it is
+ * always hit.
+ */
 function realLiteral(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value)
   return Math.abs(value) === Number.MAX_VALUE ? String(value) : value.toPrecision(20)

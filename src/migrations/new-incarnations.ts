@@ -1,8 +1,9 @@
 import { type Store, StoreFault } from '../stores/store.ts'
 
 /**
- * Gives every scope a new incarnation and says how many there were. Two round trips for every thousand; each thousand
- * is renewed whole or not at all, and renewing one twice costs its clients one more resync and harms nothing.
+ * Gives every scope a new incarnation and says how many there were. Two round trips for every
+ * thousand; each thousand is renewed whole or not at all, and renewing one twice costs its clients
+ * one more resync and harms nothing.
  */
 export async function renewIncarnations(store: Store, random: () => string = randomIncarnation): Promise<number> {
   const { dialect } = store

@@ -2,11 +2,12 @@ import type { DialectName } from './ddl.ts'
 import type { Migration } from './migration.ts'
 
 /**
- * The migrations of driftline's own tables, beside those of an app's: a stream of its own, so that a new version neither
- * renumbers what an app has nor meets a number of its. One that was published is never changed; what is new comes behind.
+ * The migrations of driftline's own tables, beside those of an app's: a stream of its own, so that
+ * a new version neither renumbers what an app has nor meets a number of its. One that was published
+ * is never changed; what is new comes behind.
  *
- * The first makes what is not there: projects that began before there were two streams made these tables by migrations
- * in their own folder.
+ * The first makes what is not there: projects that began before there were two streams made these
+ * tables by migrations in their own folder.
  */
 export const ownMigrations: { readonly [name in DialectName]: readonly Migration[] } = {
   postgres: [
@@ -103,8 +104,8 @@ export const ownMigrations: { readonly [name in DialectName]: readonly Migration
 export const isOwn = (name: string): boolean => name.startsWith('driftline/')
 
 /**
- * Both streams as they are applied: driftline's own first. Where the app's folder makes driftline's tables itself, as
- * that of an early project does, they come right after the last of these.
+ * Both streams as they are applied: driftline's own first. Where the app's folder makes driftline's
+ * tables itself, as that of an early project does, they come right after the last of these.
  */
 export function joinStreams(dialect: DialectName, app: readonly Migration[]): Migration[] {
   const isEarly = ({ statements }: Migration) => statements.some((sql) => makesOwnTable.test(sql))

@@ -8,19 +8,25 @@ import { own, type Snapshot } from './snapshot.ts'
 export interface Plan {
   /** What is certain: it loses nothing. */
   readonly statements: { readonly [name in DialectName]: readonly string[] }
-  /** Tables whose rows have got a value that their phones do not know, to be touched after the statements. */
+  /**
+   * Tables whose rows have got a value that their phones do not know, to be touched after the
+   * statements.
+   */
   readonly touched: readonly string[]
   /** A line to print for each rename. */
   readonly renamed: readonly string[]
   /** What a person must judge. */
   readonly drafts: readonly Draft[]
-  /** A sentence for each thing that the schema must say otherwise. Where there is one, nothing is to be written. */
+  /**
+   * A sentence for each thing that the schema must say otherwise. Where there is one, nothing is to
+   * be written.
+   */
   readonly refusals: readonly string[]
 }
 
 /**
- * Renames what the schema says was renamed, and writes new tables and new columns: beside these a server of the version
- * before goes on working. All else becomes drafts.
+ * Renames what the schema says was renamed, and writes new tables and new columns: beside these a
+ * server of the version before goes on working. All else becomes drafts.
  */
 export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
   const { make, after: before, said } = planRenames(snapshot, schema)
@@ -39,7 +45,8 @@ export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
   ]
   return {
     statements: { postgres: write('postgres'), sqlite: write('sqlite') },
-    // The rows that exist get the default of a new column. One without comes as NULL, which is what a phone has.
+    // The rows that exist get the default of a new column. One without comes as NULL, which is what
+    // a phone has.
     touched: schema.tables
       .filter((table) => added.some((one) => one.table === table && one.column.default !== undefined))
       .map(({ name }) => name),

@@ -11,7 +11,10 @@ import { checkTouches, expandTouches } from './touch.ts'
 /** The folder of an app's migrations where none is said: `migrations/` where the process is. */
 export const migrationsDirectory = (): URL => pathToFileURL('migrations/')
 
-/** The migrations of a dialect, driftline's own among them, in order. Throws a `TypeError` that names the file which cannot be read as one. */
+/**
+ * The migrations of a dialect, driftline's own among them, in order. Throws a `TypeError` that
+ * names the file which cannot be read as one.
+ */
 export async function readMigrations(dialect: DialectName, directory = migrationsDirectory()): Promise<Migration[]> {
   const names = await readNames(dialect, directory)
   const files = await Promise.all(
@@ -33,7 +36,10 @@ export async function readMigrations(dialect: DialectName, directory = migration
   return joinStreams(dialect, ofApp)
 }
 
-/** The files that nobody has finished, by their paths. Each stops whoever reads the migrations of its dialect. */
+/**
+ * The files that nobody has finished, by their paths. Each stops whoever reads the migrations of
+ * its dialect.
+ */
 export async function findDrafts(directory = migrationsDirectory()): Promise<string[]> {
   const files: string[] = []
   for (const dialect of dialectNames) {
@@ -45,7 +51,9 @@ export async function findDrafts(directory = migrationsDirectory()): Promise<str
   return files
 }
 
-/** The names of a dialect's migrations, without .sql, in order. None where the folder is not there. */
+/**
+ * The names of a dialect's migrations, without .sql, in order. None where the folder is not there.
+ */
 export async function readNames(dialect: DialectName, directory = migrationsDirectory()): Promise<string[]> {
   const files = await readdir(new URL(`${dialect}/`, directory)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []

@@ -4,8 +4,8 @@ import { alter } from './advice.ts'
 import { createLivingIndex, createPositionIndex, createRows, rowColumns } from './ddl.ts'
 
 /**
- * Makes a table of SQLite anew, with the columns of the schema and every row as it is, stamps and positions among them.
- * `values` are the expressions of columns that do not come over as they are.
+ * Makes a table of SQLite anew, with the columns of the schema and every row as it is, stamps and
+ * positions among them. `values` are the expressions of columns that do not come over as they are.
  */
 export function rebuild(table: Table, values: ReadonlyMap<string, string>): string[] {
   const { name, columns } = table

@@ -6,7 +6,9 @@ import { own, type Snapshot } from './snapshot.ts'
 
 /** What `renamedFrom` asks for where a snapshot has the old name and not the new one. */
 export interface Renames {
-  /** Rows, stamps and positions stay; CHECKs, foreign keys and triggers follow in both databases. */
+  /**
+   * Rows, stamps and positions stay; CHECKs, foreign keys and triggers follow in both databases.
+   */
   readonly make: (dialect: DialectName) => readonly string[]
   /** The snapshot by the new names. */
   readonly after: Snapshot

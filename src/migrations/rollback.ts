@@ -3,9 +3,10 @@ const quotedOrComment = /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*
 const rollback = /\b(?:RAISE\s*\(|ON\s+CONFLICT|(?:INSERT|UPDATE)\s+OR)\s*ROLLBACK\b/i
 
 /**
- * Throws a `TypeError` where a statement of SQLite would end the whole transaction by a row that it refuses: `RAISE(ROLLBACK, …)`
- * and the conflict clause of that name. In a Durable Object and in D1 the runtime's own transaction ends with it, and the
- * object is lost each time. ABORT refuses the same rows.
+ * Throws a `TypeError` where a statement of SQLite would end the whole transaction by a row that it
+ * refuses: `RAISE(ROLLBACK, …)` and the conflict clause of that name. In a Durable Object and in D1
+ * the runtime's own transaction ends with it, and the object is lost each time. ABORT refuses the
+ * same rows.
  */
 export function refuseRollbacks(statements: readonly string[]): void {
   for (const sql of statements) {

@@ -2,8 +2,8 @@ import type { Schema, Table, TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
 
 /**
- * migrations/schema.json: the schema that the migrations lead to, by table and column, in so far as it is in the
- * database or fills it. What narrows a value (maxLength, oneOf) is the server's alone.
+ * migrations/schema.json: the schema that the migrations lead to, by table and column, in so far as
+ * it is in the database or fills it. What narrows a value (maxLength, oneOf) is the server's alone.
  */
 export interface Snapshot {
   readonly [table: string]: { readonly [column: string]: SnapshotColumn }

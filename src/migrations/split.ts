@@ -8,10 +8,11 @@ export function splitStatements(sql: string, dialect: DialectName): string[] {
 }
 
 /**
- * Splits a SQL file into its statements, without their semicolons and without the comments between them but for those
- * that ask for a touch. A semicolon ends nothing inside a string, a quoted name, a comment, $tag$ … $tag$, or the body of
- * a trigger or function. Throws a `TypeError` that names the line of a quote or comment that never ends, and of a touch
- * that is misspelt or stands within a statement; and for a draft.
+ * Splits a SQL file into its statements, without their semicolons and without the comments between
+ * them but for those that ask for a touch. A semicolon ends nothing inside a string, a quoted name,
+ * a comment, $tag$ … $tag$, or the body of a trigger or function. Throws a `TypeError` that names
+ * the line of a quote or comment that never ends, and of a touch that is misspelt or stands within
+ * a statement; and for a draft.
  */
 export function splitParts(sql: string, dialect: DialectName): Part[] {
   const statements: Part[] = []
@@ -42,8 +43,9 @@ export function splitParts(sql: string, dialect: DialectName): Part[] {
 }
 
 /**
- * Whether these tokens stand in a body, in SQLite of CREATE TRIGGER … BEGIN …; END, in Postgres of BEGIN ATOMIC …; END.
- * It ends where END follows a semicolon, which that of CASE … END never does: SQLite's own shell knows it by this too.
+ * Whether these tokens stand in a body, in SQLite of CREATE TRIGGER … BEGIN …; END, in Postgres of
+ * BEGIN ATOMIC …; END. It ends where END follows a semicolon, which that of CASE … END never does:
+ * SQLite's own shell knows it by this too.
  */
 function isInBody(tokens: readonly string[], dialect: DialectName): boolean {
   const body =
@@ -56,7 +58,10 @@ function isInBody(tokens: readonly string[], dialect: DialectName): boolean {
 
 const isSpace = (token: string) => /^\s/.test(token)
 
-/** The space, comment, quoted thing, word or single character at a place. A doubled quote makes two quoted things side by side. */
+/**
+ * The space, comment, quoted thing, word or single character at a place. A doubled quote makes two
+ * quoted things side by side.
+ */
 function nextToken(sql: string, at: number, dialect: DialectName): string {
   if (sql.startsWith('/*', at)) return comment(sql, at, dialect)
   for (const pattern of patterns[dialect]) {

@@ -8,9 +8,9 @@ export type Part = string | (Touch & { readonly line: number })
 export const touchLine = (table: string) => `-- driftline: touch ${table}`
 
 /**
- * What a comment asks for: `-- driftline: touch todos`, or `-- driftline: touch todos WHERE title IS NULL`. Nothing
- * where it is for people. Throws a `TypeError` where it means to ask and cannot be understood: taken for a remark, it
- * would leave the phones without what the migration did.
+ * What a comment asks for: `-- driftline: touch todos`, or `-- driftline: touch todos WHERE title
+ * IS NULL`. Nothing where it is for people. Throws a `TypeError` where it means to ask and cannot
+ * be understood: taken for a remark, it would leave the phones without what the migration did.
  */
 export function readTouch(comment: string): Touch | undefined {
   const text = comment.replace(/^--|^\/\*|\*\/$/g, '').trim()
@@ -40,8 +40,9 @@ export function expandTouches(parts: readonly Part[], dialect: DialectName): str
 }
 
 /**
- * Throws a `TypeError` for a touch of a table that no migration before it speaks of: found out by the databases, it
- * would stop every Durable Object after the deploy. `before` are the statements of the files that come first.
+ * Throws a `TypeError` for a touch of a table that no migration before it speaks of: found out by
+ * the databases, it would stop every Durable Object after the deploy. `before` are the statements
+ * of the files that come first.
  */
 export function checkTouches(parts: readonly Part[], before: readonly string[]): void {
   const spoken = [...before]

@@ -1,4 +1,6 @@
-/** base64url without padding, as on the wire, to the hexadecimal digits that both databases read. */
+/**
+ * base64url without padding, as on the wire, to the hexadecimal digits that both databases read.
+ */
 export function base64urlToHex(text: string): string {
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
   let hex = ''

@@ -16,13 +16,22 @@ export interface Change {
   readonly table: Table
   readonly op: Op
   readonly id: string
-  /** Microseconds since 1970. Without a stamp, where that is allowed, one above all stamps, in the order of the list. */
+  /**
+   * Microseconds since 1970. Without a stamp, where that is allowed, one above all stamps, in the
+   * order of the list.
+   */
   readonly at: number
   /** Who wrote it, where that is not the client of the change set: in an import. */
   readonly by?: string | undefined
-  /** A value for each column of the table. `undefined`: a patch leaves the column as it is. All `null` in a delete. */
+  /**
+   * A value for each column of the table. `undefined`: a patch leaves the column as it is. All
+   * `null` in a delete.
+   */
   readonly values: readonly unknown[]
-  /** A value is stored in another spelling than it was sent in, so the writer does not hold the row as it is. */
+  /**
+   * A value is stored in another spelling than it was sent in, so the writer does not hold the row
+   * as it is.
+   */
   readonly respelled?: boolean
 }
 
@@ -35,13 +44,19 @@ export interface DecodeContext {
   readonly measure: boolean
   /** Whether a change may come without a stamp: a webhook's, which is then the newest. */
   readonly stampless?: boolean
-  /** Whether a change may say who wrote it, and have a position, which is passed over: as changes are pulled. */
+  /**
+   * Whether a change may say who wrote it, and have a position, which is passed over: as changes
+   * are pulled.
+   */
   readonly pulled?: boolean
   /** Whether digits of a time that its column does not keep are cut, where that was asked for. */
   readonly cutDigits?: boolean | undefined
 }
 
-/** Above every stamp that a client may send, and still a safe integer with the index of a change added. */
+/**
+ * Above every stamp that a client may send, and still a safe integer with the index of a change
+ * added.
+ */
 const newestAt = Number.MAX_SAFE_INTEGER - limits.changesMax
 
 export const isNewest = ({ at }: Pick<Change, 'at'>): boolean => at >= newestAt
@@ -53,7 +68,9 @@ export type Decoded =
 const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
 const pulledMembers = new Set([...members, 'by', 'position'])
 
-/** Decodes one change. What is wrong with it is its own rejection and touches no other change (P12). */
+/**
+ * Decodes one change. What is wrong with it is its own rejection and touches no other change (P12).
+ */
 export function decodeChange(input: unknown, index: number, context: DecodeContext): Decoded {
   if (!isObject(input)) return reject('invalid_change', 'A change must be an object.')
   if (
@@ -94,7 +111,10 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   return row.error ? row : { change: { index, scope, table, op, id, at: at as number, by, ...row } }
 }
 
-/** Whether a change needs measuring at all: six bytes at the most for each unit of text, and a little for each member. */
+/**
+ * Whether a change needs measuring at all: six bytes at the most for each unit of text, and a
+ * little for each member.
+ */
 function mayBeLarge(input: Record<string, unknown>): boolean {
   let bytes = 0
   for (const values of [Object.values(input), isObject(input.row) ? Object.values(input.row) : []]) {
@@ -109,7 +129,10 @@ function mayBeLarge(input: Record<string, unknown>): boolean {
   return bytes > limits.changeBytesMax
 }
 
-/** Such a value is refused by the check of its column or for its name, and would overflow the stack before. */
+/**
+ * Such a value is refused by the check of its column or for its name, and would overflow the stack
+ * before.
+ */
 function isDeeperThan(levels: number, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item))
@@ -122,9 +145,10 @@ export function isClient(value: unknown): value is string {
 }
 
 /**
- * Nothing is clamped: a clamp would lose edits silently. What lies before 2000 is a clock that fell back, unless it is the
- * time of some day since then in seconds or milliseconds: that is a mistake of whoever wrote the client. A clock that fell
- * back to 1970 passes through those numbers too, in its first half hour and in its second and third week.
+ * Nothing is clamped: a clamp would lose edits silently. What lies before 2000 is a clock that fell
+ * back, unless it is the time of some day since then in seconds or milliseconds: that is a mistake
+ * of whoever wrote the client. A clock that fell back to 1970 passes through those numbers too, in
+ * its first half hour and in its second and third week.
  */
 export function checkStamp(
   at: unknown,
@@ -198,7 +222,10 @@ function decodeRow(table: Table, op: Op, input: Record<string, unknown>, context
   return respelled ? { values, respelled } : { values }
 }
 
-/** Other systems, whose changes come by webhooks and imports, write decimals as numbers, and times with more digits. */
+/**
+ * Other systems, whose changes come by webhooks and imports, write decimals as numbers, and times
+ * with more digits.
+ */
 function takeValue({ type, rules }: TableColumn, value: unknown, context: DecodeContext): unknown {
   const isFromElsewhere = context.stampless || context.pulled
   if (type === 'decimal' && isFromElsewhere && (typeof value === 'number' || isInexact(value)))

@@ -4,7 +4,10 @@ export interface CursorEntry {
   readonly incarnation: string | null
   /** Every row up to here was handed out. */
   readonly position: number
-  /** The scope's position when the bootstrap began: tombstones up to here are left out, the client never held their rows. */
+  /**
+   * The scope's position when the bootstrap began: tombstones up to here are left out, the client
+   * never held their rows.
+   */
   readonly start: number
 }
 

@@ -1,7 +1,10 @@
 import type { Cursor, CursorEntry } from './cursor-entry.ts'
 import { checksum } from './packed.ts'
 
-/** Cursors as they were before they were packed, which clients still hold: JSON behind a checksum, as bytes. */
+/**
+ * Cursors as they were before they were packed, which clients still hold: JSON behind a checksum,
+ * as bytes.
+ */
 export function writeFirstForm(cursor: Cursor): Uint8Array {
   const text = JSON.stringify(
     [...cursor].map(([scope, { incarnation, position, start }]) => [scope, incarnation, position, start]),

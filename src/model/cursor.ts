@@ -10,16 +10,17 @@ import { isName } from './text.ts'
 export type ResyncReason = 'pruned' | 'restored'
 
 /**
- * How far a cursor needs the scope's history to be whole. Within a bootstrap that is where it began: what was pruned
- * before belonged to rows that this client never held, and a bootstrap below the watermark could otherwise never end.
+ * How far a cursor needs the scope's history to be whole. Within a bootstrap that is where it
+ * began: what was pruned before belonged to rows that this client never held, and a bootstrap below
+ * the watermark could otherwise never end.
  */
 export function cursorFloor({ position, start }: CursorEntry): number {
   return Math.max(position, start)
 }
 
 /**
- * Whether a cursor must resync (P9, P16): below the watermark, of another incarnation, or ahead of its scope.
- * The gate of a push says the same in SQL, inside the transaction.
+ * Whether a cursor must resync (P9, P16): below the watermark, of another incarnation, or ahead of
+ * its scope. The gate of a push says the same in SQL, inside the transaction.
  */
 export function checkCursor(entry: CursorEntry, head: ScopeHead | undefined): ResyncReason | undefined {
   if (!head) return entry.incarnation === null && cursorFloor(entry) === 0 ? undefined : 'restored'
@@ -29,8 +30,8 @@ export function checkCursor(entry: CursorEntry, head: ScopeHead | undefined): Re
 }
 
 /**
- * Opaque text for clients: base64url of a version, a checksum, and each scope's entry in as few bytes as it needs, about
- * twenty for a scope of a short name.
+ * Opaque text for clients: base64url of a version, a checksum, and each scope's entry in as few
+ * bytes as it needs, about twenty for a scope of a short name.
  */
 export function formatCursor(cursor: Cursor): string {
   return base64url.encode(packCursor(cursor))
@@ -52,7 +53,10 @@ function packCursor(cursor: Cursor): Uint8Array {
   return packed
 }
 
-/** Throws the `Problem` invalid_cursor for everything that `formatCursor` did not write, today or in its first form. */
+/**
+ * Throws the `Problem` invalid_cursor for everything that `formatCursor` did not write, today or in
+ * its first form.
+ */
 export function parseCursor(cursor: string): Cursor {
   try {
     if (!isCanonical(cursor)) throw invalid
@@ -68,7 +72,10 @@ export function parseCursor(cursor: string): Cursor {
   }
 }
 
-/** Whether base64url ends as an encoder writes it: without padding, and without bits that mean nothing. */
+/**
+ * Whether base64url ends as an encoder writes it: without padding, and without bits that mean
+ * nothing.
+ */
 function isCanonical(text: string): boolean {
   if (!/^[\w-]*$/.test(text)) return false
   const rest = text.length % 4
@@ -94,8 +101,8 @@ function unpackCursor(packed: Uint8Array): [string, CursorEntry][] {
 }
 
 /**
- * What a server hands out, and so what every database can be held against: whoever forges a cursor gets no further with
- * one than with a scope that was put back.
+ * What a server hands out, and so what every database can be held against: whoever forges a cursor
+ * gets no further with one than with a scope that was put back.
  */
 function isEntry({ incarnation, position, start }: CursorEntry): boolean {
   if (incarnation === null) return position === 0 && start === 0

@@ -1,6 +1,9 @@
 import { limits } from './limits.ts'
 
-/** A decimal as it is written on the wire: no exponent, no nought before other digits, no sign of nought. */
+/**
+ * A decimal as it is written on the wire: no exponent, no nought before other digits, no sign of
+ * nought.
+ */
 const canonical = /^(?!-0(?:\.0*)?$)-?(0|[1-9]\d*)(?:\.(\d+))?$/
 const written = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:[eE]([+-]?\d{1,5}))?$/
 
@@ -10,7 +13,10 @@ export interface DecimalRules {
   readonly scale?: number | undefined
 }
 
-/** What is wrong with a decimal, in words that follow "must be". Noughts at the end are kept: 1.10 is not 1.1. */
+/**
+ * What is wrong with a decimal, in words that follow "must be". Noughts at the end are kept: 1.10
+ * is not 1.1.
+ */
 export function decimalFault(value: unknown, { precision, scale }: DecimalRules): string | undefined {
   const parts = typeof value === 'string' && value.length <= limits.decimalDigitsMax + 3 && canonical.exec(value)
   if (!parts) {
@@ -27,7 +33,10 @@ export function decimalFault(value: unknown, { precision, scale }: DecimalRules)
   return before + fraction.length > precision ? `a decimal with at most ${precision} digits` : undefined
 }
 
-/** A number as a program wrote it, as a decimal of the wire. What is none, or far too long, stays as it is. */
+/**
+ * A number as a program wrote it, as a decimal of the wire. What is none, or far too long, stays as
+ * it is.
+ */
 export function toDecimal(text: string): string {
   const [, sign, mantissa, power = '0'] = written.exec(text) ?? []
   if (mantissa === undefined || text.length > 2 * limits.decimalDigitsMax) return text

@@ -1,4 +1,7 @@
-/** Every way a request can fail as a whole: its code, its HTTP status, its title, and whether sending it again can help. */
+/**
+ * Every way a request can fail as a whole: its code, its HTTP status, its title, and whether
+ * sending it again can help.
+ */
 export const problems = {
   malformed: { status: 400, title: 'The request is malformed', retryable: false },
   invalid_cursor: { status: 400, title: 'The cursor cannot be read', retryable: false },
@@ -28,7 +31,10 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-/** A request that failed as a whole. `detail` is shown to the caller: it must hold no SQL, no value and no token. */
+/**
+ * A request that failed as a whole. `detail` is shown to the caller: it must hold no SQL, no value
+ * and no token.
+ */
 export class Problem extends Error {
   readonly code: ProblemCode
   /** Members beside those of RFC 9457, such as `index` and `error` of an atomic change set. */
@@ -71,8 +77,8 @@ export const rejectionCodes = [
 export type RejectionCode = (typeof rejectionCodes)[number]
 
 /**
- * What can take a change that was rejected: nothing; the same server later, in a smaller change set; or the same server
- * with what the caller does not have now.
+ * What can take a change that was rejected: nothing; the same server later, in a smaller change
+ * set; or the same server with what the caller does not have now.
  */
 export const retryables = [false, true, 'with_another_token'] as const
 

@@ -1,6 +1,7 @@
 /**
- * A number that no double holds, as it was written: it would come back as another one. It stands where the number stood,
- * so that every check of a value refuses it in its own words, and nothing else of the text is touched.
+ * A number that no double holds, as it was written: it would come back as another one. It stands
+ * where the number stood, so that every check of a value refuses it in its own words, and nothing
+ * else of the text is touched.
  */
 export class InexactNumber {
   readonly #digits: string
@@ -23,8 +24,10 @@ export class InexactNumber {
 export const isInexact = (value: unknown): value is InexactNumber => value instanceof InexactNumber
 
 /**
- * `JSON.parse`, and an `InexactNumber` for each number that it would round. To look through 4 MiB of ordinary changes takes
- * 4 ms, parsing them 15; a text with such a number is parsed twice. (A reviver is told the digits as well. It takes 190 ms,
+ * `JSON.parse`, and an `InexactNumber` for each number that it would round. To look through 4 MiB
+ * of ordinary changes takes
+ * 4 ms, parsing them 15; a text with such a number is parsed twice. (A reviver is told the digits
+ * as well. It takes 190 ms,
  * and overflows the stack in a text that is nested too deep.)
  */
 export function parseExact(text: string): unknown {
@@ -45,7 +48,10 @@ export function isExact(literal: string): boolean {
   return sent.digits === kept.digits && sent.exponent === kept.exponent
 }
 
-/** A literal as digits that begin and end with no nought, and the power of ten that their point stands at. */
+/**
+ * A literal as digits that begin and end with no nought, and the power of ten that their point
+ * stands at.
+ */
 function toScientific(literal: string): { readonly digits: string; readonly exponent: number } {
   const [mantissa = '', power = '0'] = literal.replace(/^[-+]/, '').toLowerCase().split('e')
   const [whole = '', fraction = ''] = mantissa.split('.')
@@ -60,8 +66,9 @@ const stride = 16
 const isDigit = (code: number) => (code >= 48 && code <= 57) || code === 46
 
 /**
- * Whether the text has a run of digits that could be rounded: more than 15 digits. Every such run covers one of each 16
- * characters, so only those are looked at. Stamps have 16 digits and are below 2^53 until they begin with a nine.
+ * Whether the text has a run of digits that could be rounded: more than 15 digits. Every such run
+ * covers one of each 16 characters, so only those are looked at. Stamps have 16 digits and are
+ * below 2^53 until they begin with a nine.
  */
 function hasLongNumber(text: string): boolean {
   for (let place = stride - 1; place < text.length; place += stride) {
@@ -82,7 +89,10 @@ const exponentPattern = /\d[eE][+-]?\d+(?:[,}\]\s]|$)/
 /** Literals that could be rounded, and what looks like one inside of a text. */
 const candidates = /(?<![^[:,\s])-?(?:[\d.]{17,}|9\d{15}|[\d.]+(?=[eE]))(?:[eE][+-]?\d+)?/g
 
-/** The text with a string in the place of each number that would be rounded. Nothing where there is none. */
+/**
+ * The text with a string in the place of each number that would be rounded. Nothing where there is
+ * none.
+ */
 function markInexact(text: string, mark: string): string | undefined {
   let marked = ''
   let done = 0
@@ -118,7 +128,10 @@ function endOfString(text: string, quote: number): number {
   return text.length
 }
 
-/** Without recursion, however deep the value is nested: it is for the checks to say that it is too deep. */
+/**
+ * Without recursion, however deep the value is nested: it is for the checks to say that it is too
+ * deep.
+ */
 function unmark(value: unknown, mark: string): unknown {
   const read = (one: unknown) =>
     typeof one === 'string' && one.startsWith(mark) ? new InexactNumber(one.slice(mark.length)) : one

@@ -3,8 +3,9 @@ export const namePattern = /^[a-z][a-z0-9_]{0,62}$/
 export const isName = (name: unknown): name is string => typeof name === 'string' && namePattern.test(name)
 
 /**
- * Throws a `TypeError` where a new name cannot come from the old one that it says: that is there still, or another comes
- * from it too. An old name that no database has had is no fault: the new one is then simply new.
+ * Throws a `TypeError` where a new name cannot come from the old one that it says: that is there
+ * still, or another comes from it too. An old name that no database has had is no fault: the new
+ * one is then simply new.
  */
 export function checkRenames(
   what: 'table' | 'column',

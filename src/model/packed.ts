@@ -5,7 +5,10 @@ export interface Packer {
   bytes(): Uint8Array
 }
 
-/** Reads them in the same order. Throws where the bytes end too early, or hold what no packer writes. */
+/**
+ * Reads them in the same order. Throws where the bytes end too early, or hold what no packer
+ * writes.
+ */
 export interface Unpacker {
   /** A safe integer from 0 on. */
   number(): number
@@ -13,7 +16,10 @@ export interface Unpacker {
   isAtEnd(): boolean
 }
 
-/** What stands before a text: null, a UUID as 16 bytes, or its length, of which every second one is of hexadecimal digits. */
+/**
+ * What stands before a text: null, a UUID as 16 bytes, or its length, of which every second one is
+ * of hexadecimal digits.
+ */
 const [nullMark, uuidMark, lengthsFrom] = [0, 1, 2]
 
 const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

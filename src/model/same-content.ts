@@ -8,10 +8,11 @@ interface Stored {
 }
 
 /**
- * Whether a duplicate brings other content than what has its stamp: two devices with the name of one, or a file that was
- * mended and has its old stamp. Last writer wins cannot tell them apart, so the second is lost, and somebody should hear
- * of it. `current` is the row as it is stored now, `changes` are those of the row in the change set, `by` who wrote them.
- * What has been overwritten since is not known any more, and counts as the same.
+ * Whether a duplicate brings other content than what has its stamp: two devices with the name of
+ * one, or a file that was mended and has its old stamp. Last writer wins cannot tell them apart, so
+ * the second is lost, and somebody should hear of it. `current` is the row as it is stored now,
+ * `changes` are those of the row in the change set, `by` who wrote them. What has been overwritten
+ * since is not known any more, and counts as the same.
  */
 export function bringsOther(
   change: Change,
@@ -35,5 +36,8 @@ function isSame(one: Change, other: Change): boolean {
   return one.op === other.op && one.values.every((value, place) => sameText(value, other.values[place]))
 }
 
-/** By the text that is stored and sent, in which -0 is 0 and the members of an object have their order. */
+/**
+ * By the text that is stored and sent, in which -0 is 0 and the members of an object have their
+ * order.
+ */
 const sameText = (one: unknown, other: unknown) => one === other || JSON.stringify(one) === JSON.stringify(other)

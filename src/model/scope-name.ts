@@ -15,14 +15,16 @@ export const scopeNameLengthMax = slugLengthMax + hashLength
 export const scopeNamePattern = `[a-z0-9]{1,${scopeNameLengthMax}}`
 
 /**
- * The name of a scope's own database, for a file or the label of a host: `alice` is `alice`, `Team/9` is
- * `team9` and 26 characters of SHA-256. Letters and digits of lower case only, so that no scope can name another folder
- * or host, on any file system. No hyphen either: in `{scope}-acme.turso.io` it would move the border to the
- * organisation's name, and `x-evil` would be the database x of evil-acme.
+ * The name of a scope's own database, for a file or the label of a host: `alice` is `alice`,
+ * `Team/9` is `team9` and 26 characters of SHA-256. Letters and digits of lower case only, so that
+ * no scope can name another folder or host, on any file system. No hyphen either: in
+ * `{scope}-acme.turso.io` it would move the border to the organisation's name, and `x-evil` would
+ * be the database x of evil-acme.
  *
- * Two scopes never have one name: plain ones have 24 characters at the most and the others more than that. Whoever
- * found two scopes of one hash, 2^65 tries, would have two of their own in one database, each under its own key.
- * Stable for ever: a change of this function would lose every database from view.
+ * Two scopes never have one name: plain ones have 24 characters at the most and the others more
+ * than that. Whoever found two scopes of one hash, 2^65 tries, would have two of their own in one
+ * database, each under its own key. Stable for ever: a change of this function would lose every
+ * database from view.
  */
 export async function scopeToName(scope: string): Promise<string> {
   if (!isName(scope, limits.scopeLengthMax)) throw new TypeError('A scope is 1 to 128 characters, none of control')

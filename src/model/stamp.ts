@@ -1,21 +1,27 @@
 import { type Rejection, rejection } from './errors.ts'
 
-/** When a writer says a change happened (microseconds since 1970), and who it is. Totally ordered. */
+/**
+ * When a writer says a change happened (microseconds since 1970), and who it is. Totally ordered.
+ */
 export interface Stamp {
   readonly at: number
   readonly by: string
 }
 
 /**
- * The one order of driftline: by `at`, then by `by` in ASCII order. Negative: `a` is older. Zero: the same stamp, a
- * replay. The SQL guard of each dialect says the same, and a test holds the three against each other (P6).
+ * The one order of driftline: by `at`, then by `by` in ASCII order. Negative: `a` is older. Zero:
+ * the same stamp, a replay. The SQL guard of each dialect says the same, and a test holds the three
+ * against each other (P6).
  */
 export function compareStamps(a: Stamp, b: Stamp): number {
   if (a.at !== b.at) return a.at < b.at ? -1 : 1
   return a.by === b.by ? 0 : a.by < b.by ? -1 : 1
 }
 
-/** What the last writer wins rule needs to know of a stored row. `undefined` where a row was never seen. */
+/**
+ * What the last writer wins rule needs to know of a stored row. `undefined` where a row was never
+ * seen.
+ */
 export interface RowState extends Stamp {
   readonly deleted: boolean
 }
@@ -30,8 +36,9 @@ export type Outcome =
   | { readonly verdict: 'rejected'; readonly error: Rejection }
 
 /**
- * What one change does to a row in a given state: the rule of last writer wins, spelled once. A put or delete wins iff
- * its stamp is greater. A patch also needs a row that lives; at or below the stamp of a tombstone it is stale.
+ * What one change does to a row in a given state: the rule of last writer wins, spelled once. A put
+ * or delete wins iff its stamp is greater. A patch also needs a row that lives; at or below the
+ * stamp of a tombstone it is stale.
  */
 export function judge(state: RowState | undefined, op: Op, stamp: Stamp): Outcome {
   const order = state ? compareStamps(stamp, state) : 1
@@ -58,7 +65,10 @@ export function judgeInTurn(
   })
 }
 
-/** A constraint, a policy or a trigger of the user's own said no, or a trigger kept the row from being written. */
+/**
+ * A constraint, a policy or a trigger of the user's own said no, or a trigger kept the row from
+ * being written.
+ */
 export const refusal = rejection(
   'constraint',
   'The database does not take this change: it breaks a constraint or trigger of the table.',

@@ -14,7 +14,10 @@ import {
 export interface Column<Value = unknown, Optional extends boolean = boolean> {
   readonly type: ColumnType
   readonly nullable: boolean
-  /** What a put that leaves the column out writes. Absent: NULL where nullable, else the change is rejected. */
+  /**
+   * What a put that leaves the column out writes. Absent: NULL where nullable, else the change is
+   * rejected.
+   */
   readonly default?: Value
   readonly rules: ValueRules
   /** The name that the column had: its migration keeps what is stored. */
@@ -26,7 +29,9 @@ export interface Column<Value = unknown, Optional extends boolean = boolean> {
 interface Common<Value> {
   readonly nullable?: true
   readonly default?: Value
-  /** The name that the column had before, for `generate`. It may go once the migration is written. */
+  /**
+   * The name that the column had before, for `generate`. It may go once the migration is written.
+   */
   readonly renamedFrom?: string
 }
 interface TextOptions<Value extends string> extends Common<Value> {
@@ -34,7 +39,10 @@ interface TextOptions<Value extends string> extends Common<Value> {
   readonly oneOf?: readonly Value[]
 }
 interface DecimalOptions extends Common<string> {
-  /** Digits in all, at the most. With `scale`, `precision - scale` of them before the point, as `numeric` has it. */
+  /**
+   * Digits in all, at the most. With `scale`, `precision - scale` of them before the point, as
+   * `numeric` has it.
+   */
   readonly precision?: number
   /** Digits behind the point, at the most. */
   readonly scale?: number
@@ -64,8 +72,9 @@ export function real<const O extends Common<number> = object>(options?: Known<O,
   return column('real', options)
 }
 /**
- * A number of up to 1,000 digits that is kept as it is written, as text on the wire: `"1234.50"`. Noughts at its end are
- * kept, too. numeric in Postgres, TEXT in SQLite. `precision` and `scale` are the server's checks.
+ * A number of up to 1,000 digits that is kept as it is written, as text on the wire: `"1234.50"`.
+ * Noughts at its end are kept, too. numeric in Postgres, TEXT in SQLite. `precision` and `scale`
+ * are the server's checks.
  */
 export function decimal<const O extends DecimalOptions = object>(
   options?: Known<O, DecimalOptions>,
@@ -84,8 +93,9 @@ export function json<const O extends Common<JsonValue> = object>(
   return column('json', options)
 }
 /**
- * A time: any of RFC 3339 with its offset, with no more digits than it keeps. It is stored and comes back in UTC,
- * `2026-01-31T08:30:00.000Z`, or with six digits. timestamptz in Postgres, TEXT in SQLite.
+ * A time: any of RFC 3339 with its offset, with no more digits than it keeps. It is stored and
+ * comes back in UTC, `2026-01-31T08:30:00.000Z`, or with six digits. timestamptz in Postgres, TEXT
+ * in SQLite.
  */
 export function timestamp<const O extends TimestampOptions = object>(
   options?: Known<O, TimestampOptions>,
@@ -161,7 +171,10 @@ export interface TableColumn {
 export interface Table {
   readonly name: string
   readonly columns: readonly TableColumn[]
-  /** Place of a column in `columns` by its name. A map, so that `__proto__` and friends are plain unknown names. */
+  /**
+   * Place of a column in `columns` by its name. A map, so that `__proto__` and friends are plain
+   * unknown names.
+   */
   readonly places: ReadonlyMap<string, number>
   /** The names that columns had, by those that they have. */
   readonly renamedFrom: ReadonlyMap<string, string>
@@ -211,8 +224,8 @@ export const systemColumns = [
 ] as const
 
 /**
- * Declares the synced tables. Names are lower case with digits and underscores, so that no database folds or
- * quotes them differently. Throws a `TypeError` that says what to write instead.
+ * Declares the synced tables. Names are lower case with digits and underscores, so that no database
+ * folds or quotes them differently. Throws a `TypeError` that says what to write instead.
  */
 export function defineSchema<const Tables extends SchemaTables>(
   declared: Tables,
@@ -240,11 +253,15 @@ export function defineSchema<const Tables extends SchemaTables>(
 
 export interface SchemaOptions {
   /**
-   * What a client is told where it breaks a constraint of the app's own, by its name: that of a constraint or unique
-   * index, or on SQLite the text that a trigger raises. A client learns the name too.
+   * What a client is told where it breaks a constraint of the app's own, by its name: that of a
+   * constraint or unique index, or on SQLite the text that a trigger raises. A client learns the
+   * name too.
    */
   readonly messages?: Readonly<Record<string, string>>
-  /** The names that tables had before, by those that they have: `{ tasks: 'todos' }`. For `generate`, as that of a column. */
+  /**
+   * The names that tables had before, by those that they have: `{ tasks: 'todos' }`. For
+   * `generate`, as that of a column.
+   */
   readonly renamedFrom?: Readonly<Record<string, string>>
 }
 
@@ -254,7 +271,8 @@ function defineTable(name: string, declared: TableColumns): Table {
       `The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`,
     )
   }
-  // The first has an index whose name SQLite keeps for itself; the others would hide what is read from.
+  // The first has an index whose name SQLite keeps for itself; the others would hide what is read
+  // from.
   if (name === 'sqlite' || /^(json_each|json_tree|pragma_.*)$/.test(name))
     throw new TypeError(`The table ${name} has a name that SQLite keeps for itself`)
   const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {

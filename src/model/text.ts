@@ -8,7 +8,10 @@ export function isPrintable(text: string): boolean {
   return !/[\u0000-\u001f\u007f-\u009f]/.test(text)
 }
 
-/** The length in code points; stops counting once it is beyond `max`, so that a long text costs no more than a short one. */
+/**
+ * The length in code points; stops counting once it is beyond `max`, so that a long text costs no
+ * more than a short one.
+ */
 export function lengthUpTo(text: string, max: number): number {
   if (text.length <= max && !/[\ud800-\udbff]/.test(text)) return text.length
   let count = 0
@@ -28,7 +31,8 @@ export function isName(value: unknown, max: number): value is string {
 }
 
 /**
- * Well-formed text as JSON. Most texts hold nothing to escape, and looking is cheaper than writing anew.
+ * Well-formed text as JSON. Most texts hold nothing to escape, and looking is cheaper than writing
+ * anew.
  */
 export function textToJson(text: string): string {
   return escaped.test(text) ? JSON.stringify(text) : `"${text}"`

@@ -13,7 +13,10 @@ export interface Time {
 export type TimeFault = 'form' | 'day' | 'range'
 
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)$/
-/** Also as Postgres, SQLite and others print it: an offset of hours alone, or with seconds, or none; without seconds. */
+/**
+ * Also as Postgres, SQLite and others print it: an offset of hours alone, or with seconds, or none;
+ * without seconds.
+ */
 const printed = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?: ?([Zz]|[+-]\d\d(?::?\d\d){0,2}))?$/
 
 /** A time of RFC 3339 with its offset, in any case of T and Z. */
@@ -22,7 +25,8 @@ export function parseTime(text: string): Time | TimeFault {
 }
 
 /**
- * A time as databases and spreadsheets print it. `zone` is that of a time without one; without it such a time is no time.
+ * A time as databases and spreadsheets print it. `zone` is that of a time without one; without it
+ * such a time is no time.
  */
 export function parsePrintedTime(text: string, zone?: 'Z'): Time | TimeFault {
   const parts = printed.exec(text)
@@ -30,8 +34,8 @@ export function parsePrintedTime(text: string, zone?: 'Z'): Time | TimeFault {
 }
 
 /**
- * `Date` takes the 31st of June for the 1st of July, and 24:00 for the next day: whoever wrote it meant something else. A
- * leap second, which neither database keeps, is no time here.
+ * `Date` takes the 31st of June for the 1st of July, and 24:00 for the next day: whoever wrote it
+ * meant something else. A leap second, which neither database keeps, is no time here.
  */
 function toTime(parts: RegExpExecArray | null): Time | TimeFault {
   if (!parts) return 'form'
@@ -72,7 +76,10 @@ function parseOffset(text: string): number | undefined {
   return (text.startsWith('-') ? -1 : 1) * (hours * 3600 + minutes * 60 + seconds)
 }
 
-/** The one spelling of a time that is stored: UTC, with so many digits. What it has beyond them is cut. */
+/**
+ * The one spelling of a time that is stored: UTC, with so many digits. What it has beyond them is
+ * cut.
+ */
 export function formatTime({ ms, fraction }: Time, digits: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}.${fraction.slice(0, digits).padEnd(digits, '0')}Z`
 }

@@ -2,8 +2,9 @@ import { PayloadFault } from './payload-fault.ts'
 import { formatTime, parsePrintedTime, type SecondDigits, type Time } from './time.ts'
 
 /**
- * A timestamptz as Postgres prints it, in microseconds since 1970; a timestamp without a zone is taken as UTC. `Date`
- * knows only milliseconds, and of two updates in the same one the second would be lost as a duplicate.
+ * A timestamptz as Postgres prints it, in microseconds since 1970; a timestamp without a zone is
+ * taken as UTC. `Date` knows only milliseconds, and of two updates in the same one the second would
+ * be lost as a duplicate.
  */
 export function timestamptzToMicroseconds(text: unknown): number {
   const { ms, fraction } = readTime(text)
@@ -12,8 +13,10 @@ export function timestamptzToMicroseconds(text: unknown): number {
 }
 
 /**
- * A timestamptz as Postgres prints it, as the value of a column `timestamp`, whose digits it has: what is finer is cut.
- * A timestamp without a zone is taken as UTC, and null stays null. What no such column holds, `infinity` and years before
+ * A timestamptz as Postgres prints it, as the value of a column `timestamp`, whose digits it has:
+ * what is finer is cut.
+ * A timestamp without a zone is taken as UTC, and null stays null. What no such column holds,
+ * `infinity` and years before
  * 0001 or after 9999, is refused.
  */
 export function timestamptzToTimestamp(text: string, digits?: SecondDigits): string

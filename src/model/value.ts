@@ -13,19 +13,26 @@ export const isLong = (type: ColumnType): boolean =>
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
 
-/** What narrows a type: `maxLength` and `oneOf` a text, `precision` and `scale` a decimal, `digits` a timestamp. */
+/**
+ * What narrows a type: `maxLength` and `oneOf` a text, `precision` and `scale` a decimal, `digits`
+ * a timestamp.
+ */
 export interface ValueRules extends DecimalRules {
   readonly maxLength?: number | undefined
   readonly oneOf?: readonly string[] | undefined
   readonly digits?: SecondDigits | undefined
 }
 
-/** Says what is wrong with a value in words that follow "must be", or nothing. Never repeats the value. */
+/**
+ * Says what is wrong with a value in words that follow "must be", or nothing. Never repeats the
+ * value.
+ */
 export type ValueCheck = (value: unknown) => string | undefined
 
 /**
- * The check of a column type. There is no coercion: what passes comes back from both dialects exactly as it was sent (a
- * time in its one spelling, see `canonicalValue`), and what would not is refused here, before a database sees it.
+ * The check of a column type. There is no coercion: what passes comes back from both dialects
+ * exactly as it was sent (a time in its one spelling, see `canonicalValue`), and what would not is
+ * refused here, before a database sees it.
  */
 export function valueCheck(type: ColumnType, rules: ValueRules = {}): ValueCheck {
   switch (type) {
@@ -51,8 +58,8 @@ export function valueCheck(type: ColumnType, rules: ValueRules = {}): ValueCheck
 }
 
 /**
- * A value that passed the check, in the spelling that is stored and comes back. Only times have others: the same instant
- * in another zone, case or number of digits.
+ * A value that passed the check, in the spelling that is stored and comes back. Only times have
+ * others: the same instant in another zone, case or number of digits.
  */
 export function canonicalValue(type: ColumnType, { digits = 3 }: ValueRules, value: unknown): unknown {
   if (type !== 'timestamp' || typeof value !== 'string' || isCanonicalTime(value, digits)) return value
@@ -74,7 +81,10 @@ function textCheck({ maxLength, oneOf }: ValueRules): ValueCheck {
   }
 }
 
-/** A number beyond 2^53 that has no fraction was very likely rounded when it was parsed: it would not come back as sent. */
+/**
+ * A number beyond 2^53 that has no fraction was very likely rounded when it was parsed: it would
+ * not come back as sent.
+ */
 function jsonFault(value: unknown, depth: number): string | undefined {
   if (value === null || typeof value === 'boolean') return undefined
   if (typeof value === 'string')
@@ -110,7 +120,9 @@ function timestampFault(value: unknown, digits: SecondDigits): string | undefine
   return `a time with at most ${digits} digits behind the second. This one has ${time.fraction.length}: cut or round them${more}`
 }
 
-/** Canonical base64url (RFC 4648, section 5): the bits that the last character leaves over are zero. */
+/**
+ * Canonical base64url (RFC 4648, section 5): the bits that the last character leaves over are zero.
+ */
 function isBase64url(value: unknown): boolean {
   if (typeof value !== 'string' || !/^[A-Za-z0-9_-]*$/.test(value)) return false
   const rest = value.length % 4

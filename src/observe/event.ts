@@ -27,7 +27,10 @@ export async function toEvent(
   }
 }
 
-/** A hook as it may be called: whatever it throws or rejects with harms nothing, and is logged the first time. */
+/**
+ * A hook as it may be called: whatever it throws or rejects with harms nothing, and is logged the
+ * first time.
+ */
 export function guardHook<Event>(
   name: string,
   hook: ((event: Event) => unknown) | undefined,

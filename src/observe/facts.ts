@@ -12,7 +12,10 @@ export interface SyncEvent {
   readonly status: number
   /** Of a request that failed as a whole. */
   readonly code: ProblemCode | undefined
-  /** What lay behind a failure of the server's own, such as `transient`, and the database's code for it. */
+  /**
+   * What lay behind a failure of the server's own, such as `transient`, and the database's code for
+   * it.
+   */
   readonly fault: string | undefined
   readonly faultCode: string | undefined
   /** A stream that was cut, by the client or by a fault. */
@@ -23,14 +26,20 @@ export interface SyncEvent {
   /** Changes that were sent, and their verdicts, once there are any. */
   readonly changes: number
   readonly verdicts: Readonly<Record<Verdict['verdict'], number>>
-  /** Duplicates whose stamp is stored with other content: two writers of one name, as far as it can be told. */
+  /**
+   * Duplicates whose stamp is stored with other content: two writers of one name, as far as it can
+   * be told.
+   */
   readonly conflicting: number
   /** The codes of the rejected changes. */
   readonly rejected: Readonly<Partial<Record<RejectionCode, number>>>
   /** Rows that were pulled, and the bytes of a stream. */
   readonly rows: number
   readonly bytes: number | undefined
-  /** Scopes that the token grants, or that a webhook writes, and the first of them as `hashScope` gives it. */
+  /**
+   * Scopes that the token grants, or that a webhook writes, and the first of them as `hashScope`
+   * gives it.
+   */
   readonly scopes: number
   readonly scopeHash: string | undefined
 }
@@ -41,7 +50,10 @@ export interface RequestEvent extends Omit<SyncEvent, 'operation'> {
   readonly operation: Operation | undefined
   /** `*` where HTTP does not know it. */
   readonly method: string
-  /** As the app declares it; `*` for a path that it does not know. Never the path that was asked for. */
+  /**
+   * As the app declares it; `*` for a path that it does not know. Never the path that was asked
+   * for.
+   */
   readonly route: string
 }
 
@@ -105,7 +117,10 @@ export function countVerdicts(facts: Facts, given: readonly Verdict[], tally: Ta
 const hashes = new Map<string, string>()
 const hashesMax = 1_000
 
-/** The first 16 hexadecimal digits of a scope's SHA-256: follows one user through a log without the name. */
+/**
+ * The first 16 hexadecimal digits of a scope's SHA-256: follows one user through a log without the
+ * name.
+ */
 export async function hashScope(scope: string): Promise<string> {
   const known = hashes.get(scope)
   if (known !== undefined) return known

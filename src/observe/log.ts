@@ -13,7 +13,10 @@ export function requestLog(mode: LogMode): ((event: RequestEvent) => void) | und
   }
 }
 
-/** One line of JSON. Every member is a number, a hash, an id of driftline's own, or a word out of a list. */
+/**
+ * One line of JSON. Every member is a number, a hash, an id of driftline's own, or a word out of a
+ * list.
+ */
 export function requestLine(event: RequestEvent, time: Date): string {
   const { operation, requestId, method, route, status, code, fault, faultCode, aborted, durationMs } = event
   return JSON.stringify({
@@ -42,14 +45,20 @@ export function requestLine(event: RequestEvent, time: Date): string {
   })
 }
 
-/** An error of the server's own outside of any request, with a code, never a message that could hold SQL or a value. */
+/**
+ * An error of the server's own outside of any request, with a code, never a message that could hold
+ * SQL or a value.
+ */
 export function logError(where: string, error: unknown, requestId?: string): void {
   const { fault, faultCode } = faultOf(error)
   const line = { time: new Date(), level: 'error', request_id: requestId, where, fault, fault_code: faultCode }
   console.error(JSON.stringify(line))
 }
 
-/** What whoever runs the server should know and nobody waits for: a sentence of driftline's own, without any value. */
+/**
+ * What whoever runs the server should know and nobody waits for: a sentence of driftline's own,
+ * without any value.
+ */
 export function logWarning(where: string, detail: string): void {
   console.warn(JSON.stringify({ time: new Date(), level: 'warning', where, detail }))
 }
@@ -65,7 +74,9 @@ export interface DeliveryFailure {
   readonly status: number | undefined
   readonly error: string
   readonly attempts: number
-  /** It was the last try: nothing more of this scope goes to the endpoint until somebody enables it. */
+  /**
+   * It was the last try: nothing more of this scope goes to the endpoint until somebody enables it.
+   */
   readonly disabled: boolean
   readonly scope: string
 }

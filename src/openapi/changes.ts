@@ -4,7 +4,10 @@ import { columnSchema, exampleOf, type Way } from './values.ts'
 
 const [id, scope, by, at, position] = ['id', 'scope', 'client', 'at', 'position'].map(ref)
 
-/** The schemas of each table's rows and changes, both ways, and of any table's: `change` and `stored`. */
+/**
+ * The schemas of each table's rows and changes, both ways, and of any table's: `change` and
+ * `stored`.
+ */
 export function changeSchemas({ tables }: Schema): Json {
   const byTable = (suffix: string) => Object.fromEntries(tables.map(({ name }) => [name, `${name}.${suffix}`]))
   return {
@@ -27,7 +30,10 @@ function tableSchemas({ name, columns }: Table): Json {
   const table = { type: 'string', const: name }
   const op = (value: string) => ({ type: 'string', const: value })
   const required = needed.map((column) => column.name)
-  /** The three kinds of a change as they come from phones, or from webhooks, whose changes need no stamp. */
+  /**
+   * The three kinds of a change as they come from phones, or from webhooks, whose changes need no
+   * stamp.
+   */
   const pushed = (prefix: string, always: readonly string[], way: Way): Json => {
     const one = (value: string, more: Json, description?: string) => ({
       ...closed({ table, op: op(value), id, at, scope, ...more }, [...always, ...Object.keys(more)]),

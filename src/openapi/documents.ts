@@ -4,8 +4,9 @@ import type { ReadDocument } from './document-names.ts'
 import { describeAsPage } from './page.ts'
 
 /**
- * The option `documents` of `createApp` for these tables: made when they are first asked for. A worker reads them out of
- * public/ instead, where `npx driftline openapi` has written the same bytes, and is spared the generator.
+ * The option `documents` of `createApp` for these tables: made when they are first asked for. A
+ * worker reads them out of public/ instead, where `npx driftline openapi` has written the same
+ * bytes, and is spared the generator.
  */
 export function documentsOf(schema: Schema): ReadDocument {
   let made: Awaited<ReturnType<typeof make>> | undefined

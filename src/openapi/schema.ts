@@ -14,7 +14,10 @@ export function closed(properties: Json, required: readonly string[] = Object.ke
   }
 }
 
-/** One of several schemas, which a member of theirs tells apart. `names` are schemas by the value of that member. */
+/**
+ * One of several schemas, which a member of theirs tells apart. `names` are schemas by the value of
+ * that member.
+ */
 export function oneOf(propertyName: string, names: Readonly<Record<string, string>>, more: Json = {}): Json {
   const refs = Object.entries(names).map(([value, name]) => [value, ref(name)] as const)
   // Of none: nothing fits.

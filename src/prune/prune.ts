@@ -10,7 +10,10 @@ import { type Due, type Pruned, pruneScopes } from './scopes.ts'
 export interface PruneOptions {
   /** How long a tombstone is kept after it was stored, in milliseconds. Zero: all go at once. */
   readonly retentionMs: number
-  /** Milliseconds since 1970, by the clock of whoever prunes, which may step. No stamp of a client counts. */
+  /**
+   * Milliseconds since 1970, by the clock of whoever prunes, which may step. No stamp of a client
+   * counts.
+   */
   readonly now?: () => number
   /** Tombstones that one transaction may remove. */
   readonly batchMax?: number
@@ -18,15 +21,19 @@ export interface PruneOptions {
   readonly signal?: AbortSignal
 }
 
-/** So many marks are kept within a retention: a tombstone stays up to a thirtieth longer than it must. */
+/**
+ * So many marks are kept within a retention: a tombstone stays up to a thirtieth longer than it
+ * must.
+ */
 const marksMax = 30
 /** Scopes that are looked at together. */
 const scopesMax = 500
 /**
- * Removes the tombstones that were stored longer ago than the retention, in small transactions, each of which raises
- * each of its scopes' watermarks to the last that it removes there: a cursor below it may have missed one, and is answered with 410
- * (P9). A write pays nothing for it: how old a tombstone is follows from marks of time and position, made here. Several
- * may prune at the same time; to prune again after a crash goes on where it stopped. A tombstone that a row refers to by
+ * Removes the tombstones that were stored longer ago than the retention, in small transactions,
+ * each of which raises each of its scopes' watermarks to the last that it removes there: a cursor
+ * below it may have missed one, and is answered with 410 (P9). A write pays nothing for it: how old
+ * a tombstone is follows from marks of time and position, made here. Several may prune at the same
+ * time; to prune again after a crash goes on where it stopped. A tombstone that a row refers to by
  * a foreign key stays for good. Deliveries that nobody took for a month go too.
  */
 export async function prune(store: Store, schema: Schema, options: PruneOptions): Promise<Pruned> {
@@ -57,8 +64,9 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
 }
 
 /**
- * The wall's clock, and one that goes steadily since the process began. What was stored is marked with the later and
- * held against the earlier one: where the clock steps meanwhile, nothing young goes, and what is old goes later.
+ * The wall's clock, and one that goes steadily since the process began. What was stored is marked
+ * with the later and held against the earlier one: where the clock steps meanwhile, nothing young
+ * goes, and what is old goes later.
  */
 const steady = () => performance.timeOrigin + performance.now()
 const earlier = () => Math.floor(Math.min(Date.now(), steady()))

@@ -1,4 +1,7 @@
-/** How long tombstones are kept, unless a setting says otherwise: a phone may be away for so long without a resync. */
+/**
+ * How long tombstones are kept, unless a setting says otherwise: a phone may be away for so long
+ * without a resync.
+ */
 export const retentionMsDefault = 90 * 24 * 3_600_000
 
 /** `90d` or `12h` in milliseconds. `name` is the setting, for the sentence of the `TypeError`. */

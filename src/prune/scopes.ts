@@ -22,8 +22,8 @@ export interface Due {
 /** Scopes of one step at the most. */
 const scopesMax = 100
 /**
- * Positions that one step goes over, in all its scopes: one of a million rows and few tombstones must not be locked for
- * long, and what reads a file in this thread must not keep it.
+ * Positions that one step goes over, in all its scopes: one of a million rows and few tombstones
+ * must not be locked for long, and what reads a file in this thread must not keep it.
  */
 const positionsMax = 10_000
 
@@ -35,7 +35,10 @@ interface Walk {
   tombstones: number
 }
 
-/** What one step does in a scope: removes `count` tombstones, the last at `highest`, and gets to `next`. */
+/**
+ * What one step does in a scope: removes `count` tombstones, the last at `highest`, and gets to
+ * `next`.
+ */
 interface Stride {
   readonly walk: Walk
   readonly count: number
@@ -44,9 +47,9 @@ interface Stride {
 }
 
 /**
- * Prunes scopes in steps: a read, and one transaction for all its scopes, which removes `batchMax` tombstones at the
- * most. Many scopes with a few tombstones each cost few commits, and others write in between. What a step has done it
- * records with it, so that the next run goes on from there.
+ * Prunes scopes in steps: a read, and one transaction for all its scopes, which removes `batchMax`
+ * tombstones at the most. Many scopes with a few tombstones each cost few commits, and others write
+ * in between. What a step has done it records with it, so that the next run goes on from there.
  */
 export async function pruneScopes(
   store: Store,
@@ -124,7 +127,8 @@ function transactions({ together }: PruneSql, strides: readonly Stride[]): reado
 }
 
 function statementsOf(sql: PruneSql, { walk: { scope, after, to }, highest, next }: Stride): Statement[] {
-  // First, since it is the scope's lock: no push and no page sees the rows gone and the old watermark.
+  // First, since it is the scope's lock: no push and no page sees the rows gone and the old
+  // watermark.
   const raise = { sql: sql.raise, params: [scope, highest ?? 0] }
   const remove = sql.remove.map((one) => ({ sql: one, params: [scope, after, highest ?? 0] }))
   const done = sql.done.map((one) => ({ sql: one, params: [scope, to] }))

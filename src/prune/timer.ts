@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often a server prunes: marks are further apart, and a run with nothing to do only reads the list of scopes. */
+/**
+ * How often a server prunes: marks are further apart, and a run with nothing to do only reads the
+ * list of scopes.
+ */
 const times = { firstMs: 60_000, everyMs: 3_600_000 }
 
 /**
- * Prunes in the background, from a minute after the start on. A run that fails is told and tried again an hour later.
- * Servers that were started together prune at different moments. Gives what ends it.
+ * Prunes in the background, from a minute after the start on. A run that fails is told and tried
+ * again an hour later. Servers that were started together prune at different moments. Gives what
+ * ends it.
  */
 export function startPruning(
   run: (signal: AbortSignal) => Promise<unknown>,

@@ -12,7 +12,10 @@ export interface AuthSettings {
   readonly subClaim?: string
 }
 
-/** Hosts whose keys sign for everybody: without an audience the token of any other app would be taken. */
+/**
+ * Hosts whose keys sign for everybody: without an audience the token of any other app would be
+ * taken.
+ */
 const sharedKeys = /^(www\.googleapis\.com|login\.microsoftonline\.com|appleid\.apple\.com)$/
 
 export function readAuth(env: Environment): AuthSettings {

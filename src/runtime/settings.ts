@@ -30,7 +30,9 @@ export interface Settings {
   /** Streams of one subject, and how long nobody may read one. */
   readonly streamsMax: number
   readonly streamIdleMsMax: number
-  /** Changes of one subject within a minute, and deletes of ids that were never seen within an hour. */
+  /**
+   * Changes of one subject within a minute, and deletes of ids that were never seen within an hour.
+   */
   readonly changesPerMinuteMax: number
   readonly unseenDeletesPerHourMax: number
   /** Rows that live in one scope, and their bytes. */
@@ -52,11 +54,17 @@ export interface Config extends Settings {
   /** How long the head of a request may take, and how long an idle connection is kept. */
   readonly headersMsMax: number
   readonly keepAliveMs: number
-  /** True where no key is set: the server makes a secret of its own, and listens on this machine only. */
+  /**
+   * True where no key is set: the server makes a secret of its own, and listens on this machine
+   * only.
+   */
   readonly development: boolean
 }
 
-/** Reads the environment. A wrong or missing setting is a `TypeError` with one sentence that says what to do. */
+/**
+ * Reads the environment. A wrong or missing setting is a `TypeError` with one sentence that says
+ * what to do.
+ */
 export function readConfig<S extends Schema>(env: Environment, sources: WebhookSources<S> = {}): Config {
   const host = env.HOST || '127.0.0.1'
   const settings = readSettings(env, sources)
@@ -75,7 +83,8 @@ export function readConfig<S extends Schema>(env: Environment, sources: WebhookS
     keepAliveMs: readInteger(env, 'KEEP_ALIVE_MS', limits.keepAliveMs, 1, msMax),
     development,
     ...settings,
-    // Whoever tries it out has the answers before them, and wants to see the token and the curl lines.
+    // Whoever tries it out has the answers before them, and wants to see the token and the curl
+    // lines.
     log: env.LOG || !development ? settings.log : 'errors',
   }
 }

@@ -3,8 +3,8 @@ import { SignJWT } from 'jose'
 export interface TokenClaims {
   readonly sub: string
   /**
-   * Scopes beside `sub`; `{ id, access: 'read' }` for those that may only be read. A text that reads as a permission of
-   * OAuth is not taken for one, an object is.
+   * Scopes beside `sub`; `{ id, access: 'read' }` for those that may only be read. A text that
+   * reads as a permission of OAuth is not taken for one, an object is.
    */
   readonly scopes?: readonly (string | { readonly id: string; readonly access: 'read' | 'write' })[]
   readonly issuer?: string
@@ -13,7 +13,10 @@ export interface TokenClaims {
   readonly seconds?: number
 }
 
-/** A token signed with an HS256 secret: for development and tests, and for a backend that hands out its own. */
+/**
+ * A token signed with an HS256 secret: for development and tests, and for a backend that hands out
+ * its own.
+ */
 export async function signToken(
   secret: string,
   { sub, scopes = [], issuer, audience, seconds = 24 * 3_600 }: TokenClaims,

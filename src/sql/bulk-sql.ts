@@ -3,8 +3,8 @@ import { always, basePosition, type Dialect, quoted } from './dialect.ts'
 import type { Field } from './statement.ts'
 
 /**
- * The statements of an import, for rows that come once each and whose writers want no row back. Losers are hidden by a
- * WHERE on both databases: on SQLite, too, a replay then writes nothing.
+ * The statements of an import, for rows that come once each and whose writers want no row back.
+ * Losers are hidden by a WHERE on both databases: on SQLite, too, a replay then writes nothing.
  */
 export interface BulkSql {
   readonly fields: readonly Field[]
@@ -13,15 +13,24 @@ export interface BulkSql {
   /** Takes the rows for which a condition holds, and says nothing of those that are there. */
   readonly insertWhere: (condition: string) => string
   readonly onConflict: string
-  /** [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the ids of the others, a line each. */
+  /**
+   * [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the
+   * ids of the others, a line each.
+   */
   readonly peek: string
-  /** [scope, n, number of rows, …`tallied` of the rows] → the rows that were written; if not all were, those that now have the sent stamp; and the tombstones of ids that had no row. */
+  /**
+   * [scope, n, number of rows, …`tallied` of the rows] → the rows that were written; if not all
+   * were, those that now have the sent stamp; and the tombstones of ids that had no row.
+   */
   readonly tally: string
   /** The parameters of the rows that hold their stamps: nothing is encoded twice. */
   readonly tallied: (rows: readonly string[]) => readonly string[]
 }
 
-/** `from` says where the rows of so many fields come from: parameters from place 3 and 4 on, or a table. */
+/**
+ * `from` says where the rows of so many fields come from: parameters from place 3 and 4 on, or a
+ * table.
+ */
 export function bulkSql(
   dialect: Dialect,
   table: Table,
@@ -51,7 +60,8 @@ count(CASE WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, sent$.by$) 
 string_agg(CASE WHEN found$.id IS NULL OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$) THEN sent$.id$ END, '
 ')
 FROM ${dialect.decodeStamps(2)} ${dialect.found(table, scope, 'sent$.id$', 'LEFT JOIN')}`,
-    // Looks for stamps only where not every row was written: in a first import there is nothing to look for.
+    // Looks for stamps only where not every row was written: in a first import there is nothing to
+    // look for.
     tally: `SELECT written$.count$, CASE WHEN written$.count$ < ${count} THEN (SELECT count(*) FROM ${from(dialect.encodesByField ? stampFields : fields, 4)}
 ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END, written$.unseen$
 FROM (SELECT count(*) AS count$, count(CASE WHEN deleted AND created_position = position THEN 1 END) AS unseen$ FROM ${target} WHERE ${dialect.above(scope, basePosition(scope, n))}) AS written$`,

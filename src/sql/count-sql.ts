@@ -5,7 +5,10 @@ import { basePosition, type Dialect, type PagePart, pageParams, pageRows } from 
 export interface CensusSql {
   /** [scope] → incarnation, position, watermark. */
   readonly head: string
-  /** For each table [scope, position, start] → how many of its rows the pages after that position hand out. */
+  /**
+   * For each table [scope, position, start] → how many of its rows the pages after that position
+   * hand out.
+   */
   readonly rows: readonly string[]
   /** The same where the pages are those of a bootstrap. */
   readonly firstRows: readonly string[]

@@ -2,10 +2,11 @@ import type { Table } from '../model/table.ts'
 import { type Dialect, quoted } from './dialect.ts'
 
 /**
- * When a delivery is due that waits behind another of its scope and endpoint: not before that one is done, which then
- * makes it due. So only the first of each line is found by its time, and one that fails for days holds back thousands
- * without anybody looking at them. The first of a line that is disabled waits too: one tenant's receiver, or whatever of
- * its rows a receiver does not take, holds back no other scope.
+ * When a delivery is due that waits behind another of its scope and endpoint: not before that one
+ * is done, which then makes it due. So only the first of each line is found by its time, and one
+ * that fails for days holds back thousands without anybody looking at them. The first of a line
+ * that is disabled waits too: one tenant's receiver, or whatever of its rows a receiver does not
+ * take, holds back no other scope.
  */
 export const waiting = Number.MAX_SAFE_INTEGER
 
@@ -13,12 +14,14 @@ export const waiting = Number.MAX_SAFE_INTEGER
 const columns = 'scope, position, from_position, id, created_at, next_at, attempts, disabled_at'
 
 /**
- * [scope, n, endpoint, id, at] → its time, where this transaction, which took `n` positions, has written a row of the
- * tables. Runs under the scope's lock, so that of two deliveries of a scope the later finds the earlier.
+ * [scope, n, endpoint, id, at] → its time, where this transaction, which took `n` positions, has
+ * written a row of the tables. Runs under the scope's lock, so that of two deliveries of a scope
+ * the later finds the earlier.
  */
 export function recordSql({ param, above }: Dialect, tables: readonly Table[]): string {
   const [scope, n, endpoint, id, at] = [1, 2, 3, 4, 5].map(param) as [string, string, string, string, string]
-  // By the ends of the indexes. For an EXISTS Postgres may read a whole scope, where it expects to find a row early.
+  // By the ends of the indexes. For an EXISTS Postgres may read a whole scope, where it expects to
+  // find a row early.
   const line = `FROM driftline_deliveries AS delivery$ WHERE delivery$.scope = ${scope} AND delivery$.endpoint = ${endpoint}`
   const written = tables.map(
     ({ name }) =>
@@ -30,22 +33,33 @@ FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND ${anyOf(writte
 RETURNING next_at`
 }
 
-/** A tree and not a chain: SQLite in a Durable Object takes expressions about a hundred levels deep. */
+/**
+ * A tree and not a chain: SQLite in a Durable Object takes expressions about a hundred levels deep.
+ */
 function anyOf(conditions: readonly string[]): string {
   if (conditions.length < 2) return conditions[0] ?? '1 = 0'
   const half = conditions.length >> 1
   return `(${anyOf(conditions.slice(0, half))} OR ${anyOf(conditions.slice(half))})`
 }
 
-/** The statements of sending. A delivery is claimed by moving its time, so that whoever dies gives it back by itself. */
+/**
+ * The statements of sending. A delivery is claimed by moving its time, so that whoever dies gives
+ * it back by itself.
+ */
 export interface DeliverySql {
   /** [endpoint, at, n] → the first n that are due, of all scopes. */
   readonly due: string
   /** [scope, endpoint] → the first of the line, due or not. */
   readonly head: string
-  /** [scope, endpoint, position, seen, until] → a row where it was still due, or disabled, and now belongs to the caller. */
+  /**
+   * [scope, endpoint, position, seen, until] → a row where it was still due, or disabled, and now
+   * belongs to the caller.
+   */
   readonly claim: string
-  /** [scope], [scope, endpoint, position], [scope, endpoint, at] → the next of the line, due or claimed by then. */
+  /**
+   * [scope], [scope, endpoint, position], [scope, endpoint, at] → the next of the line, due or
+   * claimed by then.
+   */
   readonly finish: readonly [lock: string, remove: string, next: string]
   /** [scope, endpoint, position, claimed until, next, error, disabled at] */
   readonly fail: string
@@ -64,7 +78,8 @@ export function deliverySql({ param }: Dialect): DeliverySql {
     head: `SELECT ${columns} FROM driftline_deliveries WHERE ${line} ORDER BY position LIMIT 1`,
     claim: `UPDATE driftline_deliveries SET next_at = ${five}, disabled_at = 0 WHERE ${line} AND position = ${three} AND next_at = ${four} AND position = ${first} RETURNING position`,
     finish: [
-      // The scope's lock: a push that has recorded the next one and not yet committed is waited for, and then seen.
+      // The scope's lock: a push that has recorded the next one and not yet committed is waited
+      // for, and then seen.
       `UPDATE driftline_scopes SET position = position WHERE scope = ${one}`,
       `DELETE FROM driftline_deliveries WHERE ${line} AND position = ${three}`,
       // Not one that is due already: another sender may have it.
@@ -80,8 +95,9 @@ const isFirst =
   'NOT EXISTS (SELECT 1 FROM driftline_deliveries AS before$ WHERE before$.scope = delivery$.scope AND before$.endpoint = delivery$.endpoint AND before$.position < delivery$.position)'
 
 /**
- * [at] and [now, at], over all scopes: drops what was recorded before, and makes the first of each line due that would be
- * later, unless it is disabled. So a line that is disabled is tried again once what disabled it is dropped.
+ * [at] and [now, at], over all scopes: drops what was recorded before, and makes the first of each
+ * line due that would be later, unless it is disabled. So a line that is disabled is tried again
+ * once what disabled it is dropped.
  */
 export function pruneDeliveriesSql({ param }: Dialect): readonly [remove: string, mend: string] {
   return [
@@ -92,7 +108,10 @@ export function pruneDeliveriesSql({ param }: Dialect): readonly [remove: string
 
 /** For `npx driftline deliveries`, over all scopes of a database. */
 export interface KeptDeliveriesSql {
-  /** → endpoint, waiting, oldest, the most attempts and an error; and → endpoint, scope, since, reason of what is disabled. */
+  /**
+   * → endpoint, waiting, oldest, the most attempts and an error; and → endpoint, scope, since,
+   * reason of what is disabled.
+   */
   readonly list: readonly [waiting: string, disabled: string]
   /** [endpoint, now]: enables all its lines and makes the first of each due. */
   readonly resend: string

@@ -11,29 +11,47 @@ export interface Stamped {
   readonly by?: string | undefined
 }
 
-/** How a database spells what the stages need: a few pure functions, and nothing outside this folder asks for a name. */
+/**
+ * How a database spells what the stages need: a few pure functions, and nothing outside this folder
+ * asks for a name.
+ */
 export interface Dialect {
   readonly name: 'postgres' | 'sqlite'
   /** Parameter number 1, 2, 3 … */
   param(place: number): string
-  /** Rows as the texts of parameters: so many whatever the number of rows. `undefined` and null both become NULL. */
+  /**
+   * Rows as the texts of parameters: so many whatever the number of rows. `undefined` and null both
+   * become NULL.
+   */
   encodeRows(fields: readonly Field[], rows: readonly (readonly unknown[])[]): readonly string[]
   /** Whether each field has a parameter of its own, or all have one. */
   readonly encodesByField: boolean
-  /** The rows of such parameters, the first of which has that number, in their order, as an item of FROM, named `sent$`. */
+  /**
+   * The rows of such parameters, the first of which has that number, in their order, as an item of
+   * FROM, named `sent$`.
+   */
   decodeRows(fields: readonly Field[], first: number): string
-  /** Ids and stamps, those of `client` where they do not say it, as `encodeRows` does it, and the rows of such parameters with the columns id$, at$ and by$. */
+  /**
+   * Ids and stamps, those of `client` where they do not say it, as `encodeRows` does it, and the
+   * rows of such parameters with the columns id$, at$ and by$.
+   */
   encodeStamps(stamps: readonly Stamped[], client: string): readonly string[]
   decodeStamps(first: number): string
-  /** Ids as the text of one parameter, and the rows of a table that have them as `FROM …`: without those that this transaction, which took `n` positions, has written. */
+  /**
+   * Ids as the text of one parameter, and the rows of a table that have them as `FROM …`: without
+   * those that this transaction, which took `n` positions, has written.
+   */
   encodeIds(ids: readonly string[]): string
   fromIds(table: Table, scope: string, ids: string, n?: string): string
   /**
-   * The stored row of an id for each of the rows that stand before it in FROM, and in their order, as a join with
-   * `found$`. `locked` against writers beside driftline, as the row is by then.
+   * The stored row of an id for each of the rows that stand before it in FROM, and in their order,
+   * as a join with `found$`. `locked` against writers beside driftline, as the row is by then.
    */
   found(table: Table, scope: string, id: string, join: 'LEFT JOIN' | 'CROSS JOIN', locked?: 'locked'): string
-  /** Conditions for one row by its key, and for a scope's rows above a position: no other index is taken for them. */
+  /**
+   * Conditions for one row by its key, and for a scope's rows above a position: no other index is
+   * taken for them.
+   */
   byKey(scope: string, id: string): string
   above(scope: string, position: string): string
   /** The same of the rows that live, by the index that holds no other. */
@@ -42,32 +60,53 @@ export interface Dialect {
   octets(type: ColumnType, column: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `stored$`. */
   onConflict(columns: readonly string[]): string
-  /** Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them. */
+  /**
+   * Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them.
+   */
   readonly returnsLosers: boolean
-  /** Lays expressions out as a row of a result, in the form that costs the driver least, and takes such a row apart again. */
+  /**
+   * Lays expressions out as a row of a result, in the form that costs the driver least, and takes
+   * such a row apart again.
+   */
   line(expressions: readonly string[]): string
   splitLine(row: Cells): Cells
-  /** A stored row as expressions for a line. `readRow` makes the change that would write it of them, from place `from` on, as JSON text. */
+  /**
+   * A stored row as expressions for a line. `readRow` makes the change that would write it of them,
+   * from place `from` on, as JSON text.
+   */
   row(table: Table): readonly string[]
   readRow(table: Table, scope: string, cells: Cells, from: number): string
-  /** [scope, position, start, n, limit] → the head and one page, in one statement; `readPage` reads its rows. */
+  /**
+   * [scope, position, start, n, limit] → the head and one page, in one statement; `readPage` reads
+   * its rows.
+   */
   page(schema: Schema, bound: PageBound): string
   readPage(schema: Schema, scope: string, rows: readonly Cells[]): ScopePage
-  /** An expression that fails the statement, and so the batch, with the text in its message. `salt` keeps planners from evaluating it early. */
+  /**
+   * An expression that fails the statement, and so the batch, with the text in its message. `salt`
+   * keeps planners from evaluating it early.
+   */
   raise(text: string, salt: string): string
-  /** Where a database can try groups of statements by itself, see `Store.rehearse`: the batch that does it. */
+  /**
+   * Where a database can try groups of statements by itself, see `Store.rehearse`: the batch that
+   * does it.
+   */
   readonly rehearseBatch?: RehearseBatch
 }
 
 /**
- * Identifiers are checked where the schema is defined; quoting keeps reserved words usable. What a statement names
- * itself ends in $, which no table's and no column's name holds: none can hide the other.
+ * Identifiers are checked where the schema is defined; quoting keeps reserved words usable. What a
+ * statement names itself ends in $, which no table's and no column's name holds: none can hide the
+ * other.
  */
 export function quoted(name: string): string {
   return `"${name}"`
 }
 
-/** What SQLite needs between an INSERT's FROM and its ON CONFLICT. A column may be named `true`, which would then be meant. */
+/**
+ * What SQLite needs between an INSERT's FROM and its ON CONFLICT. A column may be named `true`,
+ * which would then be meant.
+ */
 export const always = '1 = 1'
 
 /** The scope's position before this transaction took its own `n`. */
@@ -76,8 +115,9 @@ export function basePosition(scope: string, n: string): string {
 }
 
 /**
- * No page may fill the memory. Where so many of the largest row ever written to the scope could pass `bytesMax`, a page
- * holds as many as surely fit, or, if it is `sized`, looks at the rows' sizes: ordinary scopes need not pay for that.
+ * No page may fill the memory. Where so many of the largest row ever written to the scope could
+ * pass `bytesMax`, a page holds as many as surely fit, or, if it is `sized`, looks at the rows'
+ * sizes: ordinary scopes need not pay for that.
  */
 export interface PageBound {
   readonly bytesMax: number
@@ -101,8 +141,9 @@ export function pageParams({ param }: Pick<Dialect, 'param'>, upper = basePositi
 }
 
 /**
- * What a page reads of each table: `all` rows, or for a bootstrap those that are `alive`, by an index that holds no other,
- * and those that `died` since it began: so nobody walks through the tombstones before.
+ * What a page reads of each table: `all` rows, or for a bootstrap those that are `alive`, by an
+ * index that holds no other, and those that `died` since it began: so nobody walks through the
+ * tombstones before.
  */
 export type PagePart = 'all' | 'alive' | 'died'
 
@@ -110,8 +151,8 @@ export const pageParts = ({ bootstraps }: Pick<PageBound, 'bootstraps'>): readon
   bootstraps ? ['alive', 'died'] : ['all']
 
 /**
- * The rows of one table that a page may hold, after `from`. Positions above the scope's less `n` are this transaction's
- * own and left out, and so are tombstones up to where the bootstrap began.
+ * The rows of one table that a page may hold, after `from`. Positions above the scope's less `n`
+ * are this transaction's own and left out, and so are tombstones up to where the bootstrap began.
  */
 export function pageRows(
   { above, aliveAbove }: Pick<Dialect, 'above' | 'aliveAbove'>,
@@ -124,7 +165,8 @@ export function pageRows(
   const conditions = {
     all: `${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`,
     alive: `${aliveAbove(scope, from)} AND position <= ${upper}`,
-    // A page of a bootstrap ends before where it began, or a little behind it: an index is read from there on.
+    // A page of a bootstrap ends before where it began, or a little behind it: an index is read
+    // from there on.
     died: `${above(scope, start)} AND position > ${from} AND position <= ${upper} AND deleted`,
   }
   return `SELECT ${select} FROM ${quoted(table.name)}
@@ -147,7 +189,10 @@ export function rowOctets({ columns }: Table, octets: Dialect['octets']): string
   return ['64', ...sized.map(({ name, type }) => `coalesce(${octets(type, quoted(name))}, 0)`)].join(' + ')
 }
 
-/** Whether the rows of a scope could pass the bound, as an expression over its line in driftline_scopes. */
+/**
+ * Whether the rows of a scope could pass the bound, as an expression over its line in
+ * driftline_scopes.
+ */
 export function isLarge({ limit }: PageParams, { bytesMax }: PageBound): string {
   return `row_bytes * ${limit} > ${bytesMax}`
 }
@@ -181,8 +226,9 @@ FROM (${inOrder(arms, params.limit, termsMax)}) AS sizes$)`
 }
 
 /**
- * The arms as one, in position order, so many rows. More than `termsMax` arms are put together in groups, each bounded
- * by itself, so that every table is read by its index and no further than needed.
+ * The arms as one, in position order, so many rows. More than `termsMax` arms are put together in
+ * groups, each bounded by itself, so that every table is read by its index and no further than
+ * needed.
  */
 export function inOrder(arms: readonly string[], limit: string, termsMax = arms.length): string {
   if (arms.length <= termsMax) return `${arms.join('\nUNION ALL\n')} ORDER BY position LIMIT ${limit}`

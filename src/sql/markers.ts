@@ -21,8 +21,9 @@ interface Raising {
 }
 
 /**
- * What a raised marker looks like. The nonce is drawn at random for each process and stands in statements alone, so
- * that no text of a user, which a trigger or a failed cast may repeat in its message, can be taken for a marker.
+ * What a raised marker looks like. The nonce is drawn at random for each process and stands in
+ * statements alone, so that no text of a user, which a trigger or a failed cast may repeat in its
+ * message, can be taken for a marker.
  */
 export function raiseWith({ raise }: Raising, nonce: string): Raise {
   return (marker, salt) => raise(`${marker}_${nonce}_`, salt)

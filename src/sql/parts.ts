@@ -1,7 +1,10 @@
 const encoder = new TextEncoder()
 export const bytesOf = (text: string) => encoder.encode(text).length
 
-/** Rows as the parameters of as many statements as needed, none above so many bytes but where a single row is. */
+/**
+ * Rows as the parameters of as many statements as needed, none above so many bytes but where a
+ * single row is.
+ */
 export function encodeParts<Row>(
   rows: readonly Row[],
   encode: (rows: readonly Row[]) => readonly string[],

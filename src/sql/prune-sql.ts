@@ -3,14 +3,21 @@ import { always, type Dialect, quoted } from './dialect.ts'
 import type { Reference } from './references.ts'
 import type { Field } from './statement.ts'
 
-/** The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how far it is pruned. */
+/**
+ * The statements of pruning. A mark says which position a scope had reached at a time; one at 0 how
+ * far it is pruned.
+ */
 export interface PruneSql {
   /**
-   * Whether several scopes may be pruned in one transaction. Where a writer has the whole database to itself, that is
-   * one commit instead of many; where scopes are locked one by one, a busy scope would keep the others locked with it.
+   * Whether several scopes may be pruned in one transaction. Where a writer has the whole database
+   * to itself, that is one commit instead of many; where scopes are locked one by one, a busy scope
+   * would keep the others locked with it.
    */
   readonly together: boolean
-  /** [scope, at, n] → of n scopes after that one: scope, position, watermark, the newest mark up to `at`, the mark at 0, the newest mark and its time. */
+  /**
+   * [scope, at, n] → of n scopes after that one: scope, position, watermark, the newest mark up to
+   * `at`, the mark at 0, the newest mark and its time.
+   */
   readonly scopes: string
   readonly markFields: readonly Field[]
   /** [marks] */
@@ -29,7 +36,10 @@ export interface PruneSql {
   readonly forget: string
 }
 
-/** `references`: a tombstone that a row refers to stays, since a database would refuse to remove it, or remove that row too. */
+/**
+ * `references`: a tombstone that a row refers to stays, since a database would refuse to remove it,
+ * or remove that row too.
+ */
 export function pruneSql(dialect: Dialect, schema: Schema, references: readonly Reference[] = []): PruneSql {
   const [one, two, three, four] = [1, 2, 3, 4].map((place) => dialect.param(place)) as [string, string, string, string]
   const markFields: Field[] = [

@@ -10,11 +10,17 @@ export interface Reference {
   readonly isChildSynced: boolean
   /** Names of the child's columns, and of those that they refer to. */
   readonly columns: readonly (readonly [of: string, at: string])[]
-  /** What the database does to the child where the parent's row is removed; undefined where it refuses that. */
+  /**
+   * What the database does to the child where the parent's row is removed; undefined where it
+   * refuses that.
+   */
   readonly onDelete: 'CASCADE' | 'SET NULL' | 'SET DEFAULT' | undefined
 }
 
-/** [names of the synced tables as JSON] → parent, child, whether it is synced, key, column of the child, column of the parent, rule. */
+/**
+ * [names of the synced tables as JSON] → parent, child, whether it is synced, key, column of the
+ * child, column of the parent, rule.
+ */
 const queries = {
   postgres: `SELECT parent$.name, format('%I.%I', space$.nspname, table$.relname), CASE WHEN child$.name IS NULL THEN 0 ELSE 1 END, key$.oid::text, of$.attname, at$.attname,
 CASE key$.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END
@@ -26,7 +32,8 @@ JOIN pg_attribute AS of$ ON of$.attrelid = key$.conrelid AND of$.attnum = pair$.
 JOIN pg_attribute AS at$ ON at$.attrelid = key$.confrelid AND at$.attnum = pair$.at
 LEFT JOIN json_array_elements_text($1::json) AS child$ (name) ON to_regclass(quote_ident(child$.name)) = key$.conrelid
 ORDER BY parent$.name, key$.oid, pair$.place`,
-  // A Durable Object keeps tables of its own, which nobody may look into. The engine compares names without their case.
+  // A Durable Object keeps tables of its own, which nobody may look into. The engine compares names
+  // without their case.
   sqlite: `SELECT parent$.value, concat('"', replace(tables$.name, '"', '""'), '"'), tables$.name IN (SELECT value FROM json_each(?1)), concat(tables$.name, ' ', keys$.id), keys$."from",
 coalesce(keys$."to", (SELECT columns$.name FROM pragma_table_info(keys$."table") AS columns$ WHERE columns$.pk = keys$.seq + 1)), CASE WHEN keys$.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') THEN keys$.on_delete END
 FROM (SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_*' AND name NOT GLOB 'sqlite_*' LIMIT -1) AS tables$ CROSS JOIN pragma_foreign_key_list(tables$.name) AS keys$

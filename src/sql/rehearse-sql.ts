@@ -1,7 +1,10 @@
 import type { Table } from '../model/table.ts'
 import type { Cells, Statement } from './statement.ts'
 
-/** One statement of a group: puts and deletes, patches, or the check that no trigger swallowed a row. */
+/**
+ * One statement of a group: puts and deletes, patches, or the check that no trigger swallowed a
+ * row.
+ */
 export interface Trial {
   readonly kind: 'write' | 'update' | 'swallowed'
   /** Place of the table in the rehearsal's list. */
@@ -9,13 +12,19 @@ export interface Trial {
   readonly params: Statement['params']
 }
 
-/** Groups of statements that are tried one after the other, each undone alone where it fails. Nothing is kept. */
+/**
+ * Groups of statements that are tried one after the other, each undone alone where it fails.
+ * Nothing is kept.
+ */
 export interface TrialPlan {
   /** Of the lock: [scope, incarnation, n, row bytes]. */
   readonly lock: Statement['params']
   readonly tables: readonly Table[]
   readonly groups: readonly (readonly Trial[])[]
-  /** The rows of each group, where they must satisfy by themselves what otherwise is checked at the commit. */
+  /**
+   * The rows of each group, where they must satisfy by themselves what otherwise is checked at the
+   * commit.
+   */
   readonly ids: readonly (readonly { readonly table: Table; readonly ids: readonly string[] }[])[]
   /** Whether each group must satisfy what otherwise only a commit would check. */
   readonly immediate: boolean

@@ -2,13 +2,22 @@ import type { Schema, Table } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
 import { type Dialect, quoted, rowOctets } from './dialect.ts'
 
-/** What is asked where a scope may be near its limits of rows and bytes. Tombstones are no rows to it. */
+/**
+ * What is asked where a scope may be near its limits of rows and bytes. Tombstones are no rows to
+ * it.
+ */
 export interface RoomSql {
   /** [scope] → position, and the bytes of the scope's largest row so far, about. */
   readonly head: string
-  /** For each table [scope, position, rows] → its rows, up to so many, and their bytes. Where the scope is at that position: nothing is counted. */
+  /**
+   * For each table [scope, position, rows] → its rows, up to so many, and their bytes. Where the
+   * scope is at that position: nothing is counted.
+   */
   readonly counts: readonly string[]
-  /** For each table [scope, ids] → a line for each row that is there: its stamp, 1 for a tombstone, id, the bytes of each long column. */
+  /**
+   * For each table [scope, ids] → a line for each row that is there: its stamp, 1 for a tombstone,
+   * id, the bytes of each long column.
+   */
   readonly sizes: ReadonlyMap<Table, string>
 }
 

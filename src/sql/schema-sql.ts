@@ -40,7 +40,10 @@ export function compileSchema(
   return sql
 }
 
-/** Throws a `TypeError` with a sentence where the schema is too large for a store, before any row could meet it. */
+/**
+ * Throws a `TypeError` with a sentence where the schema is too large for a store, before any row
+ * could meet it.
+ */
 function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: StoreLimits): void {
   const columnsMax = (resultColumnsMax - 3) >> 1
   for (const { table } of tables) {

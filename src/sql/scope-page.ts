@@ -18,7 +18,9 @@ export interface ScopePage {
 /** Of a scope that was never written. */
 export const emptyPage: ScopePage = { head: undefined, count: 0, last: 0, rows: '', more: false, large: false }
 
-/** Reads incarnation, position and watermark, the first three columns of a lock or page statement. */
+/**
+ * Reads incarnation, position and watermark, the first three columns of a lock or page statement.
+ */
 export function parseHead([row]: readonly Cells[]): ScopeHead | undefined {
   if (!row) return undefined
   const [incarnation, position, watermark] = row

@@ -5,11 +5,14 @@ import type { Statement } from './statement.ts'
 
 export interface ScopeSql {
   /**
-   * [scope, incarnation, n, row bytes, row bytes at the most] → the head. Locks the scope to the commit and takes n
-   * positions. Aborts where the scope has held a larger row.
+   * [scope, incarnation, n, row bytes, row bytes at the most] → the head. Locks the scope to the
+   * commit and takes n positions. Aborts where the scope has held a larger row.
    */
   readonly lock: string
-  /** The same and [… position, rows, bytes]: aborts where so much more may have come into the scope since that position. */
+  /**
+   * The same and [… position, rows, bytes]: aborts where so much more may have come into the scope
+   * since that position.
+   */
   readonly boundedLock: string
   /** [scope, incarnation, floor, n]: aborts where the cursor must resync. */
   readonly gate: string
@@ -19,7 +22,10 @@ export interface ScopeSql {
   readonly recall: string
   /** [scope, source, id, letters] */
   readonly rewriteClaim: string
-  /** The beginning of [scope, bytes, …]: aborts where the expression that follows is above so many bytes. */
+  /**
+   * The beginning of [scope, bytes, …]: aborts where the expression that follows is above so many
+   * bytes.
+   */
   readonly weigh: string
   /** [scope, incarnation, n, row bytes] → nothing: the lock of a rehearsal. */
   readonly trialLock: string
@@ -51,7 +57,8 @@ export function positionsTaken(statements: readonly Statement[]): number {
 
 export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number, raise: Raise): ScopeSql {
   const [scope, second, third, fourth, fifth] = [1, 2, 3, 4, 5].map((place) => dialect.param(place))
-  // The row lock is held to the commit, so the order of positions is the order of commits and no pull skips a row.
+  // The row lock is held to the commit, so the order of positions is the order of commits and no
+  // pull skips a row.
   const lock = `${lockSql(dialect)} RETURNING incarnation, position, watermark,
 CASE WHEN row_bytes > ${fifth} THEN ${raise('driftline_large', 'position')} END`
   const [at, rows, bytes] = [6, 7, 8].map((place) => `CAST(${dialect.param(place)} AS bigint)`)

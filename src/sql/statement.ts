@@ -20,7 +20,10 @@ export interface Field {
 export type Cell = string | number | boolean | null
 export type Cells = readonly Cell[]
 
-/** What a database takes at the most, where that is less than driftline's own limits. Bytes are of UTF-8. */
+/**
+ * What a database takes at the most, where that is less than driftline's own limits. Bytes are of
+ * UTF-8.
+ */
 export interface StoreLimits {
   /** Bytes of a parameter: more rows than fit are sent in several statements of the same batch. */
   readonly paramBytesMax: number

@@ -6,7 +6,10 @@ import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect
 import type { Raise } from './markers.ts'
 import type { Field } from './statement.ts'
 
-/** The statements of one table, and of the scope, in one dialect. All text, built once; values come as parameters. */
+/**
+ * The statements of one table, and of the scope, in one dialect. All text, built once; values come
+ * as parameters.
+ */
 export interface TableSql {
   readonly table: Table
   /** Fields of the upsert's rows, and of the patches'. */
@@ -30,16 +33,27 @@ export interface TableSql {
   readonly missing: string
   /** The same → ordinal and stamp of each such patch. */
   readonly missingList: string
-  /** [scope, client, …reaches]: aborts where a row was not written although nothing newer is stored. */
+  /**
+   * [scope, client, …reaches]: aborts where a row was not written although nothing newer is stored.
+   */
   readonly swallowed: string
-  /** An expression over the parameters from `first` on: the bytes of the stored rows, each times its number of changes. */
+  /**
+   * An expression over the parameters from `first` on: the bytes of the stored rows, each times its
+   * number of changes.
+   */
   readonly weight: (first: number) => string
   readonly bulk: BulkSql
-  /** [scope, source, id, received at, details, …forecasts] → the letters of all changes so far: claims a webhook's id. */
+  /**
+   * [scope, source, id, received at, details, …forecasts] → the letters of all changes so far:
+   * claims a webhook's id.
+   */
   readonly claim: string
 }
 
-/** Fields of the parameters. Their names end in $, which no column's may, so that none can be taken for another. */
+/**
+ * Fields of the parameters. Their names end in $, which no column's may, so that none can be taken
+ * for another.
+ */
 export const stepFields: readonly Field[] = [
   { name: 'id$', type: 'text' },
   { name: 'ordinal$', type: 'integer' },
@@ -87,7 +101,8 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})`
   const base = `(SELECT ${basePosition(scope, n)} AS base$) AS scope$`
   const position = 'scope$.base$ + sent$.ordinal$'
-  // A row that a put made and patches grew has twice the scope's largest at the most, see rowBytesMax.
+  // A row that a put made and patches grew has twice the scope's largest at the most, see
+  // rowBytesMax.
   const basePatched = `(SELECT ${basePosition(scope, n)} AS base$, (SELECT row_bytes FROM driftline_scopes WHERE scope = ${scope}) AS largest$) AS scope$`
   const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
   const upsert = (returned: 'all' | 'brief', stamp = 'sent$.at$', before = '') => `${into}
@@ -95,8 +110,9 @@ SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${p
 FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE ${always}
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
 RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
-  // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is certain. An UPDATE would
-  // write the rows in an order of the database's own, and a unique value may have to move from one to the next.
+  // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is
+  // certain. An UPDATE would write the rows in an order of the database's own, and a unique value
+  // may have to move from one to the next.
   const update = (
     returned: 'all' | 'brief' | 'nothing',
     isSet: (stamp: string) => string,
@@ -124,7 +140,8 @@ OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
     upsertBrief: upsert('brief'),
     // Nobody else of driftline's writes the row meanwhile: the scope is locked.
     upsertNewest: upsert('brief', raised('found$.updated_at'), ` ${found('LEFT JOIN')}`),
-    // Each column by itself: a function of the column alone, so that another merge rule would have one place to go.
+    // Each column by itself: a function of the column alone, so that another merge rule would have
+    // one place to go.
     update: guardedUpdate('all'),
     updateSilent: guardedUpdate('nothing'),
     updateNewest: update('brief', (stamp) => `${stamp} IS NOT NULL`, raised('found$.updated_at'), ''),
@@ -153,9 +170,9 @@ const overlay = ({ name, key }: TableColumn, isSet: (stamp: string) => string) =
   `CASE WHEN ${isSet(`sent$.${stampKey(key)}`)} THEN sent$.${key} ELSE found$.${quoted(name)} END`
 
 /**
- * Aborts where a patch that applies would make a row larger than a put may be, and larger than it is: what only shrinks a
- * row that is too large goes through. In a scope of ordinary rows it is one comparison for each patch, and no size is
- * looked at.
+ * Aborts where a patch that applies would make a row larger than a put may be, and larger than it
+ * is: what only shrinks a row that is too large goes through. In a scope of ordinary rows it is one
+ * comparison for each patch, and no size is looked at.
  */
 function grown(
   dialect: Dialect,
@@ -182,7 +199,10 @@ const raised = (stored: string) => `CASE WHEN ${stored} >= sent$.at$ THEN ${stor
 /** Name of the field with the stamp of a column's patch, beside the field with its value. */
 export const stampKey = (key: string) => key.replace('c', 's')
 
-/** The rows that a trigger kept from being written: no newer stamp is stored, and not this one either. */
+/**
+ * The rows that a trigger kept from being written: no newer stamp is stored, and not this one
+ * either.
+ */
 export function swallowedFrom(
   dialect: Pick<Dialect, 'decodeRows' | 'found'>,
   table: Table,
@@ -195,10 +215,10 @@ WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, 
 }
 
 /**
- * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two halves; 1 for a
- * tombstone; the id; and the row. A brief line says of a row written here only that it was: the client holds it already.
- * Written here were all, none, or those beyond a position; that takes a subquery, which Citus does not take in the
- * RETURNING of an INSERT.
+ * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two
+ * halves; 1 for a tombstone; the id; and the row. A brief line says of a row written here only that
+ * it was: the client holds it already. Written here were all, none, or those beyond a position;
+ * that takes a subquery, which Citus does not take in the RETURNING of an INSERT.
  */
 function resultLine(
   dialect: Dialect,

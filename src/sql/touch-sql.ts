@@ -1,7 +1,10 @@
 import { waiting } from './delivery-sql.ts'
 import { type Dialect, quoted } from './dialect.ts'
 
-/** The rows that a migration moves, so that phones hear of them: the living ones of a table, or those that fit. */
+/**
+ * The rows that a migration moves, so that phones hear of them: the living ones of a table, or
+ * those that fit.
+ */
 export interface Touch {
   readonly table: string
   /** A condition in the dialect's own SQL. */
@@ -9,9 +12,10 @@ export interface Touch {
 }
 
 /**
- * Keeps every push out until the migration is committed, and waits for those under way. Postgres alone needs it, before
- * the first statement of the file: a push takes its scope and then its tables, and who goes the other way round meets
- * it in a deadlock. Rows of scopes would not do, for a scope may be new. Pulls go on.
+ * Keeps every push out until the migration is committed, and waits for those under way. Postgres
+ * alone needs it, before the first statement of the file: a push takes its scope and then its
+ * tables, and who goes the other way round meets it in a deadlock. Rows of scopes would not do, for
+ * a scope may be new. Pulls go on.
  */
 export const lockScopes: { readonly [name in Dialect['name']]: readonly string[] } = {
   postgres: ['LOCK TABLE driftline_scopes IN EXCLUSIVE MODE'],
@@ -19,12 +23,13 @@ export const lockScopes: { readonly [name in Dialect['name']]: readonly string[]
 }
 
 /**
- * Gives each of the rows a new position above its scope's, in the order of the old ones, and then raises the scopes: one
- * statement each, however many scopes. Stamps, writers and `created_position` stay. The condition is asked once, so that
- * one that answers another time otherwise (`random() < 0.1`) gives no position twice.
+ * Gives each of the rows a new position above its scope's, in the order of the old ones, and then
+ * raises the scopes: one statement each, however many scopes. Stamps, writers and
+ * `created_position` stay. The condition is asked once, so that one that answers another time
+ * otherwise (`random() < 0.1`) gives no position twice.
  *
- * Between the two, lines of deliveries get one more: a row that waits to be told has left the positions where a sender
- * would look for it.
+ * Between the two, lines of deliveries get one more: a row that waits to be told has left the
+ * positions where a sender would look for it.
  */
 export function touchSql(dialect: Dialect['name'], { table, condition }: Touch): string[] {
   const rows = quoted(table)
@@ -51,8 +56,9 @@ WHERE ${top('scope$.scope')} > scope$.position`,
 }
 
 /**
- * Postgres finds the rows again by their place, which no statistics can lead astray, see postgres-keys.ts; the lock keeps
- * who writes beside driftline from moving one meanwhile. SQLite always takes the key, and one writes at a time.
+ * Postgres finds the rows again by their place, which no statistics can lead astray, see
+ * postgres-keys.ts; the lock keeps who writes beside driftline from moving one meanwhile. SQLite
+ * always takes the key, and one writes at a time.
  */
 const spellings = {
   postgres: {

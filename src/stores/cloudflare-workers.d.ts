@@ -1,4 +1,7 @@
-/** The part of the runtime's module that driftline uses. Its own types would replace those of Node everywhere. */
+/**
+ * The part of the runtime's module that driftline uses. Its own types would replace those of Node
+ * everywhere.
+ */
 declare module 'cloudflare:workers' {
   import type { DurableObjectState } from '@cloudflare/workers-types'
 

@@ -20,13 +20,17 @@ export interface D1Query {
 }
 
 export interface D1Store extends Store {
-  /** Learns the foreign keys anew, after migrations. Who never calls it pays a round trip before his first write. */
+  /**
+   * Learns the foreign keys anew, after migrations. Who never calls it pays a round trip before his
+   * first write.
+   */
   readKeys(): Promise<void>
 }
 
 /**
- * Cloudflare D1: a batch is one `batch()`, which is one transaction. D1 is the SQLite of a Durable Object, with its
- * limits, and has no savepoints: what the database refuses is found by batches that undo themselves.
+ * Cloudflare D1: a batch is one `batch()`, which is one transaction. D1 is the SQLite of a Durable
+ * Object, with its limits, and has no savepoints: what the database refuses is found by batches
+ * that undo themselves.
  */
 export function d1Store(binding: D1Binding, schema: Schema): D1Store {
   const nonce = drawNonce()
@@ -44,7 +48,10 @@ export function d1Store(binding: D1Binding, schema: Schema): D1Store {
     return results.map(({ results: rows }) => rows.map((row) => cellsOf(row as Row)))
   }
 
-  /** D1 has no word for a deferred key that is not met when it commits: it ends the database's process. So ask before. */
+  /**
+   * D1 has no word for a deferred key that is not met when it commits: it ends the database's
+   * process. So ask before.
+   */
   async function learnGuards(): Promise<readonly string[]> {
     const [rows = []] = await run([readForeignKeys])
     const { unmet } = foreignKeysOf(rows, schema.tables)
@@ -60,7 +67,8 @@ export function d1Store(binding: D1Binding, schema: Schema): D1Store {
       checkNumbers(statements)
       checkParams(statements)
       if (statements.length === 0) return []
-      // Without a scope it is a migration, or pruning, which leaves every row that another refers to.
+      // Without a scope it is a migration, or pruning, which leaves every row that another refers
+      // to.
       if (scope === '' || readsOnly(statements)) return run(statements)
       const params = [scope, positionsTaken(statements)]
       const checks = (guards ?? (await learnGuards())).map((sql) => ({ sql, params }))
@@ -78,7 +86,10 @@ function toQuery(binding: D1Binding, statement: Statement): D1Query {
   return statement.params.length === 0 ? query : query.bind(...statement.params)
 }
 
-/** `batch()` gives objects, in which the last of two columns of one name would hide the first. A table's are told apart. */
+/**
+ * `batch()` gives objects, in which the last of two columns of one name would hide the first. A
+ * table's are told apart.
+ */
 const asTable = (sql: string): string => `SELECT * FROM (${sql})`
 
 type Row = Readonly<Record<string, Cells[number]>>
@@ -91,7 +102,10 @@ function cellsOf(row: Row): Cells {
   return Object.values(row)
 }
 
-/** D1 puts its own word before what SQLite said. Without a code of SQLite it was away, overloaded or out of time. */
+/**
+ * D1 puts its own word before what SQLite said. Without a code of SQLite it was away, overloaded or
+ * out of time.
+ */
 function d1Fault(error: unknown, nonce: string): StoreFault {
   if (error instanceof StoreFault) return error
   const { message = '' } = Object(error) as { readonly message?: string }

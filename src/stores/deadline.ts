@@ -2,7 +2,9 @@ import { limits } from '../model/limits.ts'
 import { tooSlowCode } from './fault.ts'
 import { StoreFault } from './store.ts'
 
-/** The work's outcome, or a transient fault once a round trip to the database has taken too long. */
+/**
+ * The work's outcome, or a transient fault once a round trip to the database has taken too long.
+ */
 export async function withDeadline<Result>(
   work: Promise<Result>,
   msMax: number = limits.databaseMsMax,

@@ -3,7 +3,10 @@ import type { Cells, Statement, StoreLimits } from '../sql/statement.ts'
 import { withDeadline } from './deadline.ts'
 import { checkNumbers, type FaultKind, type Rehearsal, type Store, StoreFault } from './store.ts'
 
-/** What an object answers to a batch. An error would lose its class and its code on the way, so a fault is data. */
+/**
+ * What an object answers to a batch. An error would lose its class and its code on the way, so a
+ * fault is data.
+ */
 export type ObjectAnswer = { readonly rows: Cells[][] } | { readonly fault: ObjectFault }
 
 export type RehearsalAnswer =
@@ -35,12 +38,16 @@ export interface ScopeNamespace {
   }
 }
 
-/** Cloudflare's, with room for what else a row and a statement hold: 2 MB a value, 100 KB of SQL, 100 columns. */
+/**
+ * Cloudflare's, with room for what else a row and a statement hold: 2 MB a value, 100 KB of SQL,
+ * 100 columns.
+ */
 export const objectLimits: StoreLimits = { paramBytesMax: 1_800_000, sqlBytesMax: 100_000, resultColumnsMax: 100 }
 
 /**
- * A SQLite-backed Durable Object for each scope, named by it: a batch is one call, which the object runs as one
- * transaction. Nothing is called twice: whether a batch that broke off was kept, only the client's replay tells (P5).
+ * A SQLite-backed Durable Object for each scope, named by it: a batch is one call, which the object
+ * runs as one transaction. Nothing is called twice: whether a batch that broke off was kept, only
+ * the client's replay tells (P5).
  */
 export function durableObjectStore(namespace: ScopeNamespace): Store {
   return {
@@ -50,7 +57,8 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
     async batch(scope, statements) {
       checkNumbers(statements)
       checkParams(statements)
-      // Nothing but these members: what a caller keeps beside them may hold functions, which a call would turn into stubs.
+      // Nothing but these members: what a caller keeps beside them may hold functions, which a call
+      // would turn into stubs.
       const plain = statements.map(({ sql, params, records }) => ({ sql, params, ...(records && { records }) }))
       // A stub that has met an error stays broken: take a new one for each batch.
       const answer = await withDeadline(namespace.getByName(scope).batch(plain)).catch((error: unknown) => {
@@ -88,7 +96,10 @@ function pack({ opening, groups, closing }: Rehearsal): PackedRehearsal {
   return { texts: [...places.keys()], ...packed }
 }
 
-/** One row that is too large alone. Not left to the database: wrangler's takes more than Cloudflare's. */
+/**
+ * One row that is too large alone. Not left to the database: wrangler's takes more than
+ * Cloudflare's.
+ */
 export function checkParams(statements: readonly Statement[]): void {
   for (const { params } of statements) {
     for (const value of params) {
@@ -104,8 +115,8 @@ export function checkParams(statements: readonly Statement[]): void {
 }
 
 /**
- * Why a call did not come to its end: the object is overloaded, was replaced by a deploy, moved, or ran out of time or
- * memory. All of that passes.
+ * Why a call did not come to its end: the object is overloaded, was replaced by a deploy, moved, or
+ * ran out of time or memory. All of that passes.
  */
 function objectFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error

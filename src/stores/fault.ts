@@ -3,30 +3,37 @@ import { StoreFault } from './store.ts'
 /** Lost against another transaction: serialization failure, deadlock. */
 const conflictStates = /^(40001|40P01)$/
 /**
- * Away, restarting, out of connections, disk, memory or time, read only during a failover, or rolled back by the server.
- * XX000 is an internal error, which some extensions also raise for a value: whether it is a change's fault shows when
- * its neighbours pass.
+ * Away, restarting, out of connections, disk, memory or time, read only during a failover, or
+ * rolled back by the server. XX000 is an internal error, which some extensions also raise for a
+ * value: whether it is a change's fault shows when its neighbours pass.
  */
 const transientStates = /^(08|53|57|58|F0|XX|40|55P03|25006|25P0[234])/
-/** The schema lacks what a statement names, or the role may not do it at all; 42501 is also row level security's. */
+/**
+ * The schema lacks what a statement names, or the role may not do it at all; 42501 is also row
+ * level security's.
+ */
 const brokenStates = /^(42(?!501)|26|34|3D|3F|2[58]P|0P|0L)/
 
 /**
- * What a Postgres error means, whichever driver brought it. No code: the connection broke. What is none of ours, of the
- * connection, of resources and of a broken schema is about the rows: constraints, row level security, and triggers,
- * which may raise any code.
+ * What a Postgres error means, whichever driver brought it. No code: the connection broke. What is
+ * none of ours, of the connection, of resources and of a broken schema is about the rows:
+ * constraints, row level security, and triggers, which may raise any code.
  */
 export function postgresFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
   const { message, code, constraint, routine } = readError(error)
-  // The role lacks a right to all of the table. Row level security has the same code and refuses a row.
+  // The role lacks a right to all of the table. Row level security has the same code and refuses a
+  // row.
   if (code === '42501' && routine === 'aclcheck_error') return new StoreFault('broken', { message, code, cause: error })
   if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || (/^E[A-Z]+$/.test(code) && !hasSeverity(error)))
     return new StoreFault('transient', { message, code, cause: error })
   return postgresStateFault({ message, code, constraint }, error)
 }
 
-/** The server's own errors have one. Without it EPIPE is the network's; a trigger may raise any five letters. */
+/**
+ * The server's own errors have one. Without it EPIPE is the network's; a trigger may raise any five
+ * letters.
+ */
 function hasSeverity(error: unknown): boolean {
   const { severity } = error as { severity?: unknown }
   return typeof severity === 'string' && severity !== ''
@@ -43,7 +50,10 @@ export function postgresStateFault(
   return new StoreFault(brokenStates.test(code) ? 'broken' : 'refused', more)
 }
 
-/** Of a deadline here, of `statement_timeout`, and of sqld, which ends a transaction after five seconds. */
+/**
+ * Of a deadline here, of `statement_timeout`, and of sqld, which ends a transaction after five
+ * seconds.
+ */
 export const tooSlowCode = 'DRIFTLINE_TOO_SLOW'
 const tooSlowCodes = new Set([tooSlowCode, '57014', 'TRANSACTION_TIMEOUT'])
 
@@ -61,7 +71,10 @@ function isTimeout(error: unknown, depth = 0): boolean {
 }
 
 const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|INTERRUPT|READONLY|NOTADB|CORRUPT)/
-/** The schema lacks what a statement names. Any other plain error may be of a value, as `malformed JSON` in a trigger is. */
+/**
+ * The schema lacks what a statement names. Any other plain error may be of a value, as `malformed
+ * JSON` in a trigger is.
+ */
 const brokenMessage =
   /\b(no such (table|column|function|index|view|trigger|module|collation)|has no column named|syntax error|no tables specified|incomplete input|already exists|wrong number of arguments|prepared statement|ambiguous column|has \d+ columns but \d+ values|\d+ values for \d+ columns)/
 const brokenCodes = /^SQL(ITE_(AUTH|MISUSE|SCHEMA|RANGE|PERM|NOTFOUND|EMPTY|FORMAT)|_)/
@@ -70,8 +83,8 @@ const brokenCodes = /^SQL(ITE_(AUTH|MISUSE|SCHEMA|RANGE|PERM|NOTFOUND|EMPTY|FORM
 const codeInMessage = /: (SQLITE_[A-Z]+)(?: \(extended: SQLITE_[A-Z_]+\))?$/
 
 /**
- * What a SQLite error means, from a file, over HTTP or in a Durable Object. Codes that do not begin with SQL are the
- * network's.
+ * What a SQLite error means, from a file, over HTTP or in a Durable Object. Codes that do not begin
+ * with SQL are the network's.
  */
 export function sqliteFault(error: unknown): StoreFault {
   if (error instanceof StoreFault) return error
@@ -87,7 +100,10 @@ export function sqliteFault(error: unknown): StoreFault {
   return new StoreFault('refused', { ...more, constraint: constraintIn(message) })
 }
 
-/** `UNIQUE constraint failed: lists.scope, lists.name`, `CHECK constraint failed: name`, or what a trigger raised. */
+/**
+ * `UNIQUE constraint failed: lists.scope, lists.name`, `CHECK constraint failed: name`, or what a
+ * trigger raised.
+ */
 function constraintIn(message: string): string | undefined {
   const text = message.replace(codeInMessage, '').replace(/^(?:\w+: )?SQLITE_\w+: (?:SQLite (?:input )?error: )?/, '')
   const named = /(?:UNIQUE|CHECK) constraint failed: (?:index '(.+)'|(.+))$/.exec(text)

@@ -3,7 +3,10 @@ import { StoreFault } from './store.ts'
 const unopened =
   /^(SQLITE_(CANTOPEN|READONLY|IOERR|PERM|AUTH)|E(ACCES|PERM|ROFS|EXIST|NOTDIR|ISDIR|NOENT|LOOP|NAMETOOLONG)$)/
 
-/** Why the file of a database could not be opened, with what to do. Passing, as any disk that is away. */
+/**
+ * Why the file of a database could not be opened, with what to do. Passing, as any disk that is
+ * away.
+ */
 export function explainFile(error: unknown): unknown {
   if (error instanceof TypeError) return error
   const { code, message = '' } = error as { code?: string; message?: string }

@@ -7,7 +7,10 @@ import { openingOf } from './postgres/opening.ts'
 import { readPostgresUrl } from './postgres/url.ts'
 import { type BatchOptions, checkNumbers, type Store } from './store.ts'
 
-/** Each cell as Postgres printed it: parsed, a json would lose its text. Neon takes this with a query only. */
+/**
+ * Each cell as Postgres printed it: parsed, a json would lose its text. Neon takes this with a
+ * query only.
+ */
 const types = { getTypeParser: () => (text: string) => text }
 
 /** Neon over HTTP, from any edge: one request is one transaction, with its deadline. */

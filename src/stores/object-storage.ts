@@ -15,8 +15,9 @@ export interface ObjectStorage extends Store {
 }
 
 /**
- * An object's own storage as a store of which every call is at once. The alarm that sends what a batch records is set
- * with it, before anything else can happen: the runtime makes both durable together or neither.
+ * An object's own storage as a store of which every call is at once. The alarm that sends what a
+ * batch records is set with it, before anything else can happen: the runtime makes both durable
+ * together or neither.
  */
 export function objectStorage({ storage }: DurableObjectState, schema: Schema): ObjectStorage {
   let keys: ForeignKeys | undefined
@@ -28,7 +29,8 @@ export function objectStorage({ storage }: DurableObjectState, schema: Schema): 
     const unmet = checked.flatMap((text) =>
       execute(storage.sql, { sql: text, params: unmetParams(storage.sql, before) }),
     )
-    // The runtime commits later, after the answer, and would end the object: so its check comes here.
+    // The runtime commits later, after the answer, and would end the object: so its check comes
+    // here.
     if (unmet.length > 0)
       throw new StoreFault('refused', { message: 'a foreign key is not met', code: 'SQLITE_CONSTRAINT_FOREIGNKEY' })
     return results
@@ -104,7 +106,10 @@ function unmetParams(sql: SqlStorage, before: number): Statement['params'] {
   return [String(row?.[0] ?? ''), Number(row?.[1] ?? 0) - before]
 }
 
-/** Numbers are bound as REAL. Each is an integer, which a column of a STRICT table turns into one again. */
+/**
+ * Numbers are bound as REAL. Each is an integer, which a column of a STRICT table turns into one
+ * again.
+ */
 function execute(sql: SqlStorage, { sql: text, params }: Statement): Cells[] {
   return [...sql.exec(text, ...params).raw()] as Cells[]
 }

@@ -7,8 +7,9 @@ export interface OpenOptions extends BatchOptions {
 }
 
 /**
- * The store of one database, in Node: `file:` an embedded libSQL file, `libsql://` or `https://` libSQL over HTTP,
- * `postgres://` Neon over HTTP where the host is Neon's, else TCP. Loads only the driver that it needs.
+ * The store of one database, in Node: `file:` an embedded libSQL file, `libsql://` or `https://`
+ * libSQL over HTTP, `postgres://` Neon over HTTP where the host is Neon's, else TCP. Loads only the
+ * driver that it needs.
  */
 export async function openStore(
   url: string,
@@ -36,7 +37,10 @@ export async function openStore(
   return postgresStore(url, { batchMsMax })
 }
 
-/** Loads a driver, which whoever uses it has installed. Throws a `TypeError` that says what to install where it is not there. */
+/**
+ * Loads a driver, which whoever uses it has installed. Throws a `TypeError` that says what to
+ * install where it is not there.
+ */
 async function driver<Module>(what: string, packages: readonly string[], load: () => Promise<Module>): Promise<Module> {
   return load().catch((error: unknown) => {
     const { code, message = '' } = error as { code?: string; message?: string }

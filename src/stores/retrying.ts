@@ -15,9 +15,9 @@ export interface PatienceOptions {
 const pauses = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]
 
 /**
- * A store that tries a batch again while the database is away: for a command that nobody else waits for. What the lost
- * try may have committed is a duplicate in the next one (P5). A full disk does not empty itself, and a rehearsal that took
- * too long would again.
+ * A store that tries a batch again while the database is away: for a command that nobody else waits
+ * for. What the lost try may have committed is a duplicate in the next one (P5). A full disk does
+ * not empty itself, and a rehearsal that took too long would again.
  */
 export function patientStore(store: Store, { pausesMs = pauses, onWait, signal }: PatienceOptions = {}): Store {
   async function patiently<Result>(work: () => Promise<Result>, isFinal = (_: StoreFault) => false): Promise<Result> {

@@ -14,7 +14,10 @@ export function scopeUrl(template: string, name: string): string {
   return template.replace(place, name)
 }
 
-/** Throws a `TypeError` with a sentence where a scope could reach another place than its own database. */
+/**
+ * Throws a `TypeError` with a sentence where a scope could reach another place than its own
+ * database.
+ */
 export function checkScopeUrl(template: string): void {
   if (template.split(place).length !== 2) throw new TypeError(`DATABASE_URL may hold ${place} once`)
   if (template.startsWith('file:')) checkPath(template)
@@ -26,7 +29,10 @@ function checkPath(template: string): void {
     throw new TypeError(`${place} must stand in the name of the file, for example file:data/${place}.db`)
 }
 
-/** Nothing beside the host and its port: no user, and no path that a proxy could read as another host. */
+/**
+ * Nothing beside the host and its port: no user, and no path that a proxy could read as another
+ * host.
+ */
 const hostPattern = /^(?:libsql|https?):\/\/([^/?#@:]+)(?::\d{1,5})?\/?$/
 
 function checkHost(template: string): void {

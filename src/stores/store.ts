@@ -6,24 +6,30 @@ export interface Store {
   readonly dialect: Dialect
   /** None: nothing that driftline sends is too large. */
   readonly limits?: StoreLimits
-  /** Whether its databases prune and send their webhooks by themselves, as a Durable Object does by its alarm. */
+  /**
+   * Whether its databases prune and send their webhooks by themselves, as a Durable Object does by
+   * its alarm.
+   */
   readonly tendsItself?: true
   /**
-   * Runs the statements in order, all or none, at READ COMMITTED or stricter per statement, in ONE network round trip,
-   * and gives the rows of each. Fails with a `StoreFault` only; after one nothing was applied, except that a connection
-   * lost during the commit may have applied all of it.
+   * Runs the statements in order, all or none, at READ COMMITTED or stricter per statement, in ONE
+   * network round trip, and gives the rows of each. Fails with a `StoreFault` only; after one
+   * nothing was applied, except that a connection lost during the commit may have applied all of
+   * it.
    */
   batch(scope: string, statements: readonly Statement[]): Promise<Cells[][]>
   /**
-   * Tries groups of statements and keeps nothing: runs `opening`, then each group under a savepoint, so that one which
-   * fails is undone alone and the next goes on, then `closing`; at last everything is undone. A conflict or a transient
-   * fault ends it and is thrown, and so is any fault of `opening` and `closing`. ONE network round trip. A store
-   * without it is asked by batches that undo themselves.
+   * Tries groups of statements and keeps nothing: runs `opening`, then each group under a
+   * savepoint, so that one which fails is undone alone and the next goes on, then `closing`; at
+   * last everything is undone. A conflict or a transient fault ends it and is thrown, and so is any
+   * fault of `opening` and `closing`. ONE network round trip. A store without it is asked by
+   * batches that undo themselves.
    */
   rehearse?(scope: string, rehearsal: Rehearsal): Promise<Rehearsed>
   /**
-   * Runs reads of no scope on every database behind it that is there by itself, to learn whether they answer and have what
-   * is read. It wakes no Durable Object and opens no scope's own database. None: a batch without a scope does it.
+   * Runs reads of no scope on every database behind it that is there by itself, to learn whether
+   * they answer and have what is read. It wakes no Durable Object and opens no scope's own
+   * database. None: a batch without a scope does it.
    */
   ping?(statements: readonly Statement[]): Promise<void>
   close(): Promise<void>
@@ -46,7 +52,10 @@ export interface Rehearsed {
 
 const notTriedCode = 'DRIFTLINE_NOT_TRIED'
 
-/** Of a group that was not tried: a trigger had ended the transaction before, or the request had its share of batches. */
+/**
+ * Of a group that was not tried: a trigger had ended the transaction before, or the request had its
+ * share of batches.
+ */
 export function notTried(): StoreFault {
   return new StoreFault('refused', { message: 'the group was not tried', code: notTriedCode })
 }
@@ -60,13 +69,17 @@ export async function pingStore(store: Store, statements: readonly Statement[]):
 
 /** What every store takes. */
 export interface BatchOptions {
-  /** How long one batch may take, in milliseconds; where the database is a file, how long it may wait. */
+  /**
+   * How long one batch may take, in milliseconds; where the database is a file, how long it may
+   * wait.
+   */
   readonly batchMsMax?: number
 }
 
 /**
- * Every number that becomes a parameter is a safe integer: as anything else a database would refuse it each time, and
- * that would look like a fault of the rows. Every store asks this of what it is given, before it sends it.
+ * Every number that becomes a parameter is a safe integer: as anything else a database would refuse
+ * it each time, and that would look like a fault of the rows. Every store asks this of what it is
+ * given, before it sends it.
  */
 export function checkNumbers(statements: readonly Statement[]): void {
   for (const { sql, params } of statements) {
@@ -83,18 +96,25 @@ export function readsOnly(statements: readonly Statement[]): boolean {
 }
 
 /**
- * `refused`: the database does not take these rows (a constraint or trigger of the user's own), or a statement undid the
- * batch on purpose. `conflict`: it lost against another transaction, the same again may work at once. `transient`: it
- * is away, slow, full or overloaded. `broken`: it lacks what the statement names, such as a table.
+ * `refused`: the database does not take these rows (a constraint or trigger of the user's own), or
+ * a statement undid the batch on purpose. `conflict`: it lost against another transaction, the same
+ * again may work at once. `transient`: it is away, slow, full or overloaded. `broken`: it lacks
+ * what the statement names, such as a table.
  */
 export type FaultKind = 'refused' | 'conflict' | 'transient' | 'broken'
 
 export class StoreFault extends Error {
   readonly kind: FaultKind
-  /** The database's name of the constraint that was broken, where it says one. Never for an answer unless the app named it. */
+  /**
+   * The database's name of the constraint that was broken, where it says one. Never for an answer
+   * unless the app named it.
+   */
   readonly constraint: string | undefined
 
-  /** `message` may hold SQL or values: it is for a debugger, never for an answer or a log. `code` is safe. */
+  /**
+   * `message` may hold SQL or values: it is for a debugger, never for an answer or a log. `code` is
+   * safe.
+   */
   constructor(
     kind: FaultKind,
     more: { message: string; code?: string | undefined; constraint?: string | undefined; cause?: unknown },

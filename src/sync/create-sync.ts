@@ -10,7 +10,10 @@ import { answerToJson } from '../wire/answer.ts'
 import { decodeLimit, decodeRequest, type SyncRequest } from '../wire/request.ts'
 import { createRun, type SyncOptions } from './sync.ts'
 
-/** A change as a backend pushes it: the wire's, typed by the schema. `at` is microseconds since 1970. */
+/**
+ * A change as a backend pushes it: the wire's, typed by the schema. `at` is microseconds since
+ * 1970.
+ */
 export type ChangeInput<S extends Schema> = {
   [Name in TableName<S>]: {
     readonly table: Name
@@ -82,7 +85,9 @@ export function createSync<S extends Schema>(options: SyncOptions & { readonly s
   const run = createRun(options)
   const onSync = guardHook('onSync', options.onSync)
 
-  /** Runs a request, gives its answer as the wire has it, and tells `onSync` of it however it ended. */
+  /**
+   * Runs a request, gives its answer as the wire has it, and tells `onSync` of it however it ended.
+   */
   async function call(
     operation: Exclude<Operation, 'webhook' | 'import'>,
     principal: Principal,

@@ -2,7 +2,10 @@ import { checkCursor, formatCursor, type ResyncReason } from '../model/cursor.ts
 import type { Cursor, ScopeHead } from '../model/cursor-entry.ts'
 import { Problem } from '../model/errors.ts'
 
-/** Ends the request where the cursor's part for one of these scopes can no longer be answered from (P9, P16). */
+/**
+ * Ends the request where the cursor's part for one of these scopes can no longer be answered from
+ * (P9, P16).
+ */
 export function throwResync(
   cursor: Cursor | null | undefined,
   heads: ReadonlyMap<string, ScopeHead | undefined>,

@@ -33,23 +33,32 @@ export interface SyncOptions extends QuotaOptions, RoomOptions {
   readonly clockDriftMsMax?: number
   /** A new incarnation: 1 to 32 of a-z and 0-9. */
   readonly incarnation?: () => string
-  /** Told of each scope in which rows were applied, and of the position that it moved on to, before the answer. */
+  /**
+   * Told of each scope in which rows were applied, and of the position that it moved on to, before
+   * the answer.
+   */
   readonly onCommit?: (scope: string, position: number) => void
   /**
-   * What a push writes down in its own transaction, such as whom to tell of what was applied: `createRecorder`. None: no
-   * statement more.
+   * What a push writes down in its own transaction, such as whom to tell of what was applied:
+   * `createRecorder`. None: no statement more.
    */
   readonly record?: Recorder
-  /** How the rows of an import get to the database, where there is a faster way than as parameters. */
+  /**
+   * How the rows of an import get to the database, where there is a faster way than as parameters.
+   */
   readonly carry?: Carry
   /**
-   * Told of each push, pull and sync once it is answered, failed ones included: for metrics. `createApp` and
-   * `createSync` call it. What it throws harms nothing, and is logged the first time.
+   * Told of each push, pull and sync once it is answered, failed ones included: for metrics.
+   * `createApp` and `createSync` call it. What it throws harms nothing, and is logged the first
+   * time.
    */
   readonly onSync?: (event: SyncEvent) => unknown
 }
 
-/** Runs requests that are decoded, with changes that are not. Throws a `Problem`, or a `StoreFault` of the store. */
+/**
+ * Runs requests that are decoded, with changes that are not. Throws a `Problem`, or a `StoreFault`
+ * of the store.
+ */
 export type RunSync = (
   principal: Principal,
   request: SyncRequest,
@@ -58,8 +67,8 @@ export type RunSync = (
 ) => Promise<SyncAnswer>
 
 /**
- * The way of a change set: decode, authorize, coalesce, compile, one batch per scope, reconcile, answer. Everything
- * that is not pure comes in here: the store, the clock, the random incarnation.
+ * The way of a change set: decode, authorize, coalesce, compile, one batch per scope, reconcile,
+ * answer. Everything that is not pure comes in here: the store, the clock, the random incarnation.
  */
 export function createRun(options: SyncOptions): RunSync {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
@@ -94,7 +103,8 @@ export function createRun(options: SyncOptions): RunSync {
       return look(scope, statements)
     }
 
-    // 1 Decode each change, 2 authorize it: what is wrong with one is its own rejection and harms no other (P12).
+    // 1 Decode each change, 2 authorize it: what is wrong with one is its own rejection and harms
+    // no other (P12).
     const context = {
       schema,
       now: receivedAt,
@@ -119,7 +129,8 @@ export function createRun(options: SyncOptions): RunSync {
       throw new Problem('atomic_scopes', 'Send one atomic change set for each scope.')
     }
 
-    // 3 Read the scopes that are not written. A cursor that must resync is found before anything is applied (P9).
+    // 3 Read the scopes that are not written. A cursor that must resync is found before anything is
+    // applied (P9).
     const asksForPage = cursor !== undefined && !request.checksOnly
     const pages = new Map<string, ScopePage>()
     const unwritten = [...principal.scopes.keys()].filter((scope) => !changesByScope.has(scope))
@@ -176,7 +187,8 @@ export function createRun(options: SyncOptions): RunSync {
       page: pages.get(scope),
     }))
     const page = asksForPage ? joinPages(scopes, limit) : undefined
-    // A webhook that was sent again with other changes keeps the verdicts of those that took effect.
+    // A webhook that was sent again with other changes keeps the verdicts of those that took
+    // effect.
     const given = (webhook || bulk ? verdicts.filter((verdict) => verdict !== undefined) : verdicts) as Verdict[]
     countVerdicts(facts, given, tally)
     facts.rows += page?.count ?? 0
@@ -196,7 +208,10 @@ function push<Key, Item>(lists: Map<Key, Item[]>, key: Key, item: Item): void {
   else lists.set(key, [item])
 }
 
-/** Side by side, but not too many at once. Waits for all that began, so that nothing goes on after an error. */
+/**
+ * Side by side, but not too many at once. Waits for all that began, so that nothing goes on after
+ * an error.
+ */
 export async function inTurns<Item>(items: readonly Item[], run: (item: Item) => Promise<void>): Promise<void> {
   for (let from = 0; from < items.length; from += limits.scopesAtOnceMax) {
     const done = await Promise.allSettled(items.slice(from, from + limits.scopesAtOnceMax).map(run))

@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto'
 
-/** Signs as Standard Webhooks say, by the platform's HMAC: the library's own in JavaScript takes ten times as long. */
+/**
+ * Signs as Standard Webhooks say, by the platform's HMAC: the library's own in JavaScript takes ten
+ * times as long.
+ */
 export class Signer {
   readonly #key: Uint8Array
 
@@ -14,7 +17,10 @@ export class Signer {
   }
 }
 
-/** @throws TypeError where a secret cannot be one: it says how to make one, and shows nothing of this one */
+/**
+ * @throws TypeError where a secret cannot be one: it says how to make one, and shows nothing of
+ * this one
+ */
 export function createSigner(secret: string): Signer {
   return new Signer(readKey(secret))
 }
@@ -25,8 +31,9 @@ const secretBytes = { min: 24, max: 64 }
 const textBytes = { min: 8, max: 1_024 }
 
 /**
- * The key of a secret of Standard Webhooks, as its sender shows it: `whsec_` and base64, with the version before it where
- * Supabase writes one; `polar_…`, which Polar uses as its bytes; and `text:` before any other that is used so.
+ * The key of a secret of Standard Webhooks, as its sender shows it: `whsec_` and base64, with the
+ * version before it where Supabase writes one; `polar_…`, which Polar uses as its bytes; and
+ * `text:` before any other that is used so.
  */
 export function readKey(secret: string): Uint8Array {
   if (/^(polar_|text:)/.test(secret)) return readTextKey(secret)
@@ -40,7 +47,10 @@ export function readKey(secret: string): Uint8Array {
   return key
 }
 
-/** The key of a secret that is used as its bytes. `text:` may stand before it, and must where it begins so itself. */
+/**
+ * The key of a secret that is used as its bytes. `text:` may stand before it, and must where it
+ * begins so itself.
+ */
 export function readTextKey(secret: string): Uint8Array {
   const key = new TextEncoder().encode(secret.replace(/^text:/, ''))
   if (key.length < textBytes.min || key.length > textBytes.max || !secret.isWellFormed()) {

@@ -5,7 +5,10 @@ import { rowBreak } from '../model/row-text.ts'
 import type { Outcome } from '../model/stamp.ts'
 import type { Tally, Verdict } from '../model/verdict.ts'
 
-/** The answer to a sync, a push (no page) or a pull (no verdicts); rows are JSON text as the database wrote them. */
+/**
+ * The answer to a sync, a push (no page) or a pull (no verdicts); rows are JSON text as the
+ * database wrote them.
+ */
 export interface SyncAnswer {
   /** The server's time in microseconds. */
   readonly now: number
@@ -26,7 +29,10 @@ export interface Page {
   readonly more: boolean
 }
 
-/** An answer as the JSON text of the wire. Rows go through as the database wrote them, neither parsed nor written again. */
+/**
+ * An answer as the JSON text of the wire. Rows go through as the database wrote them, neither
+ * parsed nor written again.
+ */
 export function answerToJson(answer: SyncAnswer, part: 'sync' | 'push' | 'pull'): string {
   const members = [`"now":${answer.now}`]
   if (part !== 'pull') members.push(`"verdicts":[${answer.verdicts.map(verdictToJson).join(',')}]`)
@@ -42,7 +48,10 @@ function pageEnd({ cursor, more }: Page): string {
   return `"cursor":${JSON.stringify(formatCursor(cursor))},"more":${more}`
 }
 
-/** A page as lines of a stream: a change a line, as the page holds them, and after them the cursor that goes on from there. */
+/**
+ * A page as lines of a stream: a change a line, as the page holds them, and after them the cursor
+ * that goes on from there.
+ */
 export function answerToLines({ page, removedScopes }: SyncAnswer): string {
   if (!page) return ''
   const rows = page.rows === '' ? '' : `${page.rows}${rowBreak}`

@@ -1,4 +1,7 @@
-/** Bytes that come bit by bit, in one piece of memory: a million chunks of one byte cost no more than one of a million. */
+/**
+ * Bytes that come bit by bit, in one piece of memory: a million chunks of one byte cost no more
+ * than one of a million.
+ */
 export class GrowingBytes {
   #bytes = new Uint8Array(0)
   #length = 0

@@ -15,9 +15,9 @@ export function parseJson(text: string): unknown {
 const searchedLengthMax = 256 * 1024
 
 /**
- * Where a text ceases to be JSON. The engine's message repeats a piece of the body, which must not go on, and seldom
- * has the place. A text that could still become JSON fails at its very end: the longest beginning of that kind, found by
- * halving, ends where the fault is.
+ * Where a text ceases to be JSON. The engine's message repeats a piece of the body, which must not
+ * go on, and seldom has the place. A text that could still become JSON fails at its very end: the
+ * longest beginning of that kind, found by halving, ends where the fault is.
  */
 export function sayWhere(json: string): string {
   if (json === '') return 'it is empty'

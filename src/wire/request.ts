@@ -23,11 +23,14 @@ export interface SyncRequest {
   readonly webhook?: WebhookRequest
   /** Digits of times that their columns do not keep are cut: in an import that asks for it. */
   readonly cutDigits?: boolean | undefined
-  /** The changes are a part of an import, which says where it may write; they may have the form that they are pulled in. */
+  /**
+   * The changes are a part of an import, which says where it may write; they may have the form that
+   * they are pulled in.
+   */
   readonly grant?: Grant
   /**
-   * Nothing is written before this, what came of the chunk before, and nothing at all where it fails: what can be done
-   * without is done meanwhile.
+   * Nothing is written before this, what came of the chunk before, and nothing at all where it
+   * fails: what can be done without is done meanwhile.
    */
   readonly after?: Promise<Pick<Tally, 'applied'>> | undefined
   /** They are puts and deletes, each of a row of its own, and are counted instead of answered. */
@@ -56,7 +59,10 @@ export interface WebhookRequest extends Grant {
 const pushMembers = ['client', 'changes', 'atomic', 'return', 'cursor']
 const syncMembers = [...pushMembers, 'limit']
 
-/** Decodes the body of a sync, or of a push, whose cursor is only checked. Throws a `Problem` that names the member. */
+/**
+ * Decodes the body of a sync, or of a push, whose cursor is only checked. Throws a `Problem` that
+ * names the member.
+ */
 export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest {
   if (!isObject(body)) throw malformed('The body must be a JSON object.')
   const known = half === 'sync' ? syncMembers : pushMembers
@@ -83,7 +89,10 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
 
 const webhookMembers = ['scope', 'changes', 'atomic', 'client']
 
-/** Decodes the body of a webhook, or what its mapping made of it. Throws a `Problem` that names the member. */
+/**
+ * Decodes the body of a webhook, or what its mapping made of it. Throws a `Problem` that names the
+ * member.
+ */
 export function decodeWebhook(
   body: unknown,
   source: string,

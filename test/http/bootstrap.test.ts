@@ -59,7 +59,8 @@ describe.each(allStoreNames)('a bootstrap as a stream on %s', (name) => {
     const whole = await counted('?limit=3')
     expect(whole.rows).toBe(8)
     expect(whole.cursors).toHaveLength(3)
-    // From its first cursor on the bootstrap still leaves out what was deleted before; what is deleted now is counted.
+    // From its first cursor on the bootstrap still leaves out what was deleted before; what is
+    // deleted now is counted.
     await sync.push(who, { client: 'a', changes: [del('t0', 2), del('t6', 2)] })
     expect((await counted(`?cursor=${whole.cursors[0]}`)).rows).toBe(6)
     expect((await counted(`?cursor=${whole.cursors.at(-1)}`)).rows).toBe(2)

@@ -8,7 +8,9 @@ import { signedHeaders } from '../../src/webhooks/out/sign.ts'
 import { createSigner } from '../../src/webhooks/signer.ts'
 import { type Receiver, receiverSecret, startReceiver } from '../support/receiver.ts'
 
-/** Hosts as an attacker would spell them, who chose an endpoint's URL or the records of its name. */
+/**
+ * Hosts as an attacker would spell them, who chose an endpoint's URL or the records of its name.
+ */
 const privateHosts = [
   '127.0.0.1',
   '127.1',
@@ -211,7 +213,8 @@ describe('where a delivery from Node goes', () => {
       expect(await codeOf(send(nodePost({ resolve }), `http://rebind.example:${port()}/`))).toBe('private_address')
     }
     expect(asked).toBe(answers.length)
-    // A name that is public when it is checked and private right after: what was checked is what is connected to.
+    // A name that is public when it is checked and private right after: what was checked is what is
+    // connected to.
     let times = 0
     const lookup = publicLookup((_host, _options, callback) =>
       callback(null, [{ address: ++times === 1 ? '93.184.215.14' : '127.0.0.1', family: 4 }]),

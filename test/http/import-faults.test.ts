@@ -19,7 +19,9 @@ describe.each(dialectStores)('an import over HTTP whose database goes away, %s',
   })
   afterAll(() => opened.close())
 
-  /** An app whose database is lost at its n-th write: before the batch, or after it was committed. */
+  /**
+   * An app whose database is lost at its n-th write: before the batch, or after it was committed.
+   */
   function appFailingAt(n: number, committed: boolean) {
     let calls = 0
     const batch: Store['batch'] = async (scope, statements) => {

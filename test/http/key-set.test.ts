@@ -156,7 +156,8 @@ describe('the keys of an issuer', () => {
     later(31 * second)
     expect(await Promise.all([0, 1, 2].map(() => authenticate(tokenBy(rotated))))).toHaveLength(3)
     expect(asked).toBe(3)
-    // What the issuer has taken back is no longer good, and nobody makes it be asked for all the time.
+    // What the issuer has taken back is no longer good, and nobody makes it be asked for all the
+    // time.
     for (let n = 0; n < 5; n++) await expect(authenticate(tokenBy(first))).rejects.toMatchObject(unauthorized)
     expect(asked).toBe(3)
     later(11 * minute)

@@ -29,7 +29,10 @@ describe.each(places)('bodies sent to %s', (name) => {
   })
   afterAll(() => runtime.close())
 
-  /** The entries that take changes: what each sends as the text of its body, with which headers, and to where. */
+  /**
+   * The entries that take changes: what each sends as the text of its body, with which headers, and
+   * to where.
+   */
   const entries = {
     push: (id: string) => [JSON.stringify({ client: 'a', changes: [put(id)] }), '/v1/push', {}],
     sync: (id: string) => [JSON.stringify({ client: 'a', changes: [put(id)] }), '/v1/sync', {}],

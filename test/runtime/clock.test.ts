@@ -62,7 +62,8 @@ describe.each(['libsql file', 'postgres'])("steps of the server's clock on %s", 
         const body = { client: writer, changes, return: 'lost' }
         const before = clock.offsetMs
         await push(body, before)
-        // What is sent again changes nothing, whatever the time is by now; what was refused is taken once it can be.
+        // What is sent again changes nothing, whatever the time is by now; what was refused is
+        // taken once it can be.
         await push(body, before)
       }
     }

@@ -7,8 +7,9 @@ import { createDatabase } from '../support/stores.ts'
 import { signedHeaders, webhookSecret } from '../support/webhook.ts'
 
 /**
- * Between a commit and its answer: Postgres' answer is held back until the rows are seen by another session, and then
- * the server is killed, or the connection cut. What the client does next is to send the same again.
+ * Between a commit and its answer: Postgres' answer is held back until the rows are seen by another
+ * session, and then the server is killed, or the connection cut. What the client does next is to
+ * send the same again.
  */
 describe('what is committed and not answered, on Postgres', () => {
   const cleanups: (() => unknown)[] = []
@@ -51,7 +52,10 @@ describe('what is committed and not answered, on Postgres', () => {
 
   const ids = ['x', 'y', 'z']
   const changes = ids.map(putNow)
-  /** The same to each entry, into a scope of its own; what comes back, or nothing from a server that is gone. */
+  /**
+   * The same to each entry, into a scope of its own; what comes back, or nothing from a server that
+   * is gone.
+   */
   async function sendAll({ url }: ServerProcess): Promise<{ status: number; verdicts: string[] }[] | undefined> {
     const stampless = ids.map((id) => ({ table: 'todos', op: 'put', id, row: { title: id } }))
     const hook = JSON.stringify({ scope: 'webhook', changes: stampless })

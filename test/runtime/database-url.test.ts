@@ -18,7 +18,10 @@ import { runHere } from '../support/run-here.ts'
 import { startServer } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
-/** Passwords that are not encoded: in one of their letters begins what a URL takes for something else. */
+/**
+ * Passwords that are not encoded: in one of their letters begins what a URL takes for something
+ * else.
+ */
 const passwords = [
   'p@Geheim',
   'Geheim#w',
@@ -127,11 +130,13 @@ describe('DATABASE_URL that is wrong', () => {
         ['postgres://u:p@Geheim#w/rd@127.0.0.1:5432/x', new RegExp(encoded)],
         ...broken,
       ]
-      // All that reading takes for the server, and some that it refuses; the others read it by the same function.
+      // All that reading takes for the server, and some that it refuses; the others read it by the
+      // same function.
       const isAsked = ([url]: (typeof tried)[number], place: number) =>
         [0, 12, 16].includes(place) || (command === 'start' && !isRefused(url))
       for (const [url, says] of tried.filter(isAsked)) {
-        // Once as it is started, with the warnings of a process; all else comes to its end in this one.
+        // Once as it is started, with the warnings of a process; all else comes to its end in this
+        // one.
         const run = command === 'dev' || (command === 'start' && url === tried[0]?.[0]) ? runCli : runHere
         const { code, out, err } = await run(command, args, {
           DATABASE_URL: url,

@@ -31,7 +31,10 @@ afterEach(async () => {
 
 const driftline = (...args: string[]) => run(process.execPath, ['src/cli/main.ts', ...args], { cwd: folder })
 
-/** Starts it, pastes the first line of curl that it prints, and gives what it printed and the answer. */
+/**
+ * Starts it, pastes the first line of curl that it prints, and gives what it printed and the
+ * answer.
+ */
 async function paste(): Promise<{ output: string; answer: unknown }> {
   const until = /listens on (http:\S+)[\s\S]*?sync -H '(.*?)' -H '(.*?)' -d '(.*?)'[\s\S]*pull /
   const { found, stop } = await startProgram(folder, ['src/cli/main.ts', 'start', '--port', '0'], until)

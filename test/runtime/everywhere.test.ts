@@ -30,7 +30,10 @@ const imported = (query: string, list: readonly unknown[]) => {
   return ['POST', `/v1/import${query}`, { body, headers: { 'Content-Type': 'application/x-ndjson' } }] as const
 }
 
-/** Requests in their order. CURSOR and TAG stand for the last cursor and the first ETag that were handed out. */
+/**
+ * Requests in their order. CURSOR and TAG stand for the last cursor and the first ETag that were
+ * handed out.
+ */
 const requests: readonly (readonly [method: string, path: string, options?: object])[] = [
   ['GET', '/health'],
   ['GET', '/v1/pull'],

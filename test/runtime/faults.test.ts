@@ -106,7 +106,8 @@ describe('faults', () => {
       expect([hung.status, hung.json.code]).toEqual([503, 'unavailable'])
     for (const pid of [postgres.pid, ...backends]) process.kill(pid, 'SIGCONT')
     for (let status = 0; status !== 200; ) status = (await server.request('GET', '/v1/pull')).status
-    // Whether or not Postgres did what it had been sent, the same again is taken, and changes nothing the next time.
+    // Whether or not Postgres did what it had been sent, the same again is taken, and changes
+    // nothing the next time.
     expect(['applied', 'duplicate']).toContain((await push()).json.verdicts[0].verdict)
     expect((await push()).json.verdicts[0].verdict).toBe('duplicate')
   })
@@ -134,7 +135,8 @@ describe('faults', () => {
     'P2 P13 a full disk under %s: 503 with nothing half done, and the same again once there is room',
     async (name) => {
       const postgres = name === 'postgres' ? await database() : undefined
-      // Its backends get the limit from the postmaster. The files of its log are 16 MB from the start.
+      // Its backends get the limit from the postmaster. The files of its log are 16 MB from the
+      // start.
       if (postgres) limitFiles(postgres.pid, 17 << 20)
       const server = await serve({ DATABASE_URL: (await postgres?.createDatabase()) ?? (await file()) })
       if (!postgres) limitFiles(Number(server.process.pid), 3 << 20)

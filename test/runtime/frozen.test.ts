@@ -7,7 +7,10 @@ import { idsOf, pushing, until } from '../support/pushing.ts'
 import { type ServerProcess, startServer } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
-/** SIGSTOP and SIGCONT in the middle of pushes: a process that stands still for a while, as a paused machine does. */
+/**
+ * SIGSTOP and SIGCONT in the middle of pushes: a process that stands still for a while, as a paused
+ * machine does.
+ */
 describe('a process that is frozen', () => {
   const cleanups: (() => unknown)[] = []
   afterEach(async () => {
@@ -29,7 +32,10 @@ describe('a process that is frozen', () => {
   type Writer = ReturnType<typeof pushing>
   const haveWritten = (writers: readonly Writer[], count: number) =>
     until(() => writers.every(({ acknowledged }) => acknowledged.length >= count))
-  /** Ends the writers: everything that was acknowledged is there, and nothing was refused but by a 503. */
+  /**
+   * Ends the writers: everything that was acknowledged is there, and nothing was refused but by a
+   * 503.
+   */
   async function check(writers: readonly Writer[], server: ServerProcess): Promise<void> {
     const outcomes = await Promise.all(writers.map((writer) => writer.stop()))
     const ids = await idsOf(server)

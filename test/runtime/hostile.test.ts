@@ -55,7 +55,10 @@ describe('hostile input', () => {
   })
   afterAll(() => Promise.all(started.map((runtime) => runtime.close())))
 
-  /** The answers of the first runtime, once all have given the same and none a 5xx or a byte of the other scope. */
+  /**
+   * The answers of the first runtime, once all have given the same and none a 5xx or a byte of the
+   * other scope.
+   */
   async function everywhere(requests: readonly Hostile[]): Promise<readonly Answer[]> {
     const { answers, breaches } = await askEverywhere(targets, requests)
     expect(breaches.slice(0, 10)).toEqual([])
@@ -111,7 +114,8 @@ describe('hostile input', () => {
     const texts = hostileTexts.filter(
       (text, n) => text.isWellFormed() && (n >= hostileTexts.length - 40 || (n + seed) % 3 === 0),
     )
-    // Each text in one place, and those that mean something to a program in more: others with each seed.
+    // Each text in one place, and those that mean something to a program in more: others with each
+    // seed.
     const isTried = (n: number, place: number) =>
       n < texts.length - 40 ? place === (n + seed) % places.length : (n + place + seed) % 4 === 0
     const tries = texts.flatMap((text, n) =>
@@ -176,7 +180,8 @@ describe('hostile input', () => {
     const said = ({ status, text }: Answer) =>
       `${status} ${text.replaceAll(/owner|nobody|"now":\d+|"(cursor|request_id)":"[^"]*"/g, '')}`
     expect(answers.slice(0, third).map(said)).toEqual(answers.slice(third, 2 * third).map(said))
-    // 400: what no server can have handed out, such as a position in a scope that was never written.
+    // 400: what no server can have handed out, such as a position in a scope that was never
+    // written.
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 400, 410]))
   })
 

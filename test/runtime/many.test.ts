@@ -65,7 +65,8 @@ describe('npm start', () => {
     const subs = Array.from({ length: 240 }, (_, n) => `s${n}`)
     const pushed = await Promise.all(subs.map((sub) => push(server, sub, sub)))
     expect(new Set(pushed.map(({ status }) => status))).toEqual(new Set([200]))
-    // Of 100 open files, each with a reader and a writer, and of 100 of either that the driver has not let go of yet.
+    // Of 100 open files, each with a reader and a writer, and of 100 of either that the driver has
+    // not let go of yet.
     const files = await openFiles(server.process.pid)
     if (files !== undefined) expect(files.filter((file) => file.endsWith('.db')).length).toBeLessThan(450)
     for (const sub of subs.filter((_, n) => n % 50 === 0)) expect(await idsOf(server, sub)).toEqual([sub])
@@ -77,7 +78,8 @@ describe('npm start', () => {
       return existsSync(file) ? file : undefined
     })
     cleanups.push(() => hrana.close())
-    // *.example has no address: the server at hand is its proxy, and knows the databases by their hosts.
+    // *.example has no address: the server at hand is its proxy, and knows the databases by their
+    // hosts.
     const env = { DATABASE_URL: 'http://{scope}-acme.example', NODE_USE_ENV_PROXY: '1', HTTP_PROXY: hrana.url }
     const server = await serve(env)
     const make = (name: string) => writeFile(join(folder, `${name}-acme.example.turso`), '')

@@ -153,7 +153,8 @@ describe.each(Object.entries(servers))(
       })
     }
 
-    // The front of workerd's harness reads ahead without a bound, so that behind it nothing ever stalls.
+    // The front of workerd's harness reads ahead without a bound, so that behind it nothing ever
+    // stalls.
     if (name.startsWith('workerd')) return
 
     it('refuses one too many of a subject with 429, and nobody else', async () => {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { openD1 } from '../../src/runtime/workers/open-d1.ts'
 import { openAnyStore } from '../../src/runtime/workers/store.ts'
@@ -9,6 +8,7 @@ import { d1Store } from '../../src/stores/d1.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { openD1Binding } from '../support/d1.ts'
 import { noon, principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 
 const run = (sql: string, ...params: Statement['params']): Statement => ({ sql, params })
 const tables = { name: '0001_tables', statements: createTables(schema, 'sqlite') }

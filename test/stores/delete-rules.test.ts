@@ -60,7 +60,8 @@ describe.each(storeNames.flatMap((name) => rules.map(([rule, verb]) => ({ name, 
       const { cursor } = await sync.pull(who)
       await push(del('lists', 'l1'), del('lists', 'l2'), del('lists', 'l3'), del('todos', 't2'))
       const isRule = verb !== undefined
-      // Of l2 nothing is left that refers to it; of l3 a row of the user's own, which has its own rule.
+      // Of l2 nothing is left that refers to it; of l3 a row of the user's own, which has its own
+      // rule.
       expect(await prune(store, schema, { retentionMs: 0 })).toEqual({ scopes: 1, tombstones: isRule ? 3 : 2 })
       const [left] = await store.batch('alice', [{ sql: 'SELECT id, deleted FROM lists ORDER BY id', params: [] }])
       expect(left?.map(([id]) => id)).toEqual(isRule ? ['l1'] : ['l1', 'l3'])

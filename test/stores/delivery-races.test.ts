@@ -12,8 +12,8 @@ import { schema } from '../support/schema.ts'
 import { openTestStore } from '../support/stores.ts'
 
 /**
- * The one moment at which a delivery could be left behind for good: it is recorded while the one before it is on its
- * way, and committed after the sender has looked for the next.
+ * The one moment at which a delivery could be left behind for good: it is recorded while the one
+ * before it is on its way, and committed after the sender has looked for the next.
  */
 it('P2 a delivery that is recorded while the one before it is sent is sent right after it', async () => {
   const opened = await openTestStore('postgres')

@@ -8,7 +8,10 @@ import { dialectStores, openTestStore, type TestStore } from '../support/stores.
 
 type Fault = 'before' | 'after'
 
-/** Fails its n-th batch, counted from 1: before the database has seen it, or once it is committed, as a cut line does. */
+/**
+ * Fails its n-th batch, counted from 1: before the database has seen it, or once it is committed,
+ * as a cut line does.
+ */
 function failingStore(
   store: Store,
   nth: number,
@@ -40,7 +43,10 @@ function failingStore(
 const put = (scope: string, id: string, at: number) => ({
   ...{ scope, table: 'todos', op: 'put', id, at: noon + at, row: { title: `${id} ${at}` } },
 })
-/** Two scopes that are written, one that is only read, and a change that only the database can refuse: it looks for that one in halves. */
+/**
+ * Two scopes that are written, one that is only read, and a change that only the database can
+ * refuse: it looks for that one in halves.
+ */
 const body = {
   client: 'a',
   cursor: null,

@@ -36,7 +36,10 @@ prototype client cursor change changes verdicts position_pkey ${'l'.repeat(62)}a
 const words = [...new Set([...used.split(/\s+/), ...reserved.split(/\s+/)])]
 const isFree = (word: string) => !(systemColumns as readonly string[]).includes(word)
 const tablesMax = 60
-/** Each word as a table, with a column of its own name and of those of the next few: so each is a column too. */
+/**
+ * Each word as a table, with a column of its own name and of those of the next few: so each is a
+ * column too.
+ */
 const schemas = Array.from({ length: Math.ceil(words.length / tablesMax) }, (_, part) => {
   const tables = words.slice(part * tablesMax, (part + 1) * tablesMax)
   return defineSchema(

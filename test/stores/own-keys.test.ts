@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { schema } from '../../src/app/schema.ts'
 import { principal, put, sampleSync } from '../support/sample.ts'
+import { schema } from '../support/schema.ts'
 import { inThisRun, openTestStore, type TestStore } from '../support/stores.ts'
 
 /** Tables that are none of driftline's, filled by a trigger. */

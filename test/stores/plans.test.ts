@@ -35,7 +35,10 @@ const statements = [
 const rows = (scope: string, id: string, count: number) =>
   `INSERT INTO todos SELECT ${scope}, ${id}, 1, 'x', false, n, n, 'title ' || n, false, n % 5 FROM generate_series(1, ${count}) AS n`
 
-/** What the statistics know of a table, and what is true when a scope of 20,000 rows has come that they do not know. */
+/**
+ * What the statistics know of a table, and what is true when a scope of 20,000 rows has come that
+ * they do not know.
+ */
 const wrong: Readonly<Record<string, readonly string[]>> = {
   'twenty other scopes': [rows(`'other' || n % 20`, `'id' || n`, 50_000), 'ANALYZE todos'],
   'as many scopes as rows, all with one id': [rows(`'other' || n`, `'main'`, 50_000), 'ANALYZE todos'],

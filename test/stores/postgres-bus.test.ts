@@ -49,7 +49,8 @@ describe('the bus over Postgres', () => {
     for (let position = 1; position <= 1_000; position++) a.send(`s${position % 500}`, position)
     await until(() => told.b.length === 501)
     expect(told.b[0]).toBe('first 1')
-    // Of each scope the greatest position, all by one commit: their order is that of the statement's array.
+    // Of each scope the greatest position, all by one commit: their order is that of the
+    // statement's array.
     expect(told.b.slice(1)).toEqual(Array.from({ length: 500 }, (_, n) => `s${(n + 1) % 500} ${n + 501}`))
     expect(told.a).toEqual([])
   })

@@ -194,7 +194,9 @@ describe('pruning many scopes of one file', () => {
       },
       tombstones: () => count('SELECT count(*) FROM lists WHERE deleted'),
       raised: () => count('SELECT count(*) FROM driftline_scopes WHERE watermark = 3'),
-      /** Scopes whose tombstones are not gone together with a raised watermark, or that lost a row. */
+      /**
+       * Scopes whose tombstones are not gone together with a raised watermark, or that lost a row.
+       */
       wrong: () =>
         count(
           `SELECT count(*) FROM driftline_scopes AS s WHERE (s.watermark = 3) = EXISTS (SELECT 1 FROM lists AS l WHERE l.scope = s.scope AND l.deleted) OR NOT EXISTS (SELECT 1 FROM lists AS l WHERE l.scope = s.scope AND id = 'b')`,

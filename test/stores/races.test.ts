@@ -9,8 +9,8 @@ import { schema } from '../support/schema.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 /**
- * Two sessions on every guarded statement, on a real Postgres. The rival is a plain session whose transaction is held
- * open by us, so the order is given by locks, never by sleeping.
+ * Two sessions on every guarded statement, on a real Postgres. The rival is a plain session whose
+ * transaction is held open by us, so the order is given by locks, never by sleeping.
  */
 describe('races on Postgres', () => {
   let opened: TestStore
@@ -25,7 +25,10 @@ describe('races on Postgres', () => {
     await opened.close()
   })
 
-  /** Writes a row as another driftline would, without the scope lock, so that only the guard of the statement decides. */
+  /**
+   * Writes a row as another driftline would, without the scope lock, so that only the guard of the
+   * statement decides.
+   */
   const write = (id: string, at: number, title: string) =>
     rival.query(
       `INSERT INTO todos AS t (scope, id, updated_at, updated_by, deleted, position, created_position, title, done, priority)
@@ -119,7 +122,10 @@ describe('races on Postgres', () => {
     expect(after.changes.map(({ id }) => id)).toEqual(['slow', 'fast'])
   })
 
-  /** Starts each as soon as the one before waits for the lock that `hold` takes, then lets go: the lock is handed on in that order. */
+  /**
+   * Starts each as soon as the one before waits for the lock that `hold` takes, then lets go: the
+   * lock is handed on in that order.
+   */
   async function inOrder<Result>(hold: string, runs: readonly (() => Promise<Result>)[]): Promise<Result[]> {
     await rival.query('BEGIN')
     await rival.query(hold)
@@ -206,7 +212,8 @@ describe('races on Postgres', () => {
     const first = { name: '0001_test', statements: [] }
     const push = (at: number) => async () =>
       (await sync.push(who, { client: 'm', changes: [put('row', at, 'x')] })).verdicts[0]?.verdict
-    // The first push has locked its scope and waits within the table; the second waits for the first or for the table.
+    // The first push has locked its scope and waits within the table; the second waits for the
+    // first or for the table.
     const hold = `SELECT 1 FROM todos WHERE scope = 'migrated' AND id = 'row' FOR UPDATE`
     const ended = await inOrder<unknown>(hold, [push(1), () => migrate(other, [first, extra]), push(2)])
     expect(ended).toEqual(['applied', ['0002_extra'], 'applied'])
@@ -275,7 +282,8 @@ describe('races on Postgres', () => {
     const silent = await silentStore('up', 20_000)
     const push = silent.sync.push(alice, { client: 'm', changes: many })
     await expect(push).rejects.toMatchObject({ kind: 'transient' })
-    // The first statement, which locks the scope, has arrived; the backend waits for the rest, and for no answer.
+    // The first statement, which locks the scope, has arrived; the backend waits for the rest, and
+    // for no answer.
     const other = await sampleSync(opened.store).push(alice, { client: 'n', changes: many })
     expect(new Set(other.verdicts.map(({ verdict }) => verdict))).toEqual(new Set(['applied']))
     await silent.close()

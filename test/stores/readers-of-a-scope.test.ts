@@ -46,7 +46,8 @@ describe('readers of one scope, on Postgres', { timeout: 60_000 }, () => {
       await until(async () => (await backends()) >= most)
       const others = sync.pull(principal('calm'))
       await until(async () => (await backends()) > most)
-      // The busy scope's readers at their share, and the calm one's: all others wait outside of the database.
+      // The busy scope's readers at their share, and the calm one's: all others wait outside of the
+      // database.
       expect(await backends()).toBe(most + 1)
       await other.query('COMMIT')
       expect((await others).changes).toEqual([])

@@ -8,7 +8,10 @@ const key = (of: string, to: string) => `FOREIGN KEY (scope, ${of}) REFERENCES $
 const deferred = 'DEFERRABLE INITIALLY DEFERRED'
 const columns = `scope TEXT NOT NULL, id TEXT NOT NULL, updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL, deleted INTEGER NOT NULL, position INTEGER NOT NULL, created_position INTEGER NOT NULL`
 
-/** A list names a todo and a todo may name a list; a todo names another by its notes, which the statement checks. */
+/**
+ * A list names a todo and a todo may name a list; a todo names another by its notes, which the
+ * statement checks.
+ */
 const own = {
   postgres: `ALTER TABLE lists ADD ${key('name', 'todos')} ${deferred};
 ALTER TABLE todos ADD ${key('list_id', 'lists')} ${deferred};

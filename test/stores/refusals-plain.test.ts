@@ -15,8 +15,8 @@ CREATE INDEX todos_position ON todos (scope, position);
 CREATE TRIGGER swallow BEFORE INSERT ON todos WHEN NEW.title = 'swallowed' BEGIN SELECT RAISE(IGNORE); END;`
 
 /**
- * What somebody writes over a database of his own, and D1: it says of a batch that it failed, and tries nothing else.
- * It answers as a store that rehearses.
+ * What somebody writes over a database of his own, and D1: it says of a batch that it failed, and
+ * tries nothing else. It answers as a store that rehearses.
  */
 describe.each(inThisRun(['libsql file', 'd1']))('a store that has batches only: %s', (name) => {
   let opened: TestStore

@@ -5,8 +5,8 @@ import { schema } from '../support/schema.ts'
 import { openTestStore, type TestStore } from '../support/stores.ts'
 
 /**
- * A trigger of SQLite may end the transaction that its row is written in, and so that of a rehearsal. In a Durable
- * Object it ends the object: the manual says so.
+ * A trigger of SQLite may end the transaction that its row is written in, and so that of a
+ * rehearsal. In a Durable Object it ends the object: the manual says so.
  */
 const rollback = `CREATE TRIGGER poison_i BEFORE INSERT ON todos WHEN NEW.title LIKE 'poison%' BEGIN SELECT RAISE(ROLLBACK, 'no poison'); END;
 CREATE TRIGGER poison_u BEFORE UPDATE ON todos WHEN NEW.title LIKE 'poison%' BEGIN SELECT RAISE(ROLLBACK, 'no poison'); END;`

@@ -11,7 +11,10 @@ const [table] = schema.tables as [(typeof schema.tables)[number]]
 const staged = stagedSql(table)
 const count = 50
 
-/** Fails at the first row that takes a name which another still has: so each order but one is refused. */
+/**
+ * Fails at the first row that takes a name which another still has: so each order but one is
+ * refused.
+ */
 describe.each(allStoreNames)('rows are written in the order of their parameter on %s', (name) => {
   let opened: TestStore
   beforeAll(async () => {
@@ -20,7 +23,10 @@ describe.each(allStoreNames)('rows are written in the order of their parameter o
   afterAll(() => opened.close())
   let scopes = 0
 
-  /** A scope of rows that were inserted in the order of their ids and names, of which each is to take the name of the next. */
+  /**
+   * A scope of rows that were inserted in the order of their ids and names, of which each is to
+   * take the name of the next.
+   */
   async function scopeOfRows(): Promise<string> {
     const scope = `chain${++scopes}`
     const rows = Array.from({ length: count }, (_, n) => [idOf(n), n + 1, noon, null, nameOf(n), 'kept'])

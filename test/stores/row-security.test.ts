@@ -14,7 +14,9 @@ import { del, noon, patch, principal, put, type SampleChange } from '../support/
 import { schema } from '../support/schema.ts'
 import { createDatabase, inThisRun } from '../support/stores.ts'
 
-/** Postgres' row level security, which binds every role but the owner of the tables and a superuser. */
+/**
+ * Postgres' row level security, which binds every role but the owner of the tables and a superuser.
+ */
 describe.each(inThisRun(['postgres', 'neon']))('row level security of the server’s role, on %s', (name) => {
   const role = `app_${crypto.randomUUID().replaceAll('-', '')}`
   const closings: (() => Promise<unknown>)[] = []

@@ -53,7 +53,8 @@ describe('shards of Postgres', () => {
     expect(await scopesIn(urls[2]!)).toEqual([])
     for (const scope of scopesOf(30, 'new')) await push(after, scope)
     expect((await scopesIn(urls[2]!)).length).toBeGreaterThan(0)
-    // A server with the older list still serves what it can reach, and says 503 to the rest: it writes nothing elsewhere.
+    // A server with the older list still serves what it can reach, and says 503 to the rest: it
+    // writes nothing elsewhere.
     const outcomes = await Promise.allSettled(scopesOf(30, 'new').map((scope) => push(before, scope, 'b')))
     const refused = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason.code] : []))
     expect(new Set(refused)).toEqual(new Set(['UNKNOWN_SHARD']))

@@ -17,7 +17,10 @@ import { temporaryFolder } from '../support/temporary.ts'
 
 const deadlineMs = 1_000
 
-/** Each statement takes so long, and a request that is not through at its deadline ends as `fetchWithin` ends it. */
+/**
+ * Each statement takes so long, and a request that is not through at its deadline ends as
+ * `fetchWithin` ends it.
+ */
 function fetchSlowly(msPerStatement: () => number): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init)

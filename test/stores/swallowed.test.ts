@@ -73,7 +73,8 @@ describe.each(allStoreNames)(
         ['constraint', 'applied', 'constraint', 'applied'],
         { title: 'there', priority: 4 },
       ],
-      // Only the last value of a column reaches the database: it cannot refuse what is written over.
+      // Only the last value of a column reaches the database: it cannot refuse what is written
+      // over.
       [
         'one that a later one overwrites',
         [patch('a', 1, swallowed), patch('a', 2, { title: 'refused' }), patch('a', 3, { title: 'good' })],

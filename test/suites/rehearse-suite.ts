@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Statement } from '../../src/sql/statement.ts'
 import type { Store } from '../../src/stores/store.ts'
 
-/** What a store is held to that can rehearse. `scope` names the database, where a store has several. */
+/**
+ * What a store is held to that can rehearse. `scope` names the database, where a store has several.
+ */
 export function rehearseSuite(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
   describe(`a rehearsal on ${name}`, () => {
     let opened: Awaited<ReturnType<typeof open>>

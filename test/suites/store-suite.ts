@@ -6,14 +6,20 @@ import { answerToJson } from '../../src/wire/answer.ts'
 import { del, noon, patch, principal, put, type SampleChange, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
 
-/** What a store must be given to be held to the promises: a fresh database with the sample's tables, and a way to write past driftline. */
+/**
+ * What a store must be given to be held to the promises: a fresh database with the sample's tables,
+ * and a way to write past driftline.
+ */
 export interface SuiteStore {
   readonly store: Store
   roundTrips(): number
   close(): Promise<void>
 }
 
-/** The promises that one store can keep or break, for any store: `storeSuite('mine', open)` is a whole test file. */
+/**
+ * The promises that one store can keep or break, for any store: `storeSuite('mine', open)` is a
+ * whole test file.
+ */
 export function storeSuite(name: string, open: () => Promise<SuiteStore>): void {
   describe(`the promises on ${name}`, () => {
     let opened: SuiteStore
@@ -367,7 +373,8 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       // A greater one of either wins, a lesser one is stale, as between two clients.
       expect(await push(ana, shared(put('a', 2, 'ana')))).toMatchObject([{ verdict: 'applied' }])
       expect(await push(eve, shared(put('a', 1, 'eve')))).toMatchObject([{ verdict: 'stale' }])
-      // Nothing is hidden from a pull by the name of who wrote it, and no other scope comes with it.
+      // Nothing is hidden from a pull by the name of who wrote it, and no other scope comes with
+      // it.
       const pulled = async (who: typeof ana) => (await sync.pull(who)).changes.map(({ scope, id }) => `${scope} ${id}`)
       expect(await pulled(ana)).toEqual([`ana${scopes} private`, `${team} a`])
       expect(await pulled(eve)).toEqual([`${team} a`])
@@ -447,7 +454,8 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
         members: { index: 1, error: { code: 'constraint' } },
       })
       expect((await sync.pull(who)).changes).toHaveLength(39)
-      // The last needs the first, which stands in another half: it takes the name that the first gives up.
+      // The last needs the first, which stands in another half: it takes the name that the first
+      // gives up.
       const moved = await sync.push(who, {
         client: 'a',
         changes: [list('l0', 'moved', 2), list('x', 'same', 2), list('y', 'y', 2), list('z', 'n0', 2)],

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Loaded before a server, see clock.ts: the wall clock is read anew, with the offset of a file, wherever it is asked
- * for. The file is read each time, so that a step lies exactly between two looks at the clock.
+ * Loaded before a server, see clock.ts: the wall clock is read anew, with the offset of a file,
+ * wherever it is asked for. The file is read each time, so that a step lies exactly between two
+ * looks at the clock.
  */
 const RealDate = Date
 const now = () => RealDate.now() + Number(readFileSync(process.env.CLOCK_FILE ?? '', 'utf8'))

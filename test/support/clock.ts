@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** The wall clock of a server process, which a test sets at any moment. What else tells time there goes on steadily. */
+/**
+ * The wall clock of a server process, which a test sets at any moment. What else tells time there
+ * goes on steadily.
+ */
 export interface Clock {
   /** For the environment of the process. */
   readonly env: Readonly<Record<string, string>>

@@ -22,7 +22,10 @@ const common =
 export const templateOf = (path: string): string =>
   (path.split('?')[0] ?? '').replace(/^\/v1\/webhooks\/[^/]+$/, '/v1/webhooks/{source}')
 
-/** Holds requests and answers against an OpenAPI 3.1 document, which JSON Schema 2020-12 is a part of. */
+/**
+ * Holds requests and answers against an OpenAPI 3.1 document, which JSON Schema 2020-12 is a part
+ * of.
+ */
 export function createContract(document: Any) {
   const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, strictRequired: false })
   ;(addFormats as unknown as (to: Ajv2020) => void)(ajv)
@@ -52,7 +55,9 @@ export function createContract(document: Any) {
     }
   }
 
-  /** The response object that documents an answer. A HEAD is answered as a GET, without its body. */
+  /**
+   * The response object that documents an answer. A HEAD is answered as a GET, without its body.
+   */
   function responseOf({ method, path, status }: Exchange): Any {
     const route = document.paths[templateOf(path)]
     if (!route) return status === 404 ? document.components.responses.NotFound : undefined
@@ -61,7 +66,10 @@ export function createContract(document: Any) {
     return resolve(operation.responses[status])
   }
 
-  /** Fails where an answer has a status, type, header or member that the document does not know, or lacks one. */
+  /**
+   * Fails where an answer has a status, type, header or member that the document does not know, or
+   * lacks one.
+   */
   function checkAnswer(exchange: Exchange): void {
     const { method, path, status, headers, text } = exchange
     const where = `${method} ${path.slice(0, 60)} ${status}`

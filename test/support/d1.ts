@@ -13,10 +13,16 @@ export interface TestD1 {
   close(): Promise<void>
 }
 
-/** Of one workerd, which all tests of a process share and which ends with it. A database that nobody asks for is none. */
+/**
+ * Of one workerd, which all tests of a process share and which ends with it. A database that nobody
+ * asks for is none.
+ */
 const databasesMax = 200
 
-/** Calls `batch()` for a test, which is outside. Miniflare's own stand-in takes a request for each `prepare` too. */
+/**
+ * Calls `batch()` for a test, which is outside. Miniflare's own stand-in takes a request for each
+ * `prepare` too.
+ */
 const script = `export default {
   async fetch(request, env) {
     const { database, queries } = await request.json()

@@ -2,8 +2,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * What may go wrong with one direction of a connection, once so many bytes have passed. `delay` and `slow` go on so for
- * 4,000 bytes and then cut, so that no pool ends up with nothing but slow connections.
+ * What may go wrong with one direction of a connection, once so many bytes have passed. `delay` and
+ * `slow` go on so for 4,000 bytes and then cut, so that no pool ends up with nothing but slow
+ * connections.
  */
 export const faultKinds = ['delay', 'slow', 'cut', 'reset', 'black hole', 'half close'] as const
 export type FaultKind = (typeof faultKinds)[number]
@@ -12,19 +13,28 @@ export interface FaultProxy {
   readonly port: number
   /** How often each fault struck, as `reset up`: up is towards the server. */
   readonly struck: ReadonlyMap<string, number>
-  /** From now on connections are bad, or whole again. Whatever is connected is cut. At first they are whole. */
+  /**
+   * From now on connections are bad, or whole again. Whatever is connected is cut. At first they
+   * are whole.
+   */
   turn(to: 'bad' | 'whole'): void
   close(): void
 }
 
-/** What goes wrong with a connection: how, on the way to the server (`up`) or from it, and after how many bytes. */
+/**
+ * What goes wrong with a connection: how, on the way to the server (`up`) or from it, and after how
+ * many bytes.
+ */
 export interface Fault {
   readonly kind: FaultKind
   readonly direction: 'up' | 'down'
   readonly after: number
 }
 
-/** All kinds in turn, in both directions, and each at a random place: a run of some seconds meets all of them. */
+/**
+ * All kinds in turn, in both directions, and each at a random place: a run of some seconds meets
+ * all of them.
+ */
 export function drawFaults(random: () => number, bytesMax: number): () => Fault {
   let drawn = 0
   return () => ({
@@ -34,7 +44,10 @@ export function drawFaults(random: () => number, bytesMax: number): () => Fault 
   })
 }
 
-/** A TCP proxy to a port of this machine that, while it is bad, breaks every connection in one way or another. */
+/**
+ * A TCP proxy to a port of this machine that, while it is bad, breaks every connection in one way
+ * or another.
+ */
 export async function startFaultProxy(toPort: number, draw: () => Fault): Promise<FaultProxy> {
   const struck = new Map<string, number>()
   const pairs = new Set<readonly [Socket, Socket]>()

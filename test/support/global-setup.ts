@@ -7,7 +7,10 @@ declare module 'vitest' {
   }
 }
 
-/** It ends with the run, and nothing kills it: what makes it durable would only cost. Databases are too many to vacuum. */
+/**
+ * It ends with the run, and nothing kills it: what makes it durable would only cost. Databases are
+ * too many to vacuum.
+ */
 const settings = {
   synchronous_commit: 'off',
   full_page_writes: 'off',

@@ -1,10 +1,16 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A TCP proxy that holds back what one side says, for as long as a test needs it: no luck, no timing. */
+/**
+ * A TCP proxy that holds back what one side says, for as long as a test needs it: no luck, no
+ * timing.
+ */
 export interface HoldProxy {
   readonly port: number
-  /** On each connection nothing passes in this direction any more from the piece on that holds a text: up is towards the server. */
+  /**
+   * On each connection nothing passes in this direction any more from the piece on that holds a
+   * text: up is towards the server.
+   */
   hold(direction: 'up' | 'down', text: string): void
   /** Waits until so many connections are held. */
   holds(connections: number): Promise<void>

@@ -6,7 +6,10 @@ import { schema } from './schema.ts'
 /** The Big List of Naughty Strings. */
 const naughtyStrings: readonly string[] = createRequire(import.meta.url)('big-list-of-naughty-strings')
 
-/** Ways out of a text of SQL, for both dialects: quotes, comments, casts, stacked statements, placeholders. */
+/**
+ * Ways out of a text of SQL, for both dialects: quotes, comments, casts, stacked statements,
+ * placeholders.
+ */
 const sqlInjections = [
   `' OR '1'='1`,
   `' OR 1=1 --`,

@@ -1,4 +1,7 @@
-/** Hrana's messages as JSON, what of them `@libsql/client` sends, and its values and errors to and from the driver's. */
+/**
+ * Hrana's messages as JSON, what of them `@libsql/client` sends, and its values and errors to and
+ * from the driver's.
+ */
 export type Value =
   | { type: 'null' }
   | { type: 'integer' | 'text'; value: string }
@@ -52,14 +55,15 @@ export function valueToProto(value: unknown): Value {
 }
 
 /**
- * As sqld does (tursodatabase/libsql, libsql-server/src/hrana/stmt.rs), with SQLite's primary code only:
- * SQLITE_CONSTRAINT where a local file says SQLITE_CONSTRAINT_CHECK.
+ * As sqld does (tursodatabase/libsql, libsql-server/src/hrana/stmt.rs), with SQLite's primary code
+ * only: SQLITE_CONSTRAINT where a local file says SQLITE_CONSTRAINT_CHECK.
  */
 export function errorToProto(error: unknown): object {
   const { message, code, rawCode } = error as { message: string; code?: string; rawCode?: number }
   const primary = rawCode === undefined ? undefined : code?.match(/^SQLITE_[A-Z]+/)?.[0]
   if (primary !== undefined) return { message: `SQLite error: ${message}`, code: primary.replace('ERROR', 'UNKNOWN') }
-  // The driver has no name for SQLITE_CONSTRAINT_DATATYPE, the error of a STRICT table: UNKNOWN_SQLITE_ERROR_3091.
+  // The driver has no name for SQLITE_CONSTRAINT_DATATYPE, the error of a STRICT table:
+  // UNKNOWN_SQLITE_ERROR_3091.
   if (rawCode === 3091) return { message: `SQLite error: ${message}`, code: 'SQLITE_CONSTRAINT' }
   return { message, code }
 }

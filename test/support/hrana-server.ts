@@ -1,7 +1,8 @@
 /**
- * Hrana 2 and 3 (JSON over HTTP) on a SQLite file: what sqld and Turso speak, so that tests run the remote `@libsql/client`.
- * One connection serves everybody, one request at a time, and no transaction lives longer than its request:
- * `batch` and `execute` work, `transaction()` is refused.
+ * Hrana 2 and 3 (JSON over HTTP) on a SQLite file: what sqld and Turso speak, so that tests run the
+ * remote `@libsql/client`. One connection serves everybody, one request at a time, and no
+ * transaction lives longer than its request: `batch` and `execute` work, `transaction()` is
+ * refused.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -22,7 +23,9 @@ export interface HranaServer {
   close(): Promise<void>
 }
 
-/** Serves one file, or as sqld and Turso do the file of the request's host; 404 where it has none. */
+/**
+ * Serves one file, or as sqld and Turso do the file of the request's host; 404 where it has none.
+ */
 export async function startHranaServer(file: string | ((host: string) => string | undefined)): Promise<HranaServer> {
   const dbs = new Map<string, Database.Database>()
   function openFor(host: string): Database.Database | undefined {

@@ -103,7 +103,10 @@ function execute(db: Connection, sqls: Sqls, stmt: Stmt): object {
 /** Prepared once: it is run twice for each statement. */
 const countings = new WeakMap<Connection, Database.Statement>()
 
-/** `changes()` keeps its value over a SELECT, and the driver has none for RETURNING: a change of the total tells. */
+/**
+ * `changes()` keeps its value over a SELECT, and the driver has none for RETURNING: a change of the
+ * total tells.
+ */
 function changesOf(db: Connection) {
   const counting = countings.get(db) ?? db.prepare('SELECT total_changes(), changes(), last_insert_rowid()').raw(true)
   countings.set(db, counting)

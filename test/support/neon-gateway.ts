@@ -1,6 +1,7 @@
 /**
- * Neon's SQL over HTTP in front of any Postgres, so that tests run `neon()` without Neon.
- * After neondatabase/neon, proxy/src/serverless/sql_over_http.rs, its error answers included. Set `neonConfig.fetchEndpoint`.
+ * Neon's SQL over HTTP in front of any Postgres, so that tests run `neon()` without Neon. After
+ * neondatabase/neon, proxy/src/serverless/sql_over_http.rs, its error answers included. Set
+ * `neonConfig.fetchEndpoint`.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
@@ -31,7 +32,10 @@ const isolationLevels: Readonly<Record<string, string>> = {
   Serializable: 'SERIALIZABLE',
 }
 
-/** Serves every database of the server at `postgresUrl`, as that URL's user; the client's connection string names the database. */
+/**
+ * Serves every database of the server at `postgresUrl`, as that URL's user; the client's connection
+ * string names the database.
+ */
 export async function startNeonGateway(postgresUrl: string): Promise<NeonGateway> {
   const pools = new Map<string, pg.Pool>()
   let requests = 0
@@ -70,7 +74,10 @@ export async function startNeonGateway(postgresUrl: string): Promise<NeonGateway
   }
 }
 
-/** One connection per request. Failing to get one is HTTP 500, so the client's error has no `.code`; what fails later is 400. */
+/**
+ * One connection per request. Failing to get one is HTTP 500, so the client's error has no `.code`;
+ * what fails later is 400.
+ */
 async function answer(pool: pg.Pool, headers: IncomingHttpHeaders, body: unknown): Promise<Answer> {
   let client: pg.PoolClient
   try {
@@ -132,7 +139,10 @@ async function execute(client: pg.PoolClient, headers: IncomingHttpHeaders, { qu
   return { fields, rows, command, rowCount, rowAsArray }
 }
 
-/** The fields of a database error, null where it has none; of a lost connection only the message, and an empty code. */
+/**
+ * The fields of a database error, null where it has none; of a lost connection only the message,
+ * and an empty code.
+ */
 function errorToJson(error: unknown): object {
   const { message } = error as Error
   const fields: Record<string, unknown> = error instanceof pg.DatabaseError ? { ...error } : { code: '', severity: '' }

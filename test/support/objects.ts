@@ -48,8 +48,9 @@ export async function startObjects(
 }
 
 /**
- * Objects for a test that only stores and reads: a workerd is shared by all of one process that ask for the same
- * migrations, and the names of its objects begin with a number of their own. It ends with the process.
+ * Objects for a test that only stores and reads: a workerd is shared by all of one process that ask
+ * for the same migrations, and the names of its objects begin with a number of their own. It ends
+ * with the process.
  */
 export async function shareObjects(
   migrations: readonly Migration[],

@@ -5,10 +5,11 @@ import { parse } from 'libpg-query'
 type Node = any
 
 /**
- * What keeps a statement from being run within one scope, as Postgres' own parser reads it; nothing where it is. Each
- * table that it names must be held to `scope = $1` at the top level of the WHERE beside it, or of the ON that joins it;
- * each row that it inserts must have $1 for its scope, and conflict on a key that holds the scope. That is what Citus needs
- * to send the statement to one node, and what shards need to send it to one database.
+ * What keeps a statement from being run within one scope, as Postgres' own parser reads it; nothing
+ * where it is. Each table that it names must be held to `scope = $1` at the top level of the WHERE
+ * beside it, or of the ON that joins it; each row that it inserts must have $1 for its scope, and
+ * conflict on a key that holds the scope. That is what Citus needs to send the statement to one
+ * node, and what shards need to send it to one database.
  */
 export async function scopeFaults(sql: string): Promise<string[]> {
   const { stmts = [] } = (await parse(sql)) as Node

@@ -1,7 +1,10 @@
 import { parseCursor } from '../../src/model/cursor.ts'
 import type { Answer } from './server.ts'
 
-/** An answer without what is another in every run: the clock, ids of requests, and the incarnations in cursors. */
+/**
+ * An answer without what is another in every run: the clock, ids of requests, and the incarnations
+ * in cursors.
+ */
 export function plain({ status, headers, text }: Answer): string {
   const names = ['content-type', 'www-authenticate', 'allow', 'cache-control', 'vary']
   // What is no stream Cloudflare's edge compresses by itself, and so does the one of these tests.

@@ -1,8 +1,9 @@
 import type pg from 'pg'
 
 /**
- * Every statement that an object holds, however deep: whatever is added to it later is among them. A function of it
- * must be one that makes an expression from a parameter on, which `weigh` is put before.
+ * Every statement that an object holds, however deep: whatever is added to it later is among them.
+ * A function of it must be one that makes an expression from a parameter on, which `weigh` is put
+ * before.
  */
 export function statementsIn(holder: object, weigh: string): string[] {
   return Object.entries(holder).flatMap(([name, value]): string[] => {
@@ -27,8 +28,8 @@ interface PlanNode {
 let prepared = 0
 
 /**
- * What is wrong with the plan that Postgres has for a statement: each look into a synced table must go by an index, and
- * with more than the scope, an id or a position.
+ * What is wrong with the plan that Postgres has for a statement: each look into a synced table must
+ * go by an index, and with more than the scope, an id or a position.
  */
 export async function planFaults(client: pg.Client, sql: string): Promise<string[]> {
   const name = `plan_${++prepared}`

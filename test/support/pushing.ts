@@ -8,7 +8,9 @@ export interface Pushable {
 /** A put of a todo, stamped now. */
 export const putNow = (id: string) => ({ table: 'todos', op: 'put', id, at: Date.now() * 1000, row: { title: id } })
 
-/** Pushes until told to stop; gives the ids that were acknowledged, and the statuses of the others. */
+/**
+ * Pushes until told to stop; gives the ids that were acknowledged, and the statuses of the others.
+ */
 export function pushing(servers: readonly Pushable[], writer: string) {
   const acknowledged: string[] = []
   const refused = new Set<number>()

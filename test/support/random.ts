@@ -1,4 +1,7 @@
-/** The same numbers from 0 up to 1 for the same seed (mulberry32), so that a failure can be played again. */
+/**
+ * The same numbers from 0 up to 1 for the same seed (mulberry32), so that a failure can be played
+ * again.
+ */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0
   return () => {

@@ -17,10 +17,16 @@ export interface Received {
   readonly payload: any
 }
 
-/** What a receiver answers: a status, with headers where they matter, or nothing, or half of an answer. */
+/**
+ * What a receiver answers: a status, with headers where they matter, or nothing, or half of an
+ * answer.
+ */
 export type Answer = number | { readonly status: number; readonly headers: Record<string, string> } | 'stall' | 'cut'
 
-/** A real receiver of webhooks, that takes them, fails, stalls, redirects, dies and comes back as a test says. */
+/**
+ * A real receiver of webhooks, that takes them, fails, stalls, redirects, dies and comes back as a
+ * test says.
+ */
 export interface Receiver {
   readonly url: string
   /** Every request whose signature is right, in the order of arrival. */
@@ -91,7 +97,10 @@ export async function startReceiver(now: () => number = Date.now): Promise<Recei
   }
 }
 
-/** The library compares with this machine's clock: it is set to the sender's for as long as that takes. */
+/**
+ * The library compares with this machine's clock: it is set to the sender's for as long as that
+ * takes.
+ */
 function verify(webhook: Webhook, headers: IncomingHttpHeaders, body: string, now: number): Received['payload'] {
   const { now: real } = Date
   Date.now = () => now

@@ -4,8 +4,9 @@ import type { Ran } from './command.ts'
 import { asProject } from './scripts.ts'
 
 /**
- * What `runCli` does, in this process: the same command and the same words at a fiftieth of the time, for commands that
- * read no standard input and are sent no signal. One at a time, since a process has one folder and one environment.
+ * What `runCli` does, in this process: the same command and the same words at a fiftieth of the
+ * time, for commands that read no standard input and are sent no signal. One at a time, since a
+ * process has one folder and one environment.
  */
 export async function runHere(
   command: string,

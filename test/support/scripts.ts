@@ -6,7 +6,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const project = join(root, 'test/support/project')
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-/** What a script of package.json gives to Node: its flags and the file, which are found from any folder. */
+/**
+ * What a script of package.json gives to Node: its flags and the file, which are found from any
+ * folder.
+ */
 export function nodeArguments(script: string): string[] {
   const [node, ...words] = String(scripts[script] ?? `node src/cli/main.ts ${script}`).split(' ')
   if (node !== 'node') throw new TypeError(`The script ${script} does not run Node`)
@@ -14,8 +17,9 @@ export function nodeArguments(script: string): string[] {
 }
 
 /**
- * Makes a folder a project with the sample's tables, as a command wants to be started in one, and gives the folder: in the
- * place of the repository's own that of the tests, for its app may have other tables.
+ * Makes a folder a project with the sample's tables, as a command wants to be started in one, and
+ * gives the folder: in the place of the repository's own that of the tests, for its app may have
+ * other tables.
  */
 export function asProject(folder: string): string {
   if (existsSync(join(folder, 'src/app'))) return project

@@ -28,7 +28,10 @@ export interface Answer {
   readonly json: any
 }
 
-/** Starts it on a free port, with only the environment given, and waits until it listens or has ended. */
+/**
+ * Starts it on a free port, with only the environment given, and waits until it listens or has
+ * ended.
+ */
 export async function startServer(env: Record<string, string>, cwd = process.cwd()): Promise<ServerProcess> {
   const child = spawn(process.execPath, nodeArguments('start'), {
     cwd: asProject(cwd),

@@ -2,7 +2,10 @@ import { afterEach, beforeEach, vi } from 'vitest'
 
 export const RealDate = Date
 
-/** Steps the wall's clock of this process to so much from the true time. What else tells time goes on steadily. */
+/**
+ * Steps the wall's clock of this process to so much from the true time. What else tells time goes
+ * on steadily.
+ */
 export function step(offsetMs: number): void {
   vi.setSystemTime(RealDate.now() + offsetMs)
 }

@@ -13,7 +13,10 @@ export interface Line {
   readonly row?: object
 }
 
-/** The lines of an answer as they arrive. `fetch` has decompressed them already, an app that is called directly has not. */
+/**
+ * The lines of an answer as they arrive. `fetch` has decompressed them already, an app that is
+ * called directly has not.
+ */
 export async function* readLines({ status, headers, body }: Response, encoded = true): AsyncGenerator<Line> {
   expect(status).toBe(200)
   let bytes = body as ReadableStream<Uint8Array<ArrayBuffer>>

@@ -6,7 +6,10 @@ import { join } from 'node:path'
 const memory = '/dev/shm'
 const bytesMin = 2 ** 30
 
-/** In memory where the system has a folder there with room: what a database waits for is then no disk. */
+/**
+ * In memory where the system has a folder there with room: what a database waits for is then no
+ * disk.
+ */
 function findPlace(): string {
   try {
     accessSync(memory, constants.W_OK)

@@ -1,6 +1,9 @@
 import { type AddressInfo, connect, createServer } from 'node:net'
 
-/** A TCP proxy that counts turns: how often the client speaks again after the server has. Each is a round trip waited for. */
+/**
+ * A TCP proxy that counts turns: how often the client speaks again after the server has. Each is a
+ * round trip waited for.
+ */
 export interface TurnProxy {
   readonly port: number
   readonly turns: number

@@ -7,10 +7,16 @@ import { testSecret } from './server.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** The binding of a D1 database, which is beside the objects of wrangler.toml and is used before them. */
+/**
+ * The binding of a D1 database, which is beside the objects of wrangler.toml and is used before
+ * them.
+ */
 export const localD1 = { d1_databases: [{ binding: 'DB', database_name: 'driftline', database_id: 'local' }] }
 
-/** The worker of wrangler.toml in real workerd, with the settings given. `restart` keeps what its databases hold. */
+/**
+ * The worker of wrangler.toml in real workerd, with the settings given. `restart` keeps what its
+ * databases hold.
+ */
 export async function startWorker(secrets: Record<string, string> = {}, more: object = {}) {
   bundled ??= promisify(execFile)(process.execPath, nodeArguments('bundle'), { cwd: root })
   await bundled
@@ -21,7 +27,10 @@ export async function startWorker(secrets: Record<string, string> = {}, more: ob
 
 let bundled: Promise<unknown> | undefined
 
-/** wrangler.toml without its build command, which costs seconds and is needed once, not before every worker. */
+/**
+ * wrangler.toml without its build command, which costs seconds and is needed once, not before every
+ * worker.
+ */
 function ours(): object {
   const { main, assets, alias, durable_objects, migrations, triggers, ...rest } = unstable_readConfig({
     config: `${root}wrangler.toml`,

@@ -38,8 +38,9 @@ const schema = defineSchema({
 })
 
 /**
- * Every statement, side by side per dialect. A change of SQL is then a change of these files, seen in review; that the
- * text also means what it should is the business of the races, the property tests and the suites.
+ * Every statement, side by side per dialect. A change of SQL is then a change of these files, seen
+ * in review; that the text also means what it should is the business of the races, the property
+ * tests and the suites.
  */
 describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   const raise = raiseWith(dialect, 'nonce')

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import biome from '../../biome.json' with { type: 'json' }
 import { temporaryFolder } from '../support/temporary.ts'
 
-/** The floors of the house, the lowest first. A folder imports from lower floors, and from itself. */
+/**
+ * The floors of the house, the lowest first. A folder imports from lower floors, and from itself.
+ */
 const floors = [
   ['model'],
   ['wire', 'sql', 'openapi'],
@@ -74,4 +76,14 @@ it('the linter refuses a circle of imports, types too', async () => {
     'src/model/one.ts': ['lint/suspicious/noImportCycles'],
     'src/model/two.ts': ['lint/suspicious/noImportCycles'],
   })
+})
+
+it('no comment of the sources is wider than 100 columns', async () => {
+  const files = (await readdir('src', { recursive: true })).filter((file) => file.endsWith('.ts'))
+  const wide: string[] = []
+  for (const file of files)
+    for (const [line, text] of (await readFile(join('src', file), 'utf8')).split('\n').entries())
+      if (text.length > 100 && /^\s*(\/\/(?! (biome-ignore|@ts-))|\/?\*)/.test(text))
+        wide.push(`src/${file}:${line + 1}`)
+  expect(wide).toEqual([])
 })

@@ -21,7 +21,11 @@ export class TestObject extends ScopeDatabase {
     this.#state = state
   }
 
-  /** Only in a test: `alarm` goes off now, `alarmed` says when it would. A last statement `reset` ends the object as Cloudflare may at any time: before what it wrote is durable, or with `synced reset` right after that. */
+  /**
+   * Only in a test: `alarm` goes off now, `alarmed` says when it would. A last statement `reset`
+   * ends the object as Cloudflare may at any time: before what it wrote is durable, or with `synced
+   * reset` right after that.
+   */
   override async batch(statements: readonly Statement[]): Promise<ObjectAnswer> {
     if (statements[0]?.sql === 'alarm') {
       await this.#state.storage.deleteAlarm()
@@ -37,7 +41,10 @@ export class TestObject extends ScopeDatabase {
   }
 }
 
-/** Calls an object for a test, which is outside: a request costs a tenth of what a call through the harness does. */
+/**
+ * Calls an object for a test, which is outside: a request costs a tenth of what a call through the
+ * harness does.
+ */
 export default {
   async fetch(request: Request, env: { readonly SCOPES: ScopeNamespace }): Promise<Response> {
     const { scope, statements, rehearsal } = (await request.json()) as ObjectCall

@@ -21,7 +21,10 @@ export interface CsvBlock {
   readonly textEach: number
 }
 
-/** How a file separates its fields, and which of them mean another thing where quotes are around them. */
+/**
+ * How a file separates its fields, and which of them mean another thing where quotes are around
+ * them.
+ */
 export interface CsvForm {
   readonly delimiter: string
   /** Whether that is only what is usual: a first line such as `sep=;` says another. */
@@ -32,9 +35,10 @@ export interface CsvForm {
 }
 
 /**
- * Reads CSV (RFC 4180) from blocks of whole lines, by papaparse: five times as fast as csv-parse, and it can be set
- * back to a place, by which a broken quote costs no more than its line: the next line is read as the start of a record.
- * No more than a block and a record is held. Empty lines are passed over.
+ * Reads CSV (RFC 4180) from blocks of whole lines, by papaparse: five times as fast as csv-parse,
+ * and it can be set back to a place, by which a broken quote costs no more than its line: the next
+ * line is read as the start of a record. No more than a block and a record is held. Empty lines are
+ * passed over.
  */
 export async function* readCsv(blocks: AsyncIterable<string>, form: CsvForm): AsyncGenerator<CsvBlock> {
   let { delimiter } = form
@@ -75,7 +79,8 @@ export async function* readCsv(blocks: AsyncIterable<string>, form: CsvForm): As
       }
       if (records.length > 0) yield { records, textEach: part.length / records.length }
       if (isAll && !broken && !isStuck) break
-      // What comes after a broken record is read again: so little of it that many of them cost no more than a few.
+      // What comes after a broken record is read again: so little of it that many of them cost no
+      // more than a few.
       window = broken || isStuck ? windowMin : window * 2
     }
     rest = isEnd ? '' : whole.slice(from)
@@ -111,7 +116,10 @@ function readSeparator(text: string): { readonly delimiter: string; readonly len
     : { delimiter: word === '\\t' ? '\t' : word, length: line.length }
 }
 
-/** The text that records stand in. Where each of them begins is found out for those that somebody asks for. */
+/**
+ * The text that records stand in. Where each of them begins is found out for those that somebody
+ * asks for.
+ */
 class Source {
   readonly #text: string
   readonly #config: { delimiter: string; newline: string }
@@ -176,7 +184,10 @@ function parse(text: string, config: { delimiter: string; newline: string }, isE
   return { data: data.slice(0, row), end, broken: true }
 }
 
-/** Whether the field in quotes that begins here is broken, where its record has not ended yet: the text may go on with what ends it. */
+/**
+ * Whether the field in quotes that begins here is broken, where its record has not ended yet: the
+ * text may go on with what ends it.
+ */
 function isCertain(text: string, index: number): boolean {
   let quote = text.indexOf('"', index)
   while (text[quote + 1] === '"') quote = text.indexOf('"', quote + 2)
@@ -192,7 +203,10 @@ function findNewline(text: string): string {
   return newline
 }
 
-/** Lines may end otherwise than the first one, or with what the parser cannot be told: only what stands in quotes stays. */
+/**
+ * Lines may end otherwise than the first one, or with what the parser cannot be told: only what
+ * stands in quotes stays.
+ */
 function mendNewlines(text: string, newline: string, delimiter: string): string {
   if (newline === '\n' ? !text.includes('\r') : !/\r(?!\n)|(?<!\r)\n/.test(text)) return text
   const inside = new RegExp(`((?<=^|[\\r\\n${escapeRegExp(delimiter)}])"[^"]*(?:""[^"]*)*(?:"|$))|\\r\\n?|\\n`, 'g')
@@ -200,8 +214,8 @@ function mendNewlines(text: string, newline: string, delimiter: string): string 
 }
 
 /**
- * The parser does not tell whether a field stood in quotes. Where that counts, the quotes are marks before it sees them:
- * of the same length, so that all places stay.
+ * The parser does not tell whether a field stood in quotes. Where that counts, the quotes are marks
+ * before it sees them: of the same length, so that all places stay.
  */
 function quotedMarker(delimiter: string, nulls: ReadonlySet<string> = new Set()): (text: string) => string {
   const words = ['', ...nulls].map((word) => escapeRegExp(word.replaceAll('"', '""')))

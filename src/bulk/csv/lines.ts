@@ -12,13 +12,16 @@ export interface CsvWish extends RowWish {
   readonly delimiter: string
   /** Whether that is only what is usual, and the file may say another in its first line. */
   readonly isDelimiterGuessed?: boolean
-  /** Told of the lines before the rows, as they came: what a file of some of the rows begins with. */
+  /**
+   * Told of the lines before the rows, as they came: what a file of some of the rows begins with.
+   */
   readonly onHead?: (text: string) => void
 }
 
 /**
- * Reads CSV in chunks of changes: a put for each record. Throws a `TypeError` that says what to write where the header
- * does not fit, before the first chunk, or the numbers so far can mean two things.
+ * Reads CSV in chunks of changes: a put for each record. Throws a `TypeError` that says what to
+ * write where the header does not fit, before the first chunk, or the numbers so far can mean two
+ * things.
  */
 export async function* readCsvLines(
   blocks: AsyncIterable<string>,

@@ -9,7 +9,9 @@ export interface NumberForm {
 
 export const plainNumbers: NumberForm = { decimal: '.', group: undefined, isTold: false }
 
-/** Makes of a number in that form the one that a program would write, and nothing of what is none. */
+/**
+ * Makes of a number in that form the one that a program would write, and nothing of what is none.
+ */
 export function numberMender({ decimal, group }: NumberForm): (field: string) => string | undefined {
   if (decimal === '.' && group === undefined) return (field) => field
   const between = group === undefined ? undefined : groupClass(group)
@@ -32,7 +34,10 @@ const groupClass = (group: string): string =>
 
 export const isSpace = (group: string): boolean => /^[ \u00a0\u2009\u202f]$/.test(group)
 
-/** Why a field is no number, in words that follow "must be a finite number", as far as its look tells. */
+/**
+ * Why a field is no number, in words that follow "must be a finite number", as far as its look
+ * tells.
+ */
 export function sayNumber(field: string, { decimal, group }: NumberForm): string | undefined {
   if (/\p{Sc}/u.test(field) || /^\s*[A-Z]{3}\s*[\d.,]|\d\s*[A-Z]{3}\s*$/.test(field))
     return 'this one has a sign or name of a currency: leave a number alone there'
@@ -89,7 +94,10 @@ export class NumberWatch {
       this.comma = { line: this.line, column }
   }
 
-  /** Throws a `TypeError` where the numbers so far mean either. `isAll`: no others come that could tell. */
+  /**
+   * Throws a `TypeError` where the numbers so far mean either. `isAll`: no others come that could
+   * tell.
+   */
   check(isAll = false): void {
     const { either, comma, hasPoint, isSemicolon } = this
     if (!either || !(comma || (isAll && isSemicolon && !hasPoint))) return

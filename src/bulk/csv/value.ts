@@ -27,7 +27,10 @@ export const plainRules: FieldRules = {
   ...{ nulls: new Set(), emptyAsText: false, numbers: plainNumbers, booleans: booleanWords },
 }
 
-/** In place of the quotes around a field that would mean another thing without them: a lone surrogate, which no text holds. */
+/**
+ * In place of the quotes around a field that would mean another thing without them: a lone
+ * surrogate, which no text holds.
+ */
 export const quotedMark = '\udcfd'
 
 const markCode = quotedMark.charCodeAt(0)
@@ -46,8 +49,9 @@ export class BadField {
 const numberTypes: ReadonlySet<string> = new Set(['integer', 'real', 'decimal'])
 
 /**
- * Makes a field of a CSV file a value of its column. What does not fit is a `BadField`, or stays text, or nothing where
- * text would: the decoder of changes rejects it, as it does any other change.
+ * Makes a field of a CSV file a value of its column. What does not fit is a `BadField`, or stays
+ * text, or nothing where text would: the decoder of changes rejects it, as it does any other
+ * change.
  */
 export function fieldReader(
   column: TableColumn,
@@ -127,7 +131,10 @@ function readReal(field: string): unknown {
   return isExact(field) ? Number(field) + 0 : new InexactNumber(field)
 }
 
-/** A time in any zone, as RFC 3339 has it. The decoder says what is wrong with the digits, or with its day. */
+/**
+ * A time in any zone, as RFC 3339 has it. The decoder says what is wrong with the digits, or with
+ * its day.
+ */
 function readTimestamp(field: string): unknown {
   const time = parsePrintedTime(field)
   if (typeof time !== 'string') return formatTime(time, Math.max(time.fraction.length, 3))

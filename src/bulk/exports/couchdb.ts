@@ -1,10 +1,16 @@
 import { isObject } from '../../model/change.ts'
 import type { Exported } from './shape.ts'
 
-/** What a document begins with, and what `_changes`, `_all_docs` and `_find` and the dumps of PouchDB are around it. */
+/**
+ * What a document begins with, and what `_changes`, `_all_docs` and `_find` and the dumps of
+ * PouchDB are around it.
+ */
 export const couchWrapper = /^\s*\{\s*"(results|rows|docs|total_rows|offset|update_seq|last_seq|bookmark|version)"\s*:/
 
-/** A line of `_changes`, a row of `_all_docs?include_docs=true`, or a document itself. Members with `_` are CouchDB's own. */
+/**
+ * A line of `_changes`, a row of `_all_docs?include_docs=true`, or a document itself. Members with
+ * `_` are CouchDB's own.
+ */
 export function readCouch(element: Record<string, unknown>): Exported {
   const { doc, deleted, changes, value } = element
   const id = element.id ?? element._id

@@ -4,8 +4,9 @@ import type { Exported } from './shape.ts'
 export const firestoreWrapper = /^\s*\{\s*"(documents|__collections__)"\s*:/
 
 /**
- * A document of Firestore: as its REST interface and `runQuery` give it, with the type of each value, or plain, under its
- * id, as tools export it (`__collections__`). Collections below it are no columns, and are passed over.
+ * A document of Firestore: as its REST interface and `runQuery` give it, with the type of each
+ * value, or plain, under its id, as tools export it (`__collections__`). Collections below it are
+ * no columns, and are passed over.
  */
 export function readFirestore(element: Record<string, unknown>, key: string | undefined): Exported {
   const { document } = element
@@ -22,7 +23,10 @@ export function readFirestore(element: Record<string, unknown>, key: string | un
 const mapPlain = (row: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [name, fromTool(value)]))
 
-/** Tools write times as `{ __datatype__: 'timestamp', value: { _seconds, _nanoseconds } }`, or those two alone. */
+/**
+ * Tools write times as `{ __datatype__: 'timestamp', value: { _seconds, _nanoseconds } }`, or those
+ * two alone.
+ */
 function fromTool(value: unknown): unknown {
   if (!isObject(value)) return value
   const inner = value.__datatype__ === 'timestamp' && isObject(value.value) ? value.value : value

@@ -8,7 +8,10 @@ export function readMongo(element: Record<string, unknown>): Exported {
   return { row: _id === undefined ? row : { ...row, id: toPlain(_id) } }
 }
 
-/** A value of Extended JSON as plain JSON. What has no such form, such as a regular expression, stays as it is. */
+/**
+ * A value of Extended JSON as plain JSON. What has no such form, such as a regular expression,
+ * stays as it is.
+ */
 function toPlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toPlain)
   if (!isObject(value)) return value

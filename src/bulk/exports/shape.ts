@@ -1,7 +1,10 @@
 /** Programs whose exports are read by name. */
 export type Origin = 'json' | 'sqlite' | 'mongo' | 'couchdb' | 'firestore'
 
-/** What one element of an export is: a row as an object of plain values, a row that is gone, or no row at all. */
+/**
+ * What one element of an export is: a row as an object of plain values, a row that is gone, or no
+ * row at all.
+ */
 export type Exported =
   | { readonly row: Record<string, unknown> }
   | { readonly deleted: string }

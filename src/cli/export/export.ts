@@ -16,8 +16,9 @@ import { showRows } from '../row-progress.ts'
 import { openExportFile } from './file.ts'
 
 /**
- * `npx driftline export --scope alice --out alice.ndjson.gz`: all rows of a scope of DATABASE_URL, in the lines of a stream of
- * `GET /v1/pull`, into a file or to standard output. `--resume` goes on where an export into this file was cut.
+ * `npx driftline export --scope alice --out alice.ndjson.gz`: all rows of a scope of DATABASE_URL,
+ * in the lines of a stream of `GET /v1/pull`, into a file or to standard output. `--resume` goes on
+ * where an export into this file was cut.
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const help = {

@@ -26,12 +26,15 @@ export interface ExportFile {
   cut(): Promise<void>
 }
 
-/** How often it is written down how far the file is. What came after is read again by `--resume`. */
+/**
+ * How often it is written down how far the file is. What came after is read again by `--resume`.
+ */
 const savedMs = 1_000
 
 /**
- * The file of an export, under another name until it is whole. Where its name ends in .gz it is compressed: as one gzip
- * member, which every reader takes, of pages that are each compressed by themselves, so that a cut file goes on after any.
+ * The file of an export, under another name until it is whole. Where its name ends in .gz it is
+ * compressed: as one gzip member, which every reader takes, of pages that are each compressed by
+ * themselves, so that a cut file goes on after any.
  */
 export async function openExportFile(path: string, of: string, resume: boolean): Promise<ExportFile> {
   const [part, state] = [`${path}.part`, `${path}.part.json`]

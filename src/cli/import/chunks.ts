@@ -17,7 +17,10 @@ export interface ChunkWatchers {
   readonly onHead?: (text: string) => void
 }
 
-/** The chunks of a file or of standard input. `at`: the stamp of the rows, where they have one for all. */
+/**
+ * The chunks of a file or of standard input. `at`: the stamp of the rows, where they have one for
+ * all.
+ */
 export function readChunks(
   { app, format, from, csv, rows, table: tableName }: ImportOptions,
   { bytes, paths }: Pick<ImportInput, 'bytes' | 'paths'>,
@@ -58,8 +61,8 @@ async function* readElementLines(
 }
 
 /**
- * The chunks after a line, until the signal. A database file answers without leaving this thread: between chunks
- * Ctrl-C is heard and the progress is drawn. `true` at the end: all of them came.
+ * The chunks after a line, until the signal. A database file answers without leaving this thread:
+ * between chunks Ctrl-C is heard and the progress is drawn. `true` at the end: all of them came.
  */
 export async function* takeChunks(
   chunks: AsyncGenerator<ReadChunk>,
@@ -78,7 +81,10 @@ export async function* takeChunks(
   }
 }
 
-/** Nothing after the signal. (A race against one promise for all would hold every chunk until the end.) */
+/**
+ * Nothing after the signal. (A race against one promise for all would hold every chunk until the
+ * end.)
+ */
 function nextOrAbort<Item>(
   items: AsyncGenerator<Item>,
   signal: AbortSignal,

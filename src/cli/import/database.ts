@@ -25,15 +25,19 @@ export interface ImportDatabase {
   close(): Promise<void>
 }
 
-/** A chunk by COPY costs some statements more, and memory of its size: from here on larger ones gain little. */
+/**
+ * A chunk by COPY costs some statements more, and memory of its size: from here on larger ones gain
+ * little.
+ */
 export const copyChunkSize: ChunkSize = { linesMax: 4_000, textMax: 8 * 1024 * 1024, firstMax: 1_000 }
 /** Whoever waits at a terminal has more time than a phone. */
 const copyMsMax = 60_000
 
 /**
- * Opens what DATABASE_URL stands for. One Postgres over TCP takes rows by COPY, where it may; everywhere else they are
- * parameters, one JSON text for each statement: on libSQL that is faster than a prepared statement for each row
- * (100,000 rows: 0.7 against 1.1 s of processor). Throws a `TypeError` where the tables are missing.
+ * Opens what DATABASE_URL stands for. One Postgres over TCP takes rows by COPY, where it may;
+ * everywhere else they are parameters, one JSON text for each statement: on libSQL that is faster
+ * than a prepared statement for each row (100,000 rows: 0.7 against 1.1 s of processor). Throws a
+ * `TypeError` where the tables are missing.
  */
 export async function openImportDatabase(env: Environment, { schema, migrations }: App): Promise<ImportDatabase> {
   const url = readDatabaseUrl(env)
@@ -64,11 +68,17 @@ export async function openImportDatabase(env: Environment, { schema, migrations 
   }
 }
 
-/** Whether rows may go by a temporary table: the role may make one, and Citus would not join it with its own. */
+/**
+ * Whether rows may go by a temporary table: the role may make one, and Citus would not join it with
+ * its own.
+ */
 const copiesSql = `SELECT has_database_privilege(current_database(), 'TEMPORARY')
 AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')`
 
-/** Files of their own for each scope are made and migrated when they are first written; others must be there. */
+/**
+ * Files of their own for each scope are made and migrated when they are first written; others must
+ * be there.
+ */
 async function checkTables(databases: Databases, schema: Schema): Promise<void> {
   if (databases.perScope) return
   for (const { name, open } of await databases.list()) {

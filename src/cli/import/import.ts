@@ -15,9 +15,10 @@ import { type ImportEnd, runImport } from './run.ts'
 import { type ImportSource, openSource } from './source.ts'
 
 /**
- * `npx driftline import --table todos --scope alice todos.csv`: takes the rows of a file, CSV or NDJSON, into the database of
- * DATABASE_URL. Ctrl-C stops after what is under way, and `--resume` goes on, also after a crash. Exit code 0: all is
- * in; 2: all but what was rejected; 1: it failed; 130: stopped.
+ * `npx driftline import --table todos --scope alice todos.csv`: takes the rows of a file, CSV or
+ * NDJSON, into the database of DATABASE_URL. Ctrl-C stops after what is under way, and `--resume`
+ * goes on, also after a crash. Exit code 0: all is in; 2: all but what was rejected; 1: it failed;
+ * 130: stopped.
  */
 export async function run(loadApp: LoadApp): Promise<void> {
   const options = await readImportOptions(loadApp)

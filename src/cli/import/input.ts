@@ -11,8 +11,9 @@ const headBytes = 64 * 1024
 export const surveyedBytes = 1024 * 1024
 
 /**
- * Looks at the beginning, and then through all of it where it is a file, before a row is stored. Throws a `TypeError` that
- * says what the file is, where that is none to import, or where bytes or numbers could mean something else.
+ * Looks at the beginning, and then through all of it where it is a file, before a row is stored.
+ * Throws a `TypeError` that says what the file is, where that is none to import, or where bytes or
+ * numbers could mean something else.
  */
 export async function prepareInput(options: ImportOptions, source: ImportSource): Promise<ImportInput> {
   const { file, format, from, table = '' } = options

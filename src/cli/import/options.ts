@@ -27,7 +27,9 @@ export interface ImportOptions {
   readonly at: number | 'now' | undefined
   /** Digits of times that their columns do not keep are cut. */
   readonly cutDigits: boolean
-  /** How records, or lines that are rows, become rows of the table. Nothing where lines are changes. */
+  /**
+   * How records, or lines that are rows, become rows of the table. Nothing where lines are changes.
+   */
   readonly rows: (Omit<RowWish, 'table' | 'at'> & { readonly rules: FieldRules; readonly isLoose: boolean }) | undefined
   readonly csv: { readonly delimiter: string; readonly isDelimiterGuessed: boolean }
   /** The file of the rejected lines with what is wrong with them, and that of them as they came. */

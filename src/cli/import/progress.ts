@@ -12,7 +12,9 @@ export interface ImportSums {
 export const sumOf = ({ applied, duplicate, stale, rejected }: ImportSums): number =>
   applied + duplicate + stale + rejected
 
-/** How far an import is, on standard error: a bar on a terminal, a line every few seconds elsewhere. */
+/**
+ * How far an import is, on standard error: a bar on a terminal, a line every few seconds elsewhere.
+ */
 export interface ImportProgress {
   /** `part` is between 0 and 1, where the size is known. */
   show(sums: ImportSums, part: number | undefined): void

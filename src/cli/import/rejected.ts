@@ -4,7 +4,10 @@ import type { ImportOptions } from './options.ts'
 /** Rejected lines that are shown; all of them are in the file. */
 const shownMax = 5
 
-/** What is remembered of rejected lines, however many there are: the first, and of what kind all are. */
+/**
+ * What is remembered of rejected lines, however many there are: the first, and of what kind all
+ * are.
+ */
 export class RejectedSample {
   readonly shown: RejectedLine[] = []
   /** Whether one of them can be written as it came. */

@@ -16,7 +16,10 @@ import type { ImportOptions } from './options.ts'
 import type { ImportProgress } from './progress.ts'
 import type { ImportSource } from './source.ts'
 
-/** How often the state is written, in milliseconds: what came since comes again after a crash, as duplicates. */
+/**
+ * How often the state is written, in milliseconds: what came since comes again after a crash, as
+ * duplicates.
+ */
 const stateMs = 1_000
 
 /** All that an import needs, once it is known where it begins. */

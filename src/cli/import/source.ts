@@ -6,7 +6,10 @@ import { createGunzip } from 'node:zlib'
 /** The bytes of an import, and how far it has been read. */
 export interface ImportSource {
   readonly bytes: AsyncIterable<Uint8Array>
-  /** Bytes of the file, and those that have been read. Without a size: nobody knows how much is to come. */
+  /**
+   * Bytes of the file, and those that have been read. Without a size: nobody knows how much is to
+   * come.
+   */
   readonly size: number | undefined
   readonly read: number
   /** What would be another file: its size and when it was written. */
@@ -14,7 +17,9 @@ export interface ImportSource {
   close(): void
 }
 
-/** Opens a file or standard input. What is wrong with it is one sentence, now or while it is read. */
+/**
+ * Opens a file or standard input. What is wrong with it is one sentence, now or while it is read.
+ */
 export async function openSource(file: string, gzip: boolean): Promise<ImportSource> {
   const stats = file === '-' ? undefined : await stat(file)
   if (stats?.isDirectory()) throw new TypeError(`${file} is a folder. Name a file in it.`)

@@ -7,9 +7,9 @@ import type { ImportOptions } from './options.ts'
 type Open = (bytes: AsyncIterable<Uint8Array>) => Promise<ImportInput>
 
 /**
- * Reads a file, or the beginning of a stream, before the first row of it is stored: whether its bytes are what they are
- * taken for, and whether its numbers can mean two things. Records are read only where its text holds what could: a pass
- * over the bytes costs a hundredth of the import.
+ * Reads a file, or the beginning of a stream, before the first row of it is stored: whether its
+ * bytes are what they are taken for, and whether its numbers can mean two things. Records are read
+ * only where its text holds what could: a pass over the bytes costs a hundredth of the import.
  */
 export async function surveyInput(
   options: ImportOptions,

@@ -5,8 +5,9 @@ import { createHub } from '../hub.ts'
 import { type SocketLive, socketLive } from './sockets.ts'
 
 /**
- * The live connections of a Node process: a hub in the process, and LISTEN and NOTIFY to the other processes where the
- * database is Postgres over TCP. Other databases carry nothing: there each process tells only of its own commits.
+ * The live connections of a Node process: a hub in the process, and LISTEN and NOTIFY to the other
+ * processes where the database is Postgres over TCP. Other databases carry nothing: there each
+ * process tells only of its own commits.
  */
 export async function openNodeLive(databaseUrl: string, socketsMax: number): Promise<SocketLive> {
   const hub = createHub(socketsMax)

@@ -4,7 +4,10 @@ import { limits } from '../../model/limits.ts'
 import { clientConfig } from '../../stores/postgres/client.ts'
 import { readPostgresUrl } from '../../stores/postgres/url.ts'
 
-/** Carries pokes between the processes of one Postgres. Losing one loses nothing (P15), so nothing here ever fails. */
+/**
+ * Carries pokes between the processes of one Postgres. Losing one loses nothing (P15), so nothing
+ * here ever fails.
+ */
 export interface Bus {
   /** Tells the other processes, at once or a moment later. */
   send(scope: string, position: number): void
@@ -13,7 +16,10 @@ export interface Bus {
   close(): void
 }
 
-/** Told once when the connection is lost, or cannot be had, and once when it is back, however often it was tried. */
+/**
+ * Told once when the connection is lost, or cannot be had, and once when it is back, however often
+ * it was tried.
+ */
 export interface BusListener {
   lost(error: unknown): void
   back(awayMs: number): void
@@ -22,15 +28,20 @@ export interface BusListener {
 const channel = 'driftline_poke'
 /** Scopes that wait while the database is away. Of more than these the pokes are lost. */
 const waitingMax = 10_000
-/** How often an idle connection is asked for an answer: nothing else would tell that the other end is gone. */
+/**
+ * How often an idle connection is asked for an answer: nothing else would tell that the other end
+ * is gone.
+ */
 const checkMs = 30_000
 const reconnectMs = { least: 100, most: 5_000 }
 
 /**
- * LISTEN and NOTIFY on one connection of its own, which no push ever waits for: NOTIFY takes a lock of the whole
- * database at the commit, and would line all pushes up within theirs. One statement carries the pokes of all scopes.
+ * LISTEN and NOTIFY on one connection of its own, which no push ever waits for: NOTIFY takes a lock
+ * of the whole database at the commit, and would line all pushes up within theirs. One statement
+ * carries the pokes of all scopes.
  *
- * A pooler in transaction mode takes LISTEN and never delivers: the URL must lead to Postgres itself.
+ * A pooler in transaction mode takes LISTEN and never delivers: the URL must lead to Postgres
+ * itself.
  */
 export function postgresBus(
   url: string,
@@ -112,7 +123,8 @@ export function postgresBus(
     sending = true
     const pokes = [...waiting]
     waiting.clear()
-    // A scope has 128 characters at the most, so no payload comes near the 8,000 bytes of a notification.
+    // A scope has 128 characters at the most, so no payload comes near the 8,000 bytes of a
+    // notification.
     const payloads = pokes.map(([scope, position]) => JSON.stringify({ from: self, scope, position }))
     try {
       await client.query(`SELECT pg_notify('${channel}', payload) FROM json_array_elements_text($1) AS payload`, [

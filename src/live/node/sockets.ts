@@ -10,10 +10,15 @@ import { openEvents } from '../events.ts'
 import type { Hub, Session } from '../hub.ts'
 import { type Closing, type Listener, type Live, subprotocol } from '../live.ts'
 
-/** What of Node's server options sockets need. All other requests keep their way, whatever they would upgrade to. */
+/**
+ * What of Node's server options sockets need. All other requests keep their way, whatever they
+ * would upgrade to.
+ */
 export const socketServerOptions = { shouldUpgradeCallback: isSocketRequest }
 
-/** How long the other side may take to answer a close before it is cut off, when the server stops. */
+/**
+ * How long the other side may take to answer a close before it is cut off, when the server stops.
+ */
 const stopMsMax = 1_000
 
 export interface SocketLive extends Live {
@@ -24,8 +29,8 @@ export interface SocketLive extends Live {
 }
 
 /**
- * WebSockets in Node. An upgrade runs through the app as a request, so that a refusal is the answer that it would be
- * anywhere else; only after the app has taken it the handshake goes out.
+ * WebSockets in Node. An upgrade runs through the app as a request, so that a refusal is the answer
+ * that it would be anywhere else; only after the app has taken it the handshake goes out.
  */
 export function socketLive(hub: Hub): SocketLive {
   const server = new WebSocketServer({

@@ -16,8 +16,9 @@ interface Follower {
 }
 
 /**
- * The live connections of one scope. Its sockets hibernate: between two pokes the object is not in memory, and what it
- * knows of a socket is attached to it. An event stream keeps the object in memory as long as it lasts.
+ * The live connections of one scope. Its sockets hibernate: between two pokes the object is not in
+ * memory, and what it knows of a socket is attached to it. An event stream keeps the object in
+ * memory as long as it lasts.
  */
 export class LiveObject extends DurableObject {
   readonly #state: DurableObjectState
@@ -32,14 +33,18 @@ export class LiveObject extends DurableObject {
     this.#namespace = env.LIVE
   }
 
-  /** Opens a socket, or a stream where the worker asks for no upgrade. Only the worker can call this. */
+  /**
+   * Opens a socket, or a stream where the worker asks for no upgrade. Only the worker can call
+   * this.
+   */
   async fetch(request: Request): Promise<Response> {
     const { listener, socketsMax }: Arrival = JSON.parse(decodeURIComponent(request.headers.get(arrivalHeader) ?? ''))
     const tag = listener.subject.slice(0, tagLengthMax)
     const count = this.#state.getWebSockets(tag).length + this.#hub.count(listener)
     if (count >= socketsMax) return new Response(null, { status: 429 })
     const response = request.headers.get('upgrade') ? this.#openSocket(listener, tag) : openEvents(this.#hub, listener)
-    // Only once it is held here: an object that passes a poke on to nobody forgets to do so the next time.
+    // Only once it is held here: an object that passes a poke on to nobody forgets to do so the
+    // next time.
     const [home = '', ...others] = listener.scopes
     const until = listener.expiresAt
     await Promise.all(others.map((scope) => this.#namespace.getByName(scope).follow(home, until)))
@@ -96,7 +101,10 @@ export class LiveObject extends DurableObject {
     )
   }
 
-  /** Closes what has expired, forgets who followed with a token that has, and sleeps until the next does. */
+  /**
+   * Closes what has expired, forgets who followed with a token that has, and sleeps until the next
+   * does.
+   */
   async alarm(): Promise<void> {
     const now = Date.now()
     let next = Number.POSITIVE_INFINITY
@@ -117,7 +125,10 @@ export class LiveObject extends DurableObject {
     if (bytes > limits.liveMessageBytesMax) socket.close(1009, 'Messages are not read.')
   }
 
-  /** The runtime leaves it to the object to answer a close. 1005, 1006 and 1015 stand for none, and throw. */
+  /**
+   * The runtime leaves it to the object to answer a close. 1005, 1006 and 1015 stand for none, and
+   * throw.
+   */
   webSocketClose(socket: WebSocket, code: number): void {
     socket.close(isReserved(code) ? 1000 : code)
   }
@@ -141,7 +152,10 @@ export class LiveObject extends DurableObject {
     await this.#state.storage.delete(followerPrefix + home)
   }
 
-  /** An alarm is set for a day at the most, since a token may live longer than an alarm can be told of. */
+  /**
+   * An alarm is set for a day at the most, since a token may live longer than an alarm can be told
+   * of.
+   */
   async #wakeAt(time: number): Promise<void> {
     const at = Math.min(time, Date.now() + 86_400_000)
     const set = await this.#state.storage.getAlarm()

@@ -3,7 +3,10 @@ import { StoreFault } from '../../stores/store.ts'
 import { tooManySockets } from '../hub.ts'
 import { type Listener, type Live, subprotocol } from '../live.ts'
 
-/** What a worker and the objects among themselves need of a binding's `DurableObjectNamespace<LiveObject>`. */
+/**
+ * What a worker and the objects among themselves need of a binding's
+ * `DurableObjectNamespace<LiveObject>`.
+ */
 export interface LiveNamespace {
   getByName(scope: string): {
     fetch(url: string, init: RequestInit): Promise<Response>
@@ -23,9 +26,10 @@ export interface Arrival {
 export const arrivalHeader = 'driftline-arrival'
 
 /**
- * Live connections on Workers: a connection is held by the object of its first scope, which is told by the objects of
- * the others. A poke is one call of the scope's object, after the answer, whatever the store. How a stream ends is not
- * known here: it goes past the worker, which to see it would have to be at work as long as it lasts.
+ * Live connections on Workers: a connection is held by the object of its first scope, which is told
+ * by the objects of the others. A poke is one call of the scope's object, after the answer,
+ * whatever the store. How a stream ends is not known here: it goes past the worker, which to see it
+ * would have to be at work as long as it lasts.
  */
 export function objectLive(namespace: LiveNamespace, socketsMax: number): Live {
   return {
@@ -39,7 +43,8 @@ export function objectLive(namespace: LiveNamespace, socketsMax: number): Live {
     },
     async connect(request, listener, transport) {
       const arrival: Arrival = { listener, socketsMax }
-      // Nothing of the request goes on but this: neither the token nor what a client might pass for it.
+      // Nothing of the request goes on but this: neither the token nor what a client might pass for
+      // it.
       const headers = {
         [arrivalHeader]: encodeURIComponent(JSON.stringify(arrival)),
         ...(transport === 'socket' && { Upgrade: 'websocket' }),

@@ -34,7 +34,10 @@ export interface Databases {
   readonly dialect: DialectName
   /** One for each scope: they come into being while the server runs. */
   readonly perScope: boolean
-  /** Every database, or those of the scopes that are named. Throws a `TypeError` where they must be named. */
+  /**
+   * Every database, or those of the scopes that are named. Throws a `TypeError` where they must be
+   * named.
+   */
   list(scopes?: readonly string[]): Promise<readonly Database[]>
   /** The store of them together, once the listed ones are migrated. */
   open(migrations: readonly Migration[], options?: JoinOptions): Promise<Store>
@@ -79,8 +82,9 @@ export function findDatabases(url: string, schema: Schema, authToken?: string): 
 }
 
 /**
- * The scopes for which something waits to be sent, where each has its own database, which is opened and closed again. One
- * that cannot be opened, or is not migrated yet, has nothing to say. None where the databases cannot be known.
+ * The scopes for which something waits to be sent, where each has its own database, which is opened
+ * and closed again. One that cannot be opened, or is not migrated yet, has nothing to say. None
+ * where the databases cannot be known.
  */
 export async function scopesWithDeliveries(databases: Databases): Promise<string[]> {
   const scopes: string[] = []

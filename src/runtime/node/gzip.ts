@@ -2,8 +2,10 @@ import { constants, createGzip } from 'node:zlib'
 import type { Gzip } from '../../http/pull.ts'
 
 /**
- * gzip for streams in Node, beside this thread; level 3 makes a fifteenth of rows at twice the speed of 6. Each chunk, which is a page, is flushed, so that its cursor line arrives
- * with it and a cut stream goes on from there: `CompressionStream` holds back some hundred lines. Costs a few bytes a page.
+ * gzip for streams in Node, beside this thread; level 3 makes a fifteenth of rows at twice the
+ * speed of 6. Each chunk, which is a page, is flushed, so that its cursor line arrives with it and
+ * a cut stream goes on from there: `CompressionStream` holds back some hundred lines. Costs a few
+ * bytes a page.
  */
 export const nodeGzip: Gzip = () => {
   const gzip = createGzip({ level: 3 })

@@ -42,8 +42,8 @@ export interface StartOptions<S extends Schema> {
 }
 
 /**
- * Starts the server, which stops at SIGTERM and SIGINT. Throws a `TypeError` with a sentence where a setting or the database
- * is wrong; else what went wrong.
+ * Starts the server, which stops at SIGTERM and SIGINT. Throws a `TypeError` with a sentence where
+ * a setting or the database is wrong; else what went wrong.
  */
 export async function start<S extends Schema>({
   schema,
@@ -128,7 +128,8 @@ export async function start<S extends Schema>({
     stopPruning()
     stopSending.abort()
     const sent = sending?.stop()
-    // Requests that have begun are answered; then the store is closed, so that the file holds everything by itself.
+    // Requests that have begun are answered; then the store is closed, so that the file holds
+    // everything by itself.
     const close = () => void store.close().finally(() => process.exit(0))
     server.close(() => void Promise.allSettled([...afterwards, sent]).then(close))
     live.close()
@@ -152,7 +153,10 @@ function sendDeliveries(
   return startSending({ sender, endpoints, ...(databases.perScope && { findScopes }) })
 }
 
-/** Prunes by the server's own store where there is one database, so that the two never wait for each other. */
+/**
+ * Prunes by the server's own store where there is one database, so that the two never wait for each
+ * other.
+ */
 async function pruneAll(
   databases: Databases,
   schema: Schema,

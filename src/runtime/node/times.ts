@@ -5,9 +5,10 @@ import type { Config } from '../settings.ts'
 const lookMsMax = 5_000
 
 /**
- * The times of Node's server. None of them counts a whole request, whose body may come for hours: its own idle time does
- * (src/http/arrive.ts). A connection stays open for longer than load balancers keep theirs: one that the server closes
- * first may be in use by then, which is a 502 now and then.
+ * The times of Node's server. None of them counts a whole request, whose body may come for hours:
+ * its own idle time does (src/http/arrive.ts). A connection stays open for longer than load
+ * balancers keep theirs: one that the server closes first may be in use by then, which is a 502 now
+ * and then.
  */
 export function serverTimes({ headersMsMax, keepAliveMs }: Pick<Config, 'headersMsMax' | 'keepAliveMs'>) {
   return {

@@ -2,7 +2,10 @@ import { migrate } from '../../migrations/apply.ts'
 import type { Migration } from '../../migrations/migration.ts'
 import { type Store, StoreFault } from '../../stores/store.ts'
 
-/** Brings a database up to date that only a worker reaches. Fails with a `StoreFault`, and says in the log what a migration lacks. */
+/**
+ * Brings a database up to date that only a worker reaches. Fails with a `StoreFault`, and says in
+ * the log what a migration lacks.
+ */
 export async function migrateHere(store: Store, migrations: readonly Migration[]): Promise<void> {
   try {
     await migrate(store, migrations)

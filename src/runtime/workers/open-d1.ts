@@ -13,8 +13,9 @@ export interface D1Options {
 }
 
 /**
- * The D1 database of the binding DB. Nothing but a worker reaches it, so the worker brings it up to date: once in each
- * isolate, before its first batch, by two reads where there is nothing to do. Throws a `TypeError` without the binding.
+ * The D1 database of the binding DB. Nothing but a worker reaches it, so the worker brings it up to
+ * date: once in each isolate, before its first batch, by two reads where there is nothing to do.
+ * Throws a `TypeError` without the binding.
  */
 export function openD1({ DB }: Pick<WorkerEnv, 'DB'>, { schema, migrations }: D1Options): Store {
   if (!DB) throw new TypeError('Bind a D1 database as DB in wrangler.toml')
@@ -23,7 +24,8 @@ export function openD1({ DB }: Pick<WorkerEnv, 'DB'>, { schema, migrations }: D1
   return {
     ...store,
     async batch(scope, statements) {
-      // Not a promise that requests share: what one waits for must not depend on another, which may end first.
+      // Not a promise that requests share: what one waits for must not depend on another, which may
+      // end first.
       if (!isUpToDate) {
         await migrateHere(store, migrations)
         await store.readKeys()

@@ -24,8 +24,8 @@ export interface ScopeObjectOptions {
 }
 
 /**
- * The class of Durable Objects of a schema, for the binding SCOPES: `export class ScopeObject extends
- * createScopeObject({ schema, migrations }) {}`, of `migrations/sqlite.json`.
+ * The class of Durable Objects of a schema, for the binding SCOPES: `export class ScopeObject
+ * extends createScopeObject({ schema, migrations }) {}`, of `migrations/sqlite.json`.
  */
 export function createScopeObject({ schema, migrations }: ScopeObjectOptions) {
   return class extends ScopeDatabase {
@@ -36,8 +36,9 @@ export function createScopeObject({ schema, migrations }: ScopeObjectOptions) {
 }
 
 /**
- * The database of one scope. It brings its tables up to date when it wakes, also into a newer deploy: one read where
- * there is nothing to do. An answer leaves the object only when what it wrote is durable.
+ * The database of one scope. It brings its tables up to date when it wakes, also into a newer
+ * deploy: one read where there is nothing to do. An answer leaves the object only when what it
+ * wrote is durable.
  */
 export class ScopeDatabase extends DurableObject {
   readonly #storage: DurableObjectState['storage']
@@ -88,8 +89,8 @@ export class ScopeDatabase extends DurableObject {
   }
 
   /**
-   * Sends what is due of outgoing webhooks, and prunes. Nothing that waits, and nothing written since means nothing to
-   * prune: then the object sleeps until somebody needs it.
+   * Sends what is due of outgoing webhooks, and prunes. Nothing that waits, and nothing written
+   * since means nothing to prune: then the object sleeps until somebody needs it.
    */
   async alarm(): Promise<void> {
     this.#alarmed = false
@@ -145,7 +146,10 @@ export class ScopeDatabase extends DurableObject {
   }
 }
 
-/** An alarm may take 15 minutes, and one that fails six times is forgotten: what is left then is the next one's. */
+/**
+ * An alarm may take 15 minutes, and one that fails six times is forgotten: what is left then is the
+ * next one's.
+ */
 const sendMsMax = 60_000
 
 /** The scope, where rows were stored beyond what is pruned, or webhooks are kept. */

@@ -10,9 +10,10 @@ import type { WorkerEnv } from './env.ts'
 import { type D1Options, openD1 } from './open-d1.ts'
 
 /**
- * The store of a worker: that of `DATABASE_URL`, else Postgres behind the binding HYPERDRIVE, else the D1 database of the
- * binding DB, which needs `app`, else a Durable Object for each scope. All are in the bundle; only the driver that is
- * needed is run. Throws a `TypeError` that says what to do.
+ * The store of a worker: that of `DATABASE_URL`, else Postgres behind the binding HYPERDRIVE, else
+ * the D1 database of the binding DB, which needs `app`, else a Durable Object for each scope. All
+ * are in the bundle; only the driver that is needed is run. Throws a `TypeError` that says what to
+ * do.
  */
 export async function openAnyStore(env: WorkerEnv, app?: D1Options): Promise<Store> {
   const { SCOPES, DB, HYPERDRIVE, DATABASE_URL: url, DATABASE_AUTH_TOKEN: authToken } = env
@@ -44,7 +45,8 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
   ])
   const open = (one: string) => {
     const server = { url: one, ...(authToken && { authToken }), fetch: fetchWithin(limits.databaseMsMax) }
-    // The client would let a request wait for another's, and then run it within that one, which may end first.
+    // The client would let a request wait for another's, and then run it within that one, which may
+    // end first.
     return libsqlStore(createClient({ ...server, concurrency: Number.MAX_SAFE_INTEGER }), server)
   }
   if (!isScopeUrl(url)) return open(url)

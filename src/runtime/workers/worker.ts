@@ -19,7 +19,10 @@ import type { Assets, WorkerEnv } from './env.ts'
 
 /** Someone's app, and where its rows are. */
 export interface WorkerOptions<S extends Schema> extends AppConfig<S> {
-  /** Opens the store by the settings and bindings: `openAnyStore`, or one by itself, whose driver is all that is bundled. */
+  /**
+   * Opens the store by the settings and bindings: `openAnyStore`, or one by itself, whose driver is
+   * all that is bundled.
+   */
   readonly openStore: (env: WorkerEnv) => Store | Promise<Store>
 }
 
@@ -29,14 +32,20 @@ export interface Worker {
   scheduled(event: { readonly cron: string }, env: WorkerEnv): Promise<void>
 }
 
-/** The worker of an app; the classes of its objects are `LiveObject` and what `createScopeObject` gives. */
+/**
+ * The worker of an app; the classes of its objects are `LiveObject` and what `createScopeObject`
+ * gives.
+ */
 export function createWorker<S extends Schema>(options: WorkerOptions<S>): Worker {
-  /** One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate. */
+  /**
+   * One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate.
+   */
   let app: ReturnType<typeof createApp> | undefined
   return {
     async fetch(request, env, context) {
       try {
-        // Not a promise that requests share: what one waits for must not depend on another, which may end first.
+        // Not a promise that requests share: what one waits for must not depend on another, which
+        // may end first.
         app ??= await open(options, env)
       } catch (error) {
         return refuse(error)
@@ -59,9 +68,10 @@ export function createWorker<S extends Schema>(options: WorkerOptions<S>): Worke
 const everyMinute = '* * * * *'
 
 /**
- * The cron triggers: send the webhooks that are due again, and prune the database. What a run does not get through, for
- * want of subrequests or time, the next one goes on with. Durable Objects do both themselves; databases for each scope
- * are pruned by `npx driftline prune --scopes`, and their webhooks are sent after a push to the scope.
+ * The cron triggers: send the webhooks that are due again, and prune the database. What a run does
+ * not get through, for want of subrequests or time, the next one goes on with. Durable Objects do
+ * both themselves; databases for each scope are pruned by `npx driftline prune --scopes`, and their
+ * webhooks are sent after a push to the scope.
  */
 async function runCron<S extends Schema>(
   { schema, sources, openStore }: WorkerOptions<S>,
@@ -109,7 +119,10 @@ async function readAsset(assets: Assets, name: string): Promise<string> {
   return answer.text()
 }
 
-/** A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a secret. */
+/**
+ * A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a
+ * secret.
+ */
 function refuse(error: unknown): Response {
   const requestId = crypto.randomUUID()
   const answer = (fault: unknown) => {

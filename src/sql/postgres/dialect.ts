@@ -32,12 +32,14 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   param,
 
   encodesByField: true,
-  // An array for each column, as the text of a literal: Postgres reads it in half the time of JSON, whose names it would
-  // look up for each row. One text that grows: a text for each value, joined in the end, costs three times as much.
+  // An array for each column, as the text of a literal: Postgres reads it in half the time of JSON,
+  // whose names it would look up for each row. One text that grows: a text for each value, joined
+  // in the end, costs three times as much.
   encodeRows: (fields, rows) => fields.map(({ type }, place) => arrayText(rows, type, (row) => row[place])),
-  // The arrays stand in subqueries, so that the planner does not know their length: it would read a whole scope where it
-  // has no fresh statistics, instead of looking each row up by its key. In the select list they are read side by side;
-  // as a function of FROM each would be stored first, which takes a sixth of the upsert.
+  // The arrays stand in subqueries, so that the planner does not know their length: it would read a
+  // whole scope where it has no fresh statistics, instead of looking each row up by its key. In the
+  // select list they are read side by side; as a function of FROM each would be stored first, which
+  // takes a sixth of the upsert.
   decodeRows: (fields, first) => decodeArrays(fields, first, param),
 
   encodeStamps: (stamps, client) => [
@@ -55,12 +57,13 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   aliveAbove,
   octets,
 
-  // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one they would come
-  // from the statement's old snapshot, an older row or none.
+  // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one
+  // they would come from the statement's old snapshot, an older row or none.
   onConflict: onConflictWhere,
   returnsLosers: false,
 
-  // The columns as they are: Postgres prints them faster than it makes JSON of them, and JavaScript makes it faster still.
+  // The columns as they are: Postgres prints them faster than it makes JSON of them, and JavaScript
+  // makes it faster still.
   line: (expressions) => expressions.join(', '),
   splitLine: (row) => row,
   row: rowSql,

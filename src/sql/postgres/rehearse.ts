@@ -8,11 +8,12 @@ import type { Statement } from '../statement.ts'
 import { swallowedFrom, tableSql } from '../table-sql.ts'
 
 /**
- * A rehearsal as one DO block, which every Postgres takes, over TCP and over HTTP, in the one transaction of a batch.
- * Each group has an exception block, which is a savepoint; the outermost undoes all. The statements are static, so that
- * their plans are kept while the block runs: a group of one change costs a tenth of a millisecond. A block takes no
- * parameters and gives no rows, so both go through settings of the transaction. What a commit would check is checked at
- * the end of a group, and deferred again, since the next may need several statements for what it satisfies.
+ * A rehearsal as one DO block, which every Postgres takes, over TCP and over HTTP, in the one
+ * transaction of a batch. Each group has an exception block, which is a savepoint; the outermost
+ * undoes all. The statements are static, so that their plans are kept while the block runs: a group
+ * of one change costs a tenth of a millisecond. A block takes no parameters and gives no rows, so
+ * both go through settings of the transaction. What a commit would check is checked at the end of a
+ * group, and deferred again, since the next may need several statements for what it satisfies.
  */
 export const rehearseByBlock = (inBlock: Dialect): RehearseBatch => ({
   compile(plan) {
@@ -45,7 +46,10 @@ export const rehearseByBlock = (inBlock: Dialect): RehearseBatch => ({
   },
 })
 
-/** How a parameter is spelled in the block: they stand in an array of texts. No name of a user's holds a $. */
+/**
+ * How a parameter is spelled in the block: they stand in an array of texts. No name of a user's
+ * holds a $.
+ */
 export const blockParam = (place: number): string => `try_args$[${place}]`
 
 const kinds = ['write', 'update', 'swallowed'] as const

@@ -18,8 +18,8 @@ const deadSql = "CASE WHEN deleted THEN 't' END"
 const systemSql = ['id', 'updated_at', 'updated_by', deadSql, 'position']
 
 /**
- * As Postgres prints the type, which costs least, and independent of the session: neither its time zone nor its formats
- * show.
+ * As Postgres prints the type, which costs least, and independent of the session: neither its time
+ * zone nor its formats show.
  */
 function columnSql({ name, type, rules }: TableColumn): string {
   const column = quoted(name)
@@ -42,8 +42,9 @@ export function rowJson(table: Table, scope: string, cells: Cells, from: number)
 }
 
 /**
- * The same for many rows of one table and scope: what they share is made once, and each row is added to the text of
- * those before it. One text that grows costs half of what many take that are joined in the end.
+ * The same for many rows of one table and scope: what they share is made once, and each row is
+ * added to the text of those before it. One text that grows costs half of what many take that are
+ * joined in the end.
  */
 function rowsJson({ name: tableName, columns }: Table, scope: string, from: number, places: readonly number[]): AddRow {
   const begin = `{"scope":${JSON.stringify(scope)},"table":"${tableName}","op":`
@@ -87,7 +88,10 @@ function cellJson(type: ColumnType | undefined, cell: Cell): string {
   }
 }
 
-/** What a page's cells beyond the first six hold: columns of the tables, which share those of one type. */
+/**
+ * What a page's cells beyond the first six hold: columns of the tables, which share those of one
+ * type.
+ */
 function slotsOf(schema: Schema): {
   readonly types: readonly string[]
   readonly places: readonly (readonly number[])[]
@@ -118,11 +122,13 @@ const printedAs = {
 } as const
 
 /**
- * One statement, so one snapshot: the head and the rows belong together, and no row can lie between two tables' reads.
- * The head is a row of its own, and one row more than the page says if there is more.
+ * One statement, so one snapshot: the head and the rows belong together, and no row can lie between
+ * two tables' reads. The head is a row of its own, and one row more than the page says if there is
+ * more.
  */
 export function pageRowsSql(schema: Schema, bound: PageBound): string {
-  // Named once and kept: the planner would repeat them in every place, and plan longer than it reads.
+  // Named once and kept: the planner would repeat them in every place, and plan longer than it
+  // reads.
   const places = { param: (place: number) => `$${place}` }
   const params = pageParams(places, '(SELECT upper$ FROM head$)')
   const slots = slotsOf(schema)

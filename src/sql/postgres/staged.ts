@@ -8,14 +8,18 @@ import type { Field } from '../statement.ts'
 import { postgres, postgresTypes } from './dialect.ts'
 import { above, byKey, found, fromId } from './keys.ts'
 
-/** The statements of an import into Postgres by COPY into a temporary table, which is empty again after the commit. */
+/**
+ * The statements of an import into Postgres by COPY into a temporary table, which is empty again
+ * after the commit.
+ */
 export interface StagedSql {
   readonly fields: readonly Field[]
   readonly create: string
   readonly copy: string
   /**
-   * [scope, n] → nothing: the rows that are new, without the upsert's search for rivals, which costs half as much again.
-   * A key that somebody who does not take the scope's lock inserts meanwhile is refused, and there when it is tried anew.
+   * [scope, n] → nothing: the rows that are new, without the upsert's search for rivals, which
+   * costs half as much again. A key that somebody who does not take the scope's lock inserts
+   * meanwhile is refused, and there when it is tried anew.
    */
   readonly insert: string
   /** [scope, n, number of rows] → nothing: upserts those that were there before, if any were. */

@@ -32,17 +32,18 @@ export const sqlite: Dialect = {
     // What is undefined becomes null.
     return [JSON.stringify(lines)]
   },
-  // A path that is spelled out is a quarter cheaper than a number, of which SQLite makes a path for each value.
-  // LIMIT -1 takes all rows, and keeps the planner from flattening this. Without the inner one json_each would write a
-  // row's text anew for each of its columns, at twice the cost; without the outer one an UPDATE would go through the
-  // whole scope and search the parameter for each of its rows.
+  // A path that is spelled out is a quarter cheaper than a number, of which SQLite makes a path for
+  // each value. LIMIT -1 takes all rows, and keeps the planner from flattening this. Without the
+  // inner one json_each would write a row's text anew for each of its columns, at twice the cost;
+  // without the outer one an UPDATE would go through the whole scope and search the parameter for
+  // each of its rows.
   decodeRows(fields, first) {
     const columns = fields.map(({ name, type }, place) => `${decode(type, `value$ ->> '$[${place}]'`)} AS ${name}`)
     return `(SELECT ${columns.join(', ')} FROM (SELECT value AS value$ FROM json_each(?${first}) LIMIT -1) LIMIT -1) AS sent$`
   },
 
-  // An object from ids to stamps, a text each: arrays would be written out and read again for each of their values, at
-  // twice the cost. No `at` has more digits.
+  // An object from ids to stamps, a text each: arrays would be written out and read again for each
+  // of their values, at twice the cost. No `at` has more digits.
   encodeStamps: (stamps, client) => [
     `{${stamps.map(({ id, at, by = client }) => `${JSON.stringify(id)}:"${String(at).padStart(atDigits, '0')}${by}"`).join(',')}}`,
   ],
@@ -57,14 +58,16 @@ export const sqlite: Dialect = {
   aliveAbove,
   octets,
 
-  // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers from RETURNING; CASE
-  // keeps them as they are and still returns them, so that one statement answers every change.
+  // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers
+  // from RETURNING; CASE keeps them as they are and still returns them, so that one statement
+  // answers every change.
   onConflict: (columns) =>
     `ON CONFLICT (scope, id) DO UPDATE SET
 ${columns.map((column) => `${column} = CASE WHEN ${guard} THEN excluded.${column} ELSE stored$.${column} END`).join(',\n')}`,
   returnsLosers: true,
 
-  // One text a row: what is returned costs more than the guard. A line break stands in no id and in no JSON text.
+  // One text a row: what is returned costs more than the guard. A line break stands in no id and in
+  // no JSON text.
   line: (expressions) => `concat(${expressions.join(", '\n', ")})`,
   splitLine: ([line]) => String(line).split('\n'),
   row: (table) => [changeText(table)],
@@ -81,9 +84,10 @@ const encoderOf: { readonly [type in ColumnType]?: (value: unknown) => unknown }
 }
 
 /**
- * SQLite reads decimals with 64 bits of precision and rounds twice, which misses the nearest double about once in
- * 10,000. Digits of the double itself, to twenty places, lie in the middle of what rounds to it and are always hit. Two
- * decimals, as amounts have them, lie far enough from every midpoint between doubles to be hit as they are.
+ * SQLite reads decimals with 64 bits of precision and rounds twice, which misses the nearest double
+ * about once in 10,000. Digits of the double itself, to twenty places, lie in the middle of what
+ * rounds to it and are always hit. Two decimals, as amounts have them, lie far enough from every
+ * midpoint between doubles to be hit as they are.
  */
 function realToText(value: number): number | string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return value

@@ -4,11 +4,15 @@ import type { Raise } from '../markers.ts'
 import type { Cells, Statement } from '../statement.ts'
 
 /**
- * SQLite checks deferred foreign keys at the commit alone, and has no statement that checks them before. So a rehearsal
- * and a Durable Object, whose commit comes later, look for children without parents by themselves.
+ * SQLite checks deferred foreign keys at the commit alone, and has no statement that checks them
+ * before. So a rehearsal and a Durable Object, whose commit comes later, look for children without
+ * parents by themselves.
  */
 export interface ForeignKeys {
-  /** [scope, n] → a row where a commit would fail: children that this transaction, which took `n` positions, wrote. */
+  /**
+   * [scope, n] → a row where a commit would fail: children that this transaction, which took `n`
+   * positions, wrote.
+   */
   readonly unmet: readonly string[]
   /** [scope, ids]: aborts where one of these rows of the table lacks its parent. */
   guards(table: Table, raise: Raise): readonly string[]
@@ -17,14 +21,20 @@ export interface ForeignKeys {
 /** A Durable Object keeps tables of its own, which nobody may look into. */
 const ownTables = `(SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_*' AND name NOT GLOB 'sqlite_*' LIMIT -1) AS tables$`
 
-/** → child, key, column of the child, parent, column of the parent: all foreign keys of the database. */
+/**
+ * → child, key, column of the child, parent, column of the parent: all foreign keys of the
+ * database.
+ */
 export const readForeignKeys: Statement = {
   sql: `SELECT tables$.name, keys$.id, keys$."from", keys$."table", coalesce(keys$."to", (SELECT columns$.name FROM pragma_table_info(keys$."table") AS columns$ WHERE columns$.pk = keys$.seq + 1))
 FROM ${ownTables} CROSS JOIN pragma_foreign_key_list(tables$.name) AS keys$ ORDER BY tables$.name, keys$.id, keys$.seq`,
   params: [],
 }
 
-/** → the columns of a unique index as the engine's message has them, and its name, which the message leaves out. */
+/**
+ * → the columns of a unique index as the engine's message has them, and its name, which the message
+ * leaves out.
+ */
 export const readUniqueNames: Statement = {
   sql: `SELECT group_concat(unique$.column$, ', '), unique$.index$ FROM (SELECT indexes$.name AS index$, concat(tables$.name, '.', columns$.name) AS column$
 FROM ${ownTables} CROSS JOIN pragma_index_list(tables$.name) AS indexes$ CROSS JOIN pragma_index_info(indexes$.name) AS columns$

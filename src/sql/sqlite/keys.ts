@@ -1,6 +1,9 @@
 import { basePosition, type Dialect, quoted } from '../dialect.ts'
 
-/** How rows are looked up. SQLite takes the index of which it can use the most columns, whatever a scope holds. */
+/**
+ * How rows are looked up. SQLite takes the index of which it can use the most columns, whatever a
+ * scope holds.
+ */
 export const byKey: Dialect['byKey'] = (scope, id) => `scope = ${scope} AND id = ${id}`
 
 export const above: Dialect['above'] = (scope, position) => `scope = ${scope} AND position > ${position}`

@@ -10,12 +10,15 @@ import { changeText, resolveMarks } from './rows.ts'
 const unionTermsMax = 5
 
 /**
- * SQLite as a Durable Object has it: no value above 2 MB, and no more than five SELECTs in a union. So a page comes as
- * a row for each change rather than as one text. The object runs in the same process, where a row costs little.
+ * SQLite as a Durable Object has it: no value above 2 MB, and no more than five SELECTs in a union.
+ * So a page comes as a row for each change rather than as one text. The object runs in the same
+ * process, where a row costs little.
  */
 export const sqliteObject: Dialect = { ...sqlite, page: pageLines, readPage: readPageLines }
 
-/** The head is at position 0, before every row; one row more than the page says if there is more. */
+/**
+ * The head is at position 0, before every row; one row more than the page says if there is more.
+ */
 function pageLines(schema: Schema, bound: PageBound): string {
   const params = pageParams(sqlite)
   const cap = pageCap(sqlite, schema, params, bound, unionTermsMax)

@@ -17,8 +17,9 @@ import type { Cells } from '../statement.ts'
 import { above, aliveAbove } from './keys.ts'
 
 /**
- * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several times as much. What is
- * the same for every row is made once, in a subquery; parameter 1 of every statement is the scope.
+ * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several
+ * times as much. What is the same for every row is made once, in a subquery; parameter 1 of every
+ * statement is the scope.
  */
 export function changeText(table: Table, part: PagePart = 'all'): string {
   const begin = (op: string) =>
@@ -37,7 +38,10 @@ export function changeText(table: Table, part: PagePart = 'all'): string {
 
 export const octets = (_type: ColumnType, column: string) => `octet_length(${column})`
 
-/** A column as JSON text, byte for byte as `JSON.stringify` writes it once `resolveMarks` has run. Never NULL. */
+/**
+ * A column as JSON text, byte for byte as `JSON.stringify` writes it once `resolveMarks` has run.
+ * Never NULL.
+ */
 function columnText(type: ColumnType, column: string, { digits = 3 }: ValueRules): string {
   switch (type) {
     case 'text':
@@ -45,7 +49,8 @@ function columnText(type: ColumnType, column: string, { digits = 3 }: ValueRules
     case 'uuid':
     case 'decimal':
       return `coalesce('"' || ${column} || '"', 'null')`
-    // In so many digits as the column has now, whatever it had when the row was written: as Postgres prints it.
+    // In so many digits as the column has now, whatever it had when the row was written: as
+    // Postgres prints it.
     case 'timestamp':
       return digits === 3
         ? `coalesce('"' || substr(${column}, 1, 23) || 'Z"', 'null')`
@@ -63,14 +68,18 @@ function columnText(type: ColumnType, column: string, { digits = 3 }: ValueRules
   }
 }
 
-/** A line break and a tab mean something where rows are read; whoever writes JSON by hand may have them between its values. */
+/**
+ * A line break and a tab mean something where rows are read; whoever writes JSON by hand may have
+ * them between its values.
+ */
 const withoutBreaksSql = (column: string) =>
   ['\t', '\n', '\r'].reduce((text, control) => `replace(${text}, '${control}', ' ')`, column)
 
 /**
- * SQLite has no shortest form. Of a number with up to six decimals, which dividing its millionths gives again exactly,
- * its fifteen digits are what JavaScript prints. Seventeen digits are exact for any other once JavaScript has read them:
- * they miss the double by less than a tenth of what would make it another, the engine's own rounding included.
+ * SQLite has no shortest form. Of a number with up to six decimals, which dividing its millionths
+ * gives again exactly, its fifteen digits are what JavaScript prints. Seventeen digits are exact
+ * for any other once JavaScript has read them: they miss the double by less than a tenth of what
+ * would make it another, the engine's own rounding included.
  */
 function realText(column: string): string {
   const isShort = (least: string, most: string, half: string) =>
@@ -82,8 +91,9 @@ ELSE '\tr' || format('%!.17g', ${column}) || '\t' END`
 }
 
 /**
- * A value that SQLite cannot spell as JavaScript does travels between two tabs, behind `r` for a real in decimal and
- * `b` for bytes in hex, and gets its form here. A raw tab cannot stand in JSON text otherwise.
+ * A value that SQLite cannot spell as JavaScript does travels between two tabs, behind `r` for a
+ * real in decimal and `b` for bytes in hex, and gets its form here. A raw tab cannot stand in JSON
+ * text otherwise.
  */
 export function resolveMarks(text: string): string {
   if (!text.includes('\t')) return text
@@ -95,7 +105,10 @@ export function resolveMarks(text: string): string {
   return parts.join('')
 }
 
-/** Calls are nested: the engine takes about 100 arguments. `concat` makes its text in one go, a chain of || at each step. */
+/**
+ * Calls are nested: the engine takes about 100 arguments. `concat` makes its text in one go, a
+ * chain of || at each step.
+ */
 function concat(parts: readonly string[]): string {
   if (parts.length <= 50) return `concat(${parts.join(', ')})`
   const groups: string[] = []
@@ -104,8 +117,9 @@ function concat(parts: readonly string[]): string {
 }
 
 /**
- * One statement, so one snapshot: the head and the rows belong together, and no row can lie between two tables' reads.
- * One text for the whole page; its order is that of the sorted subquery, and the suite of the stores holds SQLite to it.
+ * One statement, so one snapshot: the head and the rows belong together, and no row can lie between
+ * two tables' reads. One text for the whole page; its order is that of the sorted subquery, and the
+ * suite of the stores holds SQLite to it.
  */
 export function pageText(schema: Schema, bound: PageBound): string {
   const params = pageParams({ param: (place) => `?${place}` })

@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url'
 
-/** Throws a `TypeError` with a sentence where a `file:` URL names no file, or says more than a file's name. */
+/**
+ * Throws a `TypeError` with a sentence where a `file:` URL names no file, or says more than a
+ * file's name.
+ */
 export function checkFileUrl(url: string): void {
   const path = url.slice('file:'.length)
   if (/[?#]/.test(path)) {

@@ -10,9 +10,9 @@ import { openRemoteWriter, type RemoteWriter } from './remote.ts'
 import { createWriteQueue } from './write-queue.ts'
 
 /**
- * A local libSQL file, for Node: `file:data/app.db`. Reads are answered in this thread, at once, by a connection of
- * their own; writes go one by one to a thread that all files share, and never keep a read or a timer waiting. Locks of
- * another process are waited for up to the deadline.
+ * A local libSQL file, for Node: `file:data/app.db`. Reads are answered in this thread, at once, by
+ * a connection of their own; writes go one by one to a thread that all files share, and never keep
+ * a read or a timer waiting. Locks of another process are waited for up to the deadline.
  */
 export async function libsqlFileStore(
   url: string,

@@ -6,8 +6,9 @@ import { checkNumbers, readsOnly, type Store } from '../store.ts'
 import { type LibsqlServer, rehearseOverHttp } from './rehearse.ts'
 
 /**
- * libSQL over HTTP: Turso, or any sqld. The client comes from `@libsql/client/web`; `batch` is one request. Give it a
- * `fetch` with a deadline, see `fetchWithin`, and say where the server is: what it refuses is then found in fewer requests.
+ * libSQL over HTTP: Turso, or any sqld. The client comes from `@libsql/client/web`; `batch` is one
+ * request. Give it a `fetch` with a deadline, see `fetchWithin`, and say where the server is: what
+ * it refuses is then found in fewer requests.
  */
 export function libsqlStore(client: Client, server?: LibsqlServer): Store {
   return {
@@ -15,7 +16,8 @@ export function libsqlStore(client: Client, server?: LibsqlServer): Store {
     ...(server && { rehearse: rehearseOverHttp(server) }),
     async batch(_scope, statements) {
       checkNumbers(statements)
-      // A JavaScript number would be bound as REAL; every number of a statement is an integer, so bind it as one.
+      // A JavaScript number would be bound as REAL; every number of a statement is an integer, so
+      // bind it as one.
       const bound = statements.map(
         ({ sql, params }): InStatement => ({
           sql,

@@ -1,14 +1,21 @@
-/** Gives the event loop a turn in time. The engine works in the thread that calls it, and nothing else runs meanwhile. */
+/**
+ * Gives the event loop a turn in time. The engine works in the thread that calls it, and nothing
+ * else runs meanwhile.
+ */
 export interface LoopTurns {
-  /** Waits for a turn where the work since the last one took too long, or others wait already; else goes on at once. */
+  /**
+   * Waits for a turn where the work since the last one took too long, or others wait already; else
+   * goes on at once.
+   */
   ready(): Promise<void> | undefined
   /** Runs work that cannot be divided, and counts it. */
   run<Result>(work: () => Result): Result
 }
 
 /**
- * Work may take so long at a stretch, in milliseconds, before others have their turn. Of many that wait for one, each
- * goes on when the one before is done: were all let through together, the loop would wait for all of them.
+ * Work may take so long at a stretch, in milliseconds, before others have their turn. Of many that
+ * wait for one, each goes on when the one before is done: were all let through together, the loop
+ * would wait for all of them.
  */
 export function createLoopTurns(workMsMax = 10): LoopTurns {
   let workMs = 0

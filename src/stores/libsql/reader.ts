@@ -6,7 +6,10 @@ import { createLoopTurns } from './loop-turns.ts'
 
 /** Reads a file in this thread. In WAL it sees what was committed, whoever writes meanwhile. */
 export interface FileReader {
-  /** In one snapshot. `until`, by `performance.now()`: how long a file that another process has for itself is waited for. */
+  /**
+   * In one snapshot. `until`, by `performance.now()`: how long a file that another process has for
+   * itself is waited for.
+   */
   read(statements: readonly Statement[], until: number): Promise<Cells[][]>
   close(): Promise<void>
 }

@@ -11,8 +11,9 @@ export interface LibsqlServer {
 }
 
 /**
- * A rehearsal in one request: a batch whose steps run or not by how those before them ended, which the client's own
- * `batch` has no words for. A group's savepoint is rolled back where its last statement did not come to its end.
+ * A rehearsal in one request: a batch whose steps run or not by how those before them ended, which
+ * the client's own `batch` has no words for. A group's savepoint is rolled back where its last
+ * statement did not come to its end.
  */
 export function rehearseOverHttp({ url, authToken, fetch }: LibsqlServer): NonNullable<Store['rehearse']> {
   return async (_scope, { opening, groups, closing }) => {
@@ -34,7 +35,10 @@ export function rehearseOverHttp({ url, authToken, fetch }: LibsqlServer): NonNu
       return { step, end }
     }
     const say = (condition: BatchCond | undefined, sql: string) => add(condition, { sql, params: [] })
-    /** The steps run one after the other, as long as none fails. `end` holds where the last one did not. */
+    /**
+     * The steps run one after the other, as long as none fails. `end` holds where the last one did
+     * not.
+     */
     const inTurn = (after: BatchCond, statements: readonly Statement[]) => {
       let end = after
       const steps = statements.map((statement) => {
@@ -47,9 +51,10 @@ export function rehearseOverHttp({ url, authToken, fetch }: LibsqlServer): NonNu
 
     const begin = say(undefined, 'BEGIN IMMEDIATE')
     const opened = inTurn(BatchCond.ok(begin.step), opening)
-    // What passed stands before the savepoint. A statement that fails may have kept a part of what it wrote, where a trigger
-    // says FAIL. One that ends the whole transaction ends the savepoint with it, and what follows would then be kept: so a
-    // group runs only where the savepoint was there after the one before.
+    // What passed stands before the savepoint. A statement that fails may have kept a part of what
+    // it wrote, where a trigger says FAIL. One that ends the whole transaction ends the savepoint
+    // with it, and what follows would then be kept: so a group runs only where the savepoint was
+    // there after the one before.
     let alive = BatchCond.ok(say(opened.end, 'SAVEPOINT driftline_tried').step)
     const tried = groups.map((group) => {
       const { end, steps } = inTurn(alive, group)

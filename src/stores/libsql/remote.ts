@@ -44,7 +44,10 @@ export function openRemoteWriter(path: string): RemoteWriter {
   }
 }
 
-/** Nothing but these members: what a caller keeps beside them may hold functions, which no thread can be sent. */
+/**
+ * Nothing but these members: what a caller keeps beside them may hold functions, which no thread
+ * can be sent.
+ */
 function plain(statements: readonly Statement[]): Statement[] {
   return statements.map(({ sql, params }) => ({ sql, params }))
 }
@@ -64,8 +67,8 @@ interface Asked {
 
 /** It lives as long as the process, which does not stay for its sake once nothing is under way. */
 function startThread(): Thread {
-  // Compiled, both files end in .js. Flags and preloads of this process are not the thread's, but what it has compiled
-  // is: half the time and 20 MB less.
+  // Compiled, both files end in .js. Flags and preloads of this process are not the thread's, but
+  // what it has compiled is: half the time and 20 MB less.
   const file = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
   // Not by name: Node 20 has no such export.
   const cache = nodeModule.getCompileCacheDir?.()
@@ -81,7 +84,10 @@ function startThread(): Thread {
     if (fault) one?.reject(toFault(fault))
     else one?.resolve(result)
   })
-  /** Out of memory, say. What it had begun may have been committed (P5); the next order starts another. */
+  /**
+   * Out of memory, say. What it had begun may have been committed (P5); the next order starts
+   * another.
+   */
   const lose = (cause: unknown) => {
     if (thread === own) thread = undefined
     for (const { reject } of asked.values())

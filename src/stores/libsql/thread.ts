@@ -5,8 +5,9 @@ import type { FaultKind, Rehearsal, Rehearsed } from '../store.ts'
 import { createFileWriter, type FileWriter } from './writer.ts'
 
 /**
- * The thread that writes to files, started by `libsql-remote.ts`. A statement cannot be divided, a commit waits for the
- * disk and a checkpoint for more of it: whoever only reads does not wait with them. Each writer does one thing at a time.
+ * The thread that writes to files, started by `libsql-remote.ts`. A statement cannot be divided, a
+ * commit waits for the disk and a checkpoint for more of it: whoever only reads does not wait with
+ * them. Each writer does one thing at a time.
  */
 export type Order = { readonly number: number; readonly writer: number; readonly path: string } & Work
 

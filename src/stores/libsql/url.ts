@@ -1,6 +1,6 @@
 /**
- * Throws a `TypeError` with a sentence where a URL of libSQL over HTTP cannot be one. The driver and `URL` would repeat
- * parts of it in what they throw, and it may hold a token.
+ * Throws a `TypeError` with a sentence where a URL of libSQL over HTTP cannot be one. The driver
+ * and `URL` would repeat parts of it in what they throw, and it may hold a token.
  */
 export function checkLibsqlUrl(url: string): void {
   const [, scheme, authority = '', , query = ''] =

@@ -2,7 +2,10 @@ import { StoreFault } from '../store.ts'
 
 /** Lets one writer through at a time. */
 export interface WriteQueue {
-  /** Waits for a turn, in the order of asking, and gives until when the work may wait and what ends the turn. */
+  /**
+   * Waits for a turn, in the order of asking, and gives until when the work may wait and what ends
+   * the turn.
+   */
   take(): Promise<Turn>
   /** Turns away whoever waits, and whoever comes. */
   close(): void
@@ -21,9 +24,10 @@ interface Waiter {
 }
 
 /**
- * Writers of one file wait here and not for its lock, which only the first may ask for: so they keep their order, and a
- * lock of another process costs one who tries. Whoever waits longer than `waitMsMax` fails as the first would. All may
- * wait equally long, so the first to come is the first to fail, and one timer is enough.
+ * Writers of one file wait here and not for its lock, which only the first may ask for: so they
+ * keep their order, and a lock of another process costs one who tries. Whoever waits longer than
+ * `waitMsMax` fails as the first would. All may wait equally long, so the first to come is the
+ * first to fail, and one timer is enough.
  */
 export function createWriteQueue(waitMsMax: number): WriteQueue {
   const waiting = new Set<Waiter>()

@@ -4,9 +4,14 @@ import { type Rehearsal, type Rehearsed, StoreFault } from '../store.ts'
 import { type Connection, isLocked, isPoisonous, openConnection } from './connection.ts'
 import { createLoopTurns } from './loop-turns.ts'
 
-/** Writes to a file, one transaction at a time: whoever calls waits for the end of the one before. */
+/**
+ * Writes to a file, one transaction at a time: whoever calls waits for the end of the one before.
+ */
 export interface FileWriter {
-  /** Times are by `performance.now()` of this thread: a lock of another process is waited for until then. */
+  /**
+   * Times are by `performance.now()` of this thread: a lock of another process is waited for until
+   * then.
+   */
   batch(statements: readonly Statement[], until: number): Promise<Cells[][]>
   /** Ends at that time, wherever it is. */
   rehearse(rehearsal: Rehearsal, until: number): Promise<Rehearsed>
@@ -14,7 +19,10 @@ export interface FileWriter {
   close(): Promise<void>
 }
 
-/** How long to wait before a try for the lock: another process that writes without a pause leaves it free for a moment only. */
+/**
+ * How long to wait before a try for the lock: another process that writes without a pause leaves it
+ * free for a moment only.
+ */
 const pauseMs = () => 1 + Math.random() * 4
 /** Whoever writes without a pause leaves the lock free for so long, so often, in milliseconds. */
 const manners = { everyMs: 100, freeMs: 2 }

@@ -8,8 +8,9 @@ export interface PerScopeOptions {
   /** Opens the database of a name from `scopeToName`, ready for use. */
   readonly open: (name: string) => Promise<Store>
   /**
-   * Whether a database is there. Where it is not, a read is answered with no rows and nothing is opened: whoever holds a
-   * token may name scopes without end, and a file for each would fill the disk.
+   * Whether a database is there. Where it is not, a read is answered with no rows and nothing is
+   * opened: whoever holds a token may name scopes without end, and a file for each would fill the
+   * disk.
    */
   readonly exists?: (name: string) => boolean
   /** Whether a new database could be opened, without opening one. Fails where not. */
@@ -27,8 +28,9 @@ interface Opened {
 }
 
 /**
- * A database for each scope, as one store. A database is opened when its scope is first asked for and kept until
- * others need its place; one with a batch under way is never closed, and who finds no place waits for one.
+ * A database for each scope, as one store. A database is opened when its scope is first asked for
+ * and kept until others need its place; one with a batch under way is never closed, and who finds
+ * no place waits for one.
  */
 export function perScopeStore({
   dialect,

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs'
 import type { ClientConfig } from 'pg'
 import type { PostgresAddress } from './url.ts'
 
-/** What pg's client takes, with the certificates in it. Throws a `TypeError` where a file of them cannot be read. */
+/**
+ * What pg's client takes, with the certificates in it. Throws a `TypeError` where a file of them
+ * cannot be read.
+ */
 export function clientConfig({ client, files }: PostgresAddress): ClientConfig {
   const found = Object.entries(files).map(([name, path]) => [name, readCertificate(name, path)])
   return found.length > 0 && typeof client.ssl === 'object'

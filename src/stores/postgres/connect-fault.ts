@@ -4,7 +4,10 @@ import { StoreFault } from '../store.ts'
 const untrusted =
   /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|CERT_UNTRUSTED)$/
 
-/** Why no connection to Postgres came about, where the driver's words leave open what to do about it. */
+/**
+ * Why no connection to Postgres came about, where the driver's words leave open what to do about
+ * it.
+ */
 export function connectFault(error: unknown): unknown {
   const { code, message = '', errors } = (error ?? {}) as { code?: string; message?: string; errors?: unknown[] }
   const advice = adviceOn(code ?? '', message)

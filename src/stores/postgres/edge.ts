@@ -8,9 +8,9 @@ import { pipeline } from './pipeline.ts'
 import { readPostgresUrl } from './url.ts'
 
 /**
- * Any Postgres over TCP from a worker, where a socket belongs to the request that opened it: a connection for each
- * batch. Hyperdrive keeps the real ones open nearby, so that connecting costs little; without it each batch connects
- * all the way.
+ * Any Postgres over TCP from a worker, where a socket belongs to the request that opened it: a
+ * connection for each batch. Hyperdrive keeps the real ones open nearby, so that connecting costs
+ * little; without it each batch connects all the way.
  */
 export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsMax }: BatchOptions = {}): Store {
   const { client: address, files, schema } = readPostgresUrl(url)
@@ -23,7 +23,8 @@ export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsM
     async batch(_scope, statements) {
       checkNumbers(statements)
       const client = new Client({ ...config, connectionTimeoutMillis: batchMsMax / 2 })
-      // A cut connection fails its batch by itself; without a listener it would end the request without an answer.
+      // A cut connection fails its batch by itself; without a listener it would end the request
+      // without an answer.
       client.on('error', () => {})
       try {
         await client.connect()
@@ -31,7 +32,8 @@ export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsM
       } catch (error) {
         throw postgresFault(error)
       } finally {
-        // Not waited for. What was not committed is rolled back by the server when the connection goes.
+        // Not waited for. What was not committed is rolled back by the server when the connection
+        // goes.
         void client.end().catch(() => {})
       }
     },

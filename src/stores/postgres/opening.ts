@@ -3,13 +3,14 @@ import type { Statement } from '../../sql/statement.ts'
 import { sessionList } from './session.ts'
 
 /**
- * What stands before the statements of every batch, in the same flush: how the session must be, see `sessionList`, and the
- * deadline. It makes the server give up a little before the client does, so that what was answered with a 503 is not applied later, and a
- * read that waits for a lock holds no connection for longer. Until the end of the transaction, which of a single statement
- * is the one that the protocol makes of it. From Postgres 17 on that holds for the transaction too: where the network falls
- * silent between two statements no statement runs, and the lock of the scope would be held until TCP gives up, which takes
- * hours. Where much time is given, as to a migration, not all of it is for a lock: everybody who wants the table queues up
- * behind an ALTER TABLE that waits.
+ * What stands before the statements of every batch, in the same flush: how the session must be, see
+ * `sessionList`, and the deadline. It makes the server give up a little before the client does, so
+ * that what was answered with a 503 is not applied later, and a read that waits for a lock holds no
+ * connection for longer. Until the end of the transaction, which of a single statement is the one
+ * that the protocol makes of it. From Postgres 17 on that holds for the transaction too: where the
+ * network falls silent between two statements no statement runs, and the lock of the scope would be
+ * held until TCP gives up, which takes hours. Where much time is given, as to a migration, not all
+ * of it is for a lock: everybody who wants the table queues up behind an ALTER TABLE that waits.
  */
 export function openingOf(batchMsMax: number, schema?: string): Statement {
   const set = (name: string, ms: number) => `set_config('${name}', '${ms}', true)`

@@ -7,7 +7,10 @@ export interface PostgresParams {
   readonly files: Readonly<Partial<Record<'ca' | 'cert' | 'key', string>>>
   readonly schema: string | undefined
   readonly connectionsMax: number | undefined
-  /** Those that the writers of one scope may hold, and as many again its readers, where the URL says how many. */
+  /**
+   * Those that the writers of one scope may hold, and as many again its readers, where the URL says
+   * how many.
+   */
   readonly scopeConnectionsMax: number | undefined
   /** What may stand in the parameters instead of before them. */
   readonly given: Readonly<Partial<Record<(typeof placed)[number], string>>>
@@ -15,7 +18,10 @@ export interface PostgresParams {
 
 const placed = ['host', 'port', 'user', 'password', 'dbname'] as const
 
-/** The parameters whose values are few. Those that are not read below mean nothing here, or are so anyway. */
+/**
+ * The parameters whose values are few. Those that are not read below mean nothing here, or are so
+ * anyway.
+ */
 const choices: Readonly<Record<string, readonly string[]>> = {
   sslmode: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'],
   ssl: ['true', '1', 'false', '0', 'no-verify'],
@@ -91,8 +97,9 @@ function checkParam(name: string, value: string): void {
 }
 
 /**
- * As pg reads them today, without the warning that it prints: prefer, require and verify-ca verify the certificate and
- * the host, and `uselibpqcompat=true` asks for what libpq means by the same words.
+ * As pg reads them today, without the warning that it prints: prefer, require and verify-ca verify
+ * the certificate and the host, and `uselibpqcompat=true` asks for what libpq means by the same
+ * words.
  */
 function readSsl(text: (name: string) => string | undefined): ClientConfig['ssl'] {
   const mode = text('sslmode')

@@ -3,9 +3,10 @@ import type { Cells, Statement } from '../../sql/statement.ts'
 import { openingOf } from './opening.ts'
 
 /**
- * Runs statements on a connection that is given up or rolled back where this fails: several are one transaction. One is
- * the same without BEGIN and COMMIT: what lies between two Syncs is a transaction to Postgres, and the settings before it
- * are those of it. `schema` is where the tables are, where the session does not say it.
+ * Runs statements on a connection that is given up or rolled back where this fails: several are one
+ * transaction. One is the same without BEGIN and COMMIT: what lies between two Syncs is a
+ * transaction to Postgres, and the settings before it are those of it. `schema` is where the tables
+ * are, where the session does not say it.
  */
 export async function pipeline(
   client: pg.ClientBase,
@@ -24,13 +25,16 @@ export async function pipeline(
 }
 
 /**
- * Explicit, since the database's default may be another level; REPEATABLE READ would fail with 40001 where READ
- * COMMITTED waits and reads.
+ * Explicit, since the database's default may be another level; REPEATABLE READ would fail with
+ * 40001 where READ COMMITTED waits and reads.
  */
 const begin: Statement = { sql: 'BEGIN ISOLATION LEVEL READ COMMITTED', params: [] }
 const commit: Statement = { sql: 'COMMIT', params: [] }
 
-/** The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream do). */
+/**
+ * The part of pg's connection that a query of one's own writes to (as pg-cursor and pg-query-stream
+ * do).
+ */
 interface Connection {
   readonly stream: { cork?(): void; uncork?(): void }
   parse(message: { text: string }): void
@@ -42,8 +46,9 @@ interface Connection {
 }
 
 /**
- * Several statements in one flush and with one Sync: they succeed or fail together, and an error skips the rest.
- * Statements are unnamed, which every pooler takes. No row description is asked for: each cell is its text.
+ * Several statements in one flush and with one Sync: they succeed or fail together, and an error
+ * skips the rest. Statements are unnamed, which every pooler takes. No row description is asked
+ * for: each cell is its text.
  */
 class Pipeline implements pg.Submittable {
   readonly #statements: readonly Statement[]
@@ -71,7 +76,8 @@ class Pipeline implements pg.Submittable {
       to.bind({ values: params.map((value) => (typeof value === 'number' ? String(value) : value)) })
       to.execute({})
       if (copied === undefined) continue
-      // Right behind the COPY, which reads it; where that failed before, the server passes over it until the Sync.
+      // Right behind the COPY, which reads it; where that failed before, the server passes over it
+      // until the Sync.
       to.sendCopyFromChunk(Buffer.from(copied))
       to.endCopyFrom()
     }

@@ -14,20 +14,27 @@ import { readPostgresUrl } from './url.ts'
 export interface PostgresOptions extends BatchOptions {
   /** Connections at the most. One batch holds one, from its flush to its answer. */
   readonly connectionsMax?: number
-  /** Connections that the writers of one scope may hold, and as many again its readers. A quarter of all by default. */
+  /**
+   * Connections that the writers of one scope may hold, and as many again its readers. A quarter of
+   * all by default.
+   */
   readonly scopeConnectionsMax?: number | undefined
 }
 
 /** How long a batch waits for a connection. */
 const connectMsMax = limits.databaseMsMax / 2
 /**
- * The part of the connections that the writers of one scope may hold, and its readers beside them. Writers work one after
- * the other anyway; those that wait at the scope's lock only save the way to the database. Readers of a large scope, or of
- * one full of tombstones, are slow: many of them would take every connection, and all other scopes wait with them.
+ * The part of the connections that the writers of one scope may hold, and its readers beside them.
+ * Writers work one after the other anyway; those that wait at the scope's lock only save the way to
+ * the database. Readers of a large scope, or of one full of tombstones, are slow: many of them
+ * would take every connection, and all other scopes wait with them.
  */
 const scopeShare = 1 / 4
 
-/** Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in one. */
+/**
+ * Any Postgres over TCP: a batch is one pipelined transaction, sent in one flush and answered in
+ * one.
+ */
 export function postgresStore(
   url: string,
   { connectionsMax: most = 16, batchMsMax = limits.databaseMsMax, scopeConnectionsMax }: PostgresOptions = {},
@@ -35,8 +42,8 @@ export function postgresStore(
   const address = readPostgresUrl(url)
   const { schema, connectionsMax = most } = address
   const pool = new pg.Pool({ ...clientConfig(address), max: connectionsMax, keepAlive: true })
-  // A connection that the server cuts tells its pool while idle and itself while in use. Without listeners either would
-  // end the process; the batch that it carried fails by itself.
+  // A connection that the server cuts tells its pool while idle and itself while in use. Without
+  // listeners either would end the process; the batch that it carried fails by itself.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   const perScope =

@@ -7,10 +7,10 @@ export interface ScopeTurns {
 }
 
 /**
- * Writers of one scope wait for each other at its lock, each on a connection of the pool, and readers of a large one take
- * long. Without turns those of one busy scope, or of one whose lock somebody holds, would take every connection, and all
- * other scopes wait with them.
- * Whoever waits longer than `waitMsMax` fails as when no connection comes free.
+ * Writers of one scope wait for each other at its lock, each on a connection of the pool, and
+ * readers of a large one take long. Without turns those of one busy scope, or of one whose lock
+ * somebody holds, would take every connection, and all other scopes wait with them. Whoever waits
+ * longer than `waitMsMax` fails as when no connection comes free.
  */
 export function createScopeTurns(atOnceMax: number, waitMsMax: number): ScopeTurns {
   const lines = new Map<string, { going: number; readonly waiting: Set<() => void> }>()

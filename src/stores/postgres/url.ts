@@ -13,7 +13,10 @@ export interface PostgresAddress {
   readonly schema: string | undefined
   /** Connections at the most, where the URL says how many. */
   readonly connectionsMax: number | undefined
-  /** Those that the writers of one scope may hold, and as many again its readers, where the URL says how many. */
+  /**
+   * Those that the writers of one scope may hold, and as many again its readers, where the URL says
+   * how many.
+   */
   readonly scopeConnectionsMax: number | undefined
 }
 
@@ -22,9 +25,10 @@ const urlPattern = /^postgres(?:ql)?:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/
 const authorityPattern = /^(?:([^@:]*)(?::([^@]*))?@)?(\[[\da-f:.]+\]|[\p{L}\p{N}._~%-]*)(?::(\d{1,5}))?$/iu
 
 /**
- * Reads a URL of Postgres as libpq and the tools around it write them. Throws a `TypeError` with a sentence that shows no
- * part of it, where it could be read in two ways too: behind a raw `#`, `/` or `?` of a password stands a host that is
- * none, and a look for that would already tell a piece of the password to whoever resolves names.
+ * Reads a URL of Postgres as libpq and the tools around it write them. Throws a `TypeError` with a
+ * sentence that shows no part of it, where it could be read in two ways too: behind a raw `#`, `/`
+ * or `?` of a password stands a host that is none, and a look for that would already tell a piece
+ * of the password to whoever resolves names.
  */
 export function readPostgresUrl(url: string): PostgresAddress {
   const [, authority, path = '', query = ''] = urlPattern.exec(url) ?? []

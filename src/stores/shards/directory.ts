@@ -2,8 +2,9 @@ import type { Cells, Statement } from '../../sql/statement.ts'
 import { type Store, StoreFault } from '../store.ts'
 
 /**
- * The tables that tell shards apart, beside those of every database. Each shard knows who it is and who keeps the
- * directory; the directory, on the first shard, knows the shards and the home of each scope.
+ * The tables that tell shards apart, beside those of every database. Each shard knows who it is and
+ * who keeps the directory; the directory, on the first shard, knows the shards and the home of each
+ * scope.
  */
 const identityTable = `CREATE TABLE IF NOT EXISTS driftline_shard (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -60,9 +61,10 @@ export async function openShard(directory: Store, shard: string, name: string): 
 }
 
 /**
- * The home of a scope. Where it has none, a read finds nothing, and a write takes the open shard of the highest
- * random weight (rendezvous hashing): the same for every process, and evenly spread. Of two processes that choose at
- * once, even with lists that differ, the first to write it down decides.
+ * The home of a scope. Where it has none, a read finds nothing, and a write takes the open shard of
+ * the highest random weight (rendezvous hashing): the same for every process, and evenly spread. Of
+ * two processes that choose at once, even with lists that differ, the first to write it down
+ * decides.
  */
 export async function findHome(directory: Store, scope: string, reads: boolean): Promise<string | undefined> {
   const find: Statement = { sql: 'SELECT shard FROM driftline_homes WHERE scope = $1', params: [scope] }
@@ -88,8 +90,8 @@ export async function pingDirectory(directory: Store): Promise<void> {
 }
 
 /**
- * Writes down that the scopes which a database holds already are at home there, a thousand at a time. Gives the number
- * of those that the directory knows elsewhere.
+ * Writes down that the scopes which a database holds already are at home there, a thousand at a
+ * time. Gives the number of those that the directory knows elsewhere.
  */
 export async function adoptScopes(directory: Store, shard: string, store: Store): Promise<number> {
   const select = 'SELECT scope FROM driftline_scopes WHERE scope > $1 ORDER BY scope LIMIT 1000'
@@ -109,10 +111,16 @@ export async function adoptScopes(directory: Store, shard: string, store: Store)
   }
 }
 
-/** Held to the end of the batch: of two processes that create a table at once Postgres fails one, in spite of IF NOT EXISTS. */
+/**
+ * Held to the end of the batch: of two processes that create a table at once Postgres fails one, in
+ * spite of IF NOT EXISTS.
+ */
 const alone: Statement = { sql: 'SELECT pg_advisory_xact_lock(7310579622)', params: [] }
 
-/** No rows where the table is not there yet; asked first, since an error at every start would fill the database's log. */
+/**
+ * No rows where the table is not there yet; asked first, since an error at every start would fill
+ * the database's log.
+ */
 async function readTable(store: Store, table: string, columns: string): Promise<readonly Cells[]> {
   const [found = []] = await store.batch('', [{ sql: 'SELECT to_regclass($1)::text', params: [table] }])
   if (found[0]?.[0] === null) return []

@@ -9,23 +9,30 @@ import {
   readShards,
 } from './directory.ts'
 
-/** A database of the list in `DATABASE_URL`, its tables in place. `name` is its host and database, without a password. */
+/**
+ * A database of the list in `DATABASE_URL`, its tables in place. `name` is its host and database,
+ * without a password.
+ */
 export interface Shard {
   readonly name: string
   readonly store: Store
 }
 
 export interface JoinOptions {
-  /** After a backup was put back: the directory may be older than the homes of some scopes, which are written down anew. */
+  /**
+   * After a backup was put back: the directory may be older than the homes of some scopes, which
+   * are written down anew.
+   */
   readonly restored?: boolean
   readonly random?: () => string
 }
 
 /**
- * Holds the databases of `DATABASE_URL` against what they know of each other, takes in those that are new, and gives
- * them by their identity. Nothing where there is one database that never was a shard. The first keeps the directory;
- * the order of the others means nothing. Throws a `TypeError` where a scope would be lost from view: a shard is missing,
- * belongs to others, or stands in the list twice.
+ * Holds the databases of `DATABASE_URL` against what they know of each other, takes in those that
+ * are new, and gives them by their identity. Nothing where there is one database that never was a
+ * shard. The first keeps the directory; the order of the others means nothing. Throws a `TypeError`
+ * where a scope would be lost from view: a shard is missing, belongs to others, or stands in the
+ * list twice.
  */
 export async function joinShards(
   shards: readonly Shard[],
@@ -33,7 +40,8 @@ export async function joinShards(
 ): Promise<ReadonlyMap<string, Store> | undefined> {
   const [first] = shards
   if (!first) throw new TypeError('DATABASE_URL names no database')
-  // In the reverse order of writing: another process that joins them meanwhile must not look like a wrong list.
+  // In the reverse order of writing: another process that joins them meanwhile must not look like a
+  // wrong list.
   const known = await readShards(first.store)
   const others = await Promise.all(shards.slice(1).map(({ store }) => readIdentity(store)))
   const found = [await readIdentity(first.store), ...others]

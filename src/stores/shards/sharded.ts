@@ -3,16 +3,19 @@ import { checkNumbers, pingStore, readsOnly, type Store, StoreFault } from '../s
 import { findHome, pingDirectory } from './directory.ts'
 
 /**
- * Several Postgres databases as one store. Each scope has its home on one of them for ever, written down in the
- * directory when the scope is first written. That is one round trip more, the first time that a process sees a scope;
- * a scope that was never written is looked up each time, and read nowhere.
+ * Several Postgres databases as one store. Each scope has its home on one of them for ever, written
+ * down in the directory when the scope is first written. That is one round trip more, the first
+ * time that a process sees a scope; a scope that was never written is looked up each time, and read
+ * nowhere.
  */
 export function shardedStore(
   directory: Store,
   shards: ReadonlyMap<string, Store>,
   homesMax: number = limits.homesMax,
 ): Store {
-  /** Never wrong, since no home ever changes; the oldest are forgotten so that memory stays flat. */
+  /**
+   * Never wrong, since no home ever changes; the oldest are forgotten so that memory stays flat.
+   */
   const homes = new Map<string, string>()
 
   async function homeOf(scope: string, reads: boolean): Promise<string | undefined> {

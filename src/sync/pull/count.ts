@@ -20,10 +20,11 @@ export interface Census {
 export type TakeCensus = (principal: Principal, cursor: Cursor | null, facts: Facts, counts: boolean) => Promise<Census>
 
 /**
- * Looks at the scopes before a stream: one round trip for each. Heads are one row of each scope. Counting goes over the
- * index and the rows that are to come, whether they are deleted: a twelfth of what reading them then takes, in one
- * statement for each table; where databases are billed by the rows they read, each counts twice. Writes that go on
- * meanwhile may change the number a little. Throws the `Problem` of a cursor that must resync (P9, P16).
+ * Looks at the scopes before a stream: one round trip for each. Heads are one row of each scope.
+ * Counting goes over the index and the rows that are to come, whether they are deleted: a twelfth
+ * of what reading them then takes, in one statement for each table; where databases are billed by
+ * the rows they read, each counts twice. Writes that go on meanwhile may change the number a
+ * little. Throws the `Problem` of a cursor that must resync (P9, P16).
  */
 export function createCensus({ schema, store }: { readonly schema: Schema; readonly store: Store }): TakeCensus {
   const sql = censusSql(store.dialect, schema)

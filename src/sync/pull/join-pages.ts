@@ -4,8 +4,9 @@ import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Page } from '../../wire/answer.ts'
 
 /**
- * Lays the pages of several scopes together, in order, up to `limit` rows. A scope that does not fit is cut, or waits
- * with its cursor where it was, so the cursor is never beyond what was handed out (P3) and never before what came in (P4).
+ * Lays the pages of several scopes together, in order, up to `limit` rows. A scope that does not
+ * fit is cut, or waits with its cursor where it was, so the cursor is never beyond what was handed
+ * out (P3) and never before what came in (P4).
  */
 export function joinPages(
   scopes: readonly { scope: string; entry: CursorEntry | undefined; page: ScopePage | undefined }[],
@@ -31,8 +32,9 @@ export function joinPages(
 }
 
 /**
- * Before the first row of a scope that has to wait. Its bootstrap has begun all the same: a verdict of this very answer
- * may have given a row of it, whose tombstone would otherwise be older than the bootstrap and never come (P8).
+ * Before the first row of a scope that has to wait. Its bootstrap has begun all the same: a verdict
+ * of this very answer may have given a row of it, whose tombstone would otherwise be older than the
+ * bootstrap and never come (P8).
  */
 function begin(head: ScopeHead | undefined): CursorEntry {
   return head ? { incarnation: head.incarnation, position: 0, start: head.position } : emptyEntry
@@ -40,7 +42,10 @@ function begin(head: ScopeHead | undefined): CursorEntry {
 
 const emptyEntry: CursorEntry = { incarnation: null, position: 0, start: 0 }
 
-/** Past the last row, or past everything, this request's own rows included, where nothing was left behind. */
+/**
+ * Past the last row, or past everything, this request's own rows included, where nothing was left
+ * behind.
+ */
 function advance(entry: CursorEntry | undefined, { head, last, more }: ScopePage): CursorEntry {
   if (!head) return entry ?? emptyEntry
   const position = more ? last : head.position

@@ -19,7 +19,10 @@ export interface Pages {
   fetchHead(batch: Store['batch'], scope: string): Promise<ScopeHead | undefined>
 }
 
-/** Scopes that are remembered at the most. Whichever is forgotten has one short page or one more try. */
+/**
+ * Scopes that are remembered at the most. Whichever is forgotten has one short page or one more
+ * try.
+ */
 const rememberedMax = 10_000
 
 export interface Remembered {
@@ -39,8 +42,9 @@ function remember(): Remembered {
 }
 
 /**
- * Remembers which scopes hold rows so large that a page must look at their sizes. Only the others, by far the most, are
- * spared that; a large scope met for the first time answers with a short page and `more`.
+ * Remembers which scopes hold rows so large that a page must look at their sizes. Only the others,
+ * by far the most, are spared that; a large scope met for the first time answers with a short page
+ * and `more`.
  */
 export function createPages(sql: Sql): Pages {
   const large = remember()

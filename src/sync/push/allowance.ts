@@ -1,6 +1,9 @@
 import { limits } from '../../model/limits.ts'
 
-/** How long a request may look for what a database refuses. Whatever is not found out by then is answered `send_fewer`. */
+/**
+ * How long a request may look for what a database refuses. Whatever is not found out by then is
+ * answered `send_fewer`.
+ */
 export interface Allowance {
   /** Milliseconds, from any beginning. */
   now(): number

@@ -6,7 +6,10 @@ import { weightFields } from '../../sql/table-sql.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './planned.ts'
 
-/** Aborts where the rows that the verdicts repeat, as they are stored and as they are written, are beyond so many bytes. */
+/**
+ * Aborts where the rows that the verdicts repeat, as they are stored and as they are written, are
+ * beyond so many bytes.
+ */
 export function compileWeight(
   { dialect, tables, scope: { weigh }, paramBytesMax }: Sql,
   scope: string,
@@ -29,10 +32,11 @@ export function compileWeight(
 }
 
 /**
- * The most that the texts of one row can take, in bytes, and a little for the rest. The scope remembers the largest, so
- * that a page of ordinary rows need not look at their sizes. Three bytes of UTF-8 at the most for each unit of text. A
- * row may be put together by patches, so a patch counts as if all columns were as large as its largest: with a put
- * before it a row has twice that at the most.
+ * The most that the texts of one row can take, in bytes, and a little for the rest. The scope
+ * remembers the largest, so that a page of ordinary rows need not look at their sizes. Three bytes
+ * of UTF-8 at the most for each unit of text. A row may be put together by patches, so a patch
+ * counts as if all columns were as large as its largest: with a put before it a row has twice that
+ * at the most.
  */
 export function rowBytesMax(changes: readonly Change[]): number {
   let most = 0

@@ -9,7 +9,10 @@ export type Authorized =
   | { readonly scope: string; readonly error?: never }
   | { readonly error: Rejection; readonly scope?: never }
 
-/** The scope that a change goes to. The refusal is worded the same whether or not the scope exists (P11). */
+/**
+ * The scope that a change goes to. The refusal is worded the same whether or not the scope exists
+ * (P11).
+ */
 export function authorizeChange(change: Change, principal: Principal): Authorized {
   const scope = change.scope ?? firstScope(principal)
   // No token will ever grant it, so that nobody has to keep the change until one does.
@@ -17,7 +20,10 @@ export function authorizeChange(change: Change, principal: Principal): Authorize
   return scope !== undefined && principal.scopes.get(scope) === 'write' ? { scope } : { error: forbidden }
 }
 
-/** The scope that a webhook's or an import's change goes to. It must be named, and be one that they may write. */
+/**
+ * The scope that a webhook's or an import's change goes to. It must be named, and be one that they
+ * may write.
+ */
 export function authorizeNamed(
   { scope: named }: Pick<Change, 'scope'>,
   { scope: fallback, isAllowed, byToken }: Grant,

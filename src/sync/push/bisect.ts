@@ -6,8 +6,9 @@ import { keyOf, rowsOf } from './coalesce.ts'
 import { idsIn, inReferringGroups } from './referring.ts'
 
 /**
- * Tries parts one after the other, each on top of those before it that pass, and keeps nothing. With `immediate` each
- * part must satisfy by itself what otherwise is checked at the commit. Gives nothing where the database took too long.
+ * Tries parts one after the other, each on top of those before it that pass, and keeps nothing.
+ * With `immediate` each part must satisfy by itself what otherwise is checked at the commit. Gives
+ * nothing where the database took too long.
  */
 export type TryParts = (parts: readonly (readonly Change[])[], immediate: boolean) => Promise<Tried | undefined>
 
@@ -25,17 +26,24 @@ export interface Bisected {
   readonly parts: readonly (readonly Change[])[]
 }
 
-/** Into so many parts what fails is split: a set of 5,000 is down to single changes after a few more tries. */
+/**
+ * Into so many parts what fails is split: a set of 5,000 is down to single changes after a few more
+ * tries.
+ */
 const splitInto = 16
-/** The parts of a try that did not pass before: so many at first, and then as many as about `tryMs` are enough for. */
+/**
+ * The parts of a try that did not pass before: so many at first, and then as many as about `tryMs`
+ * are enough for.
+ */
 const [partsFirst, partsLeast, growth] = [128, 16, 8]
 const [tryMs, tryMsMax] = [limits.databaseMsMax / 8, limits.databaseMsMax / 2]
 
 /**
- * Finds the changes that a database refuses, as if they were sent one by one in stamp order: what passes before is there
- * for what follows. A refused change is tried once more after all others, behind those that it refers to, since it may
- * need one of them, such as a child its parent; so long as that helps it is done again. It ends within a limit of tries
- * and time, and no try has more work than the one before it promises to be done in time: `sendFewer` answers what is not
+ * Finds the changes that a database refuses, as if they were sent one by one in stamp order: what
+ * passes before is there for what follows. A refused change is tried once more after all others,
+ * behind those that it refers to, since it may need one of them, such as a child its parent; so
+ * long as that helps it is done again. It ends within a limit of tries and time, and no try has
+ * more work than the one before it promises to be done in time: `sendFewer` answers what is not
  * found out by then, and with each request something is.
  */
 export async function bisect(
@@ -141,7 +149,10 @@ function firstOf(parts: readonly Part[], tries: Tries): readonly Part[] {
   return end === -1 ? parts : parts.slice(0, end)
 }
 
-/** What passed is handed on as it is, and what is not found out is for another request, with what refers to it. */
+/**
+ * What passed is handed on as it is, and what is not found out is for another request, with what
+ * refers to it.
+ */
 function endEarly(rejected: Map<Change, Rejection>, parts: readonly Part[], sendFewer: Rejection): Searched {
   const left = parts.filter(({ passed }) => !passed).flatMap(changesOf)
   const ids = new Set(left.map(({ id }) => id))
@@ -150,7 +161,10 @@ function endEarly(rejected: Map<Change, Rejection>, parts: readonly Part[], send
   return { rejected, parts: parts.filter(({ passed }) => passed).map(changesOf), commits: true }
 }
 
-/** Tries the rows of refused changes again, behind all others: those that refer to each other together. */
+/**
+ * Tries the rows of refused changes again, behind all others: those that refer to each other
+ * together.
+ */
 async function tryAgain(found: Searched, tries: Tries, sendFewer: Rejection, immediate: boolean): Promise<Searched> {
   let { parts, commits } = found
   const { rejected } = found

@@ -5,13 +5,19 @@ import type { Table } from '../../model/table.ts'
 export interface RowWrite {
   readonly table: Table
   readonly id: string
-  /** 1, 2, 3 … in the order of the change set: the row's position is the scope's position before the push plus this. */
+  /**
+   * 1, 2, 3 … in the order of the change set: the row's position is the scope's position before the
+   * push plus this.
+   */
   readonly ordinal: number
   /** Whether the change set holds no other change of this row. */
   readonly alone: boolean
   /** In stamp order; of equal stamps the first in the list is first. */
   readonly changes: readonly Change[]
-  /** They came without a stamp, and win over whatever is stored. The base then holds the patches after it as well. */
+  /**
+   * They came without a stamp, and win over whatever is stored. The base then holds the patches
+   * after it as well.
+   */
   readonly newest: boolean
   /** The last put or delete. Whatever came before it is gone, if it wins. */
   readonly base: Change | undefined
@@ -20,9 +26,10 @@ export interface RowWrite {
 }
 
 /**
- * Patches p1 < p2 < … of one row as one. Of them exactly those later than the stored stamp apply; the last of them that
- * sets a column is later than the stored stamp if any that sets it is. So each column needs only its last value and the
- * stamp of that, and `SET c = CASE WHEN stored stamp < stamp of c …` picks the right suffix, whatever is stored.
+ * Patches p1 < p2 < … of one row as one. Of them exactly those later than the stored stamp apply;
+ * the last of them that sets a column is later than the stored stamp if any that sets it is. So
+ * each column needs only its last value and the stamp of that, and `SET c = CASE WHEN stored stamp
+ * < stamp of c …` picks the right suffix, whatever is stored.
  */
 export interface FoldedPatch {
   /** The stamp of the last patch, which the row takes. */
@@ -32,9 +39,10 @@ export interface FoldedPatch {
 }
 
 /**
- * Folds the changes of a change set, all of one scope, so that they end exactly as if they had been sent one by one in
- * stamp order, in at most two statements a table. One pass is enough but for one oddity, see `splitPasses`. A change set
- * that a database takes only part after part, such as one in which a unique value goes round, has passes for each part.
+ * Folds the changes of a change set, all of one scope, so that they end exactly as if they had been
+ * sent one by one in stamp order, in at most two statements a table. One pass is enough but for one
+ * oddity, see `splitPasses`. A change set that a database takes only part after part, such as one
+ * in which a unique value goes round, has passes for each part.
  */
 export function coalesce(parts: readonly (readonly Change[])[]): RowWrite[][] {
   const ordinals = new Map<string, { readonly ordinal: number; count: number }>()
@@ -75,10 +83,11 @@ export function rowsOf(changes: readonly Change[]): Map<string, Change[]> {
 export const keyOf = ({ table, id }: Pick<Change, 'table' | 'id'>): string => `${table.name}\n${id}`
 
 /**
- * A patch and, after it in the list, a put or delete with the very same stamp: where the patch finds a row it wins and
- * the other is its duplicate; where it finds none it is rejected and the other applies. Which of them it is, only the
- * database knows, so what begins with the other goes into a second pass of the same transaction. Clients that stamp
- * each change anew never see this. Changes without a stamp have a pass of their own as well, after all others of the row.
+ * A patch and, after it in the list, a put or delete with the very same stamp: where the patch
+ * finds a row it wins and the other is its duplicate; where it finds none it is rejected and the
+ * other applies. Which of them it is, only the database knows, so what begins with the other goes
+ * into a second pass of the same transaction. Clients that stamp each change anew never see this.
+ * Changes without a stamp have a pass of their own as well, after all others of the row.
  */
 function splitPasses(row: readonly Change[]): Change[][] {
   const parts: Change[][] = [[]]

@@ -1,7 +1,10 @@
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { LockWish, Planned } from './planned.ts'
 
-/** The first statement of every write. The batch undoes itself where a row was larger than fits, or the room may not be enough. */
+/**
+ * The first statement of every write. The batch undoes itself where a row was larger than fits, or
+ * the room may not be enough.
+ */
 export function compileLock(
   sql: Sql,
   scope: string,

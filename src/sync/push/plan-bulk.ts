@@ -14,8 +14,9 @@ export type BulkWish = LockWish & Pick<PushWish, 'client' | 'recordings'>
 type Row = readonly unknown[]
 
 /**
- * How the rows of one table get to the database: the statements that write them, and the one that counts. The rows come
- * in parts, of which the database takes one after the other, nearly always in one.
+ * How the rows of one table get to the database: the statements that write them, and the one that
+ * counts. The rows come in parts, of which the database takes one after the other, nearly always in
+ * one.
  */
 export type Carry = (sql: Sql, table: Table, scope: string, n: number, parts: readonly (readonly Row[])[]) => Carried
 
@@ -28,8 +29,8 @@ export interface Carried {
 }
 
 /**
- * The statements of one scope's part of an import, for one batch: lock the scope, write each table, count. Puts and
- * deletes, each of a row of its own.
+ * The statements of one scope's part of an import, for one batch: lock the scope, write each table,
+ * count. Puts and deletes, each of a row of its own.
  */
 export function compileBulk(
   sql: Sql,
@@ -62,8 +63,9 @@ export function compileBulk(
 }
 
 /**
- * Asks which changes are settled, without the lock: a stored stamp never falls, so what has lost against it has lost for
- * good. An import that is sent again is nothing else, and costs a fraction so.
+ * Asks which changes are settled, without the lock: a stored stamp never falls, so what has lost
+ * against it has lost for good. An import that is sent again is nothing else, and costs a fraction
+ * so.
  */
 export function compilePeek(
   { dialect, tables, paramBytesMax }: Sql,
@@ -126,8 +128,9 @@ export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, 
 export const tallyOf = (table: Table, count: number): Planned['role'] => ({ kind: 'tally', table, count })
 
 /**
- * Adds what became of the changes. A stamp that is there now, and was not written now, was there before. Gives how many
- * are neither: they lost against a greater stamp, or a trigger kept them from being written.
+ * Adds what became of the changes. A stamp that is there now, and was not written now, was there
+ * before. Gives how many are neither: they lost against a greater stamp, or a trigger kept them
+ * from being written.
  */
 export function addTally(plan: readonly Planned[], results: readonly (readonly Cells[])[], tally: Tally): number {
   let stale = 0

@@ -17,7 +17,10 @@ export interface TrialWish {
   readonly immediate: boolean
 }
 
-/** What tries parts of a change set one after the other, all of one scope, by the guards of a real write. */
+/**
+ * What tries parts of a change set one after the other, all of one scope, by the guards of a real
+ * write.
+ */
 export function compileTrial(
   sql: Sql,
   scope: string,

@@ -12,9 +12,10 @@ import { compileLock } from './lock.ts'
 import type { PageWish, Planned, PushWish, Role } from './planned.ts'
 
 /**
- * The statements of one scope's part of a change set, for one batch: lock the scope, check the cursor, write the tables
- * pass by pass, record whom to tell, read the page. Costs two or three statements and one for each table touched on SQLite, two on Postgres,
- * one for each endpoint of outgoing webhooks that matches, and more only where a store takes no parameter that large.
+ * The statements of one scope's part of a change set, for one batch: lock the scope, check the
+ * cursor, write the tables pass by pass, record whom to tell, read the page. Costs two or three
+ * statements and one for each table touched on SQLite, two on Postgres, one for each endpoint of
+ * outgoing webhooks that matches, and more only where a store takes no parameter that large.
  */
 export function compilePush(
   sql: Sql,
@@ -26,8 +27,8 @@ export function compilePush(
   const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
   const { bytesMax, weigh } = wish.answer
   const changes = passes.flat().flatMap((row) => row.changes)
-  // One change is always answered: whoever sends fewer and fewer gets through. What is known of the largest row is up to
-  // three times its size.
+  // One change is always answered: whoever sends fewer and fewer gets through. What is known of the
+  // largest row is up to three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
   const plan = [compileLock(sql, scope, wish, n, rowBytesMax(changes), fits)]
   if (wish.entry) {
@@ -53,7 +54,9 @@ export function compilePush(
   return plan
 }
 
-/** All or nothing: aborts where a trigger kept a row from being written, which no error tells of. */
+/**
+ * All or nothing: aborts where a trigger kept a row from being written, which no error tells of.
+ */
 function compileSwallowed(
   { dialect, tables, paramBytesMax }: Sql,
   scope: string,
@@ -70,13 +73,19 @@ function compileSwallowed(
   })
 }
 
-/** The values of `reachFields`. Behind a delete no patch finds a row. `newestAt` is the least stamp that a change without one gets. */
+/**
+ * The values of `reachFields`. Behind a delete no patch finds a row. `newestAt` is the least stamp
+ * that a change without one gets.
+ */
 export function reachOf({ id, ordinal, base, patch, newest }: RowWrite, newestAt?: number): unknown[] {
   const last = base?.op === 'delete' ? base : (patch ?? base)
   return [id, ordinal, newest && newestAt !== undefined ? newestAt : last?.at, base !== undefined]
 }
 
-/** The patches that find no row, by ordinal and stamp, each table by a statement. Nothing is written. */
+/**
+ * The patches that find no row, by ordinal and stamp, each table by a statement. Nothing is
+ * written.
+ */
 export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[], client: string): Planned[] {
   const { dialect, tables, paramBytesMax } = sql
   return tables.flatMap(({ table, missingList }) => {
@@ -180,7 +189,8 @@ function compileTable(
     writePuts()
     writePatches()
   }
-  // What became of a webhook's changes is known by its claim, but for whether a stamp came with other content.
+  // What became of a webhook's changes is known by its claim, but for whether a stamp came with
+  // other content.
   const read = wish.inbox ? rows.filter(({ newest }) => !newest) : rows
   const unseen = dialect.returnsLosers ? read.filter(({ base, patch }) => patch && !base) : read
   if (unseen.length > 0) {
@@ -190,8 +200,9 @@ function compileTable(
 }
 
 /**
- * As a database checks constraints row by row, a unique value may move from one row to another: first the deletes, then
- * the rows in the order of their stamps. The scope's lock keeps driftline's writers apart, so ids need no order.
+ * As a database checks constraints row by row, a unique value may move from one row to another:
+ * first the deletes, then the rows in the order of their stamps. The scope's lock keeps driftline's
+ * writers apart, so ids need no order.
  */
 export function inWriteOrder(rows: readonly RowWrite[]): RowWrite[] {
   const rank = ({ base }: RowWrite) => (base?.op === 'delete' ? 0 : 1)
@@ -218,7 +229,10 @@ function byNewest(rows: readonly RowWrite[]): (readonly [newest: boolean, rows: 
   return parts.filter(([, some]) => some.length > 0)
 }
 
-/** The patches of a row that could find no row, each with the put or delete before it in the change set. */
+/**
+ * The patches of a row that could find no row, each with the put or delete before it in the change
+ * set.
+ */
 function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
   const steps: unknown[][] = []
   let before: Change | undefined
@@ -231,7 +245,10 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
   return steps
 }
 
-/** One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the last `n` positions, which the same transaction took. */
+/**
+ * One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the
+ * last `n` positions, which the same transaction took.
+ */
 export function compilePage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
   const { position, start } = entry ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
   const [page, sizedPage] = start > position ? [sql.firstPage, sql.sizedFirstPage] : [sql.page, sql.sizedPage]

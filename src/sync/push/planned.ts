@@ -21,15 +21,18 @@ export interface PageWish {
   readonly sized?: boolean
 }
 
-/** A statement that writes down whom to tell of the push. Its parameters come after the scope and n. */
+/**
+ * A statement that writes down whom to tell of the push. Its parameters come after the scope and n.
+ */
 export type Recording = Statement
 
 /** What a push to a scope at a time, in microseconds, is to record. */
 export type Recorder = (scope: string, at: number) => readonly Recording[]
 
 /**
- * No answer may fill the memory. That so many of the largest row ever written to the scope fit costs nothing to know, and
- * is true of nearly all pushes; where it is not, the batch is sent again and weighs the rows that it is about.
+ * No answer may fill the memory. That so many of the largest row ever written to the scope fit
+ * costs nothing to know, and is true of nearly all pushes; where it is not, the batch is sent again
+ * and weighs the rows that it is about.
  */
 export interface AnswerBound {
   readonly bytesMax: number
@@ -37,8 +40,9 @@ export interface AnswerBound {
 }
 
 /**
- * How far a scope's position may be past the one at which its rows were counted, so that it cannot hold too much: each
- * position since then is one row at the most, of twice the size of its largest. Costs no statement.
+ * How far a scope's position may be past the one at which its rows were counted, so that it cannot
+ * hold too much: each position since then is one row at the most, of twice the size of its largest.
+ * Costs no statement.
  */
 export interface RoomBound {
   readonly at: number

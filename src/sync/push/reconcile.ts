@@ -36,8 +36,9 @@ export interface Done {
 }
 
 /**
- * Gives every change of a scope its verdict, in `verdicts` at its own index, out of the rows of a batch. A change alone
- * for its row is judged by the row it met; several changes of one row in turn, from the state before them.
+ * Gives every change of a scope its verdict, in `verdicts` at its own index, out of the rows of a
+ * batch. A change alone for its row is judged by the row it met; several changes of one row in
+ * turn, from the state before them.
  */
 export function reconcile(
   dialect: Dialect,
@@ -78,12 +79,18 @@ export function reconcile(
   }
 }
 
-/** Whether the client holds the row as it is stored: it was the client that sent all of it, in this spelling. */
+/**
+ * Whether the client holds the row as it is stored: it was the client that sent all of it, in this
+ * spelling.
+ */
 function holdsItself({ op, respelled }: Change, { verdict, conflicting }: Verdict): boolean {
   return op !== 'patch' && !respelled && verdict !== 'stale' && !conflicting
 }
 
-/** The same for a webhook, whose verdicts are known by its claim and carry no rows: marks the duplicates that bring other content. */
+/**
+ * The same for a webhook, whose verdicts are known by its claim and carry no rows: marks the
+ * duplicates that bring other content.
+ */
 export function markConflicts(
   dialect: Dialect,
   { scope, passes, plan, results }: Done,
@@ -157,8 +164,8 @@ function judgeAlone(
 }
 
 /**
- * What applies leaves its stamp, or a later one of its pass. Where it did not, a trigger kept the row from being written without an
- * error, and no other verdict would be true.
+ * What applies leaves its stamp, or a later one of its pass. Where it did not, a trigger kept the
+ * row from being written without an error, and no other verdict would be true.
  */
 function isKept(outcome: Outcome, at = 0, left: RowResult | undefined): boolean {
   return outcome.verdict !== 'applied' || (left !== undefined && left.state.at >= at)
@@ -166,7 +173,10 @@ function isKept(outcome: Outcome, at = 0, left: RowResult | undefined): boolean 
 
 const rejectedOutcome: Outcome = { verdict: 'rejected', error: refusal }
 
-/** The changes that were told to apply and whose row was not written, or not by them: a webhook's verdicts come before its writes. */
+/**
+ * The changes that were told to apply and whose row was not written, or not by them: a webhook's
+ * verdicts come before its writes.
+ */
 export function swallowedOf(
   dialect: Dialect,
   { passes, plan, results }: Done,

@@ -1,7 +1,10 @@
 import type { Change } from '../../model/change.ts'
 import { groupBy } from '../../model/group-by.ts'
 
-/** The ids that a row's changes hold in their columns, of those that are asked for. Foreign keys go by ids. */
+/**
+ * The ids that a row's changes hold in their columns, of those that are asked for. Foreign keys go
+ * by ids.
+ */
 export function idsIn(changes: readonly Change[], ids: { has(id: string): boolean }): string[] {
   return changes.flatMap(({ values }) =>
     values.filter((value): value is string => typeof value === 'string' && ids.has(value)),
@@ -9,9 +12,10 @@ export function idsIn(changes: readonly Change[], ids: { has(id: string): boolea
 }
 
 /**
- * Rows in groups in which each refers to each, directly or over others, whatever the table: none of them can be there
- * without the rest. A group comes behind those that it refers to. Else the order is that of the rows. (Tarjan's algorithm
- * for strongly connected components, without recursion: a chain may be as long as a change set.)
+ * Rows in groups in which each refers to each, directly or over others, whatever the table: none of
+ * them can be there without the rest. A group comes behind those that it refers to. Else the order
+ * is that of the rows. (Tarjan's algorithm for strongly connected components, without recursion: a
+ * chain may be as long as a change set.)
  */
 export function inReferringGroups(rows: readonly (readonly Change[])[]): (readonly Change[])[][] {
   const byId = groupBy(rows.keys(), (place) => rows[place]?.[0]?.id ?? '')

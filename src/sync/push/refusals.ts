@@ -16,9 +16,15 @@ import type { Rehearse } from './rehearse.ts'
 
 /** Finds which changes of a scope a database refuses, without keeping anything. */
 export interface Refusals {
-  /** Of changes that may be applied without each other. Throws the fault where all of them fail by one of the schema. */
+  /**
+   * Of changes that may be applied without each other. Throws the fault where all of them fail by
+   * one of the schema.
+   */
   find(scope: string, changes: readonly Change[], fault?: StoreFault): Promise<Bisected>
-  /** All of a change set of which none is applied without the others: patches without a row among them. */
+  /**
+   * All of a change set of which none is applied without the others: patches without a row among
+   * them.
+   */
   findAtomic(scope: string, changes: readonly Change[], fault?: StoreFault): Promise<Bisected>
   /** Of changes that the database refuses again and again, and takes whenever they are tried. */
   giveUp(changes: readonly Change[], fault: StoreFault): Bisected['rejected']
@@ -50,7 +56,8 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation, allo
         const { faults, commit } = rehearsed
         passed ||= faults.some((one) => one === undefined)
         for (const one of faults) if (one && isPassing(one)) throw one
-        // What fails for every part, by what no row should bring about, is the schema's or the server's.
+        // What fails for every part, by what no row should bring about, is the schema's or the
+        // server's.
         const isSame = fault && isSuspect(fault) && faults.every((one) => one?.code === fault.code)
         const suspect = isSame ? fault : faults.find((one) => one && isSuspect(one))
         if (suspect && !passed) throw fault ?? suspect
@@ -89,7 +96,8 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation, allo
       const left = rest.filter(({ index }) => !rejected.has(index))
       const orphaned = rejected.size > 0 && left.length > 0 ? await missingOf(scope, left) : []
       const all = new Map([...missing, ...rejected, ...orphaned])
-      // Of a change set that is refused whole, one that is found out says more than all that are not.
+      // Of a change set that is refused whole, one that is found out says more than all that are
+      // not.
       const told = new Map([...all].filter(([, error]) => error !== sendFewer))
       return { rejected: told.size > 0 ? told : all, parts }
     },
@@ -101,7 +109,10 @@ export function isRefusal(error: unknown): error is StoreFault {
   return error instanceof StoreFault && error.kind === 'refused'
 }
 
-/** A code that tells of the schema or the server, unless neighbours of the change pass: a trigger may raise any. */
+/**
+ * A code that tells of the schema or the server, unless neighbours of the change pass: a trigger
+ * may raise any.
+ */
 export function isSuspect({ kind, code }: StoreFault): boolean {
   return kind === 'broken' || code === 'XX000'
 }

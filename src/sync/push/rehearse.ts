@@ -9,7 +9,9 @@ import { postgresStateFault } from '../../stores/fault.ts'
 import { notTried, type Rehearsal, type Rehearsed, type Store, StoreFault } from '../../stores/store.ts'
 import type { Allowance } from './allowance.ts'
 
-/** What a rehearsal found: why each group was undone, and why what passed could not be committed. */
+/**
+ * What a rehearsal found: why each group was undone, and why what passed could not be committed.
+ */
 export interface TrialResult {
   readonly faults: readonly (StoreFault | undefined)[]
   readonly commit: StoreFault | undefined
@@ -27,8 +29,9 @@ export interface RehearseOptions {
 }
 
 /**
- * Tries groups of statements in the way that the store offers: as one batch that undoes itself, under savepoints, or,
- * where it has batches only, by a batch for each group, of which a request may have so many.
+ * Tries groups of statements in the way that the store offers: as one batch that undoes itself,
+ * under savepoints, or, where it has batches only, by a batch for each group, of which a request
+ * may have so many.
  */
 export function createRehearse({ sql, batch, rehearse, allowance }: RehearseOptions): Rehearse {
   const { rehearseBatch } = sql.dialect

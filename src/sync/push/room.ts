@@ -11,7 +11,10 @@ export interface Room {
   readonly bytes: number
 }
 
-/** A row as it is stored, with the bytes of each of its columns that may be long; of a tombstone none count. */
+/**
+ * A row as it is stored, with the bytes of each of its columns that may be long; of a tombstone
+ * none count.
+ */
 export interface Stored extends RowState {
   readonly octets: readonly number[]
 }
@@ -32,9 +35,10 @@ export interface Fit {
 const rowBytes = 64
 
 /**
- * Finds the changes that a scope has no room for. As the writes do it: rows that vanish or shrink make room first, the
- * others take it in the order of the list. A change that makes its row no larger always has room, and so has one that
- * loses. Of several changes of a row the last state counts; where that is too much, each is looked at in stamp order.
+ * Finds the changes that a scope has no room for. As the writes do it: rows that vanish or shrink
+ * make room first, the others take it in the order of the list. A change that makes its row no
+ * larger always has room, and so has one that loses. Of several changes of a row the last state
+ * counts; where that is too much, each is looked at in stamp order.
  */
 export function fitChanges(
   room: Room,

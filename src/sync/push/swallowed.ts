@@ -4,8 +4,8 @@ import type { Verdict } from '../../model/verdict.ts'
 import { rowsOf } from './coalesce.ts'
 
 /**
- * The changes of rows of which a trigger swallowed several, folded into one: it may have meant one of them only. Nothing of
- * them is there. In stamp order; those without a stamp stay one change.
+ * The changes of rows of which a trigger swallowed several, folded into one: it may have meant one
+ * of them only. Nothing of them is there. In stamp order; those without a stamp stay one change.
  */
 export function foldedAndSwallowed(changes: readonly Change[], verdicts: readonly (Verdict | undefined)[]): Change[] {
   const swallowed = changes.filter((change) => {

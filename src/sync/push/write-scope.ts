@@ -23,9 +23,15 @@ import { foldedAndSwallowed, withoutRow } from './swallowed.ts'
 
 /** Writes the changes of one scope. */
 export interface Writer {
-  /** Applies what the database takes, gives each change its verdict, and the page where the request asks for one. */
+  /**
+   * Applies what the database takes, gives each change its verdict, and the page where the request
+   * asks for one.
+   */
   apply(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<ScopePage | undefined>
-  /** Finds the changes of an atomic set that the database refuses, by their index, without keeping anything. */
+  /**
+   * Finds the changes of an atomic set that the database refuses, by their index, without keeping
+   * anything.
+   */
   refused(scope: string, changes: readonly Change[]): Promise<ReadonlyMap<number, Rejection>>
 }
 
@@ -55,7 +61,10 @@ export interface WriterOptions {
   readonly record: (scope: string) => readonly Recording[]
 }
 
-/** How often a change set is written that the database refuses each time, and takes whenever it is tried. */
+/**
+ * How often a change set is written that the database refuses each time, and takes whenever it is
+ * tried.
+ */
 const writesMax = 5
 
 export function createWriter(options: WriterOptions): Writer {
@@ -64,7 +73,10 @@ export function createWriter(options: WriterOptions): Writer {
   const { client, cursor, atomic, webhook, bulk } = request
   const markerOf = (fault: StoreFault) => markerIn(fault.message, sql.nonce)
 
-  /** Weighs the answer only where it may be too large: in scopes that hold a large row, the first time in a second try. */
+  /**
+   * Weighs the answer only where it may be too large: in scopes that hold a large row, the first
+   * time in a second try.
+   */
   async function runBounded(scope: string, compile: (answer: PushWish['answer']) => readonly Planned[]) {
     let weigh = pages.heavy.has(scope)
     for (;;) {
@@ -107,7 +119,8 @@ export function createWriter(options: WriterOptions): Writer {
         if (marker === 'driftline_resync') {
           throwResync(cursor, new Map([[scope, await pages.fetchHead(batch, scope)]]))
         } else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
-        // Whoever is refused again and again, or resynced and then not, meets a database that changes meanwhile.
+        // Whoever is refused again and again, or resynced and then not, meets a database that
+        // changes meanwhile.
         if (writes === writesMax) {
           if (marker !== undefined || fault.kind !== 'refused')
             throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
@@ -158,7 +171,8 @@ export function createWriter(options: WriterOptions): Writer {
       inbox: again ? undefined : webhook && { id: webhook.id, errors: rejectionsOf(verdicts) },
       recordings: record(scope),
     }
-    // A large set is compiled, sent, read and answered in turns, so that others are answered in between.
+    // A large set is compiled, sent, read and answered in turns, so that others are answered in
+    // between.
     const isLarge = accepted.length > turnChanges
     if (isLarge) await nextTurn()
     const { plan, results } = await runBounded(scope, (answer) =>
@@ -172,7 +186,8 @@ export function createWriter(options: WriterOptions): Writer {
     if (head) room?.written(Number(plan[lock]?.params[2]), head.position)
     options.unseen(bulk ? countUnseenInBulk(plan, results) : countUnseen(sql.dialect, done))
     if (bulk) {
-      // Every other line that was not written lost against a greater stamp, but for those that a trigger swallowed.
+      // Every other line that was not written lost against a greater stamp, but for those that a
+      // trigger swallowed.
       if (addTally(plan, results, tally) > 0) await rejectSwallowed(scope, accepted, verdicts)
     } else if (webhook && !again) {
       const claimed = readClaim(plan, results, verdicts)
@@ -216,7 +231,10 @@ export function createWriter(options: WriterOptions): Writer {
     throw new StoreFault('transient', { message: 'the webhook is no longer in the inbox' })
   }
 
-  /** What is not settled. It is seen as it was before the chunk before, which is the same where nothing of that was applied. */
+  /**
+   * What is not settled. It is seen as it was before the chunk before, which is the same where
+   * nothing of that was applied.
+   */
   async function peek(scope: string, changes: readonly Change[]): Promise<readonly Change[]> {
     const plan = compilePeek(sql, scope, changes, client)
     const early = look(scope, plan)
@@ -244,15 +262,17 @@ const answerTooLarge = () =>
     `The rows of the verdicts have more than ${limits.answerBytesMax} bytes. Send fewer changes at a time.`,
   )
 
-/** Rejections so far, by their places: of changes that the database has not seen, or does not take. */
+/**
+ * Rejections so far, by their places: of changes that the database has not seen, or does not take.
+ */
 export function rejectionsOf(verdicts: readonly (Verdict | undefined)[]): Record<number, Rejection> {
   const errors: Record<number, Rejection> = {}
   for (const [index, verdict] of verdicts.entries()) if (verdict?.verdict === 'rejected') errors[index] = verdict.error
   return errors
 }
 /**
- * All or nothing: where a change was rejected already, nothing is written. The answer names the first that is, which
- * may be one before it that only the database can refuse.
+ * All or nothing: where a change was rejected already, nothing is written. The answer names the
+ * first that is, which may be one before it that only the database can refuse.
  */
 export async function rejectAtomic(
   verdicts: readonly (Verdict | undefined)[],

@@ -1,19 +1,28 @@
-/** A store of tokens for each subject, which fills up evenly: bursts are taken, and what goes on is bounded. */
+/**
+ * A store of tokens for each subject, which fills up evenly: bursts are taken, and what goes on is
+ * bounded.
+ */
 export interface Buckets {
-  /** Takes so many, and gives 0; or takes nothing, and gives how many milliseconds later it would. */
+  /**
+   * Takes so many, and gives 0; or takes nothing, and gives how many milliseconds later it would.
+   */
   take(subject: string, count: number): number
   /** Takes as many as there are, up to so many. */
   takeSome(subject: string, count: number): number
   giveBack(subject: string, count: number): void
 }
 
-/** Subjects that are remembered at the most. Beyond it those that have not taken anything for long are forgotten. */
+/**
+ * Subjects that are remembered at the most. Beyond it those that have not taken anything for long
+ * are forgotten.
+ */
 const subjectsMax = 100_000
 
 /**
- * In the memory of a process, or of an isolate: several of them take as many times as much, and a start begins anew. It
- * costs no round trip, which a count in a database would. A bucket holds what may be taken within `fillMs`. Whoever takes
- * more than it can hold takes all of it, and what it lacks is made up for before the next one.
+ * In the memory of a process, or of an isolate: several of them take as many times as much, and a
+ * start begins anew. It costs no round trip, which a count in a database would. A bucket holds what
+ * may be taken within `fillMs`. Whoever takes more than it can hold takes all of it, and what it
+ * lacks is made up for before the next one.
  */
 export function createBuckets(most: number, fillMs: number, now: () => number = Date.now): Buckets {
   const buckets = new Map<string, { level: number; at: number }>()

@@ -8,16 +8,25 @@ import type { Store } from '../../stores/store.ts'
 import { compileIds } from '../push/plan.ts'
 import { createBuckets } from './buckets.ts'
 
-/** What one subject of tokens may bring. Undefined: any number. Webhooks, which are signed, are not counted. */
+/**
+ * What one subject of tokens may bring. Undefined: any number. Webhooks, which are signed, are not
+ * counted.
+ */
 export interface QuotaOptions {
   /** Changes within a minute, whatever becomes of them. Beyond: 429, and an import waits. */
   readonly changesPerMinuteMax?: number | undefined
-  /** Deletes of ids that were never seen, within an hour: their tombstones are kept as long as any. Beyond: rejected. */
+  /**
+   * Deletes of ids that were never seen, within an hour: their tombstones are kept as long as any.
+   * Beyond: rejected.
+   */
   readonly unseenDeletesPerHourMax?: number | undefined
 }
 
 export interface Quotas {
-  /** Counts the changes of a request before anything is done for them. Throws the `Problem` quota_exceeded. */
+  /**
+   * Counts the changes of a request before anything is done for them. Throws the `Problem`
+   * quota_exceeded.
+   */
   countChanges(subject: string, count: number, mayWait: boolean): Promise<void>
   /** Begins to count the deletes of a request. */
   countDeletes(subject: string, request: DeletesOfRequest): UnseenDeletes
@@ -53,7 +62,8 @@ export function createQuotas(
     async countChanges(subject, count, mayWait) {
       if (!ofChanges || count === 0) return
       let waitMs = ofChanges.take(subject, count)
-      // An import is one request of any length, which goes as fast as it may. Others of the subject may come before it.
+      // An import is one request of any length, which goes as fast as it may. Others of the subject
+      // may come before it.
       for (let waitedMs = 0; waitMs > 0 && mayWait && waitedMs < 2 * minuteMs; waitedMs += waitMs) {
         await new Promise((resolve) => setTimeout(resolve, waitMs))
         waitMs = ofChanges.take(subject, count)

@@ -12,7 +12,10 @@ import type { Planned, RoomBound } from '../push/planned.ts'
 import { fitChanges, mayGrow, type Room, type Stored } from '../push/room.ts'
 import { createMemory } from './memory.ts'
 
-/** What one scope may hold, whoever writes to it. Undefined: any number. Tombstones are no rows, and nothing in them counts. */
+/**
+ * What one scope may hold, whoever writes to it. Undefined: any number. Tombstones are no rows, and
+ * nothing in them counts.
+ */
 export interface RoomOptions {
   /** Rows that live, over all tables. */
   readonly scopeRowsMax?: number | undefined
@@ -33,24 +36,39 @@ export interface RoomWish {
 }
 
 export interface RoomOfScope {
-  /** The changes that there is room for, as far as that is known without asking, or where it is known that one must ask. */
+  /**
+   * The changes that there is room for, as far as that is known without asking, or where it is
+   * known that one must ask.
+   */
   before(changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<readonly Change[]>
-  /** What the lock is to hold the scope's position against. Undefined: the changes cannot make it hold too much. */
+  /**
+   * What the lock is to hold the scope's position against. Undefined: the changes cannot make it
+   * hold too much.
+   */
   bound(changes: readonly Change[]): RoomBound | undefined
-  /** The changes that there is room for; the others get their rejection. One round trip. Of an atomic set, throws. */
+  /**
+   * The changes that there is room for; the others get their rejection. One round trip. Of an
+   * atomic set, throws.
+   */
   look(changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<readonly Change[]>
   /** Told of what was written: the positions that it took, and the last of them. */
   written(n: number, position: number): void
 }
 
-/** A scope as it was counted, when it was at that position; where it has been since, and how large its rows are. */
+/**
+ * A scope as it was counted, when it was at that position; where it has been since, and how large
+ * its rows are.
+ */
 interface Counted extends Room {
   readonly at: number
   readonly seen: number
   readonly rowBytes: number
 }
 
-/** How often a scope is looked at for one change set. Whoever is overtaken each time writes without a bound. */
+/**
+ * How often a scope is looked at for one change set. Whoever is overtaken each time writes without
+ * a bound.
+ */
 const looksMax = 3
 /** When to come again: nobody knows when somebody makes room. */
 const retrySeconds = 60
@@ -58,11 +76,12 @@ const retrySeconds = 60
 const unlimited = Number.MAX_SAFE_INTEGER
 
 /**
- * A scope's position is never less than its number of rows, and that times the size of its largest row is never less than
- * its bytes. So the lock of a write, which takes its positions anyway, says whether it can be too much, and scopes well
- * below their limits are never counted: no statement, no round trip. Where it could be, the batch undoes itself, and the
- * scope is counted; from then on it is the positions since that say it. Two writes at the same time are held apart by the
- * same bound.
+ * A scope's position is never less than its number of rows, and that times the size of its largest
+ * row is never less than its bytes. So the lock of a write, which takes its positions anyway, says
+ * whether it can be too much, and scopes well below their limits are never counted: no statement,
+ * no round trip. Where it could be, the batch undoes itself, and the scope is counted; from then on
+ * it is the positions since that say it. Two writes at the same time are held apart by the same
+ * bound.
  */
 export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptions): Rooms | undefined {
   checkLimit('scopeRowsMax', scopeRowsMax)

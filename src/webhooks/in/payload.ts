@@ -7,15 +7,17 @@ import type { PutRow, Schema, TableName } from '../../model/table.ts'
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
- * What a mapping's `row` gives: the row of a put and no column more. Without the last part a function may return
- * an object with columns that the table does not have, and TypeScript would say nothing.
+ * What a mapping's `row` gives: the row of a put and no column more. Without the last part a
+ * function may return an object with columns that the table does not have, and TypeScript would say
+ * nothing.
  */
 export type ExactRow<S extends Schema, Name extends TableName<S>, Given> = Given &
   PutRow<S, Name> & { readonly [C in Exclude<keyof Given, keyof PutRow<S, Name>>]: never }
 
 /**
- * The object at `where` of a payload. Reading a member that it lacks throws a `PayloadFault` that names it, so that a
- * payload in another form never becomes a row with holes. A member that may be absent is asked for by `in` first.
+ * The object at `where` of a payload. Reading a member that it lacks throws a `PayloadFault` that
+ * names it, so that a payload in another form never becomes a row with holes. A member that may be
+ * absent is asked for by `in` first.
  */
 export function readObject(value: unknown, where: string, advice = ''): JsonObject {
   if (!isObject(value)) throw new PayloadFault(`${where} must be an object.${advice}`)
@@ -34,7 +36,10 @@ export function readText(value: unknown, where: string): string {
   return value
 }
 
-/** The row's id at `where`. Databases also count: an integer is taken as its digits, however many it has in the payload. */
+/**
+ * The row's id at `where`. Databases also count: an integer is taken as its digits, however many it
+ * has in the payload.
+ */
 export function readId(value: unknown, where: string): string {
   if (Number.isSafeInteger(value)) return String(value)
   if (isInexact(value) && /^-?\d+$/.test(String(value))) return String(value)
@@ -43,7 +48,10 @@ export function readId(value: unknown, where: string): string {
   return value
 }
 
-/** Refuses what no such option is, and a table that the schema does not have: JavaScript has no other check. */
+/**
+ * Refuses what no such option is, and a table that the schema does not have: JavaScript has no
+ * other check.
+ */
 export function checkOptions(schema: Schema, options: object, known: readonly string[], where: string): void {
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) throw new TypeError(`${where} has no option ${key}; it takes ${known.join(', ')}`)

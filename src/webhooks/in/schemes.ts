@@ -13,11 +13,15 @@ export interface Delivery {
 export interface Scheme {
   /** @throws TypeError where a secret cannot be one */
   readKey(secret: string): Uint8Array
-  /** Whether the headers have the form and the time of a signature, which is asked before the body is read. */
+  /**
+   * Whether the headers have the form and the time of a signature, which is asked before the body
+   * is read.
+   */
   isSigned(headers: Headers, isTimely: (seconds: string) => boolean): boolean
   /**
-   * The id of a webhook that is signed by one of the keys; empty where the sender gives none; undefined where it is not
-   * signed. `isTimely` is asked about the time that was signed, in seconds since 1970, where one was.
+   * The id of a webhook that is signed by one of the keys; empty where the sender gives none;
+   * undefined where it is not signed. `isTimely` is asked about the time that was signed, in
+   * seconds since 1970, where one was.
    */
   verify(keys: readonly Uint8Array[], delivery: Delivery, isTimely: (seconds: string) => boolean): string | undefined
   /** What a sender must be answered that first asks whether somebody is there. */
@@ -25,9 +29,9 @@ export interface Scheme {
 }
 
 /**
- * [Standard Webhooks](https://www.standardwebhooks.com) 1: id, timestamp and body. The headers are of that name, or
- * those of the same meaning that Svix sends. One that came twice was joined by a comma, which stands in none of them at
- * that place.
+ * [Standard Webhooks](https://www.standardwebhooks.com) 1: id, timestamp and body. The headers are
+ * of that name, or those of the same meaning that Svix sends. One that came twice was joined by a
+ * comma, which stands in none of them at that place.
  */
 const standard: Scheme = {
   readKey,
@@ -53,7 +57,10 @@ function readStandard(headers: Headers) {
   return { id, timestamp, signatures }
 }
 
-/** https://docs.stripe.com/webhooks#verify-manually: `t=…,v1=…`, hexadecimal, over the time and the body. */
+/**
+ * https://docs.stripe.com/webhooks#verify-manually: `t=…,v1=…`, hexadecimal, over the time and the
+ * body.
+ */
 const stripe: Scheme = {
   readKey: readTextKey,
   isSigned: (headers) => headers.has('stripe-signature'),
@@ -67,7 +74,10 @@ const stripe: Scheme = {
   },
 }
 
-/** https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries: `sha256=…`, hexadecimal, over the body. */
+/**
+ * https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries: `sha256=…`,
+ * hexadecimal, over the body.
+ */
 const github: Scheme = {
   readKey: readTextKey,
   isSigned: (headers) => headers.has('x-hub-signature-256'),
@@ -80,8 +90,9 @@ const github: Scheme = {
 }
 
 /**
- * https://shopify.dev/docs/apps/build/webhooks/subscribe/https: base64, over the body. Its id is that of the delivery,
- * which is the same when it is tried again: one event of a shop may be told under several topics.
+ * https://shopify.dev/docs/apps/build/webhooks/subscribe/https: base64, over the body. Its id is
+ * that of the delivery, which is the same when it is tried again: one event of a shop may be told
+ * under several topics.
  */
 const shopify: Scheme = {
   readKey: readTextKey,
@@ -94,7 +105,10 @@ const shopify: Scheme = {
   },
 }
 
-/** https://docs.slack.dev/authentication/verifying-requests-from-slack: `v0=…`, hexadecimal, over the time and the body. */
+/**
+ * https://docs.slack.dev/authentication/verifying-requests-from-slack: `v0=…`, hexadecimal, over
+ * the time and the body.
+ */
 const slack: Scheme = {
   readKey: readTextKey,
   isSigned: (headers, isTimely) =>
@@ -109,7 +123,10 @@ const slack: Scheme = {
     textAt(payload, 'type') === 'url_verification' ? { challenge: textAt(payload, 'challenge') } : undefined,
 }
 
-/** The secret itself in `Authorization`, with `Bearer` before it or without, as RevenueCat and others send it. */
+/**
+ * The secret itself in `Authorization`, with `Bearer` before it or without, as RevenueCat and
+ * others send it.
+ */
 const bearer: Scheme = {
   readKey: readTextKey,
   isSigned: (headers) => headers.has('authorization'),
@@ -126,7 +143,8 @@ const bearer: Scheme = {
     if (id !== null) return id
     const payload = readJson(body)
     const event = isObject(payload) ? payload.event : undefined
-    // The event of RevenueCat. An `id` elsewhere may be that of a row, which changes more than once.
+    // The event of RevenueCat. An `id` elsewhere may be that of a row, which changes more than
+    // once.
     return textAt(payload, 'event_id') || (textAt(event, 'type') && textAt(event, 'id'))
   },
 }
@@ -142,7 +160,10 @@ export const idOfBody = (body: string): string => `body_${createHash('sha256').u
 
 const hmac = (key: Uint8Array, text: string) => createHmac('sha256', key).update(text).digest()
 
-/** Whether one of the given texts is expected. All are compared, and each in a time that tells nothing of where they part. */
+/**
+ * Whether one of the given texts is expected. All are compared, and each in a time that tells
+ * nothing of where they part.
+ */
 function isAny(given: readonly string[], expected: readonly string[]): boolean {
   const digests = (texts: readonly string[]) => texts.map((text) => createHash('sha256').update(text).digest())
   const wanted = digests(expected)

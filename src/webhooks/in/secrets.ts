@@ -5,8 +5,8 @@ import type { WebhookSources } from './sources.ts'
 import { createVerifyWebhook, type WebhookSecrets } from './verify.ts'
 
 /**
- * Reads `WEBHOOK_SECRETS`: JSON, source to one secret or several, in the form that each source's way of signing wants.
- * Throws a `TypeError` that shows none of them.
+ * Reads `WEBHOOK_SECRETS`: JSON, source to one secret or several, in the form that each source's
+ * way of signing wants. Throws a `TypeError` that shows none of them.
  */
 export function readWebhookSecrets<S extends Schema>(text = '', known: WebhookSources<S> = {}): WebhookSecrets {
   if (text.trim() === '') return {}

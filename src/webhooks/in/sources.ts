@@ -3,9 +3,9 @@ import type { MapWebhook } from './mapping.ts'
 import type { Delivery, SchemeName } from './schemes.ts'
 
 /**
- * Says whether a webhook is its sender's: gives its id, which takes effect once, or the empty text where it has none, and
- * undefined where it is not. What it throws is logged, and answered as if it had given undefined. Compare what is secret
- * by `timingSafeEqual` of node:crypto.
+ * Says whether a webhook is its sender's: gives its id, which takes effect once, or the empty text
+ * where it has none, and undefined where it is not. What it throws is logged, and answered as if it
+ * had given undefined. Compare what is secret by `timingSafeEqual` of node:crypto.
  */
 export type VerifyOwn = (
   delivery: Delivery & { readonly secrets: readonly string[] },
@@ -15,7 +15,10 @@ export type VerifyOwn = (
 export interface WebhookSource<S extends Schema> {
   /** For payloads in the sender's own form. Without it the body is a change set. */
   readonly map?: MapWebhook<S>
-  /** How its webhooks are signed: Standard Webhooks, which is also Svix', unless this says otherwise. */
+  /**
+   * How its webhooks are signed: Standard Webhooks, which is also Svix', unless this says
+   * otherwise.
+   */
   readonly verify?: SchemeName | VerifyOwn
   /** The scopes that it may write, where `*` stands for any text: `team:*`. All by default. */
   readonly scopes?: readonly string[]

@@ -5,9 +5,9 @@ import type { WebhookChange } from './mapping.ts'
 import { checkOptions, type ExactRow, type JsonObject, readId, readObject, readText } from './payload.ts'
 
 /**
- * Where the rows of one table of Postgres go. The functions get the record as the webhook has it; annotate the
- * parameter with the type of your table, such as Supabase generates it: a `type`, since an `interface` is no JSON to
- * TypeScript. They are methods, so that it lets you.
+ * Where the rows of one table of Postgres go. The functions get the record as the webhook has it;
+ * annotate the parameter with the type of your table, such as Supabase generates it: a `type`,
+ * since an `interface` is no JSON to TypeScript. They are methods, so that it lets you.
  */
 export type SupabaseTable<S extends Schema, Given> = {
   readonly [Name in TableName<S>]: {
@@ -18,22 +18,24 @@ export type SupabaseTable<S extends Schema, Given> = {
     id?(record: JsonObject): string
     row(record: JsonObject): ExactRow<S, Name, Given>
     /**
-     * When the record was written, in microseconds since 1970. Without it what arrives last wins. It must rise with each
-     * change of the row, which `now()` does not within a transaction: see `driftline_touch` in supabase.sql.
+     * When the record was written, in microseconds since 1970. Without it what arrives last wins.
+     * It must rise with each change of the row, which `now()` does not within a transaction: see
+     * `driftline_touch` in supabase.sql.
      */
     at?(record: JsonObject): number | null | undefined
   }
 }[TableName<S>]
 
 /**
- * The changes of Supabase's database webhooks, and of any trigger that sends their payload:
- * `{ type, schema, table, record, old_record }`. Tables are named `schema.table`, or `table` where the schema is
- * `public`; others are ignored. An update that moves a row to another id or scope also deletes it where it was, which
- * needs all columns that `scope` and `id` read in `old_record`.
+ * The changes of Supabase's database webhooks, and of any trigger that sends their payload: `{
+ * type, schema, table, record, old_record }`. Tables are named `schema.table`, or `table` where the
+ * schema is `public`; others are ignored. An update that moves a row to another id or scope also
+ * deletes it where it was, which needs all columns that `scope` and `id` read in `old_record`.
  *
- * A record tells when it was last written, not when it was deleted, and that very stamp would be a duplicate. So where
- * there is an `at`, a delete has the time `changed_at` of the payload, which the trigger of supabase.sql sends; without
- * it the server stamps the delete, and a row that is inserted again within the moment of its delivery is lost with it.
+ * A record tells when it was last written, not when it was deleted, and that very stamp would be a
+ * duplicate. So where there is an `at`, a delete has the time `changed_at` of the payload, which
+ * the trigger of supabase.sql sends; without it the server stamps the delete, and a row that is
+ * inserted again within the moment of its delivery is lost with it.
  */
 export function supabaseWebhook<S extends Schema, Rows extends Record<string, object>>(
   schema: S,
@@ -80,7 +82,8 @@ function toChanges(source: Source, event: JsonObject): object[] {
   return changes
 }
 
-// Logical replication leaves out what is not in the replica identity, which is the primary key by default.
+// Logical replication leaves out what is not in the replica identity, which is the primary key by
+// default.
 const wholeRow = ' Send the whole old row: OLD in a trigger, REPLICA IDENTITY FULL in logical replication.'
 
 /** Where a record lives, or nothing where it is not synced. */
@@ -101,7 +104,9 @@ function stampOf(source: Source, record: JsonObject): { at?: number } {
   return { at: at as number }
 }
 
-/** Later than what was deleted, whatever the clock says, and before what is inserted in its place. */
+/**
+ * Later than what was deleted, whatever the clock says, and before what is inserted in its place.
+ */
 function deletionOf(source: Source, old: JsonObject, event: JsonObject): { at?: number } {
   if (!('changed_at' in event)) return {}
   const { at } = stampOf(source, old)

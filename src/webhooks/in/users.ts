@@ -23,8 +23,8 @@ export type UserRows<S extends Schema, Given> = {
   readonly [Name in TableName<S>]: {
     readonly table: Name
     /**
-     * The scope of a user's row: the user's id, which is also the `sub` of their tokens, where this is left out. It
-     * gets the id only, since a deletion tells no more.
+     * The scope of a user's row: the user's id, which is also the `sub` of their tokens, where this
+     * is left out. It gets the id only, since a deletion tells no more.
      */
     scope?(user: Pick<User, 'id'>): string
     /** The id of a user's row: the user's, where this is left out. */
@@ -34,9 +34,10 @@ export type UserRows<S extends Schema, Given> = {
 }[TableName<S>]
 
 /**
- * The changes of user events as Clerk sends them through Svix: `user.created`, `user.updated` and `user.deleted`. Other
- * events are ignored. They arrive out of order and more than once, so a row has the stamp of the user's `updated_at`: an
- * older event that comes later is stale. A deletion has the event's own time.
+ * The changes of user events as Clerk sends them through Svix: `user.created`, `user.updated` and
+ * `user.deleted`. Other events are ignored. They arrive out of order and more than once, so a row
+ * has the stamp of the user's `updated_at`: an older event that comes later is stale. A deletion
+ * has the event's own time.
  */
 export function userEvents<S extends Schema, Given extends object>(
   schema: S,
@@ -70,13 +71,19 @@ export function primaryEmail({ email_addresses, primary_email_address_id }: User
   return email_addresses.find(({ id }) => id === primary_email_address_id)?.email_address ?? null
 }
 
-/** Clerk counts milliseconds. Of one and the same, an update comes after the creation and before the deletion. */
+/**
+ * Clerk counts milliseconds. Of one and the same, an update comes after the creation and before the
+ * deletion.
+ */
 function writtenAt(data: JsonObject, type: 'user.created' | 'user.updated'): number {
   if (!isMilliseconds(data.updated_at)) throw new PayloadFault('data.updated_at must be milliseconds since 1970.')
   return data.updated_at * 1000 + (type === 'user.created' ? 0 : 1)
 }
 
-/** Without a time that can be one, the server stamps the deletion so that it wins: a user that is gone stays gone. */
+/**
+ * Without a time that can be one, the server stamps the deletion so that it wins: a user that is
+ * gone stays gone.
+ */
 function deletedAt(event: JsonObject): { at?: number } {
   const timestamp = 'timestamp' in event ? event.timestamp : undefined
   return isMilliseconds(timestamp) ? { at: timestamp * 1000 + 999 } : {}

@@ -17,8 +17,8 @@ export interface Verified {
 }
 
 /**
- * What the headers alone say: there is such a source, and they have the form and the time of a signature. Asked before
- * the body is read, which anybody could send. The fault is the same 401.
+ * What the headers alone say: there is such a source, and they have the form and the time of a
+ * signature. Asked before the body is read, which anybody could send. The fault is the same 401.
  */
 export type AdmitWebhook = (source: string, headers: Headers) => void
 
@@ -41,17 +41,23 @@ function isTimelyWithin(ageMsMax: number): (seconds: string) => boolean {
 }
 
 /**
- * Says who sent a webhook: by the scheme of its source, Standard Webhooks unless `verify` of the source says otherwise.
- * Every fault is the same 401, whether or not there is such a source.
+ * Says who sent a webhook: by the scheme of its source, Standard Webhooks unless `verify` of the
+ * source says otherwise. Every fault is the same 401, whether or not there is such a source.
  */
 export type VerifyWebhook = (source: string, headers: Headers, body: string) => Promise<Verified>
 
-/** How far the time that was signed may lie from now: what is older could be a copy that somebody sends again. */
+/**
+ * How far the time that was signed may lie from now: what is older could be a copy that somebody
+ * sends again.
+ */
 export interface VerifyOptions {
   readonly ageMsMax?: number
 }
 
-/** @throws TypeError where a secret cannot be one, or a source is to be verified in a way that is not known */
+/**
+ * @throws TypeError where a secret cannot be one, or a source is to be verified in a way that is
+ * not known
+ */
 export function createVerifyWebhook<S extends Schema>(
   secrets: WebhookSecrets,
   sources: WebhookSources<S> = {},

@@ -17,15 +17,18 @@ export interface Endpoint {
   readonly tables?: readonly string[]
   /** Send the rows too, not only where they are. */
   readonly rows?: boolean
-  /** Enables it in every scope where it was disabled before this time, RFC 3339: for Durable Objects, which no command reaches. */
+  /**
+   * Enables it in every scope where it was disabled before this time, RFC 3339: for Durable
+   * Objects, which no command reaches.
+   */
   readonly resend?: string
 }
 
 const members = ['name', 'url', 'secret', 'scopes', 'tables', 'rows', 'resend']
 
 /**
- * The endpoints of `WEBHOOK_ENDPOINTS`; none where it is empty. Throws a `TypeError` that says what to write and shows
- * neither a secret nor a URL, which may hold one.
+ * The endpoints of `WEBHOOK_ENDPOINTS`; none where it is empty. Throws a `TypeError` that says what
+ * to write and shows neither a secret nor a URL, which may hold one.
  */
 export function readEndpoints(text: string | undefined, allowPrivate: boolean): readonly Endpoint[] {
   if (!text) return []

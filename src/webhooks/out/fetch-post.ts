@@ -2,8 +2,8 @@ import { limits } from '../../model/limits.ts'
 import type { Post } from './post.ts'
 
 /**
- * By the runtime's `fetch`, for workers: from Cloudflare's network, which reaches no private address. Hosts that are
- * private by their spelling were refused with the setting.
+ * By the runtime's `fetch`, for workers: from Cloudflare's network, which reaches no private
+ * address. Hosts that are private by their spelling were refused with the setting.
  */
 export function fetchPost(msMax: number = limits.deliveryMsMax): Post {
   return async (url, headers, body) => {

@@ -2,10 +2,16 @@ import { limits } from '../../model/limits.ts'
 import { keptDeliveriesSql, pruneDeliveriesSql } from '../../sql/delivery-sql.ts'
 import type { Store } from '../../stores/store.ts'
 
-/** No pause is as long. What is due later than this waits behind another, or was recorded while a clock was ahead. */
+/**
+ * No pause is as long. What is due later than this waits behind another, or was recorded while a
+ * clock was ahead.
+ */
 const pauseMsMax = 30 * 3_600_000
 
-/** Drops what was recorded too long ago, in one database. What waited behind it is due then. `now` is in milliseconds. */
+/**
+ * Drops what was recorded too long ago, in one database. What waited behind it is due then. `now`
+ * is in milliseconds.
+ */
 export async function pruneDeliveries(store: Store, now: number): Promise<void> {
   const [remove, mend] = pruneDeliveriesSql(store.dialect)
   await store.batch('', [
@@ -41,7 +47,10 @@ export async function listDeliveries(store: Store): Promise<KeptDeliveries[]> {
   }))
 }
 
-/** Enables an endpoint in every scope, and makes all that waits for it due at once, in its order. Servers that run send it. */
+/**
+ * Enables an endpoint in every scope, and makes all that waits for it due at once, in its order.
+ * Servers that run send it.
+ */
 export async function resendDeliveries(store: Store, endpoint: string, now: number): Promise<void> {
   await store.batch('', [{ sql: keptDeliveriesSql(store.dialect).resend, params: [endpoint, now * 1000] }])
 }

@@ -5,7 +5,10 @@ import type { Post } from './post.ts'
 import { isPublicAddress, privateAddress, publicLookup, type Resolve } from './public-lookup.ts'
 
 export interface NodePostOptions {
-  /** Private and link-local addresses too, which an attacker behind an endpoint's name could reach through this. */
+  /**
+   * Private and link-local addresses too, which an attacker behind an endpoint's name could reach
+   * through this.
+   */
   readonly allowPrivate?: boolean
   readonly msMax?: number
   readonly resolve?: Resolve
@@ -14,7 +17,10 @@ export interface NodePostOptions {
 /** Bytes of an answer's body that are let through before the connection is cut. */
 const bodyBytesMax = 4_096
 
-/** For Node. No proxy of the environment is asked, no redirect is followed, and no connection stays open. */
+/**
+ * For Node. No proxy of the environment is asked, no redirect is followed, and no connection stays
+ * open.
+ */
 export function nodePost({ allowPrivate = false, msMax = limits.deliveryMsMax, resolve }: NodePostOptions = {}): Post {
   const lookup = publicLookup(resolve)
   return (url, headers, body) =>
@@ -34,7 +40,8 @@ export function nodePost({ allowPrivate = false, msMax = limits.deliveryMsMax, r
       call.on('error', reject)
       call.on('response', (answer) => {
         done({ status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'] })
-        // Whoever is still writing gets to the end of a short answer. What becomes of it changes nothing.
+        // Whoever is still writing gets to the end of a short answer. What becomes of it changes
+        // nothing.
         let bytes = 0
         answer.on('error', () => {})
         answer.on('data', (chunk: Buffer) => {

@@ -5,7 +5,10 @@ import type { Sender } from './send.ts'
 export interface SendingOptions {
   readonly sender: Sender
   readonly endpoints: readonly Endpoint[]
-  /** Where each scope has its own database: the scopes in which something waits. Asked for at the start and every hour. */
+  /**
+   * Where each scope has its own database: the scopes in which something waits. Asked for at the
+   * start and every hour.
+   */
   readonly findScopes?: () => Promise<readonly string[]>
   readonly everyMs?: number
   readonly findMs?: number
@@ -15,7 +18,10 @@ export interface SendingOptions {
 export interface Sending {
   /** Something may have been recorded for the scope. Returns at once and never throws. */
   kick(scope: string): void
-  /** What is under way has come to its end, or takes longer than a stopping server waits. Begin nothing after it. */
+  /**
+   * What is under way has come to its end, or takes longer than a stopping server waits. Begin
+   * nothing after it.
+   */
   stop(): Promise<void>
 }
 
@@ -24,8 +30,8 @@ const kicksMax = 16
 const stopMsMax = 1_000
 
 /**
- * At once after a commit, and every few seconds what is due again or was left by a process that died. Several processes
- * may do this over one database: each delivery is claimed by one.
+ * At once after a commit, and every few seconds what is due again or was left by a process that
+ * died. Several processes may do this over one database: each delivery is claimed by one.
  */
 export function startSending(options: SendingOptions): Sending {
   const { sender, endpoints, findScopes, everyMs = 5_000, findMs = 3_600_000 } = options
@@ -33,7 +39,10 @@ export function startSending(options: SendingOptions): Sending {
   const { signal } = controller
   const underWay = new Set<Promise<unknown>>()
   const busy = new Set<Endpoint>()
-  /** When something is due, of scopes with a database of their own that are known to wait, in milliseconds. */
+  /**
+   * When something is due, of scopes with a database of their own that are known to wait, in
+   * milliseconds.
+   */
   const dueAt = new Map<string, number>()
   let kicks = 0
   let missed = false

@@ -22,8 +22,8 @@ export interface Due {
 export type MakePayload = (due: Due) => Promise<string>
 
 /**
- * The rows are read when they are sent, in the form in which they are pulled. One that was written again since is not
- * among them: it comes with the delivery of that push.
+ * The rows are read when they are sent, in the form in which they are pulled. One that was written
+ * again since is not among them: it comes with the delivery of that push.
  */
 export function createPayload(store: Store, schema: Schema, endpoint: Endpoint): MakePayload {
   const tables = { ...schema, tables: tablesOf(schema, endpoint) }

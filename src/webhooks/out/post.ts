@@ -5,8 +5,8 @@ export interface PostAnswer {
 }
 
 /**
- * Sends one request and gives its answer. Follows no redirect, reads no body, and gives up in time. Fails with an error
- * whose `name` or `code` says why.
+ * Sends one request and gives its answer. Follows no redirect, reads no body, and gives up in time.
+ * Fails with an error whose `name` or `code` says why.
  */
 export type Post = (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<PostAnswer>
 

@@ -1,12 +1,14 @@
 /**
- * Whether a host, as `new URL` spells it, is surely not a public one: an address outside of the public ranges, or a name
- * that only means something near by. Decimal, octal and hexadecimal addresses have become ordinary ones by then. Says
- * nothing of what any other name resolves to: see public-lookup.ts.
+ * Whether a host, as `new URL` spells it, is surely not a public one: an address outside of the
+ * public ranges, or a name that only means something near by. Decimal, octal and hexadecimal
+ * addresses have become ordinary ones by then. Says nothing of what any other name resolves to: see
+ * public-lookup.ts.
  */
 export function isPrivateHost(hostname: string): boolean {
   const host = hostname.replace(/\.$/, '')
   if (host.startsWith('[')) {
-    // 2000::/3 is what is given out. Of it 2001::/23, 2001:db8::/32 and 2002::/16 are not, or hold an IPv4 address.
+    // 2000::/3 is what is given out. Of it 2001::/23, 2001:db8::/32 and 2002::/16 are not, or hold
+    // an IPv4 address.
     return !/^\[[23][0-9a-f]{3}:/.test(host) || /^\[200(1:(db8:|1?[0-9a-f]{0,2}:|:)|2:)/.test(host)
   }
   if (!/^\d+(\.\d+){3}$/.test(host)) return !/^(?!.*\.(localhost|local|internal|home\.arpa)$).+\../.test(host)

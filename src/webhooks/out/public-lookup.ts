@@ -23,8 +23,8 @@ export type Resolve = (
 ) => void
 
 /**
- * A lookup that fails where any address of the host is not public. The connection is made to the addresses that it
- * gives: no second lookup could bring others (DNS rebinding).
+ * A lookup that fails where any address of the host is not public. The connection is made to the
+ * addresses that it gives: no second lookup could bring others (DNS rebinding).
  */
 export function publicLookup(resolve: Resolve = lookup): LookupFunction {
   return (hostname, options, callback) => {

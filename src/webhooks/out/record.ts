@@ -6,7 +6,10 @@ import { type Endpoint, scopeMatcher } from './endpoints.ts'
 
 const nothing: readonly Recording[] = []
 
-/** A statement for each endpoint that wants to know of the scope. Throws a `TypeError` where one names an unknown table. */
+/**
+ * A statement for each endpoint that wants to know of the scope. Throws a `TypeError` where one
+ * names an unknown table.
+ */
 export function createRecorder(dialect: Dialect, schema: Schema, endpoints: readonly Endpoint[] = []): Recorder {
   if (endpoints.length === 0) return () => nothing
   const recorded = endpoints.map((endpoint) => ({

@@ -25,12 +25,15 @@ export interface SenderOptions {
 }
 
 /**
- * Sends what was recorded: at least once, in the order of the positions for each scope and endpoint. Whatever ends it in
- * the middle, what was not answered with a 2xx is still there. Nothing here throws: a fault is logged, and what it is
- * about is tried again.
+ * Sends what was recorded: at least once, in the order of the positions for each scope and
+ * endpoint. Whatever ends it in the middle, what was not answered with a 2xx is still there.
+ * Nothing here throws: a fault is logged, and what it is about is tried again.
  */
 export interface Sender {
-  /** Sends what is due in one scope, and gives when the next of it will be, in milliseconds; nothing where none waits. */
+  /**
+   * Sends what is due in one scope, and gives when the next of it will be, in milliseconds; nothing
+   * where none waits.
+   */
   sendScope(scope: string): Promise<number | undefined>
   /** Sends what is due in all scopes of a database, or of the shards, to one endpoint. */
   sendDue(endpoint: Endpoint): Promise<void>
@@ -38,7 +41,10 @@ export interface Sender {
   matches(scope: string): boolean
 }
 
-/** How long a claim holds: longer than a delivery can take, so that none is sent twice but after a crash. */
+/**
+ * How long a claim holds: longer than a delivery can take, so that none is sent twice but after a
+ * crash.
+ */
 export const leaseMs = 30_000
 /** Requests that one endpoint gets at once. */
 const atOnceMax = 4
@@ -120,7 +126,10 @@ export function createSender(options: SenderOptions): Sender {
     await logDelivery({ endpoint: name, status, error, attempts, disabled, scope: due.scope })
   }
 
-  /** Sends several lines, so many at once. False where going on at once would be of no use: nothing came of it. */
+  /**
+   * Sends several lines, so many at once. False where going on at once would be of no use: nothing
+   * came of it.
+   */
   async function sendLines(lines: readonly (readonly [Endpoint, Due])[]): Promise<boolean> {
     let [sent, fault] = [false, false]
     const rest = lines.values()
@@ -165,7 +174,9 @@ export function createSender(options: SenderOptions): Sender {
     }
   }
 
-  /** Where lines were enabled by the setting already: it says a time, and need not be asked again. */
+  /**
+   * Where lines were enabled by the setting already: it says a time, and need not be asked again.
+   */
   const enabled = new Map<Endpoint, Set<Store>>(endpoints.map((endpoint) => [endpoint, new Set()]))
 
   async function enableBySetting(endpoint: Endpoint, part: Store): Promise<void> {

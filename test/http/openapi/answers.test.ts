@@ -58,7 +58,10 @@ describe('every answer is as GET /openapi.json describes it', () => {
     return answer
   }
 
-  /** What is accepted is valid by the document, and what is not valid by it is refused: a change by its own verdict. */
+  /**
+   * What is accepted is valid by the document, and what is not valid by it is refused: a change by
+   * its own verdict.
+   */
   function checkRequest(half: string, body: object | null, answer: Answer): void {
     const { changes = [], ...rest } = { ...body } as { changes?: unknown[] }
     const fits = contract.isValid(`${half}.request`, Array.isArray(body) ? body : rest) && Array.isArray(changes)

@@ -16,7 +16,10 @@ describe('the document and the server agree on which changes are right', () => {
   })
   afterAll(() => opened.close())
 
-  /** What becomes of each change, and whether the document takes it. The answer must be described in any case. */
+  /**
+   * What becomes of each change, and whether the document takes it. The answer must be described in
+   * any case.
+   */
   async function judge(changes: readonly unknown[]): Promise<{ taken: boolean; valid: boolean; change: unknown }[]> {
     const sync = createSync({ schema: wideSchema, store: opened.store, now: () => noon / 1000 })
     // biome-ignore lint/suspicious/noExplicitAny: changes of any form

@@ -16,7 +16,10 @@ export type Request = [name: string, method: string, path: string, options?: Par
 const stampAhead = now() + 3_600_000_000
 const restored = formatCursor(new Map([['alice', { incarnation: 'another', position: 1, start: 0 }]]))
 const foreign = formatCursor(new Map([['removed', { incarnation: 'x', position: 1, start: 0 }]]))
-/** Good, odd and hostile ones, in an order that matters: each verdict, rejection and problem but the server's own. */
+/**
+ * Good, odd and hostile ones, in an order that matters: each verdict, rejection and problem but the
+ * server's own.
+ */
 export const requests: readonly Request[] = [
   ['a push', 'POST', '/v1/push', { body: { client: 'a', changes: [put('1'), put('1', { title: 'x' }, now() - 9e6)] } }],
   ['a push of another', 'POST', '/v1/push', { body: { client: 'b', changes: [put('2')], return: 'lost' } }],

@@ -17,8 +17,9 @@ const enough = 150_000
 const columns = 'id, updated_at, updated_by, deleted, position, title, done, priority, notes, amount, list_id'
 
 /**
- * The first pull of a million rows as a stream, read to its end, against the raw rows of the same columns in the same
- * order, as the engine's own driver hands them out one by one. And how much the process grows meanwhile.
+ * The first pull of a million rows as a stream, read to its end, against the raw rows of the same
+ * columns in the same order, as the engine's own driver hands them out one by one. And how much the
+ * process grows meanwhile.
  */
 export async function bootstrapFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))
@@ -57,7 +58,10 @@ export async function bootstrapFigures(report: (figure: Figure) => void): Promis
   await postgresFigure(report)
 }
 
-/** By how much a server grows that streams a million rows as the first thing it does, and how fast they come. */
+/**
+ * By how much a server grows that streams a million rows as the first thing it does, and how fast
+ * they come.
+ */
 async function memoryFigure(name: string, url: string, encoding: string): Promise<Figure> {
   const server = await startServer({ DATABASE_URL: url, AUTH_SECRET: benchSecret, LOG: 'off' })
   const pid = server.process.pid ?? 0

@@ -12,7 +12,10 @@ interface Body {
 const columns = ['title', 'done', 'priority', 'notes', 'amount', 'list_id']
 const key = new TextEncoder().encode(benchSecret)
 
-/** The guarded upsert of one row: [scope, id, at, client, deleted, position, created position, …columns]. */
+/**
+ * The guarded upsert of one row: [scope, id, at, client, deleted, position, created position,
+ * …columns].
+ */
 export function upsertSql(param: (place: number) => string, returning: string): string {
   const names = ['scope', 'id', 'updated_at', 'updated_by', 'deleted', 'position', 'created_position', ...columns]
   return `INSERT INTO todos AS t (${names.join(', ')}) VALUES (${names.map((_, place) => param(place + 1)).join(', ')})

@@ -12,7 +12,10 @@ const file = new URL('../../../docs/import-cost.svg', import.meta.url)
 const [width, height, left, bottom, top] = [640, 300, 60, 250, 30]
 const colors = ['#2563eb', '#c2410c', '#15803d']
 
-/** Draws the cost of a row by the number of rows, which docs/bulk.md shows: flat lines are what one wants to see. */
+/**
+ * Draws the cost of a row by the number of rows, which docs/bulk.md shows: flat lines are what one
+ * wants to see.
+ */
 export async function writeChart(points: readonly Point[]): Promise<void> {
   const names = [...new Set(points.map(({ name }) => name))]
   const sizes = [...new Set(points.map(({ rows }) => rows))].sort((a, b) => a - b)

@@ -26,7 +26,10 @@ const rounds = 5
 /** Of a baseline that would take minutes: so many rows less. */
 const fewer = 10
 
-/** The ways to bring rows in, each into an empty table; times by the wall, since a person waits for it. */
+/**
+ * The ways to bring rows in, each into an empty table; times by the wall, since a person waits for
+ * it.
+ */
 interface Ways {
   readonly name: string
   /** The fastest that the driver has, and one row at a time; milliseconds. */
@@ -43,7 +46,10 @@ interface Ways {
   readonly database: () => Promise<string>
 }
 
-/** An import of NDJSON from the terminal and over HTTP, against what the drivers do when they do nothing else. */
+/**
+ * An import of NDJSON from the terminal and over HTTP, against what the drivers do when they do
+ * nothing else.
+ */
 export async function importFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))
   for (const size of [fewRows, ...counts]) await writeLines(fileOf(folder, size), size)

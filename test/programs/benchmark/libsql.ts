@@ -7,7 +7,10 @@ import { libsqlByHand } from './by-hand.ts'
 import { type Figure, faster, inPairs, median, wallMs, within } from './measure.ts'
 import { type App, createTablesIn, driftline, pulls, pushes, webhooks } from './subject.ts'
 
-/** On a libSQL file: what a phone's push and pull cost, against the handler that people write by hand. */
+/**
+ * On a libSQL file: what a phone's push and pull cost, against the handler that people write by
+ * hand.
+ */
 export async function libsqlFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))
   const open = async (name: string) => {
@@ -58,13 +61,18 @@ export async function libsqlFigures(report: (figure: Figure) => void): Promise<v
   await rm(folder, { recursive: true, force: true })
 }
 
-/** A webhook of changes against the same changes as a phone pushes them, with its default of `return`. */
+/**
+ * A webhook of changes against the same changes as a phone pushes them, with its default of
+ * `return`.
+ */
 export async function webhookFigure(name: string, app: App): Promise<Figure> {
   const costs = await inPairs(31, wallMs, webhooks(app, 1000), pushes(app, 1000, 'all'))
   return within(`${name}: a signed webhook of 1,000 changes against a push of them`, costs, 1.15)
 }
 
-/** The cost of the same push where ten thousand and where a million rows are stored in the scope. */
+/**
+ * The cost of the same push where ten thousand and where a million rows are stored in the scope.
+ */
 export async function stored(
   name: string,
   open: (rows: number) => Promise<ReturnType<typeof driftline>>,

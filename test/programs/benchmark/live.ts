@@ -11,8 +11,9 @@ const socketsCount = 10_000
 const perSubject = 10
 
 /**
- * What an idle socket costs a server process: its memory with 10,000 sockets of 1,000 principals, against itself just
- * started, so that what it compiles and leaves to the garbage collector counts as the sockets' too. The clients are this process; the kernel's buffers are in neither figure.
+ * What an idle socket costs a server process: its memory with 10,000 sockets of 1,000 principals,
+ * against itself just started, so that what it compiles and leaves to the garbage collector counts
+ * as the sockets' too. The clients are this process; the kernel's buffers are in neither figure.
  */
 export async function liveFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))

@@ -28,13 +28,18 @@ export function describeFigure(figure: Figure): string {
   return `${isMet(figure) ? 'ok    ' : 'MISSED'} ${name}\n       ${median(ratios).toFixed(2)}${spread}, ${sense} ${target}; medians ${ours} and ${theirs}`
 }
 
-/** One side of a comparison. What `prepare` makes is made before the clock runs: it is the client's work. */
+/**
+ * One side of a comparison. What `prepare` makes is made before the clock runs: it is the client's
+ * work.
+ */
 export interface Side<Input> {
   readonly prepare: () => Input
   readonly run: (input: Input) => Promise<unknown>
 }
 
-/** Runs both in turn, A B A B, so that the machine's moods meet both; gives the cost of each run. */
+/**
+ * Runs both in turn, A B A B, so that the machine's moods meet both; gives the cost of each run.
+ */
 export async function inPairs<A, B>(
   pairs: number,
   cost: (run: () => Promise<unknown>) => Promise<number>,

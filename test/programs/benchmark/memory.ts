@@ -15,7 +15,10 @@ async function statusBytes(pid: number, name: string): Promise<number> {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024
 }
 
-/** Runs what `npm run <script>` runs to its end, in a process of its own, and gives the most memory that it held. */
+/**
+ * Runs what `npm run <script>` runs to its end, in a process of its own, and gives the most memory
+ * that it held.
+ */
 export async function peakOfScript(script: string, words: string[], env: Record<string, string>): Promise<number> {
   const child = spawn(process.execPath, [...nodeArguments(script), ...words], {
     env: { PATH: process.env.PATH, ...env },

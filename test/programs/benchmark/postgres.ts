@@ -9,7 +9,10 @@ import { stored, webhookFigure } from './libsql.ts'
 import { type Figure, faster, inPairs, wallMs, within } from './measure.ts'
 import { createTablesIn, driftline, id, pulls, pushes, row } from './subject.ts'
 
-/** On a real Postgres over TCP: processor time of client and server together, against a statement per row and against COPY. */
+/**
+ * On a real Postgres over TCP: processor time of client and server together, against a statement
+ * per row and against COPY.
+ */
 export async function postgresFigures(report: (figure: Figure) => void): Promise<void> {
   const postgres = await startPostgres()
   const open = async () => {
@@ -37,14 +40,19 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
       `INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || lpad(((n::bigint * 7919) % ${count})::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM generate_series(0, ${count - 1}) AS n`,
     )
   }
-  /** A scope of so many rows, as a database has them after a while: in order, vacuumed and analyzed. */
+  /**
+   * A scope of so many rows, as a database has them after a while: in order, vacuumed and analyzed.
+   */
   const filled = async (count: number) => {
     const one = await opened()
     await fill(one.pool, count)
     await one.pool.query('VACUUM ANALYZE todos')
     return one
   }
-  /** A scope of 25,000 rows that came after twenty others were analyzed, with twelve times as many; `known` if it has been since. */
+  /**
+   * A scope of 25,000 rows that came after twenty others were analyzed, with twelve times as many;
+   * `known` if it has been since.
+   */
   const besideOthers = async (known: boolean) => {
     const { store, pool } = await opened()
     await pool.query('ALTER TABLE todos SET (autovacuum_enabled = off)')
@@ -108,7 +116,10 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
   await postgres.stop()
 }
 
-/** The same rows into an empty table with the same indexes. Emptying it again is not what is measured, but cheap. */
+/**
+ * The same rows into an empty table with the same indexes. Emptying it again is not what is
+ * measured, but cheap.
+ */
 async function copyRows(pool: pg.Pool, count: number): Promise<void> {
   const client = await pool.connect()
   await client.query('TRUNCATE todos')

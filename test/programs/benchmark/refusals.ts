@@ -28,7 +28,10 @@ const kinds = [
   ['one of them refused', (n: number) => n === count / 2],
 ] as const
 
-/** What one request of 5,000 changes costs where the database refuses some, against the same request without a refusal. */
+/**
+ * What one request of 5,000 changes costs where the database refuses some, against the same request
+ * without a refusal.
+ */
 export async function refusalFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))
   const postgres = await startPostgres()

@@ -11,7 +11,10 @@ import { refusalFigures } from './refusals.ts'
 import { tombstoneFigures } from './tombstones.ts'
 import { waitFigures } from './waits.ts'
 
-/** `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `-- --check` a missed target fails it. */
+/**
+ * `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `--
+ * --check` a missed target fails it.
+ */
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, only: { type: 'string' } } })
 const versionOf = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version

@@ -69,7 +69,9 @@ export function pushes(
   }
 }
 
-/** A side that pulls several pages with each run, as a server does that runs one of the two only. */
+/**
+ * A side that pulls several pages with each run, as a server does that runs one of the two only.
+ */
 export function pulls(app: App, times = 5): Side<void> {
   return {
     prepare: () => {},
@@ -110,8 +112,9 @@ export function id(n: number): string {
 }
 
 /**
- * The body of a change set, newer with each call; a quarter of it is older than what is stored. Over the same rows each
- * time, or with the other three quarters fresh, as a COPY into an empty table has them.
+ * The body of a change set, newer with each call; a quarter of it is older than what is stored.
+ * Over the same rows each time, or with the other three quarters fresh, as a COPY into an empty
+ * table has them.
  */
 function changeSet(count: number, returned: 'all' | 'lost', staleQuarter: boolean, fresh: boolean): string {
   const at = start + ++round * 1000

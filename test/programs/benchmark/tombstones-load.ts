@@ -1,6 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
-/** A thread of its own that bootstraps a scope without a pause, as so many clients at the same time, until it is ended. */
+/**
+ * A thread of its own that bootstraps a scope without a pause, as so many clients at the same time,
+ * until it is ended.
+ */
 const { url, token, readers, live } = workerData as { url: string; token: string; readers: number; live: number }
 
 async function bootstrap(): Promise<void> {

@@ -22,8 +22,8 @@ const times = 5
 const msMax = 500
 
 /**
- * How long the syncs of a scope take while 32 clients bootstrap another one again and again, in which 300,000 tombstones
- * lie before 100 rows: whoever is granted a scope can fill it so.
+ * How long the syncs of a scope take while 32 clients bootstrap another one again and again, in
+ * which 300,000 tombstones lie before 100 rows: whoever is granted a scope can fill it so.
  */
 export async function tombstoneFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))

@@ -2,8 +2,9 @@ import { workerData } from 'node:worker_threads'
 import { pushes } from './subject.ts'
 
 /**
- * A thread of its own that keeps a server busy until it is ended: pushes of 5,000 changes one after the other, or
- * imports of 100,000 rows. What it makes and reads is the client's work, which nobody's wait should count.
+ * A thread of its own that keeps a server busy until it is ended: pushes of 5,000 changes one after
+ * the other, or imports of 100,000 rows. What it makes and reads is the client's work, which
+ * nobody's wait should count.
  */
 const { url, kind, headers } = workerData as { url: string; kind: 'push' | 'import'; headers: Record<string, string> }
 

@@ -22,9 +22,9 @@ const watchedMs = 5_000
 const msMax = 100
 
 /**
- * How long a second client's pull and `/health` wait, and how late a timer is, while one file of a million rows in
- * 10,000 scopes is written to: by pushes of 5,000 changes without a pause, an import, a prune of 2,000 due scopes, and
- * while ten pushes wait for another process's lock.
+ * How long a second client's pull and `/health` wait, and how late a timer is, while one file of a
+ * million rows in 10,000 scopes is written to: by pushes of 5,000 changes without a pause, an
+ * import, a prune of 2,000 due scopes, and while ten pushes wait for another process's lock.
  */
 export async function waitFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-bench-'))

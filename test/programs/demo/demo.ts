@@ -21,7 +21,10 @@ interface City {
   readonly lat: string
 }
 
-/** `npm run demo`: the main job on a throw-away server. Two phones edit offline, one with a slow clock, and sync. */
+/**
+ * `npm run demo`: the main job on a throw-away server. Two phones edit offline, one with a slow
+ * clock, and sync.
+ */
 await runCommand(async () => {
   readArgs(
     {

@@ -9,7 +9,10 @@ export interface Settled {
   readonly verdict: ChangeVerdict<Tables>
 }
 
-/** The least client that is correct: rows, an outbox, a cursor and a clock. What a real app keeps in its own database. */
+/**
+ * The least client that is correct: rows, an outbox, a cursor and a clock. What a real app keeps in
+ * its own database.
+ */
 export class Phone {
   readonly name: string
   readonly rows = new Map<string, StoredChange<Tables>>()
@@ -28,8 +31,9 @@ export class Phone {
   }
 
   /**
-   * A hybrid logical clock: the wall clock in microseconds, and always later than the last stamp and than every stamp that
-   * came in: whoever edits a row that they have seen wins over it, however slow their clock.
+   * A hybrid logical clock: the wall clock in microseconds, and always later than the last stamp
+   * and than every stamp that came in: whoever edits a row that they have seen wins over it,
+   * however slow their clock.
    */
   stamp(): number {
     this.#lastStamp = Math.max((Date.now() + this.#clockErrorMs) * 1000, this.#lastStamp + 1)
@@ -41,7 +45,10 @@ export class Phone {
     this.#outbox.push(change)
   }
 
-  /** Sends the outbox and takes what others wrote, until there is no more. A change leaves the outbox with its verdict. */
+  /**
+   * Sends the outbox and takes what others wrote, until there is no more. A change leaves the
+   * outbox with its verdict.
+   */
   async sync(): Promise<Settled[]> {
     const settled: Settled[] = []
     for (let more = true; more; ) {

@@ -20,13 +20,17 @@ export interface NetworkOutcome {
   readonly output: string
 }
 
-/** A server, writers, and a network that breaks every connection, until it heals; then what the promises say. */
+/**
+ * A server, writers, and a network that breaks every connection, until it heals; then what the
+ * promises say.
+ */
 export async function playNetwork({ databaseUrl, between, seed, ms }: NetworkOptions): Promise<NetworkOutcome> {
   const random = seededRandom(seed)
   const started: (() => unknown)[] = []
   const proxied = async (url: string): Promise<{ proxy: FaultProxy; through: string }> => {
     const through = new URL(url)
-    // Postgres' greeting and a small sync have some 2,000 bytes: less, and nothing would ever get through.
+    // Postgres' greeting and a small sync have some 2,000 bytes: less, and nothing would ever get
+    // through.
     const proxy = await startFaultProxy(Number(through.port), drawFaults(random, 12_000))
     started.push(() => proxy.close())
     through.port = String(proxy.port)

@@ -29,8 +29,8 @@ export interface PlayOptions {
 type Verdicts = readonly { verdict: string; error?: { code: string } }[]
 
 /**
- * Writers that push change sets and send webhooks, each again and again until it is answered, as a phone's outbox does.
- * Every change set holds one change that must be refused.
+ * Writers that push change sets and send webhooks, each again and again until it is answered, as a
+ * phone's outbox does. Every change set holds one change that must be refused.
  */
 export async function playWriters({ url, isOver, writers = 3, answerMsMax = 3_000 }: PlayOptions): Promise<Played> {
   const applied: string[] = []
@@ -100,7 +100,10 @@ const stamp = () => Date.now() * 1000 + (stamps++ % 1000)
 /** A pull to its end from a server, straight. */
 export type ReadRows = () => Promise<readonly { id: string; position: number }[]>
 
-/** What is against the promises once all is over: nothing acknowledged is missing, nothing refused is stored. */
+/**
+ * What is against the promises once all is over: nothing acknowledged is missing, nothing refused
+ * is stored.
+ */
 export async function findBreaches(played: Played, readRows: ReadRows): Promise<string[]> {
   const rows = new Map((await readRows()).map((row) => [row.id, row]))
   const missing = [...played.applied, ...played.hooked].filter((id) => !rows.has(id))

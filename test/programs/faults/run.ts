@@ -1,4 +1,7 @@
-/** `npm run faults -- --minutes 5 --seed 7`: a bad network for as long as one likes; exit code 1 on a broken promise. */
+/**
+ * `npm run faults -- --minutes 5 --seed 7`: a bad network for as long as one likes; exit code 1 on
+ * a broken promise.
+ */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../support/postgres.ts'

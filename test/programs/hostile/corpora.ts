@@ -36,7 +36,10 @@ export function* allCorpora(): Generator<Batch> {
   }
 }
 
-/** Valid requests with a few values changed, each to an entry of its own turn. They meet in one scope: one at a time. */
+/**
+ * Valid requests with a few values changed, each to an entry of its own turn. They meet in one
+ * scope: one at a time.
+ */
 export function* mutations(seed: number): Generator<Batch> {
   for (let round = seed; ; round++) {
     for (const [n, body] of fc.sample(mutatedRequest, { numRuns: 50, seed: round }).entries()) {

@@ -15,11 +15,17 @@ export const canary = 'canary-of-another-scope'
 export interface Outcome {
   /** Of the first target, in the order of the requests. */
   readonly answers: readonly Answer[]
-  /** Whatever is against a promise: a 5xx, a byte of the other scope (P11), an answer that is another elsewhere (P7). */
+  /**
+   * Whatever is against a promise: a 5xx, a byte of the other scope (P11), an answer that is
+   * another elsewhere (P7).
+   */
   readonly breaches: readonly string[]
 }
 
-/** Sends the requests to every target, and holds the answers against the promises and against each other. */
+/**
+ * Sends the requests to every target, and holds the answers against the promises and against each
+ * other.
+ */
 export async function askEverywhere(targets: readonly Target[], requests: readonly Hostile[]): Promise<Outcome> {
   const all = await Promise.all(targets.map(({ url }) => inLanes(requests, (one) => request(url, ...one))))
   const breaches: string[] = []
@@ -47,7 +53,10 @@ export async function writeCanaries(targets: readonly Target[]): Promise<void> {
   }
 }
 
-/** The other scope's rows as they are now, with their positions: each must still be as it was written. */
+/**
+ * The other scope's rows as they are now, with their positions: each must still be as it was
+ * written.
+ */
 export async function readCanaries({ url }: Target): Promise<unknown[]> {
   const { json } = await request(url, 'GET', '/v1/pull', { sub: 'owner' })
   return json.changes.map(({ id, position, row }: { id: string; position: number; row: Record<string, unknown> }) => [

@@ -1,13 +1,19 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** What came back: the status, 0 where the server closed without one, or nothing where it waits for more. */
+/**
+ * What came back: the status, 0 where the server closed without one, or nothing where it waits for
+ * more.
+ */
 export interface RawAnswer {
   readonly status: number | undefined
   readonly text: string
 }
 
-/** Sends bytes as they are, and waits for an answer or an end; whoever waits for more is given up after a moment. */
+/**
+ * Sends bytes as they are, and waits for an answer or an end; whoever waits for more is given up
+ * after a moment.
+ */
 export async function sendRaw(url: string, bytes: string | Buffer, waitMs = 700): Promise<RawAnswer> {
   const { hostname, port } = new URL(url)
   const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true })
@@ -28,7 +34,10 @@ export async function sendRaw(url: string, bytes: string | Buffer, waitMs = 700)
   return { status: status ? Number(status) : end === 'closed' ? 0 : undefined, text }
 }
 
-/** Requests that no HTTP library sends: each must be refused, or cut off, or waited for. `token` is a valid one. */
+/**
+ * Requests that no HTTP library sends: each must be refused, or cut off, or waited for. `token` is
+ * a valid one.
+ */
 export function rawRequests(token: string): Readonly<Record<string, string | Buffer>> {
   const auth = `Authorization: Bearer ${token}\r\n`
   const host = 'Host: x\r\n'

@@ -7,7 +7,9 @@ export type Hostile = readonly [method: string, path: string, options?: object]
 const at = 1_700_000_000_000_000
 export const put = (id: string, row: object, more: object = {}) => ({ table: 'todos', op: 'put', id, at, row, ...more })
 
-/** The entries that take changes: each makes one request of a change set, or of a text in its place. */
+/**
+ * The entries that take changes: each makes one request of a change set, or of a text in its place.
+ */
 export const entries = ['sync', 'push', 'webhook', 'import'] as const
 export type Entry = (typeof entries)[number]
 
@@ -67,7 +69,9 @@ const live = (query: string, headers = {}): Hostile => ['GET', `/v1/live${query}
 /** One that can stand in a header; Node's fetch sends no others. */
 const inHeader = (text: string) => text.replaceAll(/[^ -~\xa0-\xff]/g, '?').trim()
 
-/** Everything else of a request that a text can stand in. Each of these must be refused with a 4xx. */
+/**
+ * Everything else of a request that a text can stand in. Each of these must be refused with a 4xx.
+ */
 export const requestPlaces: Readonly<Record<string, (text: string, id: string) => Hostile>> = {
   "a sync's client": (text) => sync('members', { client: `${text} `, cursor: null }),
   "a sync's cursor": (text) => sync('members', { client: 'a', cursor: `${text}=` }),

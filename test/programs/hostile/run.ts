@@ -1,4 +1,7 @@
-/** `npm run hostile -- --minutes 5 --seed 7`: bad input for as long as one likes, to three runtimes; exit code 1 on a broken promise. */
+/**
+ * `npm run hostile -- --minutes 5 --seed 7`: bad input for as long as one likes, to three runtimes;
+ * exit code 1 on a broken promise.
+ */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../support/postgres.ts'

@@ -5,7 +5,10 @@ import { issuer, publishKeys } from '../tokens/key-set.ts'
 import { ourSecret } from '../tokens/keys.ts'
 import { findTokenBreaches, startVerifier, verifierKinds } from '../tokens/verifier.ts'
 
-/** Every case of every algorithm, to a server with a secret and to one with published keys, in both runtimes. */
+/**
+ * Every case of every algorithm, to a server with a secret and to one with published keys, in both
+ * runtimes.
+ */
 export async function tryTokens(): Promise<{ tried: number; breaches: readonly string[] }> {
   const keySet = await publishKeys()
   // Made just before they are sent: some are about to expire.

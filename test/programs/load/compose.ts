@@ -11,10 +11,16 @@ export interface SentChange {
 
 /** Rows that are written again and again by every writer of a scope, and never deleted. */
 export const keptRows = 200
-/** Rows of its own that a writer holds before it deletes the oldest for each new one: no scope grows without bound. */
+/**
+ * Rows of its own that a writer holds before it deletes the oldest for each new one: no scope grows
+ * without bound.
+ */
 const ownRowsMax = 50
 
-/** Of ten changes: half put a row that is there, three patch one, one puts a new row and one deletes one. */
+/**
+ * Of ten changes: half put a row that is there, three patch one, one puts a new row and one deletes
+ * one.
+ */
 const mix: readonly ('new' | 'delete' | 'put' | 'patch')[] = [
   ...['put', 'put', 'patch', 'new', 'put', 'patch', 'put', 'delete', 'patch', 'put'],
 ] as const
@@ -22,13 +28,18 @@ const mix: readonly ('new' | 'delete' | 'put' | 'patch')[] = [
 export interface Draft {
   readonly client: string
   readonly random: () => number
-  /** The ids of the writer's own rows, oldest first. Gains what is put anew, loses what is deleted. */
+  /**
+   * The ids of the writer's own rows, oldest first. Gains what is put anew, loses what is deleted.
+   */
   readonly own: string[]
   /** The next stamp, always greater than the last. */
   readonly stamp: () => number
 }
 
-/** The next changes of a writer. `notes` says the row's stamp, so that a value is known to be that of its stamp. */
+/**
+ * The next changes of a writer. `notes` says the row's stamp, so that a value is known to be that
+ * of its stamp.
+ */
 export function composeChanges({ client, random, own, stamp }: Draft, count: number): SentChange[] {
   return Array.from({ length: count }, (_, n): SentChange => {
     const at = stamp()

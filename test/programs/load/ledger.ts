@@ -25,9 +25,9 @@ export function leaveOpen({ unanswered }: Ledger, id: string, state: RowState): 
 }
 
 /**
- * What is against the promises in the rows that somebody sees of a scope: each row that was acknowledged must be there
- * with that change or a greater one that was sent, and nothing may be there that was not. A view without tombstones,
- * such as a client's, must lack what was deleted.
+ * What is against the promises in the rows that somebody sees of a scope: each row that was
+ * acknowledged must be there with that change or a greater one that was sent, and nothing may be
+ * there that was not. A view without tombstones, such as a client's, must lack what was deleted.
  */
 export function findBreaches(ledger: Ledger, view: ReadonlyMap<string, RowState>, hasTombstones: boolean): string[] {
   const { scope, acknowledged, unanswered } = ledger

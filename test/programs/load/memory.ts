@@ -36,9 +36,9 @@ export interface MemoryGrowth {
 }
 
 /**
- * How much it has grown over the second half: the median of the last `windowMs` against that of as long a time from
- * the middle on. A median, because garbage makes the samples go up and down; a window that holds every kind of load
- * once, because each kind needs another amount.
+ * How much it has grown over the second half: the median of the last `windowMs` against that of as
+ * long a time from the middle on. A median, because garbage makes the samples go up and down; a
+ * window that holds every kind of load once, because each kind needs another amount.
  */
 export function growthOf(samples: readonly MemorySample[], windowMs: number): MemoryGrowth {
   const [first, last] = [samples[0]?.ms ?? 0, samples.at(-1)?.ms ?? 0]

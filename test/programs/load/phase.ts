@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Writer } from './writer.ts'
 
-/** Writers that go on at once after each answer, and such that sync at fixed times whatever the server does. */
+/**
+ * Writers that go on at once after each answer, and such that sync at fixed times whatever the
+ * server does.
+ */
 export interface Phase {
   readonly eager: readonly Writer[]
   readonly paced: readonly Writer[]
@@ -24,7 +27,10 @@ export async function playPhase({ eager, paced }: Phase, ms: number): Promise<Se
   const goOn = async (writer: Writer) => {
     while (performance.now() < until) seen.eager.push(await writer.sync())
   }
-  /** What is due while the last answer is still out waits for it, and that wait counts: a slow server is not asked less. */
+  /**
+   * What is due while the last answer is still out waits for it, and that wait counts: a slow
+   * server is not asked less.
+   */
   const keepPace = async (writer: Writer, place: number) => {
     for (let due = began + (place / paced.length) * pacedMs; due < until; due += pacedMs) {
       const isLate = performance.now() > due

@@ -30,9 +30,10 @@ export interface Played {
 const sliceSecondsMax = 5
 
 /**
- * First all users. Then what is compared, in short slices by turns, so that the moods of a machine meet all of it: half
- * of the users against as many writers of one scope, and the other half, who sync at fixed times, by themselves, beside
- * those writers of a scope each, and beside those of one scope.
+ * First all users. Then what is compared, in short slices by turns, so that the moods of a machine
+ * meet all of it: half of the users against as many writers of one scope, and the other half, who
+ * sync at fixed times, by themselves, beside those writers of a scope each, and beside those of one
+ * scope.
  */
 export async function play({ wire, seed, seconds, users = 32, onError, onRound }: PlayOptions): Promise<Played> {
   const join = (ledger: Ledger, n: number, hasRivals: boolean) =>

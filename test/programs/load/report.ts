@@ -60,9 +60,10 @@ const p99OfOthers = ({ paced }: Seen) => quantile(paced, 0.99)
 const ms = (slices: readonly Seen[]) => `${median(slices.map(p99OfOthers)).toFixed(1)} ms`
 
 /**
- * What must hold. The p99 of the others beside a hot scope is held against their p99 beside as many writers who pause
- * as little, on a scope each: what is left is what the others pay for the scope being hot, such as connections that it
- * holds. Against the others by themselves most of it is the machine, which has that much more to do.
+ * What must hold. The p99 of the others beside a hot scope is held against their p99 beside as many
+ * writers who pause as little, on a scope each: what is left is what the others pay for the scope
+ * being hot, such as connections that it holds. Against the others by themselves most of it is the
+ * machine, which has that much more to do.
  */
 export function figuresOf(store: string, { played: { users, seen }, memory }: Outcome): Figure[] {
   const rate = ({ eager, seconds }: Seen) => eager.length / seconds

@@ -7,7 +7,10 @@ import type { Played } from './play.ts'
 import type { Wire } from './wire.ts'
 import { faultOf, type PulledChange, stateOf } from './writer.ts'
 
-/** P1 P3: every device, once it has pulled all, and a new one hold what was acknowledged and nothing else. */
+/**
+ * P1 P3: every device, once it has pulled all, and a new one hold what was acknowledged and nothing
+ * else.
+ */
 export async function checkClients(wire: Wire, { writers, ledgers }: Played): Promise<string[]> {
   const breaches: string[] = []
   for (const writer of writers) {
@@ -39,7 +42,9 @@ async function bootstrap(wire: Wire, scope: string) {
   return { rows, faults }
 }
 
-/** P2: the database's own rows, past driftline, tombstones included; and nothing that nobody sent. */
+/**
+ * P2: the database's own rows, past driftline, tombstones included; and nothing that nobody sent.
+ */
 export async function checkDatabase(url: string, { ledgers }: Pick<Played, 'ledgers'>): Promise<string[]> {
   const store = await openStore(url)
   try {

@@ -1,4 +1,7 @@
-/** `npm run load -- --seconds 60 --store postgres --seed 7`: many users and a hot scope on the real server, over HTTP. */
+/**
+ * `npm run load -- --seconds 60 --store postgres --seed 7`: many users and a hot scope on the real
+ * server, over HTTP.
+ */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../support/postgres.ts'

@@ -14,7 +14,10 @@ export interface LoadOptions extends Pick<PlayOptions, 'seed' | 'seconds' | 'use
 export interface Outcome {
   readonly played: Played
   readonly memory: MemoryGrowth
-  /** Requests that failed, verdicts that should not have been given, values of another stamp, lines of the log. */
+  /**
+   * Requests that failed, verdicts that should not have been given, values of another stamp, lines
+   * of the log.
+   */
   readonly errors: readonly string[]
   /** Rows and tombstones that must be stored. */
   readonly rows: number

@@ -4,9 +4,10 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 export interface Wire {
   send(method: 'GET' | 'POST', path: string, token: string, body?: string): Promise<WireAnswer>
   /**
-   * Lets go of the connections, which the server closes after some idle seconds, perhaps while a request is on its way,
-   * and opens so many new ones. A busy Node takes on one new connection in a turn of its event loop, between requests
-   * of all that are open: whoever connected within a measurement would measure that.
+   * Lets go of the connections, which the server closes after some idle seconds, perhaps while a
+   * request is on its way, and opens so many new ones. A busy Node takes on one new connection in a
+   * turn of its event loop, between requests of all that are open: whoever connected within a
+   * measurement would measure that.
    */
   reopen(connections: number): Promise<void>
 }
@@ -19,7 +20,10 @@ export interface WireAnswer {
 /** How long a client waits for its answer: longer than the server may take until it says 503. */
 const answerMsMax = 30_000
 
-/** By node:http rather than fetch, whose cost would be a good part of what is measured on a small machine. */
+/**
+ * By node:http rather than fetch, whose cost would be a good part of what is measured on a small
+ * machine.
+ */
 export function openWire(url: string): Wire {
   const { hostname, port } = new URL(url)
   let agent = new Agent({ keepAlive: true })

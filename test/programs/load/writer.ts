@@ -6,7 +6,10 @@ import { composeChanges, composeKept, notesOf, type SentChange } from './compose
 import { acknowledge, type Ledger, leaveOpen } from './ledger.ts'
 import type { Wire } from './wire.ts'
 
-/** A device that syncs: its changes go up, those of others come down, and it holds the rows of its scope. */
+/**
+ * A device that syncs: its changes go up, those of others come down, and it holds the rows of its
+ * scope.
+ */
 export interface Writer {
   readonly ledger: Ledger
   /** Its live rows, as the answers so far have made them. */
@@ -113,7 +116,9 @@ export async function createWriter(options: WriterOptions): Promise<Writer> {
   }
 }
 
-/** A row tells its own stamp: this finds one that was stored or answered with the values of another. */
+/**
+ * A row tells its own stamp: this finds one that was stored or answered with the values of another.
+ */
 export function faultOf({ op, id, at, by, row }: PulledChange): string | undefined {
   return op === 'delete' || row?.notes === notesOf(by, at) ? undefined : `${id} of ${at} of ${by} says ${row?.notes}`
 }

@@ -1,6 +1,7 @@
 /**
- * A phone, written by docs/wire.md alone: rows, an outbox, a cursor and a clock. Its state is one value, so a
- * crash is to take the saved one again. It saves before it sends: no stamp that was seen outside is ever given twice.
+ * A phone, written by docs/wire.md alone: rows, an outbox, a cursor and a clock. Its state is one
+ * value, so a crash is to take the saved one again. It saves before it sends: no stamp that was
+ * seen outside is ever given twice.
  */
 import { type SentChange, type StoredChange, wholeRow } from './reference.ts'
 
@@ -70,12 +71,16 @@ export function compose(
   wish: { readonly limit: number; readonly return: 'all' | 'lost'; readonly scopes: readonly string[] },
 ): ClientRequest {
   const changes = half === 'pull' ? [] : state.outbox
-  // A push takes the cursor along: without it an edit of a row that was deleted and pruned would bring the row back.
+  // A push takes the cursor along: without it an edit of a row that was deleted and pruned would
+  // bring the row back.
   if (half === 'push' && state.cursor === null) return { half, changes, ...wish }
   return { half, changes, cursor: state.cursor, ...wish }
 }
 
-/** The state after an answer. Anything but 200 and 410 leaves all as it was, and the client sends the same again. */
+/**
+ * The state after an answer. Anything but 200 and 410 leaves all as it was, and the client sends
+ * the same again.
+ */
 export function receive(
   state: ClientState,
   name: string,
@@ -94,7 +99,8 @@ export function receive(
   const pulled = request.half === 'push' ? next.pulled : new Set(request.scopes)
   const rows = new Map(next.rows)
   for (const change of heldRows(name, request, body)) {
-    // The first pull of a scope brings its rows, but not what was deleted before: until then none is kept.
+    // The first pull of a scope brings its rows, but not what was deleted before: until then none
+    // is kept.
     if (pulled.has(change.scope)) take(rows, change)
   }
   for (const change of body.changes ?? []) take(rows, change)
@@ -140,7 +146,10 @@ function take(rows: Map<string, ClientRow>, change: StoredChange): void {
   else rows.set(rowKey(change), { scope, table, id, at, by, row })
 }
 
-/** A change leaves the outbox with its verdict, but one from too far ahead: the clock is set and it is stamped again. */
+/**
+ * A change leaves the outbox with its verdict, but one from too far ahead: the clock is set and it
+ * is stamped again.
+ */
 function settle(state: ClientState, wallMs: number, { changes }: ClientRequest, body: Body): ClientState {
   const verdicts = new Map(changes.map((change, index) => [change, body.verdicts?.[index]]))
   const isAhead = (change: SentChange) => verdicts.get(change)?.error?.code === 'clock_ahead'

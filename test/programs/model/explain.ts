@@ -1,6 +1,7 @@
 /**
- * Holds answers against the reference. Requests that ran at the same time may have met each scope in any order, but in
- * some order the reference must give exactly these answers: verdicts, rows, positions, pages and cursors.
+ * Holds answers against the reference. Requests that ran at the same time may have met each scope
+ * in any order, but in some order the reference must give exactly these answers: verdicts, rows,
+ * positions, pages and cursors.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { parseCursor } from '../../../src/model/cursor.ts'
@@ -125,7 +126,9 @@ function partsOf(before: Scopes, exchange: Exchange): Part[] {
   })
 }
 
-/** Takes the page apart by scope: a principal's scopes come in order, each as far as there is room. */
+/**
+ * Takes the page apart by scope: a principal's scopes come in order, each as far as there is room.
+ */
 function pagesOf({ access, request, body }: Exchange, cursor: ReadonlyMap<string, Entry>): Map<string, PagePart> {
   const { changes = [] } = body
   const claims = readCursor(body.cursor)

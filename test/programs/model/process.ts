@@ -30,12 +30,18 @@ export async function startServer(url: string, nowMs: () => number): Promise<Req
 
 const serverName = 'driftline-model'
 
-/** Where a server process finds a Postgres: under a name of its own, by which its sessions are known. */
+/**
+ * Where a server process finds a Postgres: under a name of its own, by which its sessions are
+ * known.
+ */
 function urlOfServer(url: string): string {
   return url.startsWith('postgres:') ? `${url}?application_name=${serverName}` : url
 }
 
-/** Until Postgres has ended the sessions of a killed process: what it had sent may be read and committed only now. */
+/**
+ * Until Postgres has ended the sessions of a killed process: what it had sent may be read and
+ * committed only now.
+ */
 export async function untilForgotten(store: Store): Promise<void> {
   const sessions = `SELECT count(*) FROM pg_stat_activity WHERE application_name = '${serverName}'`
   while (store.dialect.name === 'postgres') {

@@ -1,6 +1,6 @@
 /**
- * What driftline must do, in plain maps and without a line of its code: the contract's rules, one change at a time.
- * Everything is a value; nothing here knows of SQL, HTTP or concurrency.
+ * What driftline must do, in plain maps and without a line of its code: the contract's rules, one
+ * change at a time. Everything is a value; nothing here knows of SQL, HTTP or concurrency.
  */
 
 export type Access = 'read' | 'write'
@@ -88,8 +88,9 @@ function decide(row: StoredChange | undefined, { op, at }: SentChange, by: strin
 }
 
 /**
- * One scope's part of a change set: each change by itself, in stamp order, and of equal stamps the first first. Each
- * row takes a position of its own, in the order of the change set, whether it wins or loses.
+ * One scope's part of a change set: each change by itself, in stamp order, and of equal stamps the
+ * first first. Each row takes a position of its own, in the order of the change set, whether it
+ * wins or loses.
  */
 export function pushTo(
   state: ScopeState,

@@ -1,9 +1,14 @@
 import pg from 'pg'
 
-/** Another session of a Postgres, which holds a row and writes nothing: whoever wants the row stops half way. */
+/**
+ * Another session of a Postgres, which holds a row and writes nothing: whoever wants the row stops
+ * half way.
+ */
 export interface Rival {
   hold(row: { readonly table: string; readonly scope: string; readonly id: string }): Promise<void>
-  /** Until some session waits for a lock, the work is done, or nothing has happened for a little. */
+  /**
+   * Until some session waits for a lock, the work is done, or nothing has happened for a little.
+   */
   untilBlocked(work: Promise<unknown>): Promise<void>
   release(): Promise<void>
   close(): Promise<void>

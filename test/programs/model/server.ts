@@ -1,4 +1,7 @@
-/** A server process for the soak, to be killed: `node test/programs/model/server.ts URL`. Each request tells it the time. */
+/**
+ * A server process for the soak, to be killed: `node test/programs/model/server.ts URL`. Each
+ * request tells it the time.
+ */
 import { serve } from '@hono/node-server'
 import { createApp } from '../../../src/http/app.ts'
 import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'

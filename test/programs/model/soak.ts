@@ -1,7 +1,7 @@
 /**
- * The model for as long as you like: `npm run soak -- --minutes 30 --store postgres --seed 7`. Without a store it goes
- * round all of them, and kills server processes; `--kill` does only that. Prints its seed first; a failure prints the
- * line that runs it again.
+ * The model for as long as you like: `npm run soak -- --minutes 30 --store postgres --seed 7`.
+ * Without a store it goes round all of them, and kills server processes; `--kill` does only that.
+ * Prints its seed first; a failure prints the line that runs it again.
  */
 import { parseArgs } from 'node:util'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
@@ -25,7 +25,10 @@ const { values } = parseArgs({
     store: { type: 'string', multiple: true, default: [...modelStores] },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     path: { type: 'string' },
-    /** The server is a process of its own, which is killed again and again. Of a libSQL file and of Postgres. */
+    /**
+     * The server is a process of its own, which is killed again and again. Of a libSQL file and of
+     * Postgres.
+     */
     kill: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
     /** Keep the figures for docs/promises.md: see npm run promises. */
@@ -36,14 +39,19 @@ const names = values.store.map((name) => {
   if ((modelStores as readonly string[]).includes(name)) return name as ModelStoreName
   throw new TypeError(`--store must be one of ${modelStores.join(', ')}`)
 })
-/** Each store by itself, and at the end of a round those of which a server process can be killed. */
+/**
+ * Each store by itself, and at the end of a round those of which a server process can be killed.
+ */
 const killed = names.filter((name) => name === 'libsql file' || name === 'postgres')
 const rounds = [
   ...(values.kill ? [] : names.map((name) => ({ name, isProcess: false }))),
   ...(values.kill || names.length === modelStores.length ? killed.map((name) => ({ name, isProcess: true })) : []),
 ]
 if (rounds.length === 0) throw new TypeError('--kill is for a libSQL file and Postgres')
-/** Runs on one database, before a fresh one is made. Starting a process takes as long as several runs. */
+/**
+ * Runs on one database, before a fresh one is made. Starting a process takes as long as several
+ * runs.
+ */
 const runsOfDatabase = (isProcess: boolean) => (isProcess ? 5 : 30)
 
 let server: Promise<Postgres> | undefined

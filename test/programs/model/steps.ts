@@ -1,4 +1,7 @@
-/** What can happen, as fast-check draws it. Few ids, few scopes and clocks that stand still, so that everything meets. */
+/**
+ * What can happen, as fast-check draws it. Few ids, few scopes and clocks that stand still, so that
+ * everything meets.
+ */
 import fc from 'fast-check'
 
 /** Names of which ASCII order and that of a dictionary differ. */
@@ -44,7 +47,10 @@ const call = fc.record({
 })
 export type Call = typeof call extends fc.Arbitrary<infer T> ? T : never
 
-/** What becomes of a request on its way, or of its database: from the batch of that number on, or in it alone. */
+/**
+ * What becomes of a request on its way, or of its database: from the batch of that number on, or in
+ * it alone.
+ */
 const fate = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ kind: 'delivered' as const }) },
   { weight: 2, arbitrary: fc.constant({ kind: 'answer lost' as const }) },

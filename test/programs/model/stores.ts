@@ -1,4 +1,7 @@
-/** The stores of the model, each on a fresh database of its own, to be closed and opened again as a restart does. */
+/**
+ * The stores of the model, each on a fresh database of its own, to be closed and opened again as a
+ * restart does.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

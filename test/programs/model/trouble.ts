@@ -1,7 +1,10 @@
 import { postgresFault, sqliteFault } from '../../../src/stores/fault.ts'
 import { readsOnly, type Store } from '../../../src/stores/store.ts'
 
-/** What the database does to one request: fails from that batch on, or before or after that batch alone. */
+/**
+ * What the database does to one request: fails from that batch on, or before or after that batch
+ * alone.
+ */
 export interface Trouble {
   readonly kind: 'outage' | 'fault before' | 'fault after'
   readonly batch: number

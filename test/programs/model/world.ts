@@ -1,6 +1,7 @@
 /**
- * Clients, a network that loses, repeats and delays, a server that restarts, and a database that fails: runs the steps,
- * and holds every answer against the reference at once, so that a fault is found where it happens.
+ * Clients, a network that loses, repeats and delays, a server that restarts, and a database that
+ * fails: runs the steps, and holds every answer against the reference at once, so that a fault is
+ * found where it happens.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from '../../../src/http/app.ts'
@@ -55,7 +56,10 @@ export interface World {
   close(): Promise<void>
 }
 
-/** @param processUrl where a server process of its own finds the database, which is killed instead of failing */
+/**
+ * @param processUrl where a server process of its own finds the database, which is killed instead
+ * of failing
+ */
 export async function createWorld(
   database: ModelStore,
   counts: Counts,
@@ -99,7 +103,8 @@ export async function createWorld(
     const device = devices[client] as Device
     // What a client lets out it has saved: no stamp is ever given twice.
     device.saved = device.state
-    // Once its clock was set back, a request that is still on its way could hold a stamp of another change.
+    // Once its clock was set back, a request that is still on its way could hold a stamp of another
+    // change.
     const returned = device.state.offsetMs === 0 ? wish.return : 'all'
     const request = compose(device.state, half, { limit, return: returned, scopes: [...device.access.keys()] })
     const broken: SentChange = { table: 'todos', op: 'delete', id: 'x', at: null, scope: device.subject }
@@ -168,7 +173,10 @@ export async function createWorld(
     if (fate.kind !== 'answer lost') answer(sent, exchange)
   }
 
-  /** Several clients at the same time. A rival may hold a row meanwhile: whoever writes it goes first and stops half way. */
+  /**
+   * Several clients at the same time. A rival may hold a row meanwhile: whoever writes it goes
+   * first and stops half way.
+   */
   async function together(calls: readonly Call[], hold: number | null): Promise<void> {
     const all = calls.map(prepare)
     counts.atOnce += all.length

@@ -1,5 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the sources' own templates are searched and replaced
-/** Bugs that a sync server can have and driftline must not: each is a change of its text that the tests must catch. */
+/**
+ * Bugs that a sync server can have and driftline must not: each is a change of its text that the
+ * tests must catch.
+ */
 import type { Edit, Mutant } from './mutant.ts'
 import { refusalMutants } from './refusals.ts'
 
@@ -18,7 +21,9 @@ const removing = (condition: string) =>
 
 const importTest = { file: 'test/stores/bulk/import.test.ts', why: 'phones import nothing' }
 
-/** Takes the positions in a transaction of its own; \`rewrite\` is what the rest then makes of them. */
+/**
+ * Takes the positions in a transaction of its own; \`rewrite\` is what the rest then makes of them.
+ */
 const takingPositionsFirst = (rewrite: string) =>
   inOneEdit(
     'src/stores/postgres/pool.ts',

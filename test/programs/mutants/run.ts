@@ -1,6 +1,7 @@
 /**
- * Checks the checker: `npm run mutants` puts each bug of mutants.ts into a copy of the sources and runs the model over
- * it, and where it has one its race test. Exits with 1 where a bug is not noticed, or where the unharmed copy fails.
+ * Checks the checker: `npm run mutants` puts each bug of mutants.ts into a copy of the sources and
+ * runs the model over it, and where it has one its race test. Exits with 1 where a bug is not
+ * noticed, or where the unharmed copy fails.
  */
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -65,7 +66,10 @@ function run(folder: string, args: readonly string[]): Promise<Outcome> {
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })))
 }
 
-/** The model's first words on what is wrong; undefined where it found nothing. Any other end is a fault of the run. */
+/**
+ * The model's first words on what is wrong; undefined where it found nothing. Any other end is a
+ * fault of the run.
+ */
 async function runModel(folder: string, store: ModelStoreName, runs: string): Promise<string | undefined> {
   const args = ['--store', store, '--runs', runs, '--seed', values.seed, '--brief']
   const { code, output } = await run(folder, ['test/programs/model/soak.ts', ...args])

@@ -1,6 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 
-/** What is promised, in the words of the table in docs/promises.md. Tests carry these numbers in their titles. */
+/**
+ * What is promised, in the words of the table in docs/promises.md. Tests carry these numbers in
+ * their titles.
+ */
 export const promises: Readonly<Record<string, string>> = {
   P1: 'Once all have synced, every client and the server hold the same rows, after any loss, repeat, delay or crash',
   P2: 'An applied change is there, or a greater stamp is',

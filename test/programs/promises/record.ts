@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { type LastRun, lastRunsFile, readLastRuns } from './promises.ts'
 
-/** Keeps the figures of a long program for docs/promises.md, in the place of those of its last run. */
+/**
+ * Keeps the figures of a long program for docs/promises.md, in the place of those of its last run.
+ */
 export async function recordRun(command: string, figures: LastRun['figures']): Promise<void> {
   const others = (await readLastRuns()).filter((run) => run.command !== command)
   const date = new Date().toISOString().slice(0, 10)

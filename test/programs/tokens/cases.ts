@@ -1,4 +1,7 @@
-/** A token that somebody sends, and whether a server that trusts the key of its issuer has to take it. */
+/**
+ * A token that somebody sends, and whether a server that trusts the key of its issuer has to take
+ * it.
+ */
 export interface TokenCase {
   readonly name: string
   readonly token: string

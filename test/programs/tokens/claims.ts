@@ -1,7 +1,10 @@
 import { refused, type TokenCase, taken } from './cases.ts'
 import { canary, claimsOf, inAnHour, makeToken, type Signer } from './keys.ts'
 
-/** What no scope can be named, and so neither a `sub`: it would be left out, and another scope be the first. */
+/**
+ * What no scope can be named, and so neither a `sub`: it would be left out, and another scope be
+ * the first.
+ */
 const oddNames = [
   '\u0000',
   'a\u0000b',

@@ -2,8 +2,8 @@ import { refused, type TokenCase, taken } from './cases.ts'
 import { canary, claimsOf, headerOf, makeToken, type Signer } from './keys.ts'
 
 /**
- * What can be wrong with a token whatever its algorithm: its three parts, their encoding and its header. The classes are
- * those of Wycheproof's vectors for JWS, with keys of our own.
+ * What can be wrong with a token whatever its algorithm: its three parts, their encoding and its
+ * header. The classes are those of Wycheproof's vectors for JWS, with keys of our own.
  */
 export function formCases(signer: Signer): TokenCase[] {
   const valid = makeToken(signer)

@@ -19,7 +19,10 @@ const oddKey = (name: string, pair: KeyPair, jwk: object, isTaken = false): OddK
   jwks: [{ ...pair.jwk, ...jwk }],
 })
 
-/** The classes of Wycheproof's vectors for JWK, and others of their kind. Each key has a `kid` of its own. */
+/**
+ * The classes of Wycheproof's vectors for JWK, and others of their kind. Each key has a `kid` of
+ * its own.
+ */
 function oddKeys(): OddKey[] {
   const rsa = (kid: string) => keyPair('RS256', kid, issuer[0])
   const ec = (kid: string) => keyPair('ES256', kid, issuer[2])

@@ -15,7 +15,10 @@ export interface KeyPair extends Signer {
   readonly jwk: JsonWebKey
 }
 
-/** How each algorithm of public keys signs, by Node's own crypto: another implementation than the one that verifies. */
+/**
+ * How each algorithm of public keys signs, by Node's own crypto: another implementation than the
+ * one that verifies.
+ */
 const ways: Readonly<Record<string, (input: Buffer, key: KeyObject) => Buffer>> = {
   RS: (input, key) => sign('sha256', input, key),
   PS: (input, key) => sign('sha256', input, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }),

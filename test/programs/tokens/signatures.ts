@@ -42,7 +42,10 @@ export function otherPaddingCases(pair: KeyPair): TokenCase[] {
   ]
 }
 
-/** Signatures of the true key over a padding that is not quite the one of PKCS #1: what a lax verifier lets a forger make. */
+/**
+ * Signatures of the true key over a padding that is not quite the one of PKCS #1: what a lax
+ * verifier lets a forger make.
+ */
 export function paddingCases({ privateKey, ...pair }: KeyPair): TokenCase[] {
   const raw = (block: Buffer) => privateEncrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, block)
   return Object.entries(paddings).map(([name, pad]) =>

@@ -29,8 +29,8 @@ export async function startVerifier(
 }
 
 /**
- * Sends each token to a pull, and each fifth that must be refused also as the subprotocol of a live connection. Gives
- * whatever was answered against the table, or told of a token.
+ * Sends each token to a pull, and each fifth that must be refused also as the subprotocol of a live
+ * connection. Gives whatever was answered against the table, or told of a token.
  */
 export async function findTokenBreaches({ url, log }: Verifier, cases: readonly TokenCase[]): Promise<string[]> {
   const found = await inLanes(cases, async ({ name, token, taken }, n) => {

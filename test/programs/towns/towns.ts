@@ -32,7 +32,10 @@ export async function readTowns(count = Number.POSITIVE_INFINITY): Promise<reado
   })
 }
 
-/** As NDJSON, and as CSV with headers of its own: `--map id=key --map title=name --map list_id=country`. */
+/**
+ * As NDJSON, and as CSV with headers of its own: `--map id=key --map title=name --map
+ * list_id=country`.
+ */
 export const formats = {
   ndjson: {
     file: 'towns.ndjson',
@@ -53,7 +56,9 @@ export const formats = {
 
 const quoteField = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
-/** Pulls a scope page by page and throws unless it holds these rows, byte for byte, with this stamp. */
+/**
+ * Pulls a scope page by page and throws unless it holds these rows, byte for byte, with this stamp.
+ */
 export async function compareTowns(store: Store, scope: string, rows: readonly TownRow[], at: number): Promise<void> {
   const sync = createSync({ schema, store })
   const expected = new Map(rows.map(({ id, ...row }) => [id, row]))

@@ -198,7 +198,8 @@ describe('an import that something happens to', () => {
     async (name) => {
       if (name === 'postgres') {
         postgres = await startPostgres()
-        // Its backends get the limit from the postmaster. The files of its log are 16 MB from the start.
+        // Its backends get the limit from the postmaster. The files of its log are 16 MB from the
+        // start.
         limitFiles(postgres.pid, 17 << 20)
       }
       const url = postgres ? await prepare(await postgres.createDatabase()) : await open(name)

@@ -20,7 +20,10 @@ export interface EmptyDatabase {
   open(): Promise<Store>
   /** Runs one statement. */
   run(sql: string): Promise<readonly Cells[]>
-  /** Takes away all that is in it: for Postgres a tenth of what another database costs. Where it cannot, false. */
+  /**
+   * Takes away all that is in it: for Postgres a tenth of what another database costs. Where it
+   * cannot, false.
+   */
   empty(): Promise<boolean>
   close(): Promise<void>
 }

@@ -28,7 +28,10 @@ afterEach(() => drop())
 const read = (dialect: string) => readFile(new URL(fileOf(dialect), directory), 'utf8')
 const write = (dialect: string, sql: string) => writeFile(new URL(fileOf(dialect), directory), sql)
 
-/** As a person does: the first line goes, all SQL that is commented out comes in, and VALUE becomes one. */
+/**
+ * As a person does: the first line goes, all SQL that is commented out comes in, and VALUE becomes
+ * one.
+ */
 async function finish(dialect: string): Promise<void> {
   const [, ...blocks] = (await read(dialect)).split('\n\n')
   const sql = /^-- (-- driftline|ALTER|UPDATE|DROP|DO|CREATE)/

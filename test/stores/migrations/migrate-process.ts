@@ -2,7 +2,10 @@ import { migrate } from '../../../src/migrations/apply.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { openStore } from '../../../src/stores/open.ts'
 
-/** `node migrate-process.ts <url> <directory>`: migrates as a server does, at its start, and prints what it applied. */
+/**
+ * `node migrate-process.ts <url> <directory>`: migrates as a server does, at its start, and prints
+ * what it applied.
+ */
 const [url = '', directory = ''] = process.argv.slice(2)
 const store = await openStore(url)
 console.log('ready')

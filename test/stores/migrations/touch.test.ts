@@ -100,7 +100,9 @@ async function positions(store: Store, scope: string): Promise<string[]> {
   return rows.map(([position, id, created]) => `${position} ${id} ${created}`)
 }
 
-/** Three phones at the head: of two todos, a deleted one and a list; of a list alone; of one todo. */
+/**
+ * Three phones at the head: of two todos, a deleted one and a list; of a list alone; of one todo.
+ */
 async function fill(store: Store) {
   const sync = oldServer(store)
   await sync.push(ann, { client: 'p', changes: ['t1', 't2', 't3'].map((id) => put('todos', id)) })

@@ -74,7 +74,8 @@ describe.each(dialectStores)('a project of before there were two streams, on %s'
     expect((await sync.pull(alice, { cursor: cursor as string })).changes).toEqual([])
     // What comes next has the next number of the app's.
     expect(await migrate(store, await readMigrations(store.dialect.name, directory))).toEqual([])
-    // And the folder of this version, whose first migration has the same name, fits the same database.
+    // And the folder of this version, whose first migration has the same name, fits the same
+    // database.
     expect(await migrate(store, await readMigrations(store.dialect.name, sampleMigrations))).toEqual([])
     await database.close()
   })

@@ -9,8 +9,8 @@ import { createDatabase } from '../../support/stores.ts'
 
 const secret = `whsec_${Buffer.from('a secret of thirty-two bytes, yes').toString('base64')}`
 
-// What Supabase has: the Vault, pgcrypto in its own schema, and pg_net, of which only the queue is played here, with
-// the body in the bytes that pg_net puts there.
+// What Supabase has: the Vault, pgcrypto in its own schema, and pg_net, of which only the queue is
+// played here, with the body in the bytes that pg_net puts there.
 const supabase = `
   CREATE SCHEMA extensions; CREATE EXTENSION pgcrypto SCHEMA extensions;
   CREATE SCHEMA vault; CREATE TABLE vault.decrypted_secrets (name text, decrypted_secret text);

@@ -139,7 +139,10 @@ describe('its changes, pushed', () => {
   const early = event('user.updated', 0, { first_name: 'early' })
   const late = event('user.updated', 5, { first_name: 'late' })
 
-  /** Pushes what the events say, in their order, and tells the verdicts and what is left of the user. */
+  /**
+   * Pushes what the events say, in their order, and tells the verdicts and what is left of the
+   * user.
+   */
   async function play(...events: unknown[]) {
     const sync = sampleSync(opened.store)
     const who = principal('user_2aBc')

@@ -93,7 +93,8 @@ describe('tokens of an issuer with a key set', () => {
       const token = await sign('RS256', {}, undefined, kid)
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'unauthorized' })
     }
-    // To the power of 1 a signature stays what it is: whoever knows the padding of a hash has signed.
+    // To the power of 1 a signature stays what it is: whoever knows the padding of a hash has
+    // signed.
     const input = `${btoa('{"alg":"RS256","kid":"one"}')}.${btoa(JSON.stringify({ sub: 'mallory', exp }))}`.replaceAll(
       '=',
       '',

@@ -6,7 +6,10 @@ import { isName } from '../../../src/model/text.ts'
 import { readDatabaseUrl } from '../../../src/stores/database-url.ts'
 import { checkScopeUrl, scopeFilePattern, scopeUrl } from '../../../src/stores/scope-url.ts'
 
-/** Of every kind that a token may hold, those that mean something in a path or URL more often than not. */
+/**
+ * Of every kind that a token may hold, those that mean something in a path or URL more often than
+ * not.
+ */
 const scope = fc
   .oneof(
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }),

@@ -12,7 +12,9 @@ const verify = (...given: Parameters<typeof verifyAll>) => verifyAll(...given).t
 const body = '{"test": 2432232314}'
 const headersOf = (init: HeadersInit) => new Headers(init)
 
-/** The specification's own example: https://www.standardwebhooks.com and the tests of its libraries. */
+/**
+ * The specification's own example: https://www.standardwebhooks.com and the tests of its libraries.
+ */
 const vector = {
   secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
   id: 'msg_p5jXN8AQM9LWM0D4loKWxJek',

@@ -7,7 +7,10 @@ import type { RowWrite } from '../coalesce.ts'
 import type { Planned, PushWish } from '../planned.ts'
 import { forecast, type InboxDetails, type InboxEntry, letterToOutcome } from './inbox.ts'
 
-/** Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before anything is written. */
+/**
+ * Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before
+ * anything is written.
+ */
 export function compileClaim(
   { dialect, paramBytesMax, scope: { repeated }, tables }: Sql,
   scope: string,
@@ -38,7 +41,9 @@ export function compileClaim(
   ]
 }
 
-/** What the inbox keeps of a webhook: a letter for each change, and which changes they stand for. */
+/**
+ * What the inbox keeps of a webhook: a letter for each change, and which changes they stand for.
+ */
 export interface Claimed {
   readonly letters: string
   readonly details: string
@@ -58,7 +63,9 @@ export function readClaim(
   return claimed
 }
 
-/** The letters once these changes turned out to be rejected: no error told of it before the commit. */
+/**
+ * The letters once these changes turned out to be rejected: no error told of it before the commit.
+ */
 export function rejectLetters({ letters, details }: Claimed, rejected: ReadonlySet<number>): string {
   const { places }: Partial<InboxDetails> = details === '' ? {} : JSON.parse(details)
   return [...letters].map((letter, place) => (rejected.has(places?.[place] ?? place) ? 'x' : letter)).join('')

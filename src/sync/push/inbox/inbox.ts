@@ -4,7 +4,10 @@ import { judge, type Outcome, type RowState, refusal, rowMissing } from '../../.
 import type { Table } from '../../../model/table.ts'
 import type { RowWrite } from '../coalesce.ts'
 
-/** A webhook that takes effect once: its id goes into the inbox in the transaction of its rows (P14). */
+/**
+ * A webhook that takes effect once: its id goes into the inbox in the transaction of its rows
+ * (P14).
+ */
 export interface InboxEntry {
   readonly id: string
   /** Changes that were rejected already, by their places in the change set. */
@@ -18,8 +21,8 @@ export interface InboxDetails extends Pick<InboxEntry, 'errors'> {
 }
 
 /**
- * The verdict of a change as one letter, so that a webhook's outcome is one short text: inserted, updated, deleted,
- * duplicate, stale, row missing, and what a trigger swallowed.
+ * The verdict of a change as one letter, so that a webhook's outcome is one short text: inserted,
+ * updated, deleted, duplicate, stale, row missing, and what a trigger swallowed.
  */
 const outcomes: Readonly<Record<string, Outcome>> = {
   i: { verdict: 'applied', action: 'inserted' },
@@ -42,7 +45,10 @@ function outcomeToLetter(outcome: Outcome): string {
   return outcome.verdict === 'duplicate' ? '=' : outcome.verdict === 'stale' ? 's' : 'm'
 }
 
-/** What the database needs to know of a change to tell its verdict from the row's state before the change set. */
+/**
+ * What the database needs to know of a change to tell its verdict from the row's state before the
+ * change set.
+ */
 export interface Forecast {
   readonly id: string
   readonly index: number
@@ -50,16 +56,17 @@ export interface Forecast {
   /** The stamp of the last put or delete of the row before this change in the change set. */
   readonly baseAt: number | null
   /**
-   * Five letters: the verdict where the stored stamp lies below `baseAt`; where there is no row; a tombstone of a lower
-   * stamp; a living row of a lower stamp; a tombstone of this very stamp. Of a living row of this very stamp it is a
-   * duplicate, and of any greater stamp stale.
+   * Five letters: the verdict where the stored stamp lies below `baseAt`; where there is no row; a
+   * tombstone of a lower stamp; a living row of a lower stamp; a tombstone of this very stamp. Of a
+   * living row of this very stamp it is a duplicate, and of any greater stamp stale.
    */
   readonly letters: string
 }
 
 /**
- * Forecasts by table. With them the statement that claims a webhook's id also finds the verdicts, before the writes and
- * under the same lock: they are kept in the transaction, and a retry gets them as they were, whatever came since.
+ * Forecasts by table. With them the statement that claims a webhook's id also finds the verdicts,
+ * before the writes and under the same lock: they are kept in the transaction, and a retry gets
+ * them as they were, whatever came since.
  */
 export function forecast(passes: readonly (readonly RowWrite[])[]): ReadonlyMap<Table, readonly Forecast[]> {
   const rows = new Map<string, { table: Table; changes: Change[] }>()
@@ -89,9 +96,10 @@ const dead: RowState = { at: -1, by: '', deleted: true }
 const living: RowState = { at: -1, by: '', deleted: false }
 
 /**
- * Goes through the changes of one row, in the order of their stamps, once for each kind of state that can be stored.
- * Only the last put or delete before a change matters where the stored stamp is lower than that; where it is not, the
- * changes before it did not apply, but for those of the very same stamp.
+ * Goes through the changes of one row, in the order of their stamps, once for each kind of state
+ * that can be stored. Only the last put or delete before a change matters where the stored stamp is
+ * lower than that; where it is not, the changes before it did not apply, but for those of the very
+ * same stamp.
  */
 function forecastRow(changes: readonly Change[]): Forecast[] {
   let none: RowState | undefined
@@ -128,8 +136,9 @@ function forecastRow(changes: readonly Change[]): Forecast[] {
     if (op === 'patch') {
       afterPatch = true
     } else if (!decided) {
-      // Only the first of one stamp can apply. Behind a patch of its stamp a put leaves a living row in any case; a
-      // delete applies where the patch found no row, and so leaves alive what was.
+      // Only the first of one stamp can apply. Behind a patch of its stamp a put leaves a living
+      // row in any case; a delete applies where the patch found no row, and so leaves alive what
+      // was.
       decided = true
       if (!afterPatch || op === 'put') {
         baseAt = at
