@@ -166,10 +166,10 @@ describe('DATABASE_URL that is wrong', () => {
     ['file:x.db?mode=ro', /takes no parameters/],
     ['file:data/{scope}.db?cache=shared', /takes no parameters/],
     ['file://host/x.db', /names a host/],
-    ['file:src', /cannot be opened and written/],
-    ['file:package.json/x.db', /cannot be opened and written/],
+    ['file:migrations', /cannot be opened and written/],
+    ['file:driftline.config.ts/x.db', /cannot be opened and written/],
     ['file:/proc/x.db', /cannot be opened and written/],
-    ['file:package.json', /is no database/],
+    ['file:driftline.config.ts', /is no database/],
   ])('%s is refused at start by a sentence', async (url, says) => {
     const { code, out, err } = await runHere('start', [], { DATABASE_URL: url, PORT: '0', AUTH_SECRET: 'x'.repeat(32) })
     expect([code, out]).toEqual([1, ''])

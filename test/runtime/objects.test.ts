@@ -46,7 +46,7 @@ it('P2 a Durable Object makes a delivery and the alarm that sends it durable tog
     objects.store.batch(scope, [
       { sql: lock, params: [scope, 'inc', 1, 64, 1000] },
       { sql: 'INSERT INTO lists VALUES (?1, 1, 1, 1, 0, 1, 1, 1)', params: [scope] },
-      { sql: record, params: [scope, 1, 'crm', `msg_${scope}`, 0] },
+      { sql: record, params: [scope, 1, 'crm', `msg_${scope}`, 0], records: true },
       ...ends.map((sql) => ({ sql, params: [] })),
     ])
   try {
