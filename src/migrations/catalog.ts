@@ -94,7 +94,7 @@ LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
 WHERE k.place <= i.indnkeyatts`,
   ],
   sqlite: [
-    `SELECT n.value, c.name, c.type, CASE WHEN c."notnull" THEN 1 ELSE 0 END, c.dflt_value IS NOT NULL, 1, l.strict
+    `SELECT n.value, c.name, c.type, CASE WHEN c."notnull" THEN 1 ELSE 0 END, c.dflt_value IS NOT NULL, 1 AS ordered, l.strict
 FROM json_each(?1) AS n JOIN pragma_table_list AS l ON l.name = n.value AND l.schema = 'main'
 CROSS JOIN pragma_table_info(n.value) AS c`,
     `SELECT n.value, i.name, i."unique", k.seqno, k.name
