@@ -1,1 +1,0 @@
-UPDATE driftline_deliveries SET next_at = $5, disabled_at = 0 WHERE scope = $1 AND endpoint = $2 AND position = $3 AND next_at = $4 AND position = (SELECT min(position) FROM driftline_deliveries WHERE scope = $1 AND endpoint = $2) RETURNING position

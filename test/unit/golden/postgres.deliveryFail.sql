@@ -1,1 +1,0 @@
-UPDATE driftline_deliveries SET next_at = $5, attempts = attempts + 1, last_error = $6, disabled_at = $7 WHERE scope = $1 AND endpoint = $2 AND position = $3 AND next_at = $4

@@ -1,3 +1,0 @@
-UPDATE driftline_scopes SET position = position WHERE scope = $1;
-DELETE FROM driftline_deliveries WHERE scope = $1 AND endpoint = $2 AND position = $3;
-UPDATE driftline_deliveries SET next_at = $3 WHERE scope = $1 AND endpoint = $2 AND position = (SELECT min(position) FROM driftline_deliveries WHERE scope = $1 AND endpoint = $2) AND next_at = 9007199254740991 RETURNING scope, position, from_position, id, created_at, next_at, attempts, disabled_at

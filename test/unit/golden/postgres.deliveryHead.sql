@@ -1,1 +1,0 @@
-SELECT scope, position, from_position, id, created_at, next_at, attempts, disabled_at FROM driftline_deliveries WHERE scope = $1 AND endpoint = $2 ORDER BY position LIMIT 1

@@ -1,5 +1,0 @@
-SELECT sent$.ordinal$, sent$.at$ FROM (SELECT unnest((SELECT $3::text[])) AS id$, unnest((SELECT $4::bigint[])) AS ordinal$, unnest((SELECT $5::bigint[])) AS at$, unnest((SELECT $6::bigint[])) AS base_at$, unnest((SELECT $7::boolean[])) AS base_deleted$) AS sent$
-LEFT JOIN LATERAL (SELECT * FROM "notes" WHERE scope = $1 AND id = sent$.id$ AND (scope, id) >= (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), sent$.id$) OFFSET 0) AS found$ ON true
-WHERE CASE WHEN found$.id IS NULL THEN sent$.base_at$ IS NULL OR sent$.base_deleted$
-ELSE (found$.deleted AND (found$.updated_at, found$.updated_by) < (sent$.at$, $2) AND (sent$.base_at$ IS NULL OR (found$.updated_at, found$.updated_by) >= (sent$.base_at$, $2)))
-OR (sent$.base_deleted$ AND (found$.updated_at, found$.updated_by) < (sent$.base_at$, $2)) END

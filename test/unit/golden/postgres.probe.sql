@@ -1,1 +1,0 @@
-SELECT ('driftline_probe_nonce_' || scope$.position)::integer FROM driftline_scopes AS scope$ WHERE scope$.scope = $1

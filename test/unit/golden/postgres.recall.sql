@@ -1,1 +1,0 @@
-SELECT outcome, details FROM driftline_inbox WHERE scope = $1 AND source = $2 AND id = $3

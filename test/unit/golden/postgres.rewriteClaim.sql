@@ -1,1 +1,0 @@
-UPDATE driftline_inbox SET outcome = $4 WHERE scope = $1 AND source = $2 AND id = $3

@@ -1,4 +1,0 @@
-SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT 64 + coalesce(octet_length("title"), 0) + coalesce(octet_length("extra"::text), 0) + coalesce(octet_length("icon"), 0) + coalesce(octet_length("cost"::text), 0) AS size$ FROM "notes"
-WHERE (SELECT position FROM driftline_scopes WHERE scope = $1) <> CAST($2 AS bigint) AND scope = $1 AND position > 0 AND (scope, position, deleted) > (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), 0, true) AND NOT deleted LIMIT CAST($3 AS bigint)) AS counted$;
-SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT 64 + coalesce(octet_length("name"), 0) AS size$ FROM "tags"
-WHERE (SELECT position FROM driftline_scopes WHERE scope = $1) <> CAST($2 AS bigint) AND scope = $1 AND position > 0 AND (scope, position, deleted) > (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), 0, true) AND NOT deleted LIMIT CAST($3 AS bigint)) AS counted$

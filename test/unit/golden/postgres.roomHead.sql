@@ -1,1 +1,0 @@
-SELECT position, row_bytes FROM driftline_scopes WHERE scope = $1

@@ -1,1 +1,0 @@
-SELECT '-', updated_at, updated_by, CASE WHEN deleted THEN 1 ELSE 0 END, id FROM (SELECT unnest($2::text[]) COLLATE "C" AS id$) AS sent$ CROSS JOIN LATERAL (SELECT * FROM "notes" WHERE scope = $1 AND id = sent$.id$ AND (scope, id) >= (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), sent$.id$) OFFSET 0) AS found$

@@ -1,2 +1,0 @@
-SELECT json_extract('{}', 'driftline_resync_nonce_' || scope$.position) FROM driftline_scopes AS scope$ WHERE scope$.scope = ?1
-AND NOT (scope$.incarnation = coalesce(?2, scope$.incarnation) AND scope$.watermark <= ?3 AND scope$.position - ?4 >= ?3)

@@ -1,1 +1,0 @@
-SELECT json_extract('{}', 'driftline_probe_nonce_' || scope$.position) FROM driftline_scopes AS scope$ WHERE scope$.scope = ?1

@@ -1,4 +1,0 @@
-INSERT INTO driftline_deliveries (scope, endpoint, position, from_position, id, created_at, next_at, attempts, last_error, disabled_at)
-SELECT ?1, ?3, scope$.position, scope$.position - ?2, ?4, ?5, CASE WHEN (SELECT min(delivery$.position) FROM driftline_deliveries AS delivery$ WHERE delivery$.scope = ?1 AND delivery$.endpoint = ?3) IS NULL THEN ?5 ELSE 9007199254740991 END, 0, '', 0
-FROM driftline_scopes AS scope$ WHERE scope$.scope = ?1 AND ((SELECT position FROM "notes" WHERE scope = ?1 AND position > 0 ORDER BY position DESC LIMIT 1) > scope$.position - ?2 OR (SELECT position FROM "tags" WHERE scope = ?1 AND position > 0 ORDER BY position DESC LIMIT 1) > scope$.position - ?2)
-RETURNING next_at

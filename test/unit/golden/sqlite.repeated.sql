@@ -1,1 +1,0 @@
-SELECT json_extract('{}', 'driftline_repeated_nonce_' || inbox$.received_at) FROM driftline_inbox AS inbox$ WHERE inbox$.scope = ?1 AND inbox$.source = ?2 AND inbox$.id = ?3

@@ -1,2 +1,0 @@
-SELECT json_extract('{}', 'driftline_swallowed_nonce_' || sent$.ordinal$) FROM (SELECT value$ ->> '$[0]' AS id$, value$ ->> '$[1]' AS ordinal$, value$ ->> '$[2]' AS at$, value$ ->> '$[3]' AS required$ FROM (SELECT value AS value$ FROM json_each(?3) LIMIT -1) LIMIT -1) AS sent$ LEFT JOIN "notes" AS found$ ON found$.scope = ?1 AND found$.id = sent$.id$
-WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, found$.updated_by) < (sent$.at$, ?2) END
