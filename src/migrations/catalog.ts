@@ -1,3 +1,4 @@
+import { groupBy } from '../model/group-by.ts'
 import type { Cells, Statement } from '../sql/statement.ts'
 import type { Store } from '../stores/store.ts'
 import type { DialectName } from './ddl.ts'
@@ -43,8 +44,13 @@ export async function readCatalog(store: Store, tables: readonly string[]): Prom
 
 function readTables(columnRows: readonly Cells[], indexRows: readonly Cells[]): ReadonlyMap<string, FoundTable> {
   return new Map(
-    [...groupBy(columnRows)].map(([table, rows]) => {
-      const indexes = [...groupBy(indexRows.filter((row) => row[0] === table).map((row) => row.slice(1))).values()]
+    [...groupBy(columnRows, first)].map(([table, rows]) => {
+      const indexes = [
+        ...groupBy(
+          indexRows.filter((row) => row[0] === table).map((row) => row.slice(1)),
+          first,
+        ).values(),
+      ]
       const found: FoundTable = {
         columns: new Map(
           rows.map(([, name, type, notNull, hasDefault, ordered]) => [
@@ -63,12 +69,7 @@ function readTables(columnRows: readonly Cells[], indexRows: readonly Cells[]): 
   )
 }
 
-/** Rows by their first cell. */
-function groupBy(rows: readonly Cells[]): Map<string, Cells[]> {
-  const groups = new Map<string, Cells[]>()
-  for (const row of rows) groups.set(String(row[0]), [...(groups.get(String(row[0])) ?? []), row])
-  return groups
-}
+const first = (row: Cells) => String(row[0])
 
 /** Truth travels as 0 and 1: drivers disagree about everything else. */
 const isTrue = (cell: Cells[number] | undefined) => Number(cell) === 1

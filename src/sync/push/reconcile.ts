@@ -17,7 +17,7 @@ interface RowResult {
   readonly cells: Cells
 }
 
-/** Reads a line of results, see `resultLine` in dialects/sql.ts. */
+/** Reads a line of results, see `resultLine` in sql/table-sql.ts. */
 function readResult(cells: Cells): { id: string; result: RowResult } {
   const [sign, at, by, deleted, id] = cells
   const state = { at: Number(at), by: String(by), deleted: Number(deleted) === 1 }

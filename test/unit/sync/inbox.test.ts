@@ -8,7 +8,7 @@ import { schema } from '../../support/schema.ts'
 
 const [table] = schema.tables as [(typeof schema.tables)[number]]
 
-/** The letter that a stored state picks: what `claim` in dialects/sql.ts says in SQL. */
+/** The letter that a stored state picks: what `claim` in sql/table-sql.ts says in SQL. */
 function pick({ at, baseAt, letters }: Forecast, state: RowState | undefined, by: string): string | undefined {
   if (!state) return letters[1]
   const order = compareStamps(state, { at, by })
