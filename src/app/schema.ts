@@ -1,4 +1,4 @@
-import { boolean, defineSchema, integer, real, text } from '../model/table.ts'
+import { boolean, defineSchema, integer, real, text } from '../index.ts'
 
 /**
  * Your tables: the one file to edit. Each also gets the columns scope, id, updated_at, updated_by,

@@ -38,7 +38,7 @@ export default defineConfig({ schema })
 `
 
 /** The schema of driftline's own repository. */
-const emptySchema = `import { defineSchema } from '../model/table.ts'
+const emptySchema = `import { defineSchema } from '../index.ts'
 
 /**
  * Your tables: the one file to edit, such as \`{ todos: { title: text(), done: boolean({ default:

@@ -20,7 +20,7 @@ beforeEach(async () => {
     await cp(join(root, part), join(folder, part), { recursive: true })
   // Whatever the app of this repository has by now.
   const sample = await readFile(join(root, 'test/support/schema.ts'), 'utf8')
-  await writeFile(join(folder, 'src/app/schema.ts'), sample.replace('../../src/', '../'))
+  await writeFile(join(folder, 'src/app/schema.ts'), sample.replaceAll('../../src/', '../'))
   await cp(sampleMigrations, pathToFileURL(join(folder, 'migrations/')), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
 })

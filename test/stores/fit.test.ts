@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defineSchema, text } from '../../src/model/table.ts'
+import { text } from '../../src/model/column.ts'
+import { defineSchema } from '../../src/model/table.ts'
 import { encodeParts } from '../../src/sql/parts.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import { sqlite } from '../../src/sql/sqlite/dialect.ts'

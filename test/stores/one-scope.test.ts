@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defineSchema, text } from '../../src/model/table.ts'
+import { text } from '../../src/model/column.ts'
+import { defineSchema } from '../../src/model/table.ts'
 import { censusSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'

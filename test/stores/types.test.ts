@@ -1,16 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  boolean,
-  bytes,
-  decimal,
-  defineSchema,
-  integer,
-  json,
-  real,
-  text,
-  timestamp,
-  uuid,
-} from '../../src/model/table.ts'
+import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
+import { defineSchema } from '../../src/model/table.ts'
 import { createRun } from '../../src/sync/sync.ts'
 import { answerToJson } from '../../src/wire/answer.ts'
 import { noon, principal } from '../support/sample.ts'

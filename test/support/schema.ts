@@ -1,4 +1,5 @@
-import { boolean, defineSchema, integer, real, text } from '../../src/model/table.ts'
+import { boolean, integer, real, text } from '../../src/model/column.ts'
+import { defineSchema } from '../../src/model/table.ts'
 
 /** The tables of the tests: those of the sample as long as a project has it. */
 export const schema = defineSchema({

@@ -1,15 +1,5 @@
-import {
-  boolean,
-  bytes,
-  decimal,
-  defineSchema,
-  integer,
-  json,
-  real,
-  text,
-  timestamp,
-  uuid,
-} from '../../../src/model/table.ts'
+import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
+import { defineSchema } from '../../../src/model/table.ts'
 
 /** A table with a column of every type, and every way to declare one. */
 export const wideSchema = defineSchema({

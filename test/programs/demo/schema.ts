@@ -1,4 +1,5 @@
-import { boolean, defineSchema, integer, real, text } from '../../../src/model/table.ts'
+import { boolean, integer, real, text } from '../../../src/model/column.ts'
+import { defineSchema } from '../../../src/model/table.ts'
 
 /** The table of the demo, which needs none of the app's. */
 export const demoSchema = defineSchema({

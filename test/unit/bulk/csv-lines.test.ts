@@ -2,19 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { type CsvWish, readCsvLines } from '../../../src/bulk/csv/lines.ts'
 import { booleanWords, plainRules } from '../../../src/bulk/csv/value.ts'
 import { decodeChange } from '../../../src/model/change.ts'
-import {
-  boolean,
-  bytes,
-  decimal,
-  defineSchema,
-  integer,
-  json,
-  real,
-  type Table,
-  text,
-  timestamp,
-  uuid,
-} from '../../../src/model/table.ts'
+import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
+import { defineSchema, type Table } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({

@@ -4,7 +4,8 @@ import type { Origin } from '../../../src/bulk/exports/shape.ts'
 import { readersOf } from '../../../src/bulk/json-kind.ts'
 import { type JsonRowWish, readRowLines } from '../../../src/bulk/row-lines.ts'
 import { decodeChange } from '../../../src/model/change.ts'
-import { boolean, bytes, defineSchema, integer, json, real, type Table, text, timestamp, uuid } from '../../../src/model/table.ts' // biome-ignore format: a list
+import { boolean, bytes, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
+import { defineSchema, type Table } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({
