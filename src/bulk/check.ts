@@ -2,7 +2,7 @@ import { type DecodeContext, decodeChange, isObject } from '../model/change.ts'
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
 import { authorizeNamed } from '../sync/push/authorize.ts'
-import { type ChunkResult, type ImportWish, isPageEnd } from './import.ts'
+import { type ChunkResult, isPageEnd, type LineOptions } from './import.ts'
 import type { ImportLine } from './ndjson.ts'
 
 /**
@@ -12,7 +12,7 @@ import type { ImportLine } from './ndjson.ts'
  */
 export function checkLines(
   lines: readonly ImportLine[],
-  { table, grant }: Pick<ImportWish, 'table' | 'grant'>,
+  { table, grant }: Pick<LineOptions, 'table' | 'grant'>,
   schema: Schema,
   clock: Pick<DecodeContext, 'now' | 'clockDriftMsMax'>,
 ): ChunkResult {

@@ -5,7 +5,7 @@ import type { Principal } from '../model/principal.ts'
 import type { Schema } from '../model/table.ts'
 import { startFacts } from '../observe/facts.ts'
 import type { Store } from '../stores/store.ts'
-import { createCensus } from '../sync/pull/count.ts'
+import { createCountScopes } from '../sync/pull/count.ts'
 import { createOperations, type Operations } from '../sync/sync.ts'
 import { pullToLines, rowsLine } from '../wire/answer.ts'
 
@@ -46,7 +46,7 @@ export interface Export {
  */
 export async function startExport({ store, schema, scopes, cursor }: ExportOptions): Promise<Export> {
   const principal: Principal = { subject: '', scopes: new Map(scopes.map((scope) => [scope, 'read'])) }
-  const { heads, rows } = await createCensus({ schema, store })(principal, cursor, startFacts(), true)
+  const { heads, rows } = await createCountScopes({ schema, store })(principal, cursor, startFacts(), true)
   for (const [scope, head] of heads) if (!head) throw new Error(`The scope ${scope} was never written to this database`)
   return { rows, pages: readPages(createOperations({ schema, store }).pull, principal, rows, cursor) }
 }

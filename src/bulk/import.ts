@@ -10,7 +10,7 @@ import type { ImportLine, ReadChunk } from './ndjson.ts'
 import { idToText, toBoolean } from './row-values.ts'
 
 /** What an import is told once, for all its lines. */
-export interface ImportWish {
+export interface LineOptions {
   /** Who writes the lines that do not say it themselves. */
   readonly client: string
   /** The table of the lines that name none. */
@@ -26,9 +26,9 @@ export interface ImportWish {
   readonly booleans?: readonly string[] | undefined
 }
 
-/** Throws a `Problem` that names what is wrong with the wish itself, since every line would be. */
-export function checkWish(
-  { client, table, at }: ImportWish,
+/** Throws a `Problem` that names what is wrong with the options itself, since every line would be. */
+export function checkLineOptions(
+  { client, table, at }: LineOptions,
   schema: Schema,
   now: number,
   clockDriftMsMax: number,
@@ -57,10 +57,10 @@ export interface ChunkResult extends Tally {
 export function createImport(
   importChunk: Operations['importChunk'],
   subject: string,
-  wish: ImportWish,
+  options: LineOptions,
   { facts, signal }: { readonly facts?: Facts; readonly signal?: AbortSignal } = {},
 ) {
-  const { client, grant, cutDigits } = wish
+  const { client, grant, cutDigits } = options
 
   // What was sent before comes again in one piece, so a chunk is like those before it. Until one of
   // them tells, all look.
@@ -91,7 +91,7 @@ export function createImport(
     const changes: LineChange[] = []
     for (const { line, value, error } of lines) {
       if (error) rejected.set(line, error)
-      else if (!isPageEnd(value)) changes.push({ line, change: toChange(value, wish) })
+      else if (!isPageEnd(value)) changes.push({ line, change: toChange(value, options) })
     }
 
     /** What the database could not find out about in one piece is sent again in halves. */
@@ -164,7 +164,7 @@ export function isPageEnd(value: unknown): boolean {
 }
 
 /** The change that a line stands for. What it is not is left to the decoder. */
-function toChange(value: unknown, { at, table, booleans = [] }: ImportWish): unknown {
+function toChange(value: unknown, { at, table, booleans = [] }: LineOptions): unknown {
   if (!isObject(value)) return value
   if (at === undefined) return table === undefined || 'table' in value ? value : { ...value, table }
   const { id, ...row } = value

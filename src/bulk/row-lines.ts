@@ -7,11 +7,11 @@ import { BadField, fieldReader, plainRules } from './csv/value.ts'
 import type { Exported, ReadExported } from './exports/shape.ts'
 import { isPageEnd } from './import.ts'
 import type { ImportLine, ReadChunk } from './ndjson.ts'
-import { checkMap, headerFinder, type RowWish } from './row-options.ts'
+import { checkMap, headerFinder, type RowOptions } from './row-options.ts'
 import { idToText, toBoolean } from './row-values.ts'
 
 /** How lines of JSON become rows of a table. */
-export interface JsonRowWish extends RowWish {
+export interface JsonRowOptions extends RowOptions {
   /** Reads a line of an export of another program. */
   readonly read?: ReadExported | undefined
   /**
@@ -29,17 +29,19 @@ export interface JsonRowWish extends RowWish {
  */
 export async function* readRowLines(
   chunks: AsyncIterable<ReadChunk>,
-  wish: JsonRowWish,
+  options: JsonRowOptions,
   watch = new NumberWatch(),
 ): AsyncGenerator<ReadChunk> {
-  checkMap(wish)
-  const toChange = rowReader(wish, watch)
+  checkMap(options)
+  const toChange = rowReader(options, watch)
   for await (const { lines, last } of chunks) {
     const changes: ImportLine[] = []
     for (const line of lines) {
       watch.line = line.line
       const found =
-        line.error || (!wish.read && isPageEnd(line.value)) ? line : { ...line, ...toChange(line.value, keyOf(line)) }
+        line.error || (!options.read && isPageEnd(line.value))
+          ? line
+          : { ...line, ...toChange(line.value, keyOf(line)) }
       if (found.error || found.value !== undefined) changes.push(found)
     }
     watch.check()
@@ -53,13 +55,13 @@ const keyOf = ({ source }: ImportLine) =>
 
 type Read = { readonly value: unknown } | { readonly error: Rejection }
 
-function rowReader(wish: JsonRowWish, watch: NumberWatch): (value: unknown, key: string | undefined) => Read {
-  const { table, at: atAll, atHeader, scopeHeader, ignore, read: readExported } = wish
-  const headerOf = headerFinder(wish)
+function rowReader(options: JsonRowOptions, watch: NumberWatch): (value: unknown, key: string | undefined) => Read {
+  const { table, at: atAll, atHeader, scopeHeader, ignore, read: readExported } = options
+  const headerOf = headerFinder(options)
   const columns = new Map<string, { name: string; read: (value: unknown) => unknown }>()
   for (const column of table.columns) {
     const header = headerOf(column.name)
-    if (header !== undefined) columns.set(header, { name: column.name, read: valueReader(column, wish, watch) })
+    if (header !== undefined) columns.set(header, { name: column.name, read: valueReader(column, options, watch) })
   }
   const idHeader = headerOf('id')
   const passed = new Set([
@@ -106,10 +108,10 @@ function rowReader(wish: JsonRowWish, watch: NumberWatch): (value: unknown, key:
 }
 
 /** What a column makes of a value. */
-function valueReader(column: TableColumn, wish: JsonRowWish, watch: NumberWatch): (value: unknown) => unknown {
-  const { rules = plainRules, isLoose, isJsonText } = wish
+function valueReader(column: TableColumn, options: JsonRowOptions, watch: NumberWatch): (value: unknown) => unknown {
+  const { rules = plainRules, isLoose, isJsonText } = options
   const { type } = column
-  const read = fieldReader(column, wish.table.name, rules, watch)
+  const read = fieldReader(column, options.table.name, rules, watch)
   const isText = type === 'text' || (type === 'json' && !isJsonText)
   return (value) => {
     if (typeof value === 'number') {

@@ -3,7 +3,7 @@ import type { Table } from '../model/table.ts'
 import type { FieldRules } from './csv/value.ts'
 
 /** How the rows of a file become rows of a table. */
-export interface RowWish {
+export interface RowOptions {
   readonly table: Table
   /** The stamp of all rows; `atHeader` names the header of those that have one each. */
   readonly at: number | undefined
@@ -22,7 +22,7 @@ export interface RowWish {
 }
 
 /** Throws a `TypeError` where a header is said to stand for a column that there is not. */
-export function checkMap({ table, headers }: Pick<RowWish, 'table' | 'headers'>): void {
+export function checkMap({ table, headers }: Pick<RowOptions, 'table' | 'headers'>): void {
   const known = ['id', ...table.columns.map(({ name }) => name)]
   const wrong = [...headers.keys()].find((name) => !known.includes(name))
   if (wrong !== undefined) {
@@ -33,7 +33,7 @@ export function checkMap({ table, headers }: Pick<RowWish, 'table' | 'headers'>)
 /**
  * The header that stands for a column or `id`: none, where it stands for another or is passed over.
  */
-export function headerFinder({ headers, ignore }: Pick<RowWish, 'headers' | 'ignore'>) {
+export function headerFinder({ headers, ignore }: Pick<RowOptions, 'headers' | 'ignore'>) {
   const mapped = new Set(headers.values())
   const ignored = ignore === 'others' ? [] : ignore
   return (name: string): string | undefined =>

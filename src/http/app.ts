@@ -5,7 +5,7 @@ import { groupBy } from '../model/group-by.ts'
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
 import type { ReadDocument } from '../openapi/document-names.ts'
-import { createCensus } from '../sync/pull/count.ts'
+import { createCountScopes } from '../sync/pull/count.ts'
 import { createOperations, type SyncOptions } from '../sync/sync.ts'
 import type { WebhookSources } from '../webhooks/in/sources.ts'
 import { createAdmitWebhook, createVerifyWebhook, type WebhookSecrets } from '../webhooks/in/verify.ts'
@@ -96,8 +96,8 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
 
   app.post('/v1/sync', syncHandler('sync', authenticate, push, arrive))
   app.post('/v1/push', syncHandler('push', authenticate, push, arrive))
-  const takeCensus = createCensus(options)
-  const pulls = pullHandler({ ...options, authenticate, pull, arrive, takeCensus, streams: createStreams(options) })
+  const countScopes = createCountScopes(options)
+  const pulls = pullHandler({ ...options, authenticate, pull, arrive, countScopes, streams: createStreams(options) })
   app.get('/v1/pull', pulls)
   app.post('/v1/pull', pulls)
   app.post('/v1/import', importHandler(authenticate, importChunk, arrive, options))

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { checkWish, chunkSize, createImport, type ImportWish, importChunks } from '../bulk/import.ts'
+import { checkLineOptions, chunkSize, createImport, importChunks, type LineOptions } from '../bulk/import.ts'
 import { readLines } from '../bulk/ndjson.ts'
 import { addChunk, noOutcome } from '../bulk/outcome.ts'
 import { quote } from '../model/change.ts'
@@ -39,15 +39,18 @@ export function importHandler(
     const asked = decodeQuery(context.req.queries(), principal)
     const table = schema.tablesByName.get(asked.table ?? '')
     const booleans = table?.columns.flatMap(({ name, type }) => (type === 'boolean' ? [name] : []))
-    const wish = { ...asked, booleans }
-    checkWish(wish, schema, now() * 1000, clockDriftMsMax)
+    const lineOptions = { ...asked, booleans }
+    checkLineOptions(lineOptions, schema, now() * 1000, clockDriftMsMax)
     const { headers } = context.req.raw
     checkType(headers, 'application/x-ndjson')
     const bytes = decodeLong(arrive(context), readEncoding(headers))
 
     const gone = new AbortController()
     const signal = AbortSignal.any([gone.signal, context.req.raw.signal])
-    const answers = importAll(createImport(importChunk, principal.subject, wish, { facts, signal }), refuseArray(bytes))
+    const answers = importAll(
+      createImport(importChunk, principal.subject, lineOptions, { facts, signal }),
+      refuseArray(bytes),
+    )
     // A fault before anything is taken has a status of its own.
     const first = await answers.next()
     return new Response(stream(first, answers, context.get('requestId'), facts, gone), {
@@ -70,7 +73,7 @@ async function* refuseArray(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
 
 const parameters = ['table', 'scope', 'client', 'at']
 
-function decodeQuery(queries: Record<string, string[]>, { scopes }: Principal): ImportWish {
+function decodeQuery(queries: Record<string, string[]>, { scopes }: Principal): LineOptions {
   for (const [name, values] of Object.entries(queries)) {
     if (!parameters.includes(name))
       throw malformed(`An import has no parameter ${quote(name)}. It has ${parameters.join(', ')}.`)

@@ -4,7 +4,7 @@ import { parseCursor } from '../model/cursor.ts'
 import type { Cursor } from '../model/cursor-entry.ts'
 import type { Schema } from '../model/table.ts'
 import { noteCaller } from '../observe/facts.ts'
-import type { TakeCensus } from '../sync/pull/count.ts'
+import type { CountScopes } from '../sync/pull/count.ts'
 import type { Operations } from '../sync/sync.ts'
 import { pullToJson } from '../wire/answer.ts'
 import { decodeLimit, malformed, type PullRequest } from '../wire/request.ts'
@@ -31,7 +31,7 @@ export interface PullOptions {
   readonly authenticate: Authenticate
   readonly pull: Operations['pull']
   readonly arrive: Arrive
-  readonly takeCensus: TakeCensus
+  readonly countScopes: CountScopes
   readonly streams: Streams
   readonly gzip?: Gzip | undefined
 }
@@ -46,7 +46,7 @@ export function pullHandler({
   authenticate,
   pull,
   arrive,
-  takeCensus,
+  countScopes,
   streams,
   gzip = standardGzip,
 }: PullOptions) {
@@ -69,7 +69,7 @@ export function pullHandler({
     // may have made the tag strong.
     const headers: Record<string, string> = { 'Cache-Control': 'private, no-cache', Vary: 'Accept, Accept-Encoding' }
     const look = async (counts: boolean) => {
-      const { heads, rows } = await takeCensus(principal, cursor, facts, counts)
+      const { heads, rows } = await countScopes(principal, cursor, facts, counts)
       const tag = await streamTag(shape, heads, cursor, limit)
       // Nothing caches the answer to a POST.
       if (req.method !== 'POST') headers.ETag = tag

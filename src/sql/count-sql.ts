@@ -2,7 +2,7 @@ import type { Schema, Table } from '../model/table.ts'
 import { basePosition, type Dialect, type PagePart, pageParams, pageRows } from './dialect.ts'
 
 /** What is asked before a stream. */
-export interface CensusSql {
+export interface CountSql {
   /** [scope] → incarnation, position, watermark. */
   readonly head: string
   /**
@@ -20,7 +20,7 @@ export function headSql({ param }: Dialect): string {
 }
 
 /** Counts by the very condition that a page reads by. */
-export function censusSql(dialect: Dialect, { tables }: Schema): CensusSql {
+export function countSql(dialect: Dialect, { tables }: Schema): CountSql {
   const params = pageParams(dialect, basePosition(dialect.param(1), '0'))
   const count = (table: Table, part: PagePart) => pageRows(dialect, table, part, 'count(*)', params.position, params)
   return {

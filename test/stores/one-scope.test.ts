@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { text } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { censusSql } from '../../src/sql/count-sql.ts'
+import { countSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -41,9 +41,9 @@ const deliveries = [...recording, head, claim, ...finish, fail].map(
   (sql, place) => [`delivery ${place} by ${sql.slice(0, 40)}`, sql] as [string, string],
 )
 statements.push(...deliveries)
-const census = [schema, small].map((one) => censusSql(postgres, one))
-const counting = census.flatMap(({ head, rows }, place) =>
-  [head, ...rows].map((sql, table) => [`census ${place} ${table}`, sql] as [string, string]),
+const counts = [schema, small].map((one) => countSql(postgres, one))
+const counting = counts.flatMap(({ head, rows }, place) =>
+  [head, ...rows].map((sql, table) => [`count ${place} ${table}`, sql] as [string, string]),
 )
 statements.push(...counting)
 

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startExport } from '../../src/bulk/export.ts'
-import { censusSql } from '../../src/sql/count-sql.ts'
+import { countSql } from '../../src/sql/count-sql.ts'
 import { recordSql } from '../../src/sql/delivery-sql.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
 import { stagedSql } from '../../src/sql/postgres/staged.ts'
@@ -26,8 +26,8 @@ const statements = [
   ...[
     ...prune.tombstones,
     ...prune.remove,
-    ...censusSql(postgres, schema).rows,
-    ...censusSql(postgres, schema).firstRows,
+    ...countSql(postgres, schema).rows,
+    ...countSql(postgres, schema).firstRows,
   ],
   recordSql(postgres, schema.tables),
 ]
@@ -131,7 +131,7 @@ describe.each([sqlite, sqliteObject])('SQLite', (dialect) => {
     const run = async (sql: string, params: readonly (string | number)[] = []) =>
       (await opened.store.batch('', [{ sql, params }]))[0] ?? []
     const { firstPage, sizedFirstPage } = compileSchema(schema, dialect).scope
-    const { firstRows } = censusSql(dialect, schema)
+    const { firstRows } = countSql(dialect, schema)
     const plansOf = async () => {
       const rows = []
       for (const sql of [firstPage, sizedFirstPage, ...firstRows])

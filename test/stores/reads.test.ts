@@ -3,7 +3,7 @@ import { createImport } from '../../src/bulk/import.ts'
 import { startFacts } from '../../src/observe/facts.ts'
 import { prune } from '../../src/prune/prune.ts'
 import { readsOnly, type Store } from '../../src/stores/store.ts'
-import { createCensus } from '../../src/sync/pull/count.ts'
+import { createCountScopes } from '../../src/sync/pull/count.ts'
 import { createOperations } from '../../src/sync/sync.ts'
 import { noon, principal } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
@@ -44,7 +44,7 @@ describe.each(dialectStores)('on %s', (name) => {
     await sync([put('e', 1), put('f', 1), put('g', 1), put('h', 1), remove('x'), remove('y'), remove('z')])
     await sync([patch('none', 1), put('a', 3)], true).catch(() => {})
     await pull(who, { cursor: null, limit: 10 })
-    await createCensus({ schema, store: watched })(who, null, startFacts(), true)
+    await createCountScopes({ schema, store: watched })(who, null, startFacts(), true)
     const grant = { scope: 'alice', isAllowed: () => true }
     for (const _ of [1, 2])
       await receive({ source: 'crm', id: 'w', grant, atomic: false, changes: [patch('a', 5), put('b', 5)] })

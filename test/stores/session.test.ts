@@ -110,8 +110,8 @@ async function play(store: Store, carry = false): Promise<string> {
   const answers = [await push(puts), await pull(), await push(puts), await push(patches.slice(0, -1)), await pull()]
   answers.push(await push([{ table: 'values', op: 'delete', id: 'v0', at: noon + 2 }]), await pull())
   const grant = { scope: 'bob', isAllowed: () => true }
-  const wish = { client: 'import', table: 'values', at: noon, grant }
-  const importChunk = createImport(operations.importChunk, 'import', wish)
+  const options = { client: 'import', table: 'values', at: noon, grant }
+  const importChunk = createImport(operations.importChunk, 'import', options)
   answers.push(
     JSON.stringify(await importChunk(rows.map((row, n) => ({ line: n + 1, value: { id: `b${n}`, ...row } })))),
   )

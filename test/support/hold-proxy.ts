@@ -20,7 +20,7 @@ export interface HoldProxy {
 }
 
 export async function startHoldProxy(toPort: number): Promise<HoldProxy> {
-  let wish: { readonly direction: 'up' | 'down'; readonly text: string } | undefined
+  let options: { readonly direction: 'up' | 'down'; readonly text: string } | undefined
   const held = new Set<Socket>()
   const pairs = new Set<readonly [Socket, Socket]>()
   const server = createServer({ noDelay: true }, (client) => {
@@ -34,7 +34,7 @@ export async function startHoldProxy(toPort: number): Promise<HoldProxy> {
     for (const socket of pair) socket.on('error', drop).on('close', drop)
     const pass = (from: Socket, to: Socket, direction: 'up' | 'down') =>
       from.on('data', (bytes) => {
-        if (wish?.direction === direction && bytes.includes(wish.text)) held.add(from)
+        if (options?.direction === direction && bytes.includes(options.text)) held.add(from)
         if (!held.has(from)) to.write(bytes)
       })
     pass(client, upstream, 'up')
@@ -42,14 +42,14 @@ export async function startHoldProxy(toPort: number): Promise<HoldProxy> {
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const cut = () => {
-    wish = undefined
+    options = undefined
     held.clear()
     for (const pair of pairs) for (const socket of pair) socket.destroy()
   }
   return {
     port: (server.address() as AddressInfo).port,
     hold(direction, text) {
-      wish = { direction, text }
+      options = { direction, text }
     },
     async holds(connections) {
       while (held.size < connections) await new Promise((resolve) => setTimeout(resolve, 5))

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { censusSql } from '../../src/sql/count-sql.ts'
+import { countSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -50,11 +50,11 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     bulkTally: String(bulk?.tally),
     bulkSettled: String(bulk?.settled),
   }
-  const census = censusSql(dialect, schema)
+  const counts = countSql(dialect, schema)
   const counting = {
-    censusHead: census.head,
-    censusRows: census.rows.join(';\n'),
-    censusFirstRows: census.firstRows.join(';\n'),
+    countHead: counts.head,
+    countRows: counts.rows.join(';\n'),
+    countFirstRows: counts.firstRows.join(';\n'),
   }
   const room = roomSql(dialect, schema, true)
   const limits = {

@@ -2,13 +2,13 @@ import { quote } from '../../model/change.ts'
 import { rejection } from '../../model/errors.ts'
 import { timestamptzToMicroseconds } from '../../model/timestamptz.ts'
 import type { ChunkSize, ImportLine, ReadChunk } from '../ndjson.ts'
-import { checkMap, headerFinder, type RowWish } from '../row-options.ts'
+import { checkMap, headerFinder, type RowOptions } from '../row-options.ts'
 import { type CsvBlock, type CsvRecord, readCsv } from './csv.ts'
 import { NumberWatch } from './number-text.ts'
 import { BadField, fieldReader, plainField, plainRules } from './value.ts'
 
 /** How the records of a CSV file become rows of a table. */
-export interface CsvWish extends RowWish {
+export interface CsvOptions extends RowOptions {
   readonly delimiter: string
   /** Whether that is only what is usual, and the file may say another in its first line. */
   readonly isDelimiterGuessed?: boolean
@@ -25,7 +25,7 @@ export interface CsvWish extends RowWish {
  */
 export async function* readCsvLines(
   blocks: AsyncIterable<string>,
-  wish: CsvWish,
+  options: CsvOptions,
   { linesMax, textMax, firstMax = linesMax }: ChunkSize,
   watch = new NumberWatch(),
 ): AsyncGenerator<ReadChunk> {
@@ -34,20 +34,20 @@ export async function* readCsvLines(
   let text = 0
   let last = 0
   let wanted = firstMax
-  let { delimiter } = wish
+  let { delimiter } = options
   let separator = ''
   const onDelimiter = (told: string, line: string) => {
     delimiter = told
     separator = line.trimEnd()
   }
-  const { nulls } = wish.rules ?? plainRules
-  const form = { delimiter, isGuessed: wish.isDelimiterGuessed ?? false, nulls, onDelimiter }
+  const { nulls } = options.rules ?? plainRules
+  const form = { delimiter, isGuessed: options.isDelimiterGuessed ?? false, nulls, onDelimiter }
   for await (const { records, textEach } of readCsv(blocks, form) as AsyncIterable<CsvBlock>) {
     for (const record of records) {
       if (!toLine) {
         watch.isSemicolon = delimiter === ';'
-        toLine = readHeader(record, { ...wish, delimiter }, watch)
-        wish.onHead?.(separator === '' ? (record.text ?? '') : `${separator}\r\n${record.text}`)
+        toLine = readHeader(record, { ...options, delimiter }, watch)
+        options.onHead?.(separator === '' ? (record.text ?? '') : `${separator}\r\n${record.text}`)
         continue
       }
       lines.push(toLine(record))
@@ -69,13 +69,13 @@ export async function* readCsvLines(
 
 function readHeader(
   { fields: headers, error }: CsvRecord,
-  wish: CsvWish,
+  options: CsvOptions,
   watch: NumberWatch,
 ): (record: CsvRecord) => ImportLine {
   if (error) throw new TypeError(`The first line is no header. ${error.detail}`)
   const fields = headers.map(plainField)
-  const { table, atHeader, scopeHeader, delimiter, rules = plainRules } = wish
-  const found = placeHeaders(fields, wish)
+  const { table, atHeader, scopeHeader, delimiter, rules = plainRules } = options
+  const found = placeHeaders(fields, options)
   const { id, at, scope } = found
   const columns = found.columns.map(({ place, column }) => {
     return { place, name: column.name, read: fieldReader(column, table.name, rules, watch) }
@@ -95,7 +95,7 @@ function readHeader(
       if (value instanceof BadField) return { line, error: value.error, source: record }
       row[name] = value
     }
-    const stamp = atHeader === undefined ? wish.at : readStamp(plainField(values[at] as string))
+    const stamp = atHeader === undefined ? options.at : readStamp(plainField(values[at] as string))
     const change = { table: table.name, op: 'put', id: plainField(values[id] as string), at: stamp, row }
     if (scopeHeader === undefined) return { line, value: change, source: record }
     return { line, value: { ...change, scope: plainField(values[scope] as string) }, source: record }
@@ -103,11 +103,11 @@ function readHeader(
 }
 
 /** Where each column stands. */
-function placeHeaders(fields: readonly string[], wish: CsvWish) {
-  const { table, atHeader, scopeHeader, headers, ignore, delimiter } = wish
+function placeHeaders(fields: readonly string[], options: CsvOptions) {
+  const { table, atHeader, scopeHeader, headers, ignore, delimiter } = options
   const twice = fields.find((field, place) => fields.indexOf(field) !== place && field !== '')
   if (twice !== undefined) throw new TypeError(`The header ${quote(twice)} stands twice.`)
-  checkMap(wish)
+  checkMap(options)
   const known = ['id', ...table.columns.map(({ name }) => name)]
   const ignored = ignore === 'others' ? [] : ignore
   const own = [atHeader, scopeHeader].filter((header) => header !== undefined)
@@ -115,7 +115,7 @@ function placeHeaders(fields: readonly string[], wish: CsvWish) {
   if (missing !== undefined) {
     throw new TypeError(`The file has no header ${quote(missing)}. It has ${fields.map(quote).join(', ')}.`)
   }
-  const headerOf = headerFinder(wish)
+  const headerOf = headerFinder(options)
   const placeOf = (name: string) => fields.indexOf(headerOf(name) ?? '\0')
 
   const taken = new Set([...known.map(headerOf), ...ignored, ...own])

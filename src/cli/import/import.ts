@@ -1,4 +1,4 @@
-import { checkWish } from '../../bulk/import.ts'
+import { checkLineOptions } from '../../bulk/import.ts'
 import type { RejectedLine } from '../../bulk/rejected.ts'
 import { checkSame, dropState, type ImportState, readState } from '../../bulk/resume.ts'
 import { readSettings } from '../../runtime/settings.ts'
@@ -40,15 +40,15 @@ export async function run(loadApp: LoadApp): Promise<void> {
     const statePath = source.size === undefined || check ? undefined : `${options.file}.import.json`
     const state = await findBeginning(options, source, database?.name ?? '', statePath)
     const { clockDriftMsMax } = settings
-    checkWish({ client, table, at: state.at, grant }, schema, Date.now() * 1000, clockDriftMsMax)
+    checkLineOptions({ client, table, at: state.at, grant }, schema, Date.now() * 1000, clockDriftMsMax)
     if (!input) return
     // Records and lines that are rows come as changes, each with its stamp.
-    const wish = { client, table, at: undefined, grant, cutDigits }
+    const lineOptions = { client, table, at: undefined, grant, cutDigits }
     const rejected = new RejectedSample()
     const onRejected = (lines: readonly RejectedLine[]) => rejected.add(lines)
     const progress = startImportProgress(options.file, sumOf(state.counts))
     stop.signal.addEventListener('abort', () => progress.say('Stopping after what is under way; again ends at once.'))
-    const run = { options, settings, source, input, database, state, statePath, wish, progress, onRejected }
+    const run = { options, settings, source, input, database, state, statePath, lineOptions, progress, onRejected }
     const end = await runImport({ ...run, signal: stop.signal })
       .catch(throwFault)
       .finally(progress.end)

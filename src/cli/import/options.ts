@@ -4,7 +4,7 @@ import { booleanWords, type FieldRules } from '../../bulk/csv/value.ts'
 import { readEncoding } from '../../bulk/encoding.ts'
 import type { Origin } from '../../bulk/exports/shape.ts'
 import { readersOf } from '../../bulk/json-kind.ts'
-import type { RowWish } from '../../bulk/row-options.ts'
+import type { RowOptions } from '../../bulk/row-options.ts'
 import { limits } from '../../model/limits.ts'
 import { isName } from '../../model/text.ts'
 import type { App, LoadApp } from '../app.ts'
@@ -30,7 +30,9 @@ export interface ImportOptions {
   /**
    * How records, or lines that are rows, become rows of the table. Nothing where lines are changes.
    */
-  readonly rows: (Omit<RowWish, 'table' | 'at'> & { readonly rules: FieldRules; readonly isLoose: boolean }) | undefined
+  readonly rows:
+    | (Omit<RowOptions, 'table' | 'at'> & { readonly rules: FieldRules; readonly isLoose: boolean })
+    | undefined
   readonly csv: { readonly delimiter: string; readonly isDelimiterGuessed: boolean }
   /** The file of the rejected lines with what is wrong with them, and that of them as they came. */
   readonly rejected: string

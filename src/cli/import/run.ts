@@ -1,7 +1,7 @@
 import { checkLines } from '../../bulk/check.ts'
 import { NumberWatch } from '../../bulk/csv/number-text.ts'
 import { encoderOf } from '../../bulk/encode.ts'
-import { chunkSize, createImport, type ImportWish, importChunks } from '../../bulk/import.ts'
+import { chunkSize, createImport, importChunks, type LineOptions } from '../../bulk/import.ts'
 import type { ImportLine } from '../../bulk/ndjson.ts'
 import { openRejected, type RejectedLine, toRejectedLine } from '../../bulk/rejected.ts'
 import { type ImportState, writeState } from '../../bulk/resume.ts'
@@ -33,7 +33,7 @@ export interface ImportRun {
   /** Where it begins, and where it is kept: not for standard input. */
   readonly state: ImportState
   readonly statePath: string | undefined
-  readonly wish: ImportWish
+  readonly lineOptions: LineOptions
   readonly progress: ImportProgress
   /** Told of the lines that were rejected. */
   readonly onRejected: (lines: readonly RejectedLine[]) => void
@@ -55,13 +55,14 @@ function chunkImporter({
   options,
   settings,
   database,
-  wish,
+  lineOptions,
   progress,
   signal,
 }: ImportRun): ReturnType<typeof createImport> {
   const { clockDriftMsMax, deliveries } = settings
   const { schema } = options.app
-  if (!database) return async (lines) => checkLines(lines, wish, schema, { now: Date.now() * 1000, clockDriftMsMax })
+  if (!database)
+    return async (lines) => checkLines(lines, lineOptions, schema, { now: Date.now() * 1000, clockDriftMsMax })
   const onWait = ({ code }: { code: string | undefined }, pauseMs: number) =>
     progress.say(`The database is away${code === undefined ? '' : ` (${code})`}; trying again in ${pauseMs / 1000} s.`)
   return createImport(
@@ -74,7 +75,7 @@ function chunkImporter({
       record: createRecorder(database.store.dialect, schema, deliveries),
     }).importChunk,
     'import',
-    wish,
+    lineOptions,
   )
 }
 

@@ -2,7 +2,7 @@ import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Schema } from '../../model/table.ts'
 import type { Facts } from '../../observe/facts.ts'
-import { censusSql } from '../../sql/count-sql.ts'
+import { countSql } from '../../sql/count-sql.ts'
 import { parseHead } from '../../sql/scope-page.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { retryConflicts, type Store } from '../../stores/store.ts'
@@ -10,14 +10,19 @@ import { inTurns } from '../in-turns.ts'
 import { throwResync } from '../resync.ts'
 
 /** The scopes that a stream is about to be read from. */
-export interface Census {
+export interface CountedScopes {
   /** In the principal's order. Undefined: the scope was never written. */
   readonly heads: ReadonlyMap<string, ScopeHead | undefined>
   /** Rows that the stream will hand out; 0 where they were not counted. */
   readonly rows: number
 }
 
-export type TakeCensus = (principal: Principal, cursor: Cursor | null, facts: Facts, counts: boolean) => Promise<Census>
+export type CountScopes = (
+  principal: Principal,
+  cursor: Cursor | null,
+  facts: Facts,
+  counts: boolean,
+) => Promise<CountedScopes>
 
 /**
  * Looks at the scopes before a stream: one round trip for each. Heads are one row of each scope.
@@ -26,8 +31,8 @@ export type TakeCensus = (principal: Principal, cursor: Cursor | null, facts: Fa
  * the rows they read, each counts twice. Writes that go on meanwhile may change the number a
  * little. Throws the `Problem` of a cursor that must resync (P9, P16).
  */
-export function createCensus({ schema, store }: { readonly schema: Schema; readonly store: Store }): TakeCensus {
-  const sql = censusSql(store.dialect, schema)
+export function createCountScopes({ schema, store }: { readonly schema: Schema; readonly store: Store }): CountScopes {
+  const sql = countSql(store.dialect, schema)
   return async (principal, cursor, facts, counts) => {
     const heads = new Map<string, ScopeHead | undefined>()
     for (const scope of principal.scopes.keys()) heads.set(scope, undefined)

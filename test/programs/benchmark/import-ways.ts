@@ -36,8 +36,13 @@ export interface Sum {
 /** As `npx driftline import` does it. */
 export async function fromTerminal(store: Store, path: string, carry?: Carry): Promise<Sum> {
   const operations = createOperations({ schema, store, ...(carry && { carry }) })
-  const wish = { client: 'import', table: undefined, at: undefined, grant: { scope: 'alice', isAllowed: () => true } }
-  const importChunk = createImport(operations.importChunk, 'bench', wish)
+  const options = {
+    client: 'import',
+    table: undefined,
+    at: undefined,
+    grant: { scope: 'alice', isAllowed: () => true },
+  }
+  const importChunk = createImport(operations.importChunk, 'bench', options)
   const sum = { applied: 0, duplicate: 0 }
   const chunks = readLines(createReadStream(path, { highWaterMark: 2 ** 18 }), carry ? copyChunkSize : chunkSize)
   for await (const one of importChunks(chunks, importChunk)) {

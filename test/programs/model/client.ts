@@ -68,13 +68,13 @@ export function edit(state: ClientState, wallMs: number, change: Omit<SentChange
 export function compose(
   state: ClientState,
   half: Half,
-  wish: { readonly limit: number; readonly return: 'all' | 'lost'; readonly scopes: readonly string[] },
+  options: { readonly limit: number; readonly return: 'all' | 'lost'; readonly scopes: readonly string[] },
 ): ClientRequest {
   const changes = half === 'pull' ? [] : state.outbox
   // A push takes the cursor along: without it an edit of a row that was deleted and pruned would
   // bring the row back.
-  if (half === 'push' && state.cursor === null) return { half, changes, ...wish }
-  return { half, changes, cursor: state.cursor, ...wish }
+  if (half === 'push' && state.cursor === null) return { half, changes, ...options }
+  return { half, changes, cursor: state.cursor, ...options }
 }
 
 /**

@@ -99,13 +99,13 @@ export async function createWorld(
     return exchange
   }
 
-  function prepare({ client, half, limit, isBroken, ...wish }: Call): Sent {
+  function prepare({ client, half, limit, isBroken, ...options }: Call): Sent {
     const device = devices[client] as Device
     // What a client lets out it has saved: no stamp is ever given twice.
     device.saved = device.state
     // Once its clock was set back, a request that is still on its way could hold a stamp of another
     // change.
-    const returned = device.state.offsetMs === 0 ? wish.return : 'all'
+    const returned = device.state.offsetMs === 0 ? options.return : 'all'
     const request = compose(device.state, half, { limit, return: returned, scopes: [...device.access.keys()] })
     const broken: SentChange = { table: 'todos', op: 'delete', id: 'x', at: null, scope: device.subject }
     const changes = isBroken && half !== 'pull' ? [broken, ...request.changes] : request.changes
@@ -159,8 +159,8 @@ export async function createWorld(
   }
 
   type Fate = Extract<Step, { kind: 'call' }>['fate']
-  async function call(wish: Call, fate: Fate): Promise<void> {
-    const sent = prepare(wish)
+  async function call(options: Call, fate: Fate): Promise<void> {
+    const sent = prepare(options)
     if (fate.kind !== 'delivered' && !('batch' in fate && server.kill)) happened(fate.kind)
     if (fate.kind === 'delayed') {
       delayed.push(sent)
@@ -241,13 +241,13 @@ export async function createWorld(
     for (const sent of delayed) await sendAndExplain(sent)
     delayed = []
     nowMs += 600_000
-    const wish = { half: 'sync', limit: 3, return: 'all', isBroken: false } as const
+    const options = { half: 'sync', limit: 3, return: 'all', isBroken: false } as const
     for (const round of [1, 2]) {
       for (const [client, device] of devices.entries()) {
         device.skewMs = 0
         for (let tries = 0, isDone = false; !isDone; tries++) {
           if (tries > 60) throw new Broken(`P1 ${device.name} never ends to sync in round ${round}`)
-          const sent = prepare({ ...wish, client })
+          const sent = prepare({ ...options, client })
           const exchange = await sendAndExplain(sent)
           answer(sent, exchange)
           isDone = exchange.body.more === false && device.state.outbox.length === 0

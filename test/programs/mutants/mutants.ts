@@ -113,7 +113,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'src/sync/push/plan.ts',
         search: 'const unseen = dialect.returnsLosers ?',
-        replace: "const unseen = dialect.returnsLosers || (!wish.inbox && wish.return === 'all') ?",
+        replace: "const unseen = dialect.returnsLosers || (!options.inbox && options.return === 'all') ?",
       },
     ],
     race: {

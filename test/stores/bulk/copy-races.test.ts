@@ -67,9 +67,9 @@ it('P7 an import by COPY on a connection that has known the table before a migra
     if (id === 'after') await rival.query('ALTER TABLE lists ADD COLUMN color text')
     const one = defineSchema({ lists: { name: text(), ...columns } })
     const operations = createOperations({ schema: one, store, carry: carryByCopy(one) })
-    const wish = { client: 'import', table: 'lists', at, grant }
+    const options = { client: 'import', table: 'lists', at, grant }
     const row = { id, name: id, ...(id === 'after' && { color: 'red' }) }
-    const importChunk = createImport(operations.importChunk, 'x', wish)
+    const importChunk = createImport(operations.importChunk, 'x', options)
     expect(await importChunk([{ line: 1, value: row }])).toMatchObject({ applied: 1, rejections: [] })
   }
   await store.close()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { carryByCopy } from '../../../src/bulk/copy.ts'
-import { type ChunkResult, createImport, type ImportWish, importChunks } from '../../../src/bulk/import.ts'
+import { type ChunkResult, createImport, importChunks, type LineOptions } from '../../../src/bulk/import.ts'
 import { readLines } from '../../../src/bulk/ndjson.ts'
 import type { Store } from '../../../src/stores/store.ts'
 import type { Carry } from '../../../src/sync/push/plan-bulk.ts'
@@ -36,14 +36,14 @@ describe.each(names)('an import into %s', (name) => {
   async function run(
     scope: string,
     lines: readonly (Line | string | number)[],
-    wish: Partial<ImportWish> = {},
+    options: Partial<LineOptions> = {},
     linesMax = 3,
   ) {
     const operations = createOperations({
       ...{ ...way, schema, now: () => noon / 1000, onCommit: (one) => onCommit.push(one) },
     })
     const grant = { scope, isAllowed: (one: string) => one === scope }
-    const all = { client: 'import', table: undefined, at: undefined, grant, ...wish }
+    const all = { client: 'import', table: undefined, at: undefined, grant, ...options }
     const importChunk = createImport(operations.importChunk, 'importer', all)
     const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n')
     const chunks = readLines(bytesOf(text), { linesMax, textMax: 1e6 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { carryByCopy } from '../../../src/bulk/copy.ts'
 import { readCsvLines } from '../../../src/bulk/csv/lines.ts'
-import { createImport, type ImportWish, importChunks } from '../../../src/bulk/import.ts'
+import { createImport, importChunks, type LineOptions } from '../../../src/bulk/import.ts'
 import { type ReadChunk, readLines } from '../../../src/bulk/ndjson.ts'
 import { decimal, json, real, text, timestamp } from '../../../src/model/column.ts'
 import { defineSchema, type Table } from '../../../src/model/table.ts'
@@ -31,11 +31,11 @@ describe.each(names)('an import of what other systems write, into %s', (name) =>
   afterAll(() => opened.close())
 
   /** The rows as they come back, in order of their ids, and the rejections by their lines. */
-  async function run(scope: string, chunks: AsyncGenerator<ReadChunk>, wish: Partial<ImportWish> = {}) {
+  async function run(scope: string, chunks: AsyncGenerator<ReadChunk>, options: Partial<LineOptions> = {}) {
     const now = () => noon / 1000
     const carry = name === 'postgres by COPY' ? { carry: carryByCopy(schema) } : {}
     const grant = { scope, isAllowed: () => true }
-    const all = { client: 'import', table: 'events', at: undefined, grant, ...wish }
+    const all = { client: 'import', table: 'events', at: undefined, grant, ...options }
     const operations = createOperations({ store: opened.store, schema, now, ...carry })
     const importChunk = createImport(operations.importChunk, 'importer', all)
     const errors: Record<number, string> = {}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type CsvWish, readCsvLines } from '../../../src/bulk/csv/lines.ts'
+import { type CsvOptions, readCsvLines } from '../../../src/bulk/csv/lines.ts'
 import { booleanWords, plainRules } from '../../../src/bulk/csv/value.ts'
 import { decodeChange } from '../../../src/model/change.ts'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
@@ -25,13 +25,13 @@ const schema = defineSchema({
 })
 
 /** The changes that a file makes: the row of each, or the code of its rejection. */
-async function read(csv: string, wish: Partial<CsvWish> = {}, table = 'wide') {
+async function read(csv: string, options: Partial<CsvOptions> = {}, table = 'wide') {
   async function* blocks() {
     yield csv
   }
-  const all: CsvWish = {
+  const all: CsvOptions = {
     table: schema.tablesByName.get(table) as Table,
-    ...{ at: noon, headers: new Map(), ignore: [], delimiter: ',', ...wish },
+    ...{ at: noon, headers: new Map(), ignore: [], delimiter: ',', ...options },
   }
   const found: { line: number; id?: unknown; at?: unknown; scope?: unknown; row?: unknown; error?: string }[] = []
   for await (const { lines } of readCsvLines(blocks(), all, { linesMax: 2, textMax: 1e6 })) {
@@ -45,8 +45,8 @@ async function read(csv: string, wish: Partial<CsvWish> = {}, table = 'wide') {
   }
   return found
 }
-async function scopesOf(csv: string, wish: Partial<CsvWish>): Promise<unknown[]> {
-  return (await read(csv, wish)).map(({ scope }) => scope)
+async function scopesOf(csv: string, options: Partial<CsvOptions>): Promise<unknown[]> {
+  return (await read(csv, options)).map(({ scope }) => scope)
 }
 /** What a column makes of a field. */
 async function fieldValue(column: string, field: string, table = 'wide'): Promise<unknown> {
@@ -259,7 +259,7 @@ describe('a record of a CSV file', () => {
     ['id,name\n', { ignore: ['x'] }, 'The file has no header "x". It has "id", "name".'],
     ['id,name\n', { atHeader: 'x' }, 'The file has no header "x". It has "id", "name".'],
     ['id,"name\n', {}, /^The first line is no header\. The quotes /],
-  ] as const)('has no place under the header %j with %j', async (csv, wish, message) => {
-    await expect(read(csv, wish)).rejects.toThrow(message)
+  ] as const)('has no place under the header %j with %j', async (csv, options, message) => {
+    await expect(read(csv, options)).rejects.toThrow(message)
   }) // biome-ignore format: a table
 })

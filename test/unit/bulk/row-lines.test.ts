@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { booleanWords, plainRules } from '../../../src/bulk/csv/value.ts'
 import type { Origin } from '../../../src/bulk/exports/shape.ts'
 import { readersOf } from '../../../src/bulk/json-kind.ts'
-import { type JsonRowWish, readRowLines } from '../../../src/bulk/row-lines.ts'
+import { type JsonRowOptions, readRowLines } from '../../../src/bulk/row-lines.ts'
 import { decodeChange } from '../../../src/model/change.ts'
 import { boolean, bytes, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
 import { defineSchema, type Table } from '../../../src/model/table.ts'
@@ -23,13 +23,18 @@ const schema = defineSchema({
 })
 
 /** What becomes of rows: the changes, or what is wrong with them. */
-async function read(values: readonly unknown[], wish: Partial<JsonRowWish> = {}, origin?: Origin) {
+async function read(values: readonly unknown[], options: Partial<JsonRowOptions> = {}, origin?: Origin) {
   async function* chunks() {
     yield { lines: values.map((value, n) => ({ line: n + 1, value, source: 'x' })), last: values.length }
   }
-  const all: JsonRowWish = {
+  const all: JsonRowOptions = {
     ...{ table: schema.tablesByName.get('wide') as Table, at: noon, headers: new Map(), ignore: [] },
-    ...{ isLoose: origin !== undefined, isJsonText: origin === 'sqlite', read: origin && readersOf[origin], ...wish },
+    ...{
+      isLoose: origin !== undefined,
+      isJsonText: origin === 'sqlite',
+      read: origin && readersOf[origin],
+      ...options,
+    },
   }
   const found: unknown[] = []
   for await (const { lines } of readRowLines(chunks(), all)) {
@@ -80,10 +85,10 @@ describe('a row of JSON', () => {
   }) // biome-ignore format: one line
 
   it('takes columns, its stamp and its scope by other names, and passes over what it is told to', async () => {
-    const wish = { headers: new Map([['id', 'key'], ['name', 'title']]), ignore: ['x'], scopeHeader: 'user', atHeader: 'changed', at: undefined } // biome-ignore format: one line
+    const options = { headers: new Map([['id', 'key'], ['name', 'title']]), ignore: ['x'], scopeHeader: 'user', atHeader: 'changed', at: undefined } // biome-ignore format: one line
     const row = { key: 1, title: 'one', user: 7, changed: '2026-11-21T01:00:00Z' }
     const expected = put('1', { name: 'one' }, { at: noon - 3_600_000_000, scope: '7' })
-    expect(await read([{ ...row, x: 1 }, row, { ...row, y: 1 }, { ...row, user: null }, { ...row, name: 'two' }, { title: 'x' }], wish)).toEqual([
+    expect(await read([{ ...row, x: 1 }, row, { ...row, y: 1 }, { ...row, user: null }, { ...row, name: 'two' }, { title: 'x' }], options)).toEqual([
       expected,
       expected,
       'unknown_column: The table wide has no column "y".',
@@ -91,7 +96,7 @@ describe('a row of JSON', () => {
       'invalid_change: "name" stands for no column here. Add --ignore name.',
       'invalid_change: The row has no "key".',
     ])
-    expect(await read([{ ...row, x: 1, y: 2 }], { ...wish, ignore: 'others' })).toEqual([expected])
+    expect(await read([{ ...row, x: 1, y: 2 }], { ...options, ignore: 'others' })).toEqual([expected])
     await expect(read([], { headers: new Map([['nmae', 'x']]) })).rejects.toThrow(/^--map nmae=…: wide has no column "nmae"/)
   }) // biome-ignore format: long lines
 
