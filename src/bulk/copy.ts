@@ -1,18 +1,18 @@
 import type { Schema, Table } from '../model/table.ts'
 import { copyText, type StagedSql, stagedSql } from '../sql/postgres/staged.ts'
-import { type Carry, carryInParams, tallyOf } from '../sync/push/plan-bulk.ts'
+import { type RowTransport, tallyOf, transportInParams } from '../sync/push/plan-bulk.ts'
 import type { Planned } from '../sync/push/planned.ts'
 
 /**
  * Rows through COPY into a temporary table, from which one statement inserts what is new and one
  * merges what is not: for a Postgres over TCP.
  */
-export function carryByCopy(schema: Schema): Carry {
+export function transportByCopy(schema: Schema): RowTransport {
   const statements = new Map<Table, StagedSql>(schema.tables.map((table) => [table, stagedSql(table)]))
   return (sql, table, scope, n, parts) => {
     const [rows = []] = parts
     // A temporary table takes one part only. More of them are rare, and come after a refusal.
-    if (parts.length > 1) return carryInParams(sql, table, scope, n, parts)
+    if (parts.length > 1) return transportInParams(sql, table, scope, n, parts)
     const staged = statements.get(table)
     if (!staged) throw new TypeError(`The table ${table.name} is not of this schema`)
     const { fields, create, copy, insert, merge, tally } = staged

@@ -57,9 +57,9 @@ export interface DecodeContext {
  * Above every stamp that a client may send, and still a safe integer with the index of a change
  * added.
  */
-const newestAt = Number.MAX_SAFE_INTEGER - limits.changesMax
+const stamplessAt = Number.MAX_SAFE_INTEGER - limits.changesMax
 
-export const isNewest = ({ at }: Pick<Change, 'at'>): boolean => at >= newestAt
+export const isStampless = ({ at }: Pick<Change, 'at'>): boolean => at >= stamplessAt
 
 export type Decoded =
   | { readonly change: Change; readonly error?: never }
@@ -92,7 +92,7 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   const table = typeof input.table === 'string' ? context.schema.tablesByName.get(input.table) : undefined
   if (!table) return reject('unknown_table', tableNames(context.schema))
   const { op, id, scope } = input
-  const at = context.stampless && input.at === undefined ? newestAt + index : input.at
+  const at = context.stampless && input.at === undefined ? stamplessAt + index : input.at
   if (op !== 'put' && op !== 'patch' && op !== 'delete')
     return reject('unknown_op', '"op" must be put, patch or delete.')
   if (!isName(id, limits.idLengthMax)) {

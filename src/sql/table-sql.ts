@@ -15,14 +15,14 @@ export interface TableSql {
   /** Fields of the upsert's rows, and of the patches'. */
   readonly rowFields: readonly Field[]
   readonly patchFields: readonly Field[]
-  /** [scope, client, n, …rows] → result lines; `brief` leaves the rows of winners out. */
+  /** [scope, client, n, …rows] → result lines; `won` leaves the rows of winners out. */
   readonly upsert: string
-  readonly upsertBrief: string
+  readonly upsertWonOnly: string
   /** The same with stamps that are raised above what is stored: these changes win. */
-  readonly upsertNewest: string
+  readonly upsertStampless: string
   /** [scope, client, n, …patches] → result lines of the patches that won. */
   readonly update: string
-  readonly updateNewest: string
+  readonly updateStampless: string
   /** As `update`, and gives nothing back. */
   readonly updateSilent: string
   /** [scope, ids, n] → result lines of the rows that this transaction did not write. */
@@ -105,7 +105,7 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   // rowBytesMax.
   const basePatched = `(SELECT ${basePosition(scope, n)} AS base$, (SELECT row_bytes FROM driftline_scopes WHERE scope = ${scope}) AS largest$) AS scope$`
   const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
-  const upsert = (returned: 'all' | 'brief', stamp = 'sent$.at$', before = '') => `${into}
+  const upsert = (returned: 'all' | 'won', stamp = 'sent$.at$', before = '') => `${into}
 SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
 FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE ${always}
 ${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
@@ -114,7 +114,7 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePos
   // certain. An UPDATE would write the rows in an order of the database's own, and a unique value
   // may have to move from one to the next.
   const update = (
-    returned: 'all' | 'brief' | 'nothing',
+    returned: 'all' | 'won' | 'nothing',
     isSet: (stamp: string) => string,
     stamp: string,
     guard: string,
@@ -137,14 +137,14 @@ OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
     rowFields,
     patchFields,
     upsert: upsert('all'),
-    upsertBrief: upsert('brief'),
+    upsertWonOnly: upsert('won'),
     // Nobody else of driftline's writes the row meanwhile: the scope is locked.
-    upsertNewest: upsert('brief', raised('found$.updated_at'), ` ${found('LEFT JOIN')}`),
+    upsertStampless: upsert('won', raised('found$.updated_at'), ` ${found('LEFT JOIN')}`),
     // Each column by itself: a function of the column alone, so that another merge rule would have
     // one place to go.
     update: guardedUpdate('all'),
     updateSilent: guardedUpdate('nothing'),
-    updateNewest: update('brief', (stamp) => `${stamp} IS NOT NULL`, raised('found$.updated_at'), ''),
+    updateStampless: update('won', (stamp) => `${stamp} IS NOT NULL`, raised('found$.updated_at'), ''),
     losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client, n)}`,
     states: `SELECT ${resultLine(dialect, table, 'none', 'none')} ${dialect.fromIds(table, scope, client)}`,
     missing: missing(raise('driftline_missing', 'sent$.ordinal$')),
@@ -216,7 +216,7 @@ WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, 
 
 /**
  * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two
- * halves; 1 for a tombstone; the id; and the row. A brief line says of a row written here only that
+ * halves; 1 for a tombstone; the id; and the row. A won line says of a row written here only that
  * it was: the client holds it already. Written here were all, none, or those beyond a position;
  * that takes a subquery, which Citus does not take in the RETURNING of an INSERT.
  */
@@ -224,19 +224,19 @@ function resultLine(
   dialect: Dialect,
   table: Table,
   written: 'all' | 'none' | { readonly beyond: string },
-  rows: 'all' | 'brief' | 'none',
+  rows: 'all' | 'won' | 'none',
 ): string {
   const winner = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
-  const brief = (empty: string) => dialect.line([winner, empty, empty, empty, 'id'])
+  const won = (empty: string) => dialect.line([winner, empty, empty, empty, 'id'])
   // NULL is the cheapest cell.
-  if (rows === 'brief' && written === 'all') return brief('NULL')
+  if (rows === 'won' && written === 'all') return won('NULL')
   const isWinner = typeof written === 'object' ? `position > ${written.beyond}` : ''
   const sign =
     written === 'all' ? winner : written === 'none' ? "'-'" : `CASE WHEN ${isWinner} THEN ${winner} ELSE '-' END`
   const stamp = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
   const row = rows === 'none' ? [] : dialect.row(table)
   const line = dialect.line([sign, ...stamp, 'id', ...row])
-  return rows === 'brief' ? `CASE WHEN ${isWinner} THEN ${brief("''")} ELSE ${line} END` : line
+  return rows === 'won' ? `CASE WHEN ${isWinner} THEN ${won("''")} ELSE ${line} END` : line
 }
 
 /** The cells of a result line before the row. */

@@ -19,7 +19,7 @@ const pauses = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]
  * for. What the lost try may have committed is a duplicate in the next one (P5). A full disk does
  * not empty itself, and a rehearsal that took too long would again.
  */
-export function patientStore(store: Store, { pausesMs = pauses, onWait, signal }: PatienceOptions = {}): Store {
+export function retryingStore(store: Store, { pausesMs = pauses, onWait, signal }: PatienceOptions = {}): Store {
   async function patiently<Result>(work: () => Promise<Result>, isFinal = (_: StoreFault) => false): Promise<Result> {
     for (let tries = 0; ; tries++) {
       try {

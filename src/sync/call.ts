@@ -3,7 +3,7 @@ import type { Sql } from '../sql/schema-sql.ts'
 import { retryConflicts, type Store } from '../stores/store.ts'
 import type { Pages } from './pull/read-page.ts'
 import { createAllowance } from './push/allowance.ts'
-import type { Carry } from './push/plan-bulk.ts'
+import type { RowTransport } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
 import { createRefusals, type Refusals } from './push/refusals.ts'
 import { createRehearse } from './push/rehearse.ts'
@@ -19,7 +19,7 @@ export interface Core {
   /** Draws the incarnation of a scope that is written for the first time. */
   readonly incarnation: () => string
   /** How the rows of an import get to the database. */
-  readonly carry: Carry
+  readonly transport: RowTransport
   /** What to write down of a push to a scope: whom to tell of it. */
   readonly record: Recorder
   /** Told of what was applied. */

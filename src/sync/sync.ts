@@ -20,7 +20,7 @@ import { authorizeChange, authorizeNamed } from './push/authorize.ts'
 import { type Decoded, decodeChanges } from './push/decode.ts'
 import { importScope, joinImported } from './push/import-scope.ts'
 import { receiveScope } from './push/inbox/receive-scope.ts'
-import { type Carry, carryInParams } from './push/plan-bulk.ts'
+import { type RowTransport, transportInParams } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
 import { pushScope } from './push/push-scope.ts'
 import { inOrder, joinVerdicts, rejectedVerdicts, rejectionsOf, tallyOf, tookEffect } from './push/verdicts.ts'
@@ -50,7 +50,7 @@ export interface SyncOptions extends QuotaOptions, RoomOptions {
   /**
    * How the rows of an import get to the database, where there is a faster way than as parameters.
    */
-  readonly carry?: Carry
+  readonly transport?: RowTransport
   /**
    * Told of each push, pull and sync once it is answered, failed ones included: for metrics.
    * `createApp` and `createSync` call it. What it throws harms nothing, and is logged the first
@@ -84,10 +84,19 @@ export interface Received {
  */
 export function createOperations(options: SyncOptions): Operations {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
-  const { incarnation = randomIncarnation, record = () => [], carry = carryInParams } = options
+  const { incarnation = randomIncarnation, record = () => [], transport = transportInParams } = options
   const sql = compileSchema(schema, store.dialect, store.limits)
   const [pages, rooms] = [createPages(sql), createRooms(sql, options)]
-  const core: Core = { sql, store, pages, rooms, incarnation, carry, record, committed: tellSafely(options.onCommit) }
+  const core: Core = {
+    sql,
+    store,
+    pages,
+    rooms,
+    incarnation,
+    transport,
+    record,
+    committed: notifySafely(options.onCommit),
+  }
   const quotas = createQuotas(options)
   const begin = (facts: Facts) => beginCall(core, now() * 1000, facts)
   const contextOf = ({ receivedAt }: Call, bytes = Number.POSITIVE_INFINITY): DecodeContext => ({
@@ -221,7 +230,7 @@ function removedScopes(cursor: Cursor | null | undefined, { scopes }: Principal)
 }
 
 /** What is committed is answered, whatever becomes of a poke: losing one loses nothing (P15). */
-function tellSafely(onCommit: SyncOptions['onCommit'] = () => {}): (scope: string, position: number) => void {
+function notifySafely(onCommit: SyncOptions['onCommit'] = () => {}): (scope: string, position: number) => void {
   return (scope, position) => {
     try {
       onCommit(scope, position)

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { carryByCopy } from '../../src/bulk/copy.ts'
+import { transportByCopy } from '../../src/bulk/copy.ts'
 import { createApp } from '../../src/http/app.ts'
 import { text } from '../../src/model/column.ts'
 import { defineSchema, systemColumns, type Table } from '../../src/model/table.ts'
@@ -75,7 +75,7 @@ describe.each(ways)('tables and columns of every name, part $part, on $name', ({
     app = createApp({
       ...{ schema, store: opened.store, auth: { secret }, webhookSecrets: { crm: [webhookSecret] } },
       deliveries: [{ name: 'erp', url: 'https://erp.example', secret: webhookSecret }],
-      ...(name === 'postgres by COPY' ? { carry: carryByCopy(schema) } : {}),
+      ...(name === 'postgres by COPY' ? { transport: transportByCopy(schema) } : {}),
     })
   })
   afterAll(() => opened.close())

@@ -120,7 +120,7 @@ describe.each(places)('the rows of a scope, on %s', { timeout: 60_000 }, (name) 
     expect(await push('sets', [del('b', 3), put('b', 4, 'b')])).toEqual(['applied', 'applied'])
     // Made and gone again in one set, it never takes room. A tombstone becomes a row again where
     // there is room.
-    expect(await push('sets', [put('brief', 5, 'x'), del('brief', 6), put('a', 5, 'a')])).toEqual([
+    expect(await push('sets', [put('won', 5, 'x'), del('won', 6), put('a', 5, 'a')])).toEqual([
       'applied',
       'applied',
       'quota_exceeded',

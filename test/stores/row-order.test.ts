@@ -58,13 +58,13 @@ describe.each(allStoreNames)('rows are written in the order of their parameter o
       const rows = order.map((n, place) => [idOf(n), place + 1, at, nameOf(n + 1), at, null, null])
       return [{ sql: update, params: [scope, 'a', count, ...encode(patchFields, rows)] }]
     },
-    updateNewest: (scope: string, order: readonly number[]) => {
-      const { updateNewest, patchFields } = sqlOf().table
+    updateStampless: (scope: string, order: readonly number[]) => {
+      const { updateStampless, patchFields } = sqlOf().table
       const rows = order.map((n, place) => [idOf(n), place + 1, at, nameOf(n + 1), at, null, null])
-      return [{ sql: updateNewest, params: [scope, 'a', count, ...encode(patchFields, rows)] }]
+      return [{ sql: updateStampless, params: [scope, 'a', count, ...encode(patchFields, rows)] }]
     },
     ...Object.fromEntries(
-      (['upsert', 'upsertBrief', 'upsertNewest'] as const).map((one) => [
+      (['upsert', 'upsertWonOnly', 'upsertStampless'] as const).map((one) => [
         one,
         (scope: string, order: readonly number[]) => {
           const rows = order.map((n, place) => [idOf(n), place + 1, at, null, nameOf(n + 1), 'kept'])

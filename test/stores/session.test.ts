@@ -1,7 +1,7 @@
 import { neonConfig } from '@neondatabase/serverless'
 import pg from 'pg'
 import { describe, expect, inject, it } from 'vitest'
-import { carryByCopy } from '../../src/bulk/copy.ts'
+import { transportByCopy } from '../../src/bulk/copy.ts'
 import { createImport } from '../../src/bulk/import.ts'
 import { postgresBus } from '../../src/live/node/postgres-bus.ts'
 import { migrate } from '../../src/migrations/apply.ts'
@@ -88,12 +88,12 @@ const stores: Readonly<Record<string, (url: string) => Promise<Store>>> = {
 }
 
 /** All that a store is asked for, as the bytes that come back. */
-async function play(store: Store, carry = false): Promise<string> {
+async function play(store: Store, transport = false): Promise<string> {
   await migrate(store, [{ name: '0001_test', statements: createTables(schema, 'postgres') }])
   expect(await check(store, schema)).toEqual([])
   const operations = createOperations({
     ...{ schema, store, now: () => noon / 1000, incarnation: () => 'inc' },
-    ...(carry && { carry: carryByCopy(schema) }),
+    ...(transport && { transport: transportByCopy(schema) }),
   })
   const who = principal('alice')
   const push = async (changes: unknown[]) =>

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { carryByCopy } from '../../bulk/copy.ts'
+import { transportByCopy } from '../../bulk/copy.ts'
 import { chunkSize } from '../../bulk/import.ts'
 import type { ChunkSize } from '../../bulk/ndjson.ts'
 import { check } from '../../migrations/check.ts'
@@ -10,7 +10,7 @@ import type { Environment } from '../../runtime/environment.ts'
 import { type Databases, findDatabases, nameOf } from '../../runtime/node/databases.ts'
 import { isPostgresOverTcp, readDatabaseUrl, splitShards } from '../../stores/database-url.ts'
 import type { Store } from '../../stores/store.ts'
-import type { Carry } from '../../sync/push/plan-bulk.ts'
+import type { RowTransport } from '../../sync/push/plan-bulk.ts'
 import type { App } from '../app.ts'
 
 /** Where an import goes to, and the fastest way there. */
@@ -18,7 +18,7 @@ export interface ImportDatabase {
   /** For a person, and to know it again: holds no password. */
   readonly name: string
   readonly store: Store
-  readonly carry?: Carry
+  readonly transport?: RowTransport
   readonly chunkSize: ChunkSize
   /** Tells the servers of a commit, where the database carries that. */
   readonly poke?: (scope: string, position: number) => void
@@ -63,7 +63,7 @@ export async function openImportDatabase(env: Environment, { schema, migrations 
   const copies = await store.batch('', [{ sql: copiesSql, params: [], reads: true }])
   return {
     ...{ name, store, poke, chunkSize },
-    ...(copies[0]?.[0]?.[0] === 't' && { carry: carryByCopy(schema), chunkSize: copyChunkSize }),
+    ...(copies[0]?.[0]?.[0] === 't' && { transport: transportByCopy(schema), chunkSize: copyChunkSize }),
     close: () => store.close().then(close),
   }
 }

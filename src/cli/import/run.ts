@@ -6,7 +6,7 @@ import type { ImportLine } from '../../bulk/ndjson.ts'
 import { openRejected, type RejectedLine, toRejectedLine } from '../../bulk/rejected.ts'
 import { type ImportState, writeState } from '../../bulk/resume.ts'
 import type { Settings } from '../../runtime/settings.ts'
-import { patientStore } from '../../stores/retrying.ts'
+import { retryingStore } from '../../stores/retrying.ts'
 import { createOperations } from '../../sync/sync.ts'
 import { createRecorder } from '../../webhooks/out/record.ts'
 import { readChunks, takeChunks } from './chunks.ts'
@@ -68,8 +68,8 @@ function chunkImporter({
   return createImport(
     createOperations({
       schema,
-      store: patientStore(database.store, { onWait, signal }),
-      ...(database.carry && { carry: database.carry }),
+      store: retryingStore(database.store, { onWait, signal }),
+      ...(database.transport && { transport: database.transport }),
       ...(database.poke && { onCommit: database.poke }),
       clockDriftMsMax,
       record: createRecorder(database.store.dialect, schema, deliveries),

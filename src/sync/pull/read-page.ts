@@ -4,7 +4,7 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
 import type { Cells } from '../../sql/statement.ts'
 import type { Store } from '../../stores/store.ts'
-import { compilePage } from '../push/plan.ts'
+import { planPage } from '../push/plan.ts'
 import type { PageRange } from '../push/planned.ts'
 
 /** Asks for pages and reads them. */
@@ -58,7 +58,7 @@ export function createPages(sql: Sql): Pages {
       return page
     },
     async fetch(batch, scope, range) {
-      const [rows] = await batch(scope, [compilePage(sql, scope, range)])
+      const [rows] = await batch(scope, [planPage(sql, scope, range)])
       return pages.read(scope, rows)
     },
     async fetchHead(batch, scope) {

@@ -10,7 +10,7 @@ import type { Planned } from './planned.ts'
  * Aborts where the rows that the verdicts repeat, as they are stored and as they are written, are
  * beyond so many bytes.
  */
-export function compileWeight(
+export function planWeight(
   { dialect, tables, scope: { weigh }, paramBytesMax }: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],

@@ -1,4 +1,4 @@
-import { type Change, isNewest } from '../../model/change.ts'
+import { type Change, isStampless } from '../../model/change.ts'
 import type { Table } from '../../model/table.ts'
 
 /** The changes of one row that one pass over the database can apply together. */
@@ -18,7 +18,7 @@ export interface RowWrite {
    * They came without a stamp, and win over whatever is stored. The base then holds the patches
    * after it as well.
    */
-  readonly newest: boolean
+  readonly stampless: boolean
   /** The last put or delete. Whatever came before it is gone, if it wins. */
   readonly base: Change | undefined
   /** The patches after it, folded into one. */
@@ -94,7 +94,7 @@ function splitPasses(row: readonly Change[]): Change[][] {
   for (const [place, change] of row.entries()) {
     const before = row[place - 1]
     const isBehindPatch = before?.at === change.at && before.op === 'patch' && change.op !== 'patch'
-    if (isBehindPatch || (before && isNewest(change) && !isNewest(before))) parts.push([])
+    if (isBehindPatch || (before && isStampless(change) && !isStampless(before))) parts.push([])
     parts.at(-1)?.push(change)
   }
   return parts
@@ -116,9 +116,9 @@ function foldRow(changes: readonly Change[], ordinal: number, alone: boolean): R
     }
   }
   const patch = foldPatches(patches)
-  const row = { table: first.table, id: first.id, ordinal, alone, changes, newest: isNewest(first) }
+  const row = { table: first.table, id: first.id, ordinal, alone, changes, stampless: isStampless(first) }
   // All of them apply, so they are one. Behind a delete no patch finds a row.
-  if (row.newest && base && patch) return { ...row, base: overlay(base, patch), patch: undefined }
+  if (row.stampless && base && patch) return { ...row, base: overlay(base, patch), patch: undefined }
   return { ...row, base, patch }
 }
 

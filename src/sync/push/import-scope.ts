@@ -8,7 +8,7 @@ import type { ImportAnswer } from '../../wire/answer.ts'
 import type { Call } from '../call.ts'
 import type { UnseenDeletes } from '../quotas/quotas.ts'
 import { keyOf, rowsOf } from './coalesce.ts'
-import { compileBulk, compileSettled, countUnseenInBulk, readSettled, readTally } from './plan-bulk.ts'
+import { countUnseenInBulk, planBulk, planSettled, readSettled, readTally } from './plan-bulk.ts'
 import { pushScope } from './push-scope.ts'
 import { rejectionsOf, tallyOf } from './verdicts.ts'
 import { writeScope } from './write-scope.ts'
@@ -95,7 +95,7 @@ async function importAlone(
       room: call.rooms?.enter(scope, { client, atomic: false, batch: call.batch }),
       plan: ({ parts, room, incarnation }) => ({
         passes: [],
-        plan: compileBulk(sql, scope, parts, { client, room, incarnation, recordings }, call.carry),
+        plan: planBulk(sql, scope, parts, { client, room, incarnation, recordings }, call.transport),
       }),
     },
     settled?.unsettled ?? changes,
@@ -124,7 +124,7 @@ async function findSettled(
   changes: readonly Change[],
   look: Store['batch'],
 ) {
-  const plan = compileSettled(sql, scope, changes, client)
+  const plan = planSettled(sql, scope, changes, client)
   const early = look(scope, plan)
   early.catch(() => {})
   const before = await after
@@ -139,7 +139,7 @@ async function findSwallowed(
   changes: readonly Change[],
   look: Store['batch'],
 ) {
-  const plan = compileSettled(sql, scope, changes, client)
+  const plan = planSettled(sql, scope, changes, client)
   return readSettled(changes, plan, await look(scope, plan)).unsettled
 }
 

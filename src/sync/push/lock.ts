@@ -5,7 +5,7 @@ import type { LockOptions, Planned } from './planned.ts'
  * The first statement of every write. The batch undoes itself where a row was larger than fits, or
  * the room may not be enough.
  */
-export function compileLock(
+export function planLock(
   sql: Sql,
   scope: string,
   { incarnation, room }: LockOptions,

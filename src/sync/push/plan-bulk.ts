@@ -5,7 +5,7 @@ import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Cells } from '../../sql/statement.ts'
 import { rowBytesMax } from './answer-size.ts'
-import { compileLock } from './lock.ts'
+import { planLock } from './lock.ts'
 import type { LockOptions, Planned, PushOptions } from './planned.ts'
 
 /** What an import needs of a push's options. */
@@ -18,9 +18,15 @@ type Row = readonly unknown[]
  * counts. The rows come in parts, of which the database takes one after the other, nearly always in
  * one.
  */
-export type Carry = (sql: Sql, table: Table, scope: string, n: number, parts: readonly (readonly Row[])[]) => Carried
+export type RowTransport = (
+  sql: Sql,
+  table: Table,
+  scope: string,
+  n: number,
+  parts: readonly (readonly Row[])[],
+) => TransportedRows
 
-export interface Carried {
+export interface TransportedRows {
   /** Before the scope is locked, so that phones do not wait for it. */
   readonly before: readonly Planned[]
   /** The statements of each part. */
@@ -32,12 +38,12 @@ export interface Carried {
  * The statements of one scope's part of an import, for one batch: lock the scope, write each table,
  * count. Puts and deletes, each of a row of its own.
  */
-export function compileBulk(
+export function planBulk(
   sql: Sql,
   scope: string,
   parts: readonly (readonly Change[])[],
   options: BulkOptions,
-  carry: Carry,
+  transport: RowTransport,
 ): Planned[] {
   const changes = parts.flat()
   const n = changes.length
@@ -50,12 +56,12 @@ export function compileBulk(
       partsByTable.set(table, rows)
     }
   }
-  const carried = [...partsByTable].map(([table, rows]) => carry(sql, table, scope, n, rows))
+  const transported = [...partsByTable].map(([table, rows]) => transport(sql, table, scope, n, rows))
   const plan: Planned[] = [
-    ...carried.flatMap(({ before }) => before),
-    compileLock(sql, scope, options, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER),
-    ...parts.flatMap((_, place) => carried.flatMap(({ writes }) => writes[place] ?? [])),
-    ...carried.flatMap(({ tally }) => tally),
+    ...transported.flatMap(({ before }) => before),
+    planLock(sql, scope, options, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER),
+    ...parts.flatMap((_, place) => transported.flatMap(({ writes }) => writes[place] ?? [])),
+    ...transported.flatMap(({ tally }) => tally),
   ]
   for (const record of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
@@ -67,7 +73,7 @@ export function compileBulk(
  * against it has lost for good. An import that is sent again is nothing else, and costs a fraction
  * so.
  */
-export function compileSettled(
+export function planSettled(
   { dialect, tables, paramBytesMax }: Sql,
   scope: string,
   changes: readonly Change[],
@@ -115,7 +121,7 @@ export function readSettled(
 }
 
 /** Rows as parameters, which every store takes. */
-export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, scope, n, parts) => {
+export const transportInParams: RowTransport = ({ dialect, tables, paramBytesMax }, table, scope, n, parts) => {
   const bulk = tables.find((one) => one.table === table)?.bulk
   if (!bulk) throw new TypeError(`The table ${table.name} is not of this schema`)
   const count = parts.reduce((sum, rows) => sum + rows.length, 0)

@@ -21,7 +21,7 @@ export interface TrialOptions {
  * What tries parts of a change set one after the other, all of one scope, by the guards of a real
  * write.
  */
-export function compileTrial(
+export function planTrial(
   sql: Sql,
   scope: string,
   parts: readonly (readonly Change[])[],
@@ -38,7 +38,7 @@ export function compileTrial(
       coalesce([part]).flatMap((rows) =>
         tables.flatMap((table, place) => {
           const written = rows.filter((row) => row.table === table.table)
-          return written.length > 0 ? compileTable(sql, table, place, [scope, n], written, options) : []
+          return written.length > 0 ? planTable(sql, table, place, [scope, n], written, options) : []
         }),
       ),
     ),
@@ -54,7 +54,7 @@ function idsOf(part: readonly Change[]): { table: Table; ids: string[] }[] {
   return [...byTable].map(([table, ids]) => ({ table, ids: [...ids] }))
 }
 
-function compileTable(
+function planTable(
   { dialect, paramBytesMax }: Sql,
   sql: TableSql,
   table: number,

@@ -5,10 +5,10 @@ import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
 import { reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
-import { compileWeight, rowBytesMax } from './answer-size.ts'
+import { planWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
-import { compileClaim } from './inbox/claim.ts'
-import { compileLock } from './lock.ts'
+import { planClaim } from './inbox/claim.ts'
+import { planLock } from './lock.ts'
 import type { PageRange, Planned, PushOptions, Role } from './planned.ts'
 
 /**
@@ -17,7 +17,7 @@ import type { PageRange, Planned, PushOptions, Role } from './planned.ts'
  * statements and one for each table touched on SQLite, two on Postgres, one for each endpoint of
  * outgoing webhooks that matches, and more only where a store takes no parameter that large.
  */
-export function compilePush(
+export function planPush(
   sql: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],
@@ -30,7 +30,7 @@ export function compilePush(
   // One change is always answered: whoever sends fewer and fewer gets through. What is known of the
   // largest row is up to three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
-  const plan = [compileLock(sql, scope, options, n, rowBytesMax(changes), fits)]
+  const plan = [planLock(sql, scope, options, n, rowBytesMax(changes), fits)]
   if (options.entry) {
     const { incarnation } = options.entry
     plan.push({
@@ -40,25 +40,25 @@ export function compilePush(
       role: { kind: 'guard' },
     })
   }
-  if (weigh && changes.length > 1) plan.push(compileWeight(sql, scope, passes, bytesMax))
-  if (options.inbox) plan.push(...compileClaim(sql, scope, passes, options, options.inbox))
+  if (weigh && changes.length > 1) plan.push(planWeight(sql, scope, passes, bytesMax))
+  if (options.inbox) plan.push(...planClaim(sql, scope, passes, options, options.inbox))
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
       const written = rows.filter((row) => row.table === table.table)
-      if (written.length > 0) plan.push(...compileTable(sql, table, scope, n, pass, written, options))
+      if (written.length > 0) plan.push(...planTable(sql, table, scope, n, pass, written, options))
     }
   }
-  if (options.atomic) plan.push(...compileSwallowed(sql, scope, passes, options))
+  if (options.atomic) plan.push(...planSwallowed(sql, scope, passes, options))
   for (const record of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
-  if (page) plan.push(compilePage(sql, scope, page, n))
+  if (page) plan.push(planPage(sql, scope, page, n))
   return plan
 }
 
 /**
  * All or nothing: aborts where a trigger kept a row from being written, which no error tells of.
  */
-function compileSwallowed(
+function planSwallowed(
   { dialect, tables, paramBytesMax }: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],
@@ -75,19 +75,19 @@ function compileSwallowed(
 }
 
 /**
- * The values of `reachFields`. Behind a delete no patch finds a row. `newestAt` is the least stamp
- * that a change without one gets.
+ * The values of `reachFields`. Behind a delete no patch finds a row. `stamplessAt` is the least
+ * stamp that a change without one gets.
  */
-export function reachOf({ id, ordinal, base, patch, newest }: RowWrite, newestAt?: number): unknown[] {
+export function reachOf({ id, ordinal, base, patch, stampless }: RowWrite, stamplessAt?: number): unknown[] {
   const last = base?.op === 'delete' ? base : (patch ?? base)
-  return [id, ordinal, newest && newestAt !== undefined ? newestAt : last?.at, base !== undefined]
+  return [id, ordinal, stampless && stamplessAt !== undefined ? stamplessAt : last?.at, base !== undefined]
 }
 
 /**
  * The patches that find no row, by ordinal and stamp, each table by a statement. Nothing is
  * written.
  */
-export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[], client: string): Planned[] {
+export function planMissing(sql: Sql, scope: string, rows: readonly RowWrite[], client: string): Planned[] {
   const { dialect, tables, paramBytesMax } = sql
   return tables.flatMap(({ table, missingList }) => {
     const steps = rows.filter((row) => row.table === table).flatMap(patchSteps)
@@ -99,7 +99,7 @@ export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[
 }
 
 /** Which of the changes' rows are there, tombstones too; or what else a statement says of them. */
-export function compileIds(
+export function planIds(
   { dialect, tables, paramBytesMax }: Sql,
   scope: string,
   changes: readonly Change[],
@@ -120,7 +120,7 @@ export function compileIds(
   })
 }
 
-function compileTable(
+function planTable(
   { dialect, paramBytesMax }: Sql,
   sql: TableSql,
   scope: string,
@@ -151,9 +151,9 @@ function compileTable(
     }
   }
   // A change without a stamp takes the server's time, or what is later than the stored stamp.
-  const stampOf = ({ newest }: RowWrite, at: number | undefined) => (newest ? options.receivedAt : at)
+  const stampOf = ({ stampless }: RowWrite, at: number | undefined) => (stampless ? options.receivedAt : at)
   const writePuts = () => {
-    for (const [newest, some] of byNewest(based)) {
+    for (const [stampless, some] of byStampless(based)) {
       const values = some.map((row) => [
         row.id,
         row.ordinal,
@@ -162,19 +162,19 @@ function compileTable(
         ...(row.base?.values ?? []),
       ])
       const isHeld = options.return === 'lost' && folded.length === 0 && !some.some(({ base }) => base?.respelled)
-      const brief = options.inbox || isHeld
-      const upsert = newest ? sql.upsertNewest : brief ? sql.upsertBrief : sql.upsert
+      const isWonOnly = options.inbox || isHeld
+      const upsert = stampless ? sql.upsertStampless : isWonOnly ? sql.upsertWonOnly : sql.upsert
       for (const part of rowsOf(sql.rowFields, values)) {
         plan.push({ sql: upsert, params: [scope, options.client, n, ...part], role: role('results') })
       }
     }
   }
   const writePatches = () => {
-    for (const [newest, some] of byNewest(patched)) {
+    for (const [stampless, some] of byStampless(patched)) {
       const values = some.map((row) => patchValues(row, stampOf(row, row.patch?.at)))
       for (const part of rowsOf(sql.patchFields, values)) {
         plan.push({
-          sql: newest ? sql.updateNewest : sql.update,
+          sql: stampless ? sql.updateStampless : sql.update,
           params: [scope, options.client, n, ...part],
           role: role('results'),
         })
@@ -198,7 +198,7 @@ function compileTable(
   }
   // What became of a webhook's changes is known by its claim, but for whether a stamp came with
   // other content.
-  const read = options.inbox ? rows.filter(({ newest }) => !newest) : rows
+  const read = options.inbox ? rows.filter(({ stampless }) => !stampless) : rows
   const unseen = dialect.returnsLosers ? read.filter(({ base, patch }) => patch && !base) : read
   if (unseen.length > 0) {
     for (const ids of idsOf(unseen))
@@ -232,8 +232,10 @@ export function patchValues({ id, ordinal, table, patch }: RowWrite, at: number 
 }
 
 /** Rows with stamps, and rows without. */
-function byNewest(rows: readonly RowWrite[]): (readonly [newest: boolean, rows: readonly RowWrite[]])[] {
-  const parts = [false, true].map((newest) => [newest, rows.filter((row) => row.newest === newest)] as const)
+function byStampless(rows: readonly RowWrite[]): (readonly [stampless: boolean, rows: readonly RowWrite[]])[] {
+  const parts = [false, true].map(
+    (stampless) => [stampless, rows.filter((row) => row.stampless === stampless)] as const,
+  )
   return parts.filter(([, some]) => some.length > 0)
 }
 
@@ -257,7 +259,7 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
  * One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the
  * last `n` positions, which the same transaction took.
  */
-export function compilePage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageRange, n = 0): Planned {
+export function planPage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageRange, n = 0): Planned {
   const { position, start } = entry ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
   const [page, sizedPage] = start > position ? [sql.firstPage, sql.sizedFirstPage] : [sql.page, sql.sizedPage]
   return {

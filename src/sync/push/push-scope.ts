@@ -6,11 +6,11 @@ import type { Call } from '../call.ts'
 import type { UnseenDeletes } from '../quotas/quotas.ts'
 import { throwResync } from '../resync.ts'
 import { coalesce } from './coalesce.ts'
-import { compilePush } from './plan.ts'
+import { planPush } from './plan.ts'
 import { countUnseen, reconcile } from './reconcile.ts'
 import { foldedAndSwallowed } from './swallowed.ts'
 import { joinVerdicts, rejectedVerdicts, type Verdicts } from './verdicts.ts'
-import { tellApplied, writeScope } from './write-scope.ts'
+import { notifyApplied, writeScope } from './write-scope.ts'
 
 /** What a push asks for in each of its scopes. */
 export interface ScopePush {
@@ -92,7 +92,7 @@ export async function pushParts(
         const passes = coalesce(attempt.parts)
         const entry = cursor?.get(scope)
         const options = { ...attempt, client, atomic, receivedAt, return: push.return, entry, recordings }
-        return { passes, plan: compilePush(sql, scope, passes, options, range) }
+        return { passes, plan: planPush(sql, scope, passes, options, range) }
       },
     },
     changes,
@@ -100,7 +100,7 @@ export async function pushParts(
   )
   if (!done) return { verdicts: rejectedVerdicts(rejected), isWritten: false, unseen: 0, folded: [] }
   const verdicts = reconcile(sql.dialect, done, client, push.return)
-  tellApplied(call, done, verdicts)
+  notifyApplied(call, done, verdicts)
   return {
     verdicts: joinVerdicts([rejectedVerdicts(rejected), verdicts]),
     page: range && pages.read(scope, done.results.at(-1)),

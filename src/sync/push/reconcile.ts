@@ -1,4 +1,4 @@
-import { type Change, isNewest } from '../../model/change.ts'
+import { type Change, isStampless } from '../../model/change.ts'
 import { bringsOther } from '../../model/same-content.ts'
 import { judge, judgeInTurn, type Outcome, type RowState, refusal } from '../../model/stamp.ts'
 import type { Table } from '../../model/table.ts'
@@ -204,7 +204,7 @@ export function swallowedOf(
       // The row of a put comes back without its stamp, that of the patches behind it with it.
       const at = after[pass]?.get(table)?.get(id)?.state.at ?? 0
       const isBehind = (change: Change) => change.op === 'patch' && change.at > (base?.at ?? 0)
-      return changes.filter((change) => isBehind(change) && !isNewest(change) && at < change.at)
+      return changes.filter((change) => isBehind(change) && !isStampless(change) && at < change.at)
     }),
   )
   return new Set(unkept.map(({ index }) => index).filter((index) => verdicts.get(index)?.verdict === 'applied'))

@@ -10,8 +10,8 @@ import { isNotTried, type Store, StoreFault } from '../../stores/store.ts'
 import type { Allowance } from './allowance.ts'
 import { type Bisected, bisect } from './bisect.ts'
 import { coalesce } from './coalesce.ts'
-import { compileMissing } from './plan.ts'
-import { compileTrial } from './plan-rehearsal.ts'
+import { planMissing } from './plan.ts'
+import { planTrial } from './plan-rehearsal.ts'
 import type { Rehearse } from './rehearse.ts'
 
 /** Finds which changes of a scope a database refuses, without keeping anything. */
@@ -46,7 +46,7 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation, allo
     return bisect(
       changes,
       async (parts, immediate) => {
-        const plan = compileTrial(sql, scope, parts, { client, incarnation: incarnation(), atomic, immediate })
+        const plan = planTrial(sql, scope, parts, { client, incarnation: incarnation(), atomic, immediate })
         const rehearsed = await rehearse(scope, plan).catch((error: unknown) => {
           // Fewer changes take less. One alone takes what it takes.
           if (isTooSlow(error) && changes.length > 1) return undefined
@@ -71,7 +71,7 @@ export function createRefusals({ sql, batch, rehearse, client, incarnation, allo
   async function missingOf(scope: string, changes: readonly Change[]): Promise<Map<number, Rejection>> {
     const found = new Map<number, Rejection>()
     const rows = coalesce([changes]).flat()
-    const plan = compileMissing(sql, scope, rows, client)
+    const plan = planMissing(sql, scope, rows, client)
     if (plan.length === 0) return found
     const byOrdinal = groupBy(rows, ({ ordinal }) => ordinal)
     for (const [ordinal, at] of (await batch(scope, plan)).flat()) {

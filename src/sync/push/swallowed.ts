@@ -1,4 +1,4 @@
-import { type Change, isNewest } from '../../model/change.ts'
+import { type Change, isStampless } from '../../model/change.ts'
 import { refusal } from '../../model/stamp.ts'
 import type { Verdict } from '../../model/verdict.ts'
 import { rowsOf } from './coalesce.ts'
@@ -11,7 +11,7 @@ import type { Verdicts } from './verdicts.ts'
 export function foldedAndSwallowed(changes: readonly Change[], verdicts: Verdicts): Change[] {
   const swallowed = changes.filter((change) => {
     const verdict = verdicts.get(change.index)
-    return verdict?.verdict === 'rejected' && verdict.error === refusal && !isNewest(change)
+    return verdict?.verdict === 'rejected' && verdict.error === refusal && !isStampless(change)
   })
   const folded = [...rowsOf(swallowed).values()].filter((row) => row.length > 1)
   return folded.flat().sort((a, b) => a.at - b.at || a.index - b.index)

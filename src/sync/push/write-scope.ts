@@ -200,7 +200,7 @@ const answerTooLarge = () =>
   )
 
 /** Pokes where something was applied. */
-export function tellApplied({ committed }: Call, { scope, position, changes }: Done, verdicts: Verdicts): void {
+export function notifyApplied({ committed }: Call, { scope, position, changes }: Done, verdicts: Verdicts): void {
   if (position !== undefined && changes.some(({ index }) => verdicts.get(index)?.verdict === 'applied'))
     committed(scope, position)
 }

@@ -5,7 +5,7 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Store } from '../../stores/store.ts'
 import { type Admitted, admitAll, admitBut } from '../push/admitted.ts'
-import { compileIds } from '../push/plan.ts'
+import { planIds } from '../push/plan.ts'
 import { createBuckets } from './buckets.ts'
 
 /**
@@ -115,7 +115,7 @@ async function findStored(
   scope: string,
   changes: readonly Change[],
 ): Promise<(change: Change) => boolean> {
-  const plan = compileIds(sql, scope, changes)
+  const plan = planIds(sql, scope, changes)
   const results = await batch(scope, plan)
   const ids = new Map<Table, Set<string>>()
   for (const [place, { role }] of plan.entries()) {

@@ -7,7 +7,7 @@ import type { Cells } from '../../sql/statement.ts'
 import type { Store } from '../../stores/store.ts'
 import { type Admitted, admitAll, admitBut } from '../push/admitted.ts'
 import { keyOf } from '../push/coalesce.ts'
-import { compileIds } from '../push/plan.ts'
+import { planIds } from '../push/plan.ts'
 import type { Planned, RoomBound } from '../push/planned.ts'
 import { fitChanges, mayGrow, type Room, type Stored } from '../push/room.ts'
 import { createMemory } from './memory.ts'
@@ -103,20 +103,20 @@ export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptio
     return since <= rows && rowBytes * 2 * since <= bytes
   }
 
-  function compileLook(scope: string, changes: readonly Change[], known: Counted | undefined): Planned[] {
+  function planLook(scope: string, changes: readonly Change[], known: Counted | undefined): Planned[] {
     const guard = { reads: true, role: { kind: 'guard' } } as const
     // One beyond the limit says enough, where their bytes do not matter.
     const rowsMax = weighs ? unlimited : most.rows + 1
     return [
       { sql: statements.head, params: [scope], ...guard },
       ...statements.counts.map((text) => ({ sql: text, params: [scope, known?.at ?? -1, rowsMax], ...guard })),
-      ...compileIds(sql, scope, changes, (table) => statements.sizes.get(table) ?? ''),
+      ...planIds(sql, scope, changes, (table) => statements.sizes.get(table) ?? ''),
     ]
   }
 
   async function count(scope: string, changes: readonly Change[], batch: Store['batch']) {
     const known = memory.get(scope)
-    const plan = compileLook(scope, changes, known)
+    const plan = planLook(scope, changes, known)
     const results = await batch(scope, plan)
     const [head] = results[0] ?? []
     const position = Number(head?.[0] ?? 0)

@@ -7,7 +7,7 @@ import { readLines } from '../../../src/bulk/ndjson.ts'
 import { copyChunkSize } from '../../../src/cli/import/database.ts'
 import { signToken } from '../../../src/runtime/sign-token.ts'
 import type { Store } from '../../../src/stores/store.ts'
-import type { Carry } from '../../../src/sync/push/plan-bulk.ts'
+import type { RowTransport } from '../../../src/sync/push/plan-bulk.ts'
 import { createOperations } from '../../../src/sync/sync.ts'
 import { schema } from '../../support/schema.ts'
 import { testSecret } from '../../support/server.ts'
@@ -34,8 +34,8 @@ export interface Sum {
 }
 
 /** As `npx driftline import` does it. */
-export async function fromTerminal(store: Store, path: string, carry?: Carry): Promise<Sum> {
-  const operations = createOperations({ schema, store, ...(carry && { carry }) })
+export async function fromTerminal(store: Store, path: string, transport?: RowTransport): Promise<Sum> {
+  const operations = createOperations({ schema, store, ...(transport && { transport }) })
   const options = {
     client: 'import',
     table: undefined,
@@ -44,7 +44,7 @@ export async function fromTerminal(store: Store, path: string, carry?: Carry): P
   }
   const importChunk = createImport(operations.importChunk, 'bench', options)
   const sum = { applied: 0, duplicate: 0 }
-  const chunks = readLines(createReadStream(path, { highWaterMark: 2 ** 18 }), carry ? copyChunkSize : chunkSize)
+  const chunks = readLines(createReadStream(path, { highWaterMark: 2 ** 18 }), transport ? copyChunkSize : chunkSize)
   for await (const one of importChunks(chunks, importChunk)) {
     sum.applied += one.applied
     sum.duplicate += one.duplicate

@@ -6,7 +6,7 @@ import { createClient } from '@libsql/client/sqlite3'
 import Database from 'libsql'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { carryByCopy } from '../../../src/bulk/copy.ts'
+import { transportByCopy } from '../../../src/bulk/copy.ts'
 import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'
 import { postgresStore } from '../../../src/stores/postgres/pool.ts'
 import { startPostgres } from '../../support/postgres.ts'
@@ -162,7 +162,7 @@ async function openPostgres(): Promise<{ ways: Ways; close: () => Promise<void> 
   await createTablesIn(store)
   const pool = new pg.Pool({ connectionString: url })
   const server = await startServer({ DATABASE_URL: await postgres.createDatabase(), LOG: 'off' })
-  const carry = carryByCopy(schema)
+  const transport = transportByCopy(schema)
   const empty = () => pool.query('TRUNCATE todos, driftline_scopes')
   const rows = Array.from({ length: count }, (_, n) => stored(n))
   const text = rows.map((cells) => `${cells.map((cell) => cell ?? '\\N').join('\t')}\n`).join('')
@@ -195,9 +195,9 @@ async function openPostgres(): Promise<{ ways: Ways; close: () => Promise<void> 
     },
     async import(path) {
       await empty()
-      return timed(() => fromTerminal(store, path, carry), fresh)
+      return timed(() => fromTerminal(store, path, transport), fresh)
     },
-    replay: (path) => timed(() => fromTerminal(store, path, carry), repeated),
+    replay: (path) => timed(() => fromTerminal(store, path, transport), repeated),
     overHttp: (path) => timed(() => overHttp(server.url, path, `s${++scopes}`), fresh),
     database: () => postgres.createDatabase(),
   }

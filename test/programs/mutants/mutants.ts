@@ -102,13 +102,13 @@ export const mutants: readonly Mutant[] = [
         file: 'src/sql/table-sql.ts',
         search: "before = '') => `${into}",
         replace:
-          "before = '') => `${dialect.returnsLosers || returned === 'brief' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}${into}",
+          "before = '') => `${dialect.returnsLosers || returned === 'won' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}${into}",
       },
       {
         file: 'src/sql/table-sql.ts',
         search: "{ beyond: basePosition(scope, n) } : 'all', returned)}`",
         replace:
-          "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'brief' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`",
+          "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'won' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`",
       },
       {
         file: 'src/sync/push/plan.ts',

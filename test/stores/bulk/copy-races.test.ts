@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { carryByCopy } from '../../../src/bulk/copy.ts'
+import { transportByCopy } from '../../../src/bulk/copy.ts'
 import { createImport } from '../../../src/bulk/import.ts'
 import { text } from '../../../src/model/column.ts'
 import { defineSchema } from '../../../src/model/table.ts'
@@ -35,7 +35,7 @@ it.each([
   'P2 an import by COPY meets a row that somebody inserts beside driftline, %s than its own',
   async (_, ids, stamp, name, counts) => {
     await rival.query('TRUNCATE lists, driftline_scopes')
-    const operations = createOperations({ schema, store: opened.store, carry: carryByCopy(schema) })
+    const operations = createOperations({ schema, store: opened.store, transport: transportByCopy(schema) })
     const grant = { scope: 'alice', isAllowed: () => true }
     const importChunk = createImport(operations.importChunk, 'x', { client: 'import', table: 'lists', at, grant })
     const lines = ids.map((id, n) => ({ line: n + 1, value: { id, name: 'imported' } }))
@@ -66,7 +66,7 @@ it('P7 an import by COPY on a connection that has known the table before a migra
   for (const [id, columns] of Object.entries({ before: {}, after: { color: text({ nullable: true }) } })) {
     if (id === 'after') await rival.query('ALTER TABLE lists ADD COLUMN color text')
     const one = defineSchema({ lists: { name: text(), ...columns } })
-    const operations = createOperations({ schema: one, store, carry: carryByCopy(one) })
+    const operations = createOperations({ schema: one, store, transport: transportByCopy(one) })
     const options = { client: 'import', table: 'lists', at, grant }
     const row = { id, name: id, ...(id === 'after' && { color: 'red' }) }
     const importChunk = createImport(operations.importChunk, 'x', options)

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { carryByCopy } from '../../../src/bulk/copy.ts'
+import { transportByCopy } from '../../../src/bulk/copy.ts'
 import { type ChunkResult, createImport, importChunks, type LineOptions } from '../../../src/bulk/import.ts'
 import { readLines } from '../../../src/bulk/ndjson.ts'
 import type { Store } from '../../../src/stores/store.ts'
-import type { Carry } from '../../../src/sync/push/plan-bulk.ts'
+import type { RowTransport } from '../../../src/sync/push/plan-bulk.ts'
 import { createOperations } from '../../../src/sync/sync.ts'
 import { noon, principal, sampleSync } from '../../support/sample.ts'
 import { schema } from '../../support/schema.ts'
@@ -14,7 +14,7 @@ type Line = Record<string, unknown>
 
 interface Way {
   readonly store: Store
-  readonly carry?: Carry
+  readonly transport?: RowTransport
 }
 
 const names = [...allStoreNames, 'postgres by COPY'] as const
@@ -25,7 +25,7 @@ describe.each(names)('an import into %s', (name) => {
   const onCommit: string[] = []
   beforeAll(async () => {
     opened = await openTestStore(name === 'postgres by COPY' ? 'postgres' : name)
-    way = name === 'postgres by COPY' ? { store: opened.store, carry: carryByCopy(schema) } : opened
+    way = name === 'postgres by COPY' ? { store: opened.store, transport: transportByCopy(schema) } : opened
   })
   afterAll(() => opened.close())
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { carryByCopy } from '../../../src/bulk/copy.ts'
+import { transportByCopy } from '../../../src/bulk/copy.ts'
 import { readCsvLines } from '../../../src/bulk/csv/lines.ts'
 import { createImport, importChunks, type LineOptions } from '../../../src/bulk/import.ts'
 import { type ReadChunk, readLines } from '../../../src/bulk/ndjson.ts'
@@ -33,10 +33,10 @@ describe.each(names)('an import of what other systems write, into %s', (name) =>
   /** The rows as they come back, in order of their ids, and the rejections by their lines. */
   async function run(scope: string, chunks: AsyncGenerator<ReadChunk>, options: Partial<LineOptions> = {}) {
     const now = () => noon / 1000
-    const carry = name === 'postgres by COPY' ? { carry: carryByCopy(schema) } : {}
+    const transport = name === 'postgres by COPY' ? { transport: transportByCopy(schema) } : {}
     const grant = { scope, isAllowed: () => true }
     const all = { client: 'import', table: 'events', at: undefined, grant, ...options }
-    const operations = createOperations({ store: opened.store, schema, now, ...carry })
+    const operations = createOperations({ store: opened.store, schema, now, ...transport })
     const importChunk = createImport(operations.importChunk, 'importer', all)
     const errors: Record<number, string> = {}
     for await (const { rejections } of importChunks(chunks, importChunk))

@@ -18,7 +18,7 @@ it('changes of a row without a stamp are one write, which holds what the last of
   const patch = { op: 'patch', row: { name: 'two' } }
   const folded = (...inputs: object[]) =>
     coalesce([decode(...inputs)]).map((rows) =>
-      rows.map(({ newest, base, patch }) => [newest, base?.op, base?.values, patch?.columns.size]),
+      rows.map(({ stampless, base, patch }) => [stampless, base?.op, base?.values, patch?.columns.size]),
     )
   expect(folded(put, patch)).toEqual([[[true, 'put', ['two'], undefined]]])
   expect(folded(patch, put)).toEqual([[[true, 'put', ['one'], undefined]]])

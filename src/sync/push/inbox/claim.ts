@@ -12,7 +12,7 @@ import { forecast, type InboxDetails, type InboxEntry, letterToOutcome } from '.
  * Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before
  * anything is written.
  */
-export function compileClaim(
+export function planClaim(
   { dialect, paramBytesMax, scope: { repeated }, tables }: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],

@@ -4,12 +4,12 @@ import { StoreFault } from '../../../stores/store.ts'
 import type { Call } from '../../call.ts'
 import type { Rejections } from '../admitted.ts'
 import { coalesce } from '../coalesce.ts'
-import { compilePush } from '../plan.ts'
+import { planPush } from '../plan.ts'
 import { pushParts, type ScopePush } from '../push-scope.ts'
 import { markConflicts, swallowedOf } from '../reconcile.ts'
 import { foldedAndSwallowed, withoutRow } from '../swallowed.ts'
 import { joinVerdicts, rejectedVerdicts, type Verdicts } from '../verdicts.ts'
-import { type Done, tellApplied, writeScope } from '../write-scope.ts'
+import { type Done, notifyApplied, writeScope } from '../write-scope.ts'
 import { readClaim, readRecalled, rejectLetters } from './claim.ts'
 
 /** A webhook, whose source is the client. */
@@ -51,7 +51,7 @@ export async function receiveScope(
           inbox,
           recordings,
         }
-        return { passes, plan: compilePush(sql, scope, passes, options) }
+        return { passes, plan: planPush(sql, scope, passes, options) }
       },
     },
     changes,
@@ -71,7 +71,7 @@ async function readOutcome(call: Call, receipt: ScopeReceipt, done: Done): Promi
   const verdicts = new Map([...claimed.verdicts, ...markConflicts(dialect, done, client, claimed.verdicts)])
   const swallowed = swallowedOf(dialect, done, verdicts)
   for (const index of swallowed) verdicts.set(index, { verdict: 'rejected', error: refusal })
-  tellApplied(call, done, verdicts)
+  notifyApplied(call, done, verdicts)
   if (swallowed.size === 0) return verdicts
   // What was swallowed of rows that were folded comes once more, each change by itself.
   const folded = foldedAndSwallowed(changes, verdicts)
