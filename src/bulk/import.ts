@@ -26,7 +26,7 @@ export interface LineOptions {
   readonly booleans?: readonly string[] | undefined
 }
 
-/** Throws a `Problem` that names what is wrong with the options, since every line would be wrong. */
+/** Throws a `Problem` that names what is wrong with the options: every line would be. */
 export function checkLineOptions(
   { client, table, at }: LineOptions,
   schema: Schema,

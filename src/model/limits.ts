@@ -117,6 +117,11 @@ export const limits = Object.freeze({
   homesMax: 100_000,
   /** Scopes that are read side by side for one request. */
   scopesAtOnceMax: 6,
+  /**
+   * Scopes of one database whose pages are asked for at once. More of them are asked for their
+   * positions first, and only those that moved for pages.
+   */
+  pagesAtOnceMax: 4,
   /** For how long the ids of webhooks are kept: longer than a sender tries again. */
   inboxMs: 14 * 24 * 3_600_000,
   /**

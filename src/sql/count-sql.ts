@@ -3,8 +3,6 @@ import { basePosition, type Dialect, type PagePart, pageParams, pageRows } from 
 
 /** What is asked before a stream. */
 export interface CountSql {
-  /** [scope] → incarnation, position, watermark. */
-  readonly head: string
   /**
    * For each table [scope, position, start] → how many of its rows the pages after that position
    * hand out.
@@ -19,12 +17,16 @@ export function headSql({ param }: Dialect): string {
   return `SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ${param(1)}`
 }
 
+/** [scopes] → scope, incarnation, position, watermark, row bytes of each that was ever written. */
+export function headsSql({ param, fromScopes }: Dialect): string {
+  return `SELECT scope, incarnation, position, watermark, row_bytes ${fromScopes(param(1))}`
+}
+
 /** Counts by the very condition that a page reads by. */
 export function countSql(dialect: Dialect, { tables }: Schema): CountSql {
   const params = pageParams(dialect, basePosition(dialect.param(1), '0'))
   const count = (table: Table, part: PagePart) => pageRows(dialect, table, part, 'count(*)', params.position, params)
   return {
-    head: headSql(dialect),
     rows: tables.map((table) => count(table, 'all')),
     firstRows: tables.map((table) => `SELECT (${count(table, 'alive')}) + (${count(table, 'died')})`),
   }

@@ -43,6 +43,8 @@ export interface Dialect {
    */
   encodeIds(ids: readonly string[]): string
   fromIds(table: Table, scope: string, ids: string, n?: string): string
+  /** The rows of `driftline_scopes` for these scopes, in a parameter as `encodeIds` makes it. */
+  fromScopes(scopes: string): string
   /**
    * The stored row of an id for each of the rows that stand before it in FROM, and in their order,
    * as a join with `found$`. `locked` against writers beside driftline, as the row is by then.

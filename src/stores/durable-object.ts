@@ -54,6 +54,7 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
     dialect: sqliteObject,
     limits: objectLimits,
     tendsItself: true,
+    placeOf: (scope) => scope,
     async batch(scope, statements) {
       checkNumbers(statements)
       checkParams(statements)

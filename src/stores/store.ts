@@ -19,6 +19,11 @@ export interface Store {
    */
   batch(scope: string, statements: readonly Statement[]): Promise<Cells[][]>
   /**
+   * Which database a scope lives in, by any name. One batch, of any of its scopes, may hold
+   * statements of all scopes of a place. None: all scopes live in one.
+   */
+  placeOf?(scope: string): string | Promise<string>
+  /**
    * Tries groups of statements and keeps nothing: runs `opening`, then each group under a
    * savepoint, so that one which fails is undone alone and the next goes on, then `closing`; at
    * last everything is undone. A conflict or a transient fault ends it and is thrown, and so is any

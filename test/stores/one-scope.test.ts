@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { text } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { countSql } from '../../src/sql/count-sql.ts'
+import { countSql, headSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -42,8 +42,8 @@ const deliveries = [...recording, head, claim, ...finish, fail].map(
 )
 statements.push(...deliveries)
 const counts = [schema, small].map((one) => countSql(postgres, one))
-const counting = counts.flatMap(({ head, rows }, place) =>
-  [head, ...rows].map((sql, table) => [`count ${place} ${table}`, sql] as [string, string]),
+const counting = counts.flatMap(({ rows }, place) =>
+  [headSql(postgres), ...rows].map((sql, table) => [`count ${place} ${table}`, sql] as [string, string]),
 )
 statements.push(...counting)
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { countSql } from '../../src/sql/count-sql.ts'
+import { countSql, headSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -52,7 +52,8 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   }
   const counts = countSql(dialect, schema)
   const counting = {
-    countHead: counts.head,
+    countHead: headSql(dialect),
+    countHeads: headsSql(dialect),
     countRows: counts.rows.join(';\n'),
     countFirstRows: counts.firstRows.join(';\n'),
   }
@@ -86,6 +87,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('../golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 39)
+  expect(files).toHaveLength(2 * 40)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

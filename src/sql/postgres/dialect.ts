@@ -3,7 +3,7 @@ import type { ColumnType } from '../../model/value.ts'
 import { onConflictWhere } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import type { Field } from '../statement.ts'
-import { above, aliveAbove, byKey, found, fromIds } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
 
@@ -51,6 +51,7 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
 
   encodeIds: (ids) => arrayText(ids, 'text', (id) => id),
   fromIds,
+  fromScopes,
   found,
   byKey,
   above,

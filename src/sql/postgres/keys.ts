@@ -39,6 +39,9 @@ export const aliveAbove: Dialect['aliveAbove'] = (scope, position) =>
 export const found: Dialect['found'] = ({ name }, scope, id, join, locked) =>
   `${join} LATERAL (SELECT * FROM ${quoted(name)} WHERE ${byKey(scope, id)} OFFSET 0${locked ? ' FOR NO KEY UPDATE' : ''}) AS found$${join === 'LEFT JOIN' ? ' ON true' : ''}`
 
+export const fromScopes: Dialect['fromScopes'] = (scopes) =>
+  `FROM (SELECT unnest(${scopes}::text[]) COLLATE "C" AS id$) AS sent$ CROSS JOIN LATERAL (SELECT * FROM driftline_scopes WHERE scope = sent$.id$ OFFSET 0) AS found$`
+
 export function fromIds(table: Table, scope: string, ids: string, n?: string): string {
   const sent = `SELECT unnest(${ids}::text[]) COLLATE "C" AS id$`
   // The ids that were written, by their positions, and looked up no more: reading a range costs a

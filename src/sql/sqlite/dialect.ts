@@ -1,7 +1,7 @@
 import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import type { Dialect } from '../dialect.ts'
-import { above, aliveAbove, byKey, found, fromIds } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
 
 const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
@@ -52,6 +52,7 @@ export const sqlite: Dialect = {
 
   encodeIds: (ids) => JSON.stringify(ids),
   fromIds,
+  fromScopes,
   found,
   byKey,
   above,

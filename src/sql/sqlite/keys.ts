@@ -14,6 +14,9 @@ export const aliveAbove: Dialect['aliveAbove'] = (scope, position) => `${above(s
 export const found: Dialect['found'] = ({ name }, scope, id, join) =>
   `${join} ${quoted(name)} AS found$ ON found$.scope = ${scope} AND found$.id = ${id}`
 
+export const fromScopes: Dialect['fromScopes'] = (scopes) =>
+  `FROM driftline_scopes WHERE scope IN (SELECT value FROM json_each(${scopes}))`
+
 /** The + keeps the index on position out of it. */
 export const fromIds: Dialect['fromIds'] = ({ name }, scope, ids, n) => {
   const unwritten = n ? ` AND +position <= ${basePosition(scope, n)}` : ''

@@ -100,6 +100,7 @@ export function perScopeStore({
   return {
     dialect,
     ...(rehearses && { rehearse }),
+    placeOf: (scope) => scope,
     async batch(scope, statements) {
       checkNumbers(statements)
       const name = await scopeToName(scope)

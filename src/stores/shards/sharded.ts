@@ -32,6 +32,8 @@ export function shardedStore(
   return {
     dialect: directory.dialect,
     parts: [...shards.values()],
+    // A scope that was never written is at home nowhere.
+    placeOf: async (scope) => (await homeOf(scope, true)) ?? '',
     async batch(scope, statements) {
       checkNumbers(statements)
       if (scope === '') throw new TypeError('A batch without a scope goes to one shard, not to all of them')

@@ -1,34 +1,127 @@
-import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
+import { checkCursor } from '../../model/cursor.ts'
+import type { Cursor, CursorEntry, ScopeHead } from '../../model/cursor-entry.ts'
 import { limits } from '../../model/limits.ts'
-import type { ScopePage } from '../../sql/scope-page.ts'
+import { emptyPage, type ScopePage } from '../../sql/scope-page.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
+import { groupByPlace } from '../places.ts'
+import { readStates, type ScopeState } from './scope-states.ts'
 
-/** A page of each scope, of which `joinPages` makes one of `limit` rows. */
+type PageOf = readonly [scope: string, page: ScopePage]
+
+/** What the answer still has room for, over all scopes: rows, and bytes of their text. */
+interface Budget {
+  rows: number
+  bytes: number
+}
+
+/**
+ * A page of each scope, of which `joinPages` makes one of `limit` rows. The scopes of a database
+ * are read together: a few of them by one batch; of more of them the positions by one statement,
+ * and then by one batch the pages of those that moved, as many as the answer has room for.
+ */
 export async function readScopes(
-  { pages, batch }: Call,
+  call: Call,
   scopes: readonly string[],
   cursor: Cursor | null,
   limit: number,
 ): Promise<ReadonlyMap<string, ScopePage>> {
-  let [rowsLeft, textLeft] = [limit, limits.pageBytesMax]
-  const read = await inTurns(scopes, async (scope) => {
-    // Once the answer is full, the rest is asked for little more than its heads.
-    const range = pages.rangeOf(scope, cursor, rowsLeft > 0 && textLeft > 0 ? limit : 1)
-    const page = await pages.fetch(batch, scope, range)
-    rowsLeft -= page.count
-    textLeft -= page.rows.length
-    return [scope, page] as const
-  })
-  return new Map(read)
+  const budget: Budget = { rows: limit, bytes: limits.pageBytesMax }
+  const places = await groupByPlace(call.store, scopes)
+  const read = await inTurns(places, (some) => readPlace(call, some, cursor, budget))
+  return new Map(read.flat())
+}
+
+async function readPlace(
+  call: Call,
+  scopes: readonly string[],
+  cursor: Cursor | null,
+  budget: Budget,
+): Promise<readonly PageOf[]> {
+  if (scopes.length <= limits.pagesAtOnceMax) return readPages(call, scopes, cursor, budget)
+  const states = await readStates(call.store, call.batch, scopes)
+  const pages: PageOf[] = []
+  const waiting: Waiting[] = []
+  for (const scope of scopes) {
+    const state = states.get(scope)
+    const entry = cursor?.get(scope)
+    if (state && isBehind(entry, state.head)) waiting.push({ scope, entry, state })
+    else pages.push([scope, { ...emptyPage, head: state?.head }])
+  }
+  let at = 0
+  while (at < waiting.length && budget.rows > 0 && budget.bytes > 0) {
+    const some = takeFitting(waiting.slice(at), budget)
+    const names = some.map(({ scope }) => scope)
+    pages.push(...(await readPages(call, names, cursor, budget)))
+    at += some.length
+  }
+  // They have rows, for which there is no room left.
+  for (const { scope, state } of waiting.slice(at)) pages.push([scope, { ...emptyPage, head: state.head, more: true }])
+  return pages
+}
+
+/** A scope that has moved on. */
+interface Waiting {
+  readonly scope: string
+  readonly entry: CursorEntry | undefined
+  readonly state: ScopeState
+}
+
+/** What a cursor that must resync would read is read by nobody. */
+function isBehind(entry: CursorEntry | undefined, head: ScopeHead): boolean {
+  return entry?.position !== head.position && !(entry && checkCursor(entry, head))
+}
+
+/**
+ * As many scopes from the first on as surely fit: a scope has no more rows than positions since the
+ * cursor, and none larger than its largest. At least one.
+ */
+function takeFitting(waiting: readonly Waiting[], { rows, bytes }: Budget): readonly Waiting[] {
+  let [rowsLeft, bytesLeft] = [rows, bytes]
+  let count = 0
+  for (const { entry, state } of waiting) {
+    const most = Math.min(state.head.position - (entry?.position ?? 0), rows)
+    rowsLeft -= most
+    bytesLeft -= most * state.rowBytes
+    if (count > 0 && (rowsLeft < 0 || bytesLeft < 0)) break
+    count++
+    if (count === batchScopesMax) break
+  }
+  return waiting.slice(0, count)
+}
+
+/** Page statements of one batch: each is some thousand characters long. */
+const batchScopesMax = 16
+
+/** One batch, a page of each. */
+async function readPages(
+  { pages, batch }: Call,
+  scopes: readonly string[],
+  cursor: Cursor | null,
+  budget: Budget,
+): Promise<readonly PageOf[]> {
+  // Once the answer is full, the rest is asked for little more than its heads.
+  const limit = budget.rows > 0 && budget.bytes > 0 ? budget.rows : 1
+  const ranges = scopes.map((scope) => ({ scope, ...pages.rangeOf(scope, cursor, limit) }))
+  const read = await pages.fetchAll(batch, ranges)
+  for (const page of read) {
+    budget.rows -= page.count
+    budget.bytes -= page.rows.length
+  }
+  return scopes.map((scope, place) => [scope, read[place] ?? emptyPage])
 }
 
 /** What the cursor is held against, of those scopes that it knows. */
 export async function readHeads(
-  { pages, batch }: Call,
+  { batch, store }: Call,
   scopes: readonly string[],
   cursor: Cursor | null | undefined,
 ): Promise<ReadonlyMap<string, ScopeHead | undefined>> {
   const known = scopes.filter((scope) => cursor?.has(scope))
-  return new Map(await inTurns(known, async (scope) => [scope, await pages.fetchHead(batch, scope)] as const))
+  const places = await groupByPlace(store, known)
+  const read = await inTurns(places, async (some) => {
+    const states = await readStates(store, batch, some)
+    return some.map((scope) => [scope, states.get(scope)?.head] as const)
+  })
+  return new Map(read.flat())
 }

@@ -117,7 +117,8 @@ async function readUnwritten(call: Call, { cursor, limit }: ScopePush, scope: st
     throwResync(cursor, new Map([[scope, await call.pages.fetchHead(call.batch, scope)]]))
     return undefined
   }
-  const page = await call.pages.fetch(call.batch, scope, call.pages.rangeOf(scope, cursor, limit))
-  throwResync(cursor, new Map([[scope, page.head]]))
+  const range = { scope, ...call.pages.rangeOf(scope, cursor, limit) }
+  const [page] = await call.pages.fetchAll(call.batch, [range])
+  throwResync(cursor, new Map([[scope, page?.head]]))
   return page
 }

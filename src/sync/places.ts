@@ -1,0 +1,15 @@
+import type { Store } from '../stores/store.ts'
+
+/** Scopes by the database that they live in, in their order: one batch may be about all of them. */
+export async function groupByPlace(store: Store, scopes: readonly string[]): Promise<readonly (readonly string[])[]> {
+  const { placeOf } = store
+  if (!placeOf) return scopes.length > 0 ? [scopes] : []
+  const places = new Map<string, string[]>()
+  for (const scope of scopes) {
+    const place = await placeOf(scope)
+    const some = places.get(place)
+    if (some) some.push(scope)
+    else places.set(place, [scope])
+  }
+  return [...places.values()]
+}
