@@ -73,17 +73,17 @@ function isBehind(entry: CursorEntry | undefined, head: ScopeHead): boolean {
 }
 
 /**
- * As many scopes from the first on as surely fit: a scope has no more rows than positions since the
- * cursor, and none larger than its largest. At least one.
+ * As many scopes from the first on as fill the answer, and no more text than it may have: a scope
+ * has no more rows than positions since the cursor, and none larger than its largest. At least one.
  */
 function takeFitting(waiting: readonly Waiting[], { rows, bytes }: Budget): readonly Waiting[] {
   let [rowsLeft, bytesLeft] = [rows, bytes]
   let count = 0
   for (const { entry, state } of waiting) {
     const most = Math.min(state.head.position - (entry?.position ?? 0), rows)
-    rowsLeft -= most
     bytesLeft -= most * state.rowBytes
-    if (count > 0 && (rowsLeft < 0 || bytesLeft < 0)) break
+    if (count > 0 && (rowsLeft <= 0 || bytesLeft < 0)) break
+    rowsLeft -= most
     count++
     if (count === batchScopesMax) break
   }
