@@ -13,3 +13,15 @@ export async function groupByPlace(store: Store, scopes: readonly string[]): Pro
   }
   return [...places.values()]
 }
+
+/** Of some scopes those that live in the same database as one, and the others. */
+export async function splitPlaces(
+  store: Store,
+  one: string | undefined,
+  scopes: readonly string[],
+): Promise<{ readonly near: readonly string[]; readonly far: readonly string[] }> {
+  if (one === undefined) return { near: [], far: scopes }
+  const places = await groupByPlace(store, [one, ...scopes])
+  const near = new Set(places[0])
+  return { near: scopes.filter((scope) => near.has(scope)), far: scopes.filter((scope) => !near.has(scope)) }
+}

@@ -1,5 +1,5 @@
 import type { DecodeContext } from '../model/change.ts'
-import type { Cursor } from '../model/cursor-entry.ts'
+import type { Cursor, ScopeHead } from '../model/cursor-entry.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Principal } from '../model/principal.ts'
@@ -12,14 +12,16 @@ import type { ImportAnswer, Page, PullAnswer, PushAnswer, ReceiveAnswer } from '
 import type { ImportRequest, PullRequest, PushRequest, ReceiveRequest } from '../wire/request.ts'
 import { beginCall, type Call, type Core } from './call.ts'
 import { inTurns } from './in-turns.ts'
+import { splitPlaces } from './places.ts'
 import { joinPages } from './pull/join-pages.ts'
 import { createPages } from './pull/read-page.ts'
-import { readHeads, readScopes } from './pull/read-scopes.ts'
+import { type Budget, readHeads, readScopes, startBudget, surveyPlace } from './pull/read-scopes.ts'
 import { refuseAtomic } from './push/atomic.ts'
 import { authorizeChange, authorizeNamed } from './push/authorize.ts'
 import { type Decoded, decodeChanges } from './push/decode.ts'
 import { importScope, joinImported } from './push/import-scope.ts'
 import { receiveScope } from './push/inbox/receive-scope.ts'
+import { planGates } from './push/plan.ts'
 import { type RowTransport, transportInParams } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
 import { pushScope } from './push/push-scope.ts'
@@ -118,26 +120,38 @@ export function createOperations(options: SyncOptions): Operations {
       checkAtomic(atomic, decoded)
 
       // 2 Read the scopes that are not written. A cursor that must resync is found before anything
-      // is applied (P9). Where only one scope is written, its own batch looks at the cursor.
-      const unwritten = [...principal.scopes.keys()].filter((scope) => !decoded.byScope.has(scope))
+      // is applied (P9). Where only one scope is written, its own batch looks at the cursor, and
+      // reads the other scopes of its database.
       const asks = cursor !== undefined && limit !== undefined ? { cursor, limit } : undefined
-      const read = asks ? await readScopes(call, unwritten, asks.cursor, asks.limit) : new Map<string, ScopePage>()
-      const looked = [...(asks ? [] : unwritten), ...(written.length > 1 ? decoded.byScope.keys() : [])]
+      const budget = startBudget(asks?.limit ?? 0)
+      const unwritten = [...principal.scopes.keys()].filter((scope) => !decoded.byScope.has(scope))
+      const { near, far } = await splitPlaces(store, written.length === 1 ? written[0]?.[0] : undefined, unwritten)
+      const read = asks ? await readScopes(call, far, asks.cursor, budget) : new Map<string, ScopePage>()
+      const looked = [...(asks ? [] : far), ...(written.length > 1 ? decoded.byScope.keys() : [])]
       const heads = await readHeads(call, looked, cursor)
-      throwResync(cursor, new Map([...[...read].map(([scope, { head }]) => [scope, head] as const), ...heads]))
+      throwResync(cursor, new Map([...headsOf(read), ...heads]))
 
       // 3 Write each scope by one batch, side by side: see push-scope.ts.
       if (atomic) await refuseAtomic(call.refusalsOf(client), decoded)
       const deletes = quotas.countDeletes(principal.subject, { sql, batch: call.batch, atomic })
-      const part = { ...request, cursor, limit, deletes, answerBytesMax: shareOf(decoded) }
+      const survey = asks && near.length > 0 ? surveyPlace(call, near, asks.cursor, budget) : undefined
+      const gates = planGates(sql, near, cursor)
+      const beside = { scopes: near, plan: [...gates, ...(survey?.plan ?? [])] }
+      const part = { ...request, cursor, limit, deletes, beside, answerBytesMax: shareOf(decoded) }
       const pushed = await inTurns(written, async ([scope, some]) => ({
         scope,
         ...(await pushScope(call, part, scope, some)),
       })).finally(deletes.end)
+      const results = near.length > 0 ? pushed[0]?.beside?.slice(gates.length) : undefined
+      const nearby = !results
+        ? await readChecked(call, near, cursor, asks, budget)
+        : survey
+          ? await survey.finish(results)
+          : []
 
       // 4 Answer: every change has its verdict, and the page goes as far as the limit.
       const verdicts = inOrder(joinVerdicts([rejectedVerdicts(decoded.rejected), ...pushed.map((one) => one.verdicts)]))
-      const pageOf = new Map([...read, ...pushed.map(({ scope, page }) => [scope, page] as const)])
+      const pageOf = new Map([...[...read, ...nearby], ...pushed.map(({ scope, page }) => [scope, page] as const)])
       const page = asks && joinScopes(principal, asks, pageOf)
       noteAnswer(facts, verdicts, page)
       return { now: call.receivedAt, verdicts, page, removedScopes: removedScopes(cursor, principal) }
@@ -147,8 +161,8 @@ export function createOperations(options: SyncOptions): Operations {
       checkScopes(principal)
       const call = begin(facts)
       const { cursor, limit } = request
-      const read = await readScopes(call, [...principal.scopes.keys()], cursor, limit)
-      throwResync(cursor, new Map([...read].map(([scope, { head }]) => [scope, head])))
+      const read = await readScopes(call, [...principal.scopes.keys()], cursor, startBudget(limit))
+      throwResync(cursor, headsOf(read))
       const page = joinScopes(principal, request, read)
       noteAnswer(facts, [], page)
       return { now: call.receivedAt, page, removedScopes: removedScopes(cursor, principal) }
@@ -214,6 +228,24 @@ function checkAtomic(atomic: boolean, { byScope }: Decoded): void {
 /** What of the answer's bytes the verdicts of each scope may take. */
 function shareOf({ byScope }: Decoded): number {
   return Math.floor(limits.answerBytesMax / Math.max(byScope.size, 1))
+}
+
+function headsOf(pages: ReadonlyMap<string, ScopePage>): ReadonlyMap<string, ScopeHead | undefined> {
+  return new Map([...pages].map(([scope, { head }]) => [scope, head]))
+}
+
+/** Of scopes that no write looked at. */
+async function readChecked(
+  call: Call,
+  scopes: readonly string[],
+  cursor: PushRequest['cursor'],
+  asks: PullRequest | undefined,
+  budget: Budget,
+): Promise<Iterable<readonly [string, ScopePage]>> {
+  const read = asks ? await readScopes(call, scopes, asks.cursor, budget) : new Map<string, ScopePage>()
+  const heads = asks ? headsOf(read) : await readHeads(call, scopes, cursor)
+  throwResync(cursor, heads)
+  return read
 }
 
 function joinScopes(

@@ -59,7 +59,7 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       )
     })
 
-    it('takes one round trip for each scope of a sync', async () => {
+    it('takes one round trip for each database that the scopes of a sync live in', async () => {
       if (Number.isNaN(opened.roundTrips())) return
       const sync = sampleSync(opened.store)
       const who = principal(`many${++scopes}`, { [`team${scopes}`]: 'write', [`news${scopes}`]: 'read' })
@@ -67,7 +67,7 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
       await sync.pull(who)
       const before = opened.roundTrips()
       await sync.sync(who, { client: 'a', cursor: null, changes: [put('a', 0, 'a')] })
-      expect(opened.roundTrips() - before).toBe(3)
+      expect(opened.roundTrips() - before).toBe(opened.store.placeOf ? 3 : 1)
     })
 
     it('P5 answers a replay with duplicate and changes no row and no position', async () => {

@@ -13,14 +13,10 @@ export interface Pages {
   read(scope: string, rows: readonly Cells[] | undefined): ScopePage
   /** Scopes with a row so large that the answer to a push is weighed. */
   readonly heavy: Remembered
-  /** A page of each scope, of one database, in a round trip of its own. */
-  fetchAll(batch: Store['batch'], ranges: readonly ScopeRange[]): Promise<readonly ScopePage[]>
+  /** One page by itself, in a round trip of its own. */
+  fetch(batch: Store['batch'], scope: string, range: PageRange): Promise<ScopePage>
   /** What a cursor is held against, and no row. */
   fetchHead(batch: Store['batch'], scope: string): Promise<ScopeHead | undefined>
-}
-
-export interface ScopeRange extends PageRange {
-  readonly scope: string
 }
 
 /**
@@ -61,14 +57,9 @@ export function createPages(sql: Sql): Pages {
       if (page.large) large.add(scope)
       return page
     },
-    async fetchAll(batch, ranges) {
-      const [first] = ranges
-      if (!first) return []
-      const results = await batch(
-        first.scope,
-        ranges.map((range) => planPage(sql, range.scope, range)),
-      )
-      return ranges.map(({ scope }, place) => pages.read(scope, results[place]))
+    async fetch(batch, scope, range) {
+      const [rows] = await batch(scope, [planPage(sql, scope, range)])
+      return pages.read(scope, rows)
     },
     async fetchHead(batch, scope) {
       const [rows = []] = await batch(scope, [{ sql: head, params: [scope], reads: true }])

@@ -2,62 +2,89 @@ import { checkCursor } from '../../model/cursor.ts'
 import type { Cursor, CursorEntry, ScopeHead } from '../../model/cursor-entry.ts'
 import { limits } from '../../model/limits.ts'
 import { emptyPage, type ScopePage } from '../../sql/scope-page.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import { groupByPlace } from '../places.ts'
-import { readStates, type ScopeState } from './scope-states.ts'
+import { planPage } from '../push/plan.ts'
+import { parseStates, planStates, readStates, type ScopeState } from './scope-states.ts'
 
 type PageOf = readonly [scope: string, page: ScopePage]
 
 /** What the answer still has room for, over all scopes: rows, and bytes of their text. */
-interface Budget {
+export interface Budget {
   rows: number
   bytes: number
 }
 
+/** How to read the scopes of one database: statements, and what to make of their results. */
+export interface Survey {
+  readonly plan: readonly Statement[]
+  finish(results: readonly (readonly Cells[])[]): Promise<readonly PageOf[]>
+}
+
+export const startBudget = (limit: number): Budget => ({ rows: limit, bytes: limits.pageBytesMax })
+
 /**
- * A page of each scope, of which `joinPages` makes one of `limit` rows. The scopes of a database
- * are read together: a few of them by one batch; of more of them the positions by one statement,
- * and then by one batch the pages of those that moved, as many as the answer has room for.
+ * A page of each scope, of which `joinPages` makes one. The scopes of a database are read together:
+ * a few of them by one batch; of more of them the positions by one statement, and then by one batch
+ * the pages of those that moved, as many as the answer has room for.
  */
 export async function readScopes(
   call: Call,
   scopes: readonly string[],
   cursor: Cursor | null,
-  limit: number,
+  budget: Budget,
 ): Promise<ReadonlyMap<string, ScopePage>> {
-  const budget: Budget = { rows: limit, bytes: limits.pageBytesMax }
   const places = await groupByPlace(call.store, scopes)
-  const read = await inTurns(places, (some) => readPlace(call, some, cursor, budget))
+  const read = await inTurns(places, async (some) => {
+    const { plan, finish } = surveyPlace(call, some, cursor, budget)
+    return finish(await call.batch(some[0] ?? '', plan))
+  })
   return new Map(read.flat())
 }
 
-async function readPlace(
-  call: Call,
-  scopes: readonly string[],
-  cursor: Cursor | null,
-  budget: Budget,
-): Promise<readonly PageOf[]> {
-  if (scopes.length <= limits.pagesAtOnceMax) return readPages(call, scopes, cursor, budget)
-  const states = await readStates(call.store, call.batch, scopes)
-  const pages: PageOf[] = []
-  const waiting: Waiting[] = []
-  for (const scope of scopes) {
-    const state = states.get(scope)
-    const entry = cursor?.get(scope)
-    if (state && isBehind(entry, state.head)) waiting.push({ scope, entry, state })
-    else pages.push([scope, { ...emptyPage, head: state?.head }])
+export function surveyPlace(call: Call, scopes: readonly string[], cursor: Cursor | null, budget: Budget): Survey {
+  if (scopes.length <= limits.pagesAtOnceMax) return surveyPages(call, scopes, cursor, budget)
+  const finish: Survey['finish'] = async (results) => {
+    const states = parseStates(results)
+    const pages: PageOf[] = []
+    const waiting: Waiting[] = []
+    for (const scope of scopes) {
+      const state = states.get(scope)
+      const entry = cursor?.get(scope)
+      if (state && isBehind(entry, state.head)) waiting.push({ scope, entry, state })
+      else pages.push([scope, { ...emptyPage, head: state?.head }])
+    }
+    let at = 0
+    while (at < waiting.length && budget.rows > 0 && budget.bytes > 0) {
+      const some = takeFitting(waiting.slice(at), budget).map(({ scope }) => scope)
+      const { plan, finish: read } = surveyPages(call, some, cursor, budget)
+      pages.push(...(await read(await call.batch(some[0] ?? '', plan))))
+      at += some.length
+    }
+    // They have rows, for which there is no room left.
+    for (const { scope, state } of waiting.slice(at))
+      pages.push([scope, { ...emptyPage, head: state.head, more: true }])
+    return pages
   }
-  let at = 0
-  while (at < waiting.length && budget.rows > 0 && budget.bytes > 0) {
-    const some = takeFitting(waiting.slice(at), budget)
-    const names = some.map(({ scope }) => scope)
-    pages.push(...(await readPages(call, names, cursor, budget)))
-    at += some.length
+  return { plan: planStates(call.store, scopes), finish }
+}
+
+/** A page of each. Once the answer is full, the rest is asked for little more than its heads. */
+function surveyPages({ sql, pages }: Call, scopes: readonly string[], cursor: Cursor | null, budget: Budget): Survey {
+  const limit = budget.rows > 0 && budget.bytes > 0 ? budget.rows : 1
+  return {
+    plan: scopes.map((scope) => planPage(sql, scope, pages.rangeOf(scope, cursor, limit))),
+    async finish(results) {
+      const read = scopes.map((scope, place) => [scope, pages.read(scope, results[place])] as const)
+      for (const [, page] of read) {
+        budget.rows -= page.count
+        budget.bytes -= page.rows.length
+      }
+      return read
+    },
   }
-  // They have rows, for which there is no room left.
-  for (const { scope, state } of waiting.slice(at)) pages.push([scope, { ...emptyPage, head: state.head, more: true }])
-  return pages
 }
 
 /** A scope that has moved on. */
@@ -92,24 +119,6 @@ function takeFitting(waiting: readonly Waiting[], { rows, bytes }: Budget): read
 
 /** Page statements of one batch: each is some thousand characters long. */
 const batchScopesMax = 16
-
-/** One batch, a page of each. */
-async function readPages(
-  { pages, batch }: Call,
-  scopes: readonly string[],
-  cursor: Cursor | null,
-  budget: Budget,
-): Promise<readonly PageOf[]> {
-  // Once the answer is full, the rest is asked for little more than its heads.
-  const limit = budget.rows > 0 && budget.bytes > 0 ? budget.rows : 1
-  const ranges = scopes.map((scope) => ({ scope, ...pages.rangeOf(scope, cursor, limit) }))
-  const read = await pages.fetchAll(batch, ranges)
-  for (const page of read) {
-    budget.rows -= page.count
-    budget.bytes -= page.rows.length
-  }
-  return scopes.map((scope, place) => [scope, read[place] ?? emptyPage])
-}
 
 /** What the cursor is held against, of those scopes that it knows. */
 export async function readHeads(

@@ -1,9 +1,11 @@
 import type { Change } from '../../model/change.ts'
 import { cursorFloor } from '../../model/cursor.ts'
+import type { Cursor } from '../../model/cursor-entry.ts'
 import type { Table } from '../../model/table.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import type { Field } from '../../sql/statement.ts'
+import { gateFields } from '../../sql/scope-sql.ts'
+import type { Field, Statement } from '../../sql/statement.ts'
 import { reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
@@ -53,6 +55,21 @@ export function planPush(
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   if (page) plan.push(planPage(sql, scope, page, n))
   return plan
+}
+
+/** Hold a cursor against scopes that are not written. */
+export function planGates(
+  { dialect, scope: { gates }, paramBytesMax }: Sql,
+  scopes: readonly string[],
+  cursor: Cursor | null | undefined,
+): Statement[] {
+  const rows = scopes.flatMap((scope) => {
+    const entry = cursor?.get(scope)
+    return entry ? [[scope, entry.incarnation, cursorFloor(entry)]] : []
+  })
+  if (rows.length === 0) return []
+  const parts = encodeParts(rows, (part) => dialect.encodeRows(gateFields, part), paramBytesMax)
+  return parts.map((params) => ({ sql: gates, params, reads: true }))
 }
 
 /**

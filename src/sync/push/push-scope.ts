@@ -1,6 +1,7 @@
 import type { Change } from '../../model/change.ts'
 import type { Cursor } from '../../model/cursor-entry.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
+import type { Cells } from '../../sql/statement.ts'
 import type { Return } from '../../wire/request.ts'
 import type { Call } from '../call.ts'
 import type { UnseenDeletes } from '../quotas/quotas.ts'
@@ -10,7 +11,7 @@ import { planPush } from './plan.ts'
 import { countUnseen, reconcile } from './reconcile.ts'
 import { foldedAndSwallowed } from './swallowed.ts'
 import { joinVerdicts, rejectedVerdicts, type Verdicts } from './verdicts.ts'
-import { notifyApplied, writeScope } from './write-scope.ts'
+import { type Beside, notifyApplied, writeScope } from './write-scope.ts'
 
 /** What a push asks for in each of its scopes. */
 export interface ScopePush {
@@ -23,6 +24,8 @@ export interface ScopePush {
   readonly answerBytesMax: number
   /** Counts the tombstones of ids that had no row. */
   readonly deletes: UnseenDeletes
+  /** Other scopes of the same database, which are read in the same batch. */
+  readonly beside?: Beside | undefined
 }
 
 /** What came of a push to one scope. */
@@ -31,6 +34,8 @@ export interface PushedScope {
   readonly verdicts: Verdicts
   /** Where the request asks for one. */
   readonly page?: ScopePage | undefined
+  /** What was read of other scopes, where the scope was written. */
+  readonly beside?: readonly (readonly Cells[])[] | undefined
 }
 
 interface PushedParts extends PushedScope {
@@ -60,7 +65,7 @@ export async function pushScope(
     folded.length > 0
       ? await pushParts(
           call,
-          { ...push, cursor: undefined },
+          { ...push, cursor: undefined, beside: undefined },
           scope,
           folded,
           folded.map((change) => [change]),
@@ -68,7 +73,7 @@ export async function pushScope(
       : undefined
   push.deletes.stored(written.unseen + (alone?.unseen ?? 0))
   const parts = [rejectedVerdicts(admitted.rejected), written.verdicts, alone?.verdicts ?? new Map()]
-  return { verdicts: joinVerdicts(parts), page }
+  return { verdicts: joinVerdicts(parts), page, beside: written.beside }
 }
 
 /** Applies changes in these parts, which the database is to take one after the other. */
@@ -80,13 +85,13 @@ export async function pushParts(
   parts?: readonly (readonly Change[])[],
 ): Promise<PushedParts> {
   const { sql, pages, receivedAt } = call
-  const { client, atomic, cursor, limit, answerBytesMax } = push
+  const { client, atomic, cursor, limit, answerBytesMax, beside } = push
   const range = cursor === undefined || limit === undefined ? undefined : pages.rangeOf(scope, cursor, limit)
   const recordings = call.record(scope, receivedAt)
   const { done, rejected } = await writeScope(
     call,
     {
-      ...{ scope, client, atomic, cursor, answerBytesMax },
+      ...{ scope, client, atomic, cursor, answerBytesMax, beside },
       room: call.rooms?.enter(scope, { client, atomic, batch: call.batch }),
       plan(attempt) {
         const passes = coalesce(attempt.parts)
@@ -105,6 +110,7 @@ export async function pushParts(
     verdicts: joinVerdicts([rejectedVerdicts(rejected), verdicts]),
     page: range && pages.read(scope, done.results.at(-1)),
     isWritten: true,
+    beside: done.beside,
     unseen: countUnseen(sql.dialect, done),
     folded: foldedAndSwallowed(done.changes, verdicts),
   }
@@ -117,8 +123,7 @@ async function readUnwritten(call: Call, { cursor, limit }: ScopePush, scope: st
     throwResync(cursor, new Map([[scope, await call.pages.fetchHead(call.batch, scope)]]))
     return undefined
   }
-  const range = { scope, ...call.pages.rangeOf(scope, cursor, limit) }
-  const [page] = await call.pages.fetchAll(call.batch, [range])
-  throwResync(cursor, new Map([[scope, page?.head]]))
+  const page = await call.pages.fetch(call.batch, scope, call.pages.rangeOf(scope, cursor, limit))
+  throwResync(cursor, new Map([[scope, page.head]]))
   return page
 }

@@ -5,9 +5,10 @@ import { limits } from '../../model/limits.ts'
 import { nextTurn, turnChanges } from '../../model/turn.ts'
 import { markerIn } from '../../sql/markers.ts'
 import { parseHead } from '../../sql/scope-page.ts'
-import type { Cells } from '../../sql/statement.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import { StoreFault } from '../../stores/store.ts'
 import type { Call } from '../call.ts'
+import { readHeads } from '../pull/read-scopes.ts'
 import type { RoomOfScope } from '../quotas/rooms.ts'
 import { throwResync } from '../resync.ts'
 import type { Rejections } from './admitted.ts'
@@ -28,8 +29,16 @@ export interface ScopeWrite {
   readonly room?: RoomOfScope | undefined
   /** For the rows that the verdicts repeat. */
   readonly answerBytesMax: number
+  readonly beside?: Beside | undefined
   /** The statements that write the parts, one after the other. */
   plan(attempt: Attempt): WritePlan
+}
+
+/** Other scopes of the same database, which the same batch looks at. */
+export interface Beside {
+  readonly scopes: readonly string[]
+  /** Reads of them, before anything is written. */
+  readonly plan: readonly Statement[]
 }
 
 /** One try to write what has not been refused so far. */
@@ -62,6 +71,8 @@ export interface Done extends Attempt, WritePlan {
   readonly scope: string
   readonly changes: readonly Change[]
   readonly results: readonly (readonly Cells[])[]
+  /** What was read of other scopes. */
+  readonly beside: readonly (readonly Cells[])[]
   /** The scope's position now. Undefined: it was never written. */
   readonly position: number | undefined
 }
@@ -111,7 +122,7 @@ export async function writeScope(
         continue
       }
       if (marker === 'driftline_resync') {
-        throwResync(cursor, new Map([[scope, await call.pages.fetchHead(call.batch, scope)]]))
+        throwResync(cursor, await readHeads(call, [scope, ...(write.beside?.scopes ?? [])], cursor))
       } else if (marker === 'driftline_repeated') return { repeated: true, rejected }
       else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
       // Whoever is refused again and again, or resynced and then not, meets a database that changes
@@ -159,13 +170,13 @@ async function attempt(
   const isLarge = changes.length > turnChanges
   if (isLarge) await nextTurn()
   const base = { parts, rejected, room: room?.bound(changes), incarnation: call.incarnation() }
-  const { tried, planned, results } = await sendBounded(call, write, base)
+  const { tried, planned, results, beside } = await sendBounded(call, write, base)
   if (isLarge) await nextTurn()
   const { plan } = planned
   const lock = plan.findIndex(({ role }) => role.kind === 'head')
   const position = parseHead(results[lock] ?? [])?.position
   if (position !== undefined) room?.written(Number(plan[lock]?.params[2]), position)
-  return { ...tried, ...planned, scope, changes, results, position }
+  return { ...tried, ...planned, scope, changes, results, beside, position }
 }
 
 /**
@@ -174,16 +185,18 @@ async function attempt(
  */
 async function sendBounded(
   call: Call,
-  { scope, answerBytesMax, plan: planOf }: ScopeWrite,
+  { scope, answerBytesMax, beside, plan: planOf }: ScopeWrite,
   base: Omit<Attempt, 'answer'>,
 ) {
   const { heavy } = call.pages
+  const reads = beside?.plan ?? []
   let weigh = heavy.has(scope)
   for (;;) {
     const tried: Attempt = { ...base, answer: { bytesMax: answerBytesMax, weigh } }
     const planned = planOf(tried)
     try {
-      return { tried, planned, results: await call.batch(scope, planned.plan) }
+      const results = await call.batch(scope, [...reads, ...planned.plan])
+      return { tried, planned, results: results.slice(reads.length), beside: results.slice(0, reads.length) }
     } catch (fault) {
       if (!(fault instanceof StoreFault) || markerIn(fault.message, call.sql.nonce) !== 'driftline_large') throw fault
       if (weigh) throw answerTooLarge()
