@@ -69,8 +69,10 @@ export function d1Store(binding: D1Binding, schema: Schema): D1Store {
       // Without a scope it is a migration, or pruning, which leaves every row that another refers
       // to.
       if (scope === '' || readsOnly(statements)) return run(statements)
-      const params = [scope, statements.reduce((sum, { takes = 0 }) => sum + takes, 0)]
-      const checks = (guards ?? (await learnGuards())).map((sql) => ({ sql, params, reads: true as const }))
+      const locks = statements.flatMap(({ takes, params }) => (takes === undefined ? [] : [[String(params[0]), takes]]))
+      const checked = locks.length > 0 ? locks : [[scope, 0]]
+      const texts = guards ?? (await learnGuards())
+      const checks = checked.flatMap((params) => texts.map((sql) => ({ sql, params, reads: true as const })))
       return (await run([...statements, ...checks])).slice(0, statements.length)
     },
     async readKeys() {

@@ -12,7 +12,7 @@ import type { ImportAnswer, Page, PullAnswer, PushAnswer, ReceiveAnswer } from '
 import type { ImportRequest, PullRequest, PushRequest, ReceiveRequest } from '../wire/request.ts'
 import { beginCall, type Call, type Core } from './call.ts'
 import { inTurns } from './in-turns.ts'
-import { splitPlaces } from './places.ts'
+import { groupByPlace, splitPlaces } from './places.ts'
 import { joinPages } from './pull/join-pages.ts'
 import { createPages } from './pull/read-page.ts'
 import { type Budget, readHeads, readScopes, startBudget, surveyPlace } from './pull/read-scopes.ts'
@@ -24,7 +24,7 @@ import { receiveScope } from './push/inbox/receive-scope.ts'
 import { planGates } from './push/plan.ts'
 import { type RowTransport, transportInParams } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
-import { pushScope } from './push/push-scope.ts'
+import { pushPlace } from './push/push-place.ts'
 import { inOrder, joinVerdicts, rejectedVerdicts, rejectionsOf, tallyOf, tookEffect } from './push/verdicts.ts'
 import { createQuotas, type QuotaOptions } from './quotas/quotas.ts'
 import { createRooms, type RoomOptions } from './quotas/rooms.ts'
@@ -116,42 +116,46 @@ export function createOperations(options: SyncOptions): Operations {
 
       // 1 Decode each change and find its scope.
       const decoded = await decodeChanges(changes, contextOf(call, bytes), (one) => authorizeChange(one, principal))
-      const written = [...decoded.byScope]
       checkAtomic(atomic, decoded)
 
       // 2 Read the scopes that are not written. A cursor that must resync is found before anything
-      // is applied (P9). Where only one scope is written, its own batch looks at the cursor, and
-      // reads the other scopes of its database.
+      // is applied (P9). Where the scopes of one database are written, their batch looks at the
+      // cursor, and reads the other scopes of that database.
       const asks = cursor !== undefined && limit !== undefined ? { cursor, limit } : undefined
       const budget = startBudget(asks?.limit ?? 0)
       const unwritten = [...principal.scopes.keys()].filter((scope) => !decoded.byScope.has(scope))
-      const { near, far } = await splitPlaces(store, written.length === 1 ? written[0]?.[0] : undefined, unwritten)
+      const places = await groupByPlace(store, [...decoded.byScope.keys()])
+      const isOne = places.length === 1
+      const { near, far } = await splitPlaces(store, isOne ? places[0]?.[0] : undefined, unwritten)
       const read = asks ? await readScopes(call, far, asks.cursor, budget) : new Map<string, ScopePage>()
-      const looked = [...(asks ? [] : far), ...(written.length > 1 ? decoded.byScope.keys() : [])]
+      const looked = [...(asks ? [] : far), ...(isOne ? [] : decoded.byScope.keys())]
       const heads = await readHeads(call, looked, cursor)
       throwResync(cursor, new Map([...headsOf(read), ...heads]))
 
-      // 3 Write each scope by one batch, side by side: see push-scope.ts.
+      // 3 Write the scopes of each database by one batch, side by side: see push-place.ts.
       if (atomic) await refuseAtomic(call.refusalsOf(client), decoded)
       const deletes = quotas.countDeletes(principal.subject, { sql, batch: call.batch, atomic })
       const survey = asks && near.length > 0 ? surveyPlace(call, near, asks.cursor, budget) : undefined
       const gates = planGates(sql, near, cursor)
       const beside = { scopes: near, plan: [...gates, ...(survey?.plan ?? [])] }
       const part = { ...request, cursor, limit, deletes, beside, answerBytesMax: shareOf(decoded) }
-      const pushed = await inTurns(written, async ([scope, some]) => ({
-        scope,
-        ...(await pushScope(call, part, scope, some)),
-      })).finally(deletes.end)
-      const results = near.length > 0 ? pushed[0]?.beside?.slice(gates.length) : undefined
-      const nearby = !results
-        ? await readChecked(call, near, cursor, asks, budget)
-        : survey
-          ? await survey.finish(results)
-          : []
+      const pushed = await inTurns(places, (scopes) =>
+        pushPlace(
+          call,
+          part,
+          scopes.map((scope) => [scope, decoded.byScope.get(scope) ?? []]),
+        ),
+      ).finally(deletes.end)
+      const besides = pushed[0]?.beside?.slice(gates.length)
+      const nearby =
+        near.length === 0 || (besides && !survey)
+          ? []
+          : await (besides && survey ? survey.finish(besides) : readChecked(call, near, cursor, asks, budget))
+      const scopes = pushed.flatMap((one) => one.scopes)
 
       // 4 Answer: every change has its verdict, and the page goes as far as the limit.
-      const verdicts = inOrder(joinVerdicts([rejectedVerdicts(decoded.rejected), ...pushed.map((one) => one.verdicts)]))
-      const pageOf = new Map([...[...read, ...nearby], ...pushed.map(({ scope, page }) => [scope, page] as const)])
+      const verdicts = inOrder(joinVerdicts([rejectedVerdicts(decoded.rejected), ...scopes.map((one) => one.verdicts)]))
+      const pageOf = new Map([...[...read, ...nearby], ...scopes.map(({ scope, page }) => [scope, page] as const)])
       const page = asks && joinScopes(principal, asks, pageOf)
       noteAnswer(facts, verdicts, page)
       return { now: call.receivedAt, verdicts, page, removedScopes: removedScopes(cursor, principal) }

@@ -112,6 +112,45 @@ describe.each(allStoreNames)('a hundred scopes on %s', (name) => {
     expect(page?.rows).toContain('"theirs"')
   })
 
+  it('P12 a push to many scopes is one round trip, and what is refused of one harms no other', async () => {
+    const some = names.slice(20, 30)
+    const pushTo = (id: string, at: number, more: readonly object[] = []) =>
+      push([...more, ...some.toReversed().map((scope) => put(scope, id, at))])
+    const verdictsOf = async (answer: ReturnType<typeof push>) =>
+      (await answer).verdicts.map((one) => (one.verdict === 'rejected' ? one.error.code : one.verdict))
+    const applied = some.map(() => 'applied')
+    if (isOnePlace() && !Number.isNaN(opened.roundTrips())) {
+      expect(await tripsOf(() => pushTo('many', 60))).toBe(1)
+      const { cursor } = (await together.pull(who, { cursor: null, limit: 5_000 })).page
+      const changes = some.map((scope) => put(scope, 'many', 61))
+      const request = { client: 'a', changes, atomic: false, return: 'lost', cursor, limit: 100 } as const
+      expect(await tripsOf(() => together.push(who, request))).toBe(1)
+    }
+    const missing = { scope: 'scope25', table: 'todos', op: 'patch', id: 'none', at: noon, row: { done: true } }
+    const refused = { ...put('scope26', 'twice', 62), row: { title: 'taken' } }
+    for (const scope of some)
+      await opened.store.batch(scope, [
+        {
+          sql: "CREATE UNIQUE INDEX IF NOT EXISTS one_taken ON todos (scope, title) WHERE title = 'taken'",
+          params: [],
+        },
+      ])
+    await push([put('scope26', 'once', 62, 'taken')])
+    expect(await verdictsOf(pushTo('others', 63, [missing, refused]))).toEqual([
+      'row_missing',
+      'constraint',
+      ...applied,
+    ])
+    expect(await verdictsOf(push([missing, refused]))).toEqual(['row_missing', 'constraint'])
+    expect(await verdictsOf(push([put('scope20', 'fine', 64), refused]))).toEqual(['applied', 'constraint'])
+    // Two that name the scopes in other orders wait for each other only once.
+    const both = await Promise.all([
+      verdictsOf(pushTo('race', 65)),
+      verdictsOf(push(some.map((scope) => put(scope, 'race2', 65)))),
+    ])
+    expect(both).toEqual([applied, applied])
+  })
+
   it('P9 a push or sync whose cursor must resync for a scope that it does not write applies nothing', async () => {
     const { cursor } = (await together.pull(who, { cursor: null, limit: 5_000 })).page
     const entry = cursor.get('scope50')

@@ -10,9 +10,9 @@ export interface Admitted {
   readonly rejected: Rejections
 }
 
-const none: Rejections = new Map()
+export const noRejections: Rejections = new Map()
 
-export const admitAll = (changes: readonly Change[]): Admitted => ({ changes, rejected: none })
+export const admitAll = (changes: readonly Change[]): Admitted => ({ changes, rejected: noRejections })
 
 export function admitBut(changes: readonly Change[], rejected: Rejections): Admitted {
   if (rejected.size === 0) return admitAll(changes)

@@ -7,6 +7,7 @@ import type { Store } from '../../stores/store.ts'
 import type { ImportAnswer } from '../../wire/answer.ts'
 import type { Call } from '../call.ts'
 import type { UnseenDeletes } from '../quotas/quotas.ts'
+import { admitAll } from './admitted.ts'
 import { keyOf, rowsOf } from './coalesce.ts'
 import { countUnseenInBulk, planBulk, planSettled, readSettled, readTally } from './plan-bulk.ts'
 import { pushScope } from './push-scope.ts'
@@ -67,7 +68,7 @@ async function pushOthers(
 ): Promise<ImportAnswer> {
   const push = { ...chunk, atomic: false, return: 'lost', cursor: undefined, limit: undefined } as const
   try {
-    const { verdicts } = await pushScope(call, push, scope, changes)
+    const { verdicts } = await pushScope(call, push, scope, admitAll(changes))
     return { tally: tallyOf(verdicts.values()), rejected: rejectionsOf(verdicts) }
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'answer_too_large' || changes.length === 1) throw error

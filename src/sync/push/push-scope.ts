@@ -6,12 +6,14 @@ import type { Return } from '../../wire/request.ts'
 import type { Call } from '../call.ts'
 import type { UnseenDeletes } from '../quotas/quotas.ts'
 import { throwResync } from '../resync.ts'
+import { type Admitted, noRejections } from './admitted.ts'
 import { coalesce } from './coalesce.ts'
 import { planPush } from './plan.ts'
+import type { PageRange } from './planned.ts'
 import { countUnseen, reconcile } from './reconcile.ts'
 import { foldedAndSwallowed } from './swallowed.ts'
 import { joinVerdicts, rejectedVerdicts, type Verdicts } from './verdicts.ts'
-import { type Beside, notifyApplied, writeScope } from './write-scope.ts'
+import { type Beside, type Done, notifyApplied, type ScopeWrite, type Written, writeScope } from './write-scope.ts'
 
 /** What a push asks for in each of its scopes. */
 export interface ScopePush {
@@ -49,69 +51,79 @@ interface PushedParts extends PushedScope {
 
 /**
  * Applies what the database takes of a scope's changes, gives each its verdict, and reads the page.
+ * `first` is what came of them where they were written already.
  */
 export async function pushScope(
   call: Call,
   push: ScopePush,
   scope: string,
-  changes: readonly Change[],
+  admitted: Admitted,
+  first?: Done,
 ): Promise<PushedScope> {
-  const admitted = await push.deletes.admit(scope, changes)
-  const written = await pushParts(call, push, scope, admitted.changes)
+  const write = planScope(call, push, scope)
+  const { changes } = admitted
+  const done = first ? { done: first, rejected: noRejections } : await writeScope(call, write, changes)
+  const written = readParts(call, push, write, done)
   const page = written.isWritten ? written.page : await readUnwritten(call, push, scope)
   // What was swallowed of rows that were folded comes once more, each change by itself.
   const { folded } = written
-  const alone =
-    folded.length > 0
-      ? await pushParts(
-          call,
-          { ...push, cursor: undefined, beside: undefined },
-          scope,
-          folded,
-          folded.map((change) => [change]),
-        )
-      : undefined
+  const alone = folded.length > 0 ? await pushAlone(call, push, scope, folded) : undefined
   push.deletes.stored(written.unseen + (alone?.unseen ?? 0))
   const parts = [rejectedVerdicts(admitted.rejected), written.verdicts, alone?.verdicts ?? new Map()]
   return { verdicts: joinVerdicts(parts), page, beside: written.beside }
 }
 
-/** Applies changes in these parts, which the database is to take one after the other. */
-export async function pushParts(
+/** Each change by itself, in their order. Nothing is read. */
+export async function pushAlone(
   call: Call,
   push: Omit<ScopePush, 'deletes'>,
   scope: string,
   changes: readonly Change[],
-  parts?: readonly (readonly Change[])[],
 ): Promise<PushedParts> {
+  const alone = { ...push, cursor: undefined, beside: undefined }
+  const write = planScope(call, alone, scope)
+  const parts = changes.map((change) => [change])
+  return readParts(call, alone, write, await writeScope(call, write, changes, parts))
+}
+
+/** A scope's part of a push, as it is to be written. */
+export interface PlannedScope extends ScopeWrite {
+  readonly range: PageRange | undefined
+}
+
+export function planScope(call: Call, push: Omit<ScopePush, 'deletes'>, scope: string): PlannedScope {
   const { sql, pages, receivedAt } = call
   const { client, atomic, cursor, limit, answerBytesMax, beside } = push
   const range = cursor === undefined || limit === undefined ? undefined : pages.rangeOf(scope, cursor, limit)
   const recordings = call.record(scope, receivedAt)
-  const { done, rejected } = await writeScope(
-    call,
-    {
-      ...{ scope, client, atomic, cursor, answerBytesMax, beside },
-      room: call.rooms?.enter(scope, { client, atomic, batch: call.batch }),
-      plan(attempt) {
-        const passes = coalesce(attempt.parts)
-        const entry = cursor?.get(scope)
-        const options = { ...attempt, client, atomic, receivedAt, return: push.return, entry, recordings }
-        return { passes, plan: planPush(sql, scope, passes, options, range) }
-      },
+  return {
+    ...{ scope, client, atomic, cursor, answerBytesMax, beside, range },
+    room: call.rooms?.enter(scope, { client, atomic, batch: call.batch }),
+    plan(attempt) {
+      const passes = coalesce(attempt.parts)
+      const entry = cursor?.get(scope)
+      const options = { ...attempt, client, atomic, receivedAt, return: push.return, entry, recordings }
+      return { passes, plan: planPush(sql, scope, passes, options, range) }
     },
-    changes,
-    parts,
-  )
+  }
+}
+
+function readParts(
+  call: Call,
+  { client, return: returned }: Pick<ScopePush, 'client' | 'return'>,
+  { scope, range }: PlannedScope,
+  { done, rejected }: Written,
+): PushedParts {
   if (!done) return { verdicts: rejectedVerdicts(rejected), isWritten: false, unseen: 0, folded: [] }
-  const verdicts = reconcile(sql.dialect, done, client, push.return)
+  const { dialect } = call.sql
+  const verdicts = reconcile(dialect, done, client, returned)
   notifyApplied(call, done, verdicts)
   return {
     verdicts: joinVerdicts([rejectedVerdicts(rejected), verdicts]),
-    page: range && pages.read(scope, done.results.at(-1)),
+    page: range && call.pages.read(scope, done.results.at(-1)),
     isWritten: true,
     beside: done.beside,
-    unseen: countUnseen(sql.dialect, done),
+    unseen: countUnseen(dialect, done),
     folded: foldedAndSwallowed(done.changes, verdicts),
   }
 }

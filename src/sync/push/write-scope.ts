@@ -11,7 +11,7 @@ import type { Call } from '../call.ts'
 import { readHeads } from '../pull/read-scopes.ts'
 import type { RoomOfScope } from '../quotas/rooms.ts'
 import { throwResync } from '../resync.ts'
-import type { Rejections } from './admitted.ts'
+import { noRejections, type Rejections } from './admitted.ts'
 import { throwAtomic } from './atomic.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { AnswerBound, Planned, RoomBound } from './planned.ts'
@@ -157,7 +157,8 @@ export async function writeScope(
 
 /**
  * One batch. A large set is planned, sent and read in turns, so that others are answered in
- * between.
+ * between. The answer is weighed only where it may be too large: in scopes that hold a large row,
+ * the first time in a second try.
  */
 async function attempt(
   call: Call,
@@ -166,43 +167,81 @@ async function attempt(
   parts: Attempt['parts'],
   rejected: Rejections,
 ): Promise<Done> {
+  const { heavy } = call.pages
   const { scope, room } = write
   const isLarge = changes.length > turnChanges
-  if (isLarge) await nextTurn()
   const base = { parts, rejected, room: room?.bound(changes), incarnation: call.incarnation() }
-  const { tried, planned, results, beside } = await sendBounded(call, write, base)
-  if (isLarge) await nextTurn()
-  const { plan } = planned
-  const lock = plan.findIndex(({ role }) => role.kind === 'head')
-  const position = parseHead(results[lock] ?? [])?.position
-  if (position !== undefined) room?.written(Number(plan[lock]?.params[2]), position)
-  return { ...tried, ...planned, scope, changes, results, beside, position }
-}
-
-/**
- * Weighs the answer only where it may be too large: in scopes that hold a large row, the first time
- * in a second try.
- */
-async function sendBounded(
-  call: Call,
-  { scope, answerBytesMax, beside, plan: planOf }: ScopeWrite,
-  base: Omit<Attempt, 'answer'>,
-) {
-  const { heavy } = call.pages
-  const reads = beside?.plan ?? []
-  let weigh = heavy.has(scope)
-  for (;;) {
-    const tried: Attempt = { ...base, answer: { bytesMax: answerBytesMax, weigh } }
-    const planned = planOf(tried)
+  for (let weigh = heavy.has(scope); ; weigh = true) {
+    if (isLarge) await nextTurn()
+    const tried = planAttempt(write, { ...base, answer: { bytesMax: write.answerBytesMax, weigh } }, changes)
     try {
-      const results = await call.batch(scope, [...reads, ...planned.plan])
-      return { tried, planned, results: results.slice(reads.length), beside: results.slice(0, reads.length) }
+      const results = await call.batch(scope, tried.statements)
+      if (isLarge) await nextTurn()
+      return readAttempt(write, tried, results)
     } catch (fault) {
       if (!(fault instanceof StoreFault) || markerIn(fault.message, call.sql.nonce) !== 'driftline_large') throw fault
       if (weigh) throw answerTooLarge()
       heavy.add(scope)
-      weigh = true
     }
+  }
+}
+
+interface PlannedAttempt extends Omit<Done, 'results' | 'beside' | 'position'> {
+  readonly statements: readonly Statement[]
+}
+
+function planAttempt(write: ScopeWrite, tried: Attempt, changes: readonly Change[]): PlannedAttempt {
+  const planned = write.plan(tried)
+  const statements = [...(write.beside?.plan ?? []), ...planned.plan]
+  return { ...tried, ...planned, scope: write.scope, changes, statements }
+}
+
+function readAttempt(
+  { beside, room }: ScopeWrite,
+  { statements: _, ...tried }: PlannedAttempt,
+  results: readonly (readonly Cells[])[],
+): Done {
+  const reads = beside?.plan.length ?? 0
+  const own = results.slice(reads)
+  const lock = tried.plan.findIndex(({ role }) => role.kind === 'head')
+  const position = parseHead(own[lock] ?? [])?.position
+  if (position !== undefined) room?.written(Number(tried.plan[lock]?.params[2]), position)
+  return { ...tried, results: own, beside: results.slice(0, reads), position }
+}
+
+/**
+ * Writes several scopes of one database by one batch, each whole. Undefined where the database
+ * refuses that: then each is to be written by itself. The scopes are locked in one order, whoever
+ * writes them, so that no two writers wait for each other.
+ */
+export async function writeTogether(
+  call: Call,
+  writes: readonly { readonly write: ScopeWrite; readonly changes: readonly Change[] }[],
+): Promise<ReadonlyMap<string, Done> | undefined> {
+  const { heavy } = call.pages
+  const inOrder = writes.toSorted((a, b) => (a.write.scope < b.write.scope ? -1 : 1))
+  const isLarge = writes.reduce((sum, { changes }) => sum + changes.length, 0) > turnChanges
+  if (isLarge) await nextTurn()
+  const planned = inOrder.map(({ write, changes }) => {
+    const answer = { bytesMax: write.answerBytesMax, weigh: heavy.has(write.scope) }
+    const base = { parts: [changes], rejected: noRejections, room: undefined, incarnation: call.incarnation() }
+    return { write, tried: planAttempt(write, { ...base, answer }, changes) }
+  })
+  const statements = planned.flatMap(({ tried }) => tried.statements)
+  try {
+    const results = await call.batch(inOrder[0]?.write.scope ?? '', statements)
+    if (isLarge) await nextTurn()
+    let at = 0
+    return new Map(
+      planned.map(({ write, tried }) => {
+        const own = results.slice(at, at + tried.statements.length)
+        at += tried.statements.length
+        return [write.scope, readAttempt(write, tried, own)]
+      }),
+    )
+  } catch (fault) {
+    if (fault instanceof StoreFault && (isRefusal(fault) || isSuspect(fault))) return undefined
+    throw fault
   }
 }
 

@@ -5,7 +5,7 @@ import type { Call } from '../../call.ts'
 import type { Rejections } from '../admitted.ts'
 import { coalesce } from '../coalesce.ts'
 import { planPush } from '../plan.ts'
-import { pushParts, type ScopePush } from '../push-scope.ts'
+import { pushAlone, type ScopePush } from '../push-scope.ts'
 import { markConflicts, swallowedOf } from '../reconcile.ts'
 import { foldedAndSwallowed, withoutRow } from '../swallowed.ts'
 import { joinVerdicts, rejectedVerdicts, type Verdicts } from '../verdicts.ts'
@@ -77,13 +77,7 @@ async function readOutcome(call: Call, receipt: ScopeReceipt, done: Done): Promi
   const folded = foldedAndSwallowed(changes, verdicts)
   if (folded.length > 0) {
     const push = { ...receipt, return: 'all' as const, cursor: undefined, limit: undefined }
-    const alone = await pushParts(
-      call,
-      push,
-      scope,
-      folded,
-      folded.map((change) => [change]),
-    )
+    const alone = await pushAlone(call, push, scope, folded)
     for (const [index, verdict] of alone.verdicts) verdicts.set(index, withoutRow(verdict))
   }
   const rejected = new Set([...swallowed].filter((index) => verdicts.get(index)?.verdict === 'rejected'))
