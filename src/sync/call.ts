@@ -7,6 +7,7 @@ import type { RowTransport } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
 import { createRefusals, type Refusals } from './push/refusals.ts'
 import { createRehearse } from './push/rehearse.ts'
+import type { Quotas } from './quotas/quotas.ts'
 import type { Rooms } from './quotas/rooms.ts'
 
 /** What all operations of a server share. */
@@ -24,6 +25,11 @@ export interface Core {
   readonly record: Recorder
   /** Told of what was applied. */
   readonly committed: (scope: string, position: number) => void
+  readonly quotas: Quotas
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** How far a stamp may lie ahead of `now`, in milliseconds. */
+  readonly clockDriftMsMax: number
 }
 
 /** A request on its way: its clock, its batches, and how long it may search. */
@@ -39,7 +45,7 @@ export interface Call extends Core {
  * Begins a request. What its batches take goes into the facts; a batch that lost against another
  * transaction is sent again.
  */
-export function beginCall(core: Core, receivedAt: number, facts: Facts): Call {
+export function beginCall(core: Core, facts: Facts): Call {
   const { sql, store, incarnation } = core
   async function counted<Result>(work: () => Promise<Result>): Promise<Result> {
     const began = performance.now()
@@ -58,7 +64,7 @@ export function beginCall(core: Core, receivedAt: number, facts: Facts): Call {
   })
   return {
     ...core,
-    ...{ receivedAt, batch },
+    ...{ receivedAt: core.now() * 1000, batch },
     refusalsOf: (client) => createRefusals({ sql, batch, rehearse, client, incarnation, allowance }),
   }
 }

@@ -120,6 +120,10 @@ function takeFitting(waiting: readonly Waiting[], { rows, bytes }: Budget): read
 /** Page statements of one batch: each is some thousand characters long. */
 const batchScopesMax = 16
 
+export function headsOf(pages: ReadonlyMap<string, ScopePage>): ReadonlyMap<string, ScopeHead | undefined> {
+  return new Map([...pages].map(([scope, { head }]) => [scope, head]))
+}
+
 /** What the cursor is held against, of those scopes that it knows. */
 export async function readHeads(
   { batch, store }: Call,

@@ -1,6 +1,8 @@
-import { type Change, decodeChange } from '../../model/change.ts'
-import type { Rejection } from '../../model/errors.ts'
+import { type Change, type DecodeContext, decodeChange } from '../../model/change.ts'
+import { Problem, type Rejection } from '../../model/errors.ts'
+import { limits } from '../../model/limits.ts'
 import { nextTurn, turnChanges } from '../../model/turn.ts'
+import type { Call } from '../call.ts'
 import type { Rejections } from './admitted.ts'
 import type { Authorized } from './authorize.ts'
 
@@ -10,6 +12,14 @@ export interface Decoded {
   readonly rejected: Rejections
 }
 
+/** What a change is decoded by. `bytes` is the size of the body, where it is known. */
+export function decodeContext(
+  { sql: { schema }, receivedAt: now, clockDriftMsMax }: Call,
+  bytes = Number.POSITIVE_INFINITY,
+): DecodeContext {
+  return { schema, now, clockDriftMsMax, measure: bytes > limits.changeBytesMax }
+}
+
 /**
  * Decodes each change and finds the scope that it goes to. What is wrong with one is its own
  * rejection and harms no other (P12). A large set is decoded in turns, so that others are answered
@@ -17,7 +27,7 @@ export interface Decoded {
  */
 export async function decodeChanges(
   inputs: readonly unknown[],
-  context: Parameters<typeof decodeChange>[2],
+  context: DecodeContext,
   authorize: (change: Change) => Authorized,
 ): Promise<Decoded> {
   const byScope = new Map<string, Change[]>()
@@ -34,4 +44,14 @@ export async function decodeChanges(
     }
   }
   return { byScope, rejected }
+}
+
+/** All or nothing is a promise of one transaction. */
+export function checkAtomic(atomic: boolean, { byScope }: Decoded): void {
+  if (atomic && byScope.size > 1) throw new Problem('atomic_scopes', 'Send one atomic change set for each scope.')
+}
+
+/** What of the answer's bytes the verdicts of each scope may take. */
+export function shareOf({ byScope }: Decoded): number {
+  return Math.floor(limits.answerBytesMax / Math.max(byScope.size, 1))
 }

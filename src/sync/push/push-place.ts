@@ -1,11 +1,11 @@
-import type { Change } from '../../model/change.ts'
 import type { Cells } from '../../sql/statement.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import { readHeads } from '../pull/read-scopes.ts'
 import { throwResync } from '../resync.ts'
+import { writeTogether } from './attempt.ts'
+import type { Decoded } from './decode.ts'
 import { type PushedScope, planScope, pushScope, type ScopePush } from './push-scope.ts'
-import { writeTogether } from './write-scope.ts'
 
 /** What came of a push to the scopes of one database. */
 export interface PushedPlace {
@@ -22,11 +22,12 @@ export interface PushedPlace {
 export async function pushPlace(
   call: Call,
   push: ScopePush,
-  entries: readonly (readonly [scope: string, changes: readonly Change[]])[],
+  names: readonly string[],
+  { byScope }: Decoded,
 ): Promise<PushedPlace> {
-  const admitted = await inTurns(entries, async ([scope, changes]) => ({
+  const admitted = await inTurns(names, async (scope) => ({
     scope,
-    admitted: await push.deletes.admit(scope, changes),
+    admitted: await push.deletes.admit(scope, byScope.get(scope) ?? []),
   }))
   const some = admitted.filter(({ admitted: { changes } }) => changes.length > 0)
   // Where scopes are limited, each is looked at before it is written.
@@ -38,7 +39,7 @@ export async function pushPlace(
   }))
   const together = isTogether ? await writeTogether(call, writes) : undefined
   const isApart = some.length > 1 && !together
-  const looked = isApart ? [...entries.map(([scope]) => scope), ...(push.beside?.scopes ?? [])] : []
+  const looked = isApart ? [...names, ...(push.beside?.scopes ?? [])] : []
   throwResync(push.cursor, await readHeads(call, looked, push.cursor))
   const part = isApart ? { ...push, beside: undefined } : push
   const scopes = await inTurns(admitted, async (one) => ({

@@ -7,13 +7,14 @@ import type { Call } from '../call.ts'
 import type { UnseenDeletes } from '../quotas/quotas.ts'
 import { throwResync } from '../resync.ts'
 import { type Admitted, noRejections } from './admitted.ts'
+import { type Beside, type Done, notifyApplied, type ScopeWrite } from './attempt.ts'
 import { coalesce } from './coalesce.ts'
 import { planPush } from './plan.ts'
 import type { PageRange } from './planned.ts'
 import { countUnseen, reconcile } from './reconcile.ts'
 import { foldedAndSwallowed } from './swallowed.ts'
 import { joinVerdicts, rejectedVerdicts, type Verdicts } from './verdicts.ts'
-import { type Beside, type Done, notifyApplied, type ScopeWrite, type Written, writeScope } from './write-scope.ts'
+import { type Written, writeScope } from './write-scope.ts'
 
 /** What a push asks for in each of its scopes. */
 export interface ScopePush {

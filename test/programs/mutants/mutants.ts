@@ -83,9 +83,9 @@ export const mutants: readonly Mutant[] = [
     name: 'cursor from a push: a sync that writes has read everything',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/sync.ts',
-      '...pushed.map(({ scope, page }) => [scope, page] as const)',
-      '...pushed.map(({ scope, page }) => [scope, page && { ...page, more: false }] as const)',
+      'src/sync/push/push.ts',
+      '...scopes.map(({ scope, page }) => [scope, page] as const)',
+      '...scopes.map(({ scope, page }) => [scope, page && { ...page, more: false }] as const)',
     ),
   },
   { name: 'hard delete', store: 'libsql file', edits: removing('deleted') },
@@ -258,7 +258,7 @@ export const mutants: readonly Mutant[] = [
     name: 'scopes that were revoked are not named',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/sync.ts',
+      'src/sync/pull/join-scopes.ts',
       'return [...(cursor?.keys() ?? [])].filter((scope) => !scopes.has(scope))',
       'return []',
     ),
