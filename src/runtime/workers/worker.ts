@@ -14,6 +14,7 @@ import { createSender } from '../../webhooks/out/send.ts'
 import type { AppConfig } from '../app-config.ts'
 import { authWarnings } from '../auth-settings.ts'
 import { hasKey, readSettings } from '../settings.ts'
+import { nodeInflate } from '../zlib-inflate.ts'
 import { discard } from './body.ts'
 import type { Assets, WorkerEnv } from './env.ts'
 
@@ -103,6 +104,7 @@ async function open<S extends Schema>({ schema, sources = {}, openStore }: Worke
     store,
     ...settings,
     webhooks: sources,
+    inflate: nodeInflate,
     onCommit(scope) {
       if (!store.tendsItself && sender.matches(scope)) waitUntil(sender.sendScope(scope))
     },
