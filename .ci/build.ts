@@ -17,6 +17,7 @@ const entries = Object.entries<string>(dependencies)
 const exported = {
   '.': 'index',
   './node': 'node',
+  './fetch': 'runtime/fetch',
   './workers': 'worker',
   './workers/any-store': 'runtime/workers/store',
   './stores/postgres': 'stores/postgres/pool',
