@@ -6,10 +6,11 @@ import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { binaryOf, makeProject, startCommand } from '../support/elsewhere.ts'
 import { startHranaServer } from '../support/hrana-server.ts'
+import { listenByEvents, listenBySocket } from '../support/live.ts'
 import { startNeonGateway } from '../support/neon-gateway.ts'
 import { settings, statuses, takeAll } from '../support/requests.ts'
 import { migrateAt, type Runtime } from '../support/runtimes.ts'
-import { testSecret } from '../support/server.ts'
+import { request, testSecret } from '../support/server.ts'
 import { createDatabase, temporaryFolder } from '../support/stores.ts'
 
 /** Of a worker with one store, as `npm run size` has it. */
@@ -27,7 +28,22 @@ afterAll(() => drop())
 /** A command of the manual over an embedded file of its own. */
 async function start(name: string, command: readonly string[]): Promise<Runtime> {
   await mkdir(join(folder, name))
-  return startCommand(command, folder, { ...common, DATABASE_URL: `file:${name}/a.db` })
+  const server = await startCommand(command, folder, { ...common, DATABASE_URL: `file:${name}/a.db` })
+  return { url: server.url, close: () => watch(server) }
+}
+
+/** At last it tells its listeners of a push, and ends by itself. */
+async function watch(server: Runtime & { readonly exitCode: Promise<number | null> }): Promise<void> {
+  const listeners = [await listenBySocket(server.url, { sub: 'eve' }), await listenByEvents(server.url, { sub: 'eve' })]
+  const body = {
+    client: 'a',
+    changes: [{ table: 'lists', op: 'put', id: '1', at: 1_700_000_000_000_000, row: { name: 'x' } }],
+  }
+  expect((await request(server.url, 'POST', '/v1/push', { sub: 'eve', body })).status).toBe(200)
+  await Promise.all(listeners.map((one) => one.reached('eve', 1)))
+  await server.close()
+  expect(await server.exitCode).toBe(0)
+  for (const { closed } of listeners) await closed
 }
 
 /** A server of the manual over Postgres. */
@@ -41,7 +57,7 @@ async function serve(command: readonly string[]): Promise<Runtime> {
  * A handler of the manual in workerd that has nothing of Node, where the names that the edge gives
  * stand for these values.
  */
-async function onEdge(file: string, globals: string, outboundService?: (request: Request) => Promise<Response>) {
+async function onEdge(file: string, globals: string, outboundService?: (asked: Request) => Promise<Response>) {
   const bundle = await build({
     stdin: {
       contents: `import handler from './${file}'\nexport default { fetch: (one) => handler(one) }`,
@@ -85,12 +101,12 @@ const manual: Readonly<Record<string, readonly [needs: string, open: () => Promi
       const gateway = await startNeonGateway(inject('postgresUrl'))
       url.hostname = 'ep-test.neon.tech'
       const env = JSON.stringify({ ...common, DATABASE_URL: url.href })
-      const edge = await onEdge('api/sync.ts', `const process = { env: ${env} }`, async (request) => {
-        expect(request.url).toBe('https://api.neon.tech/sql')
+      const edge = await onEdge('api/sync.ts', `const process = { env: ${env} }`, async (asked) => {
+        expect(asked.url).toBe('https://api.neon.tech/sql')
         return fetch(gateway.fetchEndpoint, {
           method: 'POST',
-          headers: [...request.headers],
-          body: await request.text(),
+          headers: [...asked.headers],
+          body: await asked.text(),
         })
       })
       return { url: edge.url, close: () => edge.close().then(gateway.close) }
@@ -121,7 +137,11 @@ describe('wherever the manual says that it runs', () => {
   const take = async (name: string) => {
     const runtime = await manual[name]?.[1]()
     if (!runtime) throw new TypeError(`${name} is none of the manual's`)
-    return takeAll(runtime.url).finally(runtime.close)
+    try {
+      return await takeAll(runtime.url)
+    } finally {
+      await runtime.close()
+    }
   }
 
   it(`${first} takes every kind of request`, async () => {

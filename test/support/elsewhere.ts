@@ -54,7 +54,7 @@ export async function startCommand(
   command: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string>>,
-): Promise<Runtime> {
+): Promise<Runtime & { readonly exitCode: Promise<number | null> }> {
   const [file = '', ...args] = command
   const child: ChildProcess = spawn(file, args, {
     ...{ cwd, stdio: ['ignore', 'pipe', 'pipe'] },
@@ -74,6 +74,7 @@ export async function startCommand(
   })
   return {
     url,
+    exitCode: exited.then(([code]) => code),
     async close() {
       child.kill()
       await exited
