@@ -4,10 +4,10 @@ import { limits } from '../model/limits.ts'
 const idleMsMax = 1_000
 
 /**
- * Reads what is left of a request that was refused by its head, where the runtime itself would not:
- * `wrangler dev` reads it to its end before the answer goes out, so that a body which never comes
- * would hold the answer back; and whoever is cut off while he sends would have no answer at all. So it is read as long as it comes,
- * up to twice the largest body.
+ * Reads what is left of a request that was refused by its head. Whoever is cut off while he sends
+ * would have no answer at all; and `wrangler dev` would read it to its end before the answer goes
+ * out, so that a body which never comes would hold the answer back. So it is read as long as it
+ * comes, up to twice the largest body.
  */
 export async function discard({ body, bodyUsed }: Request): Promise<void> {
   if (bodyUsed || !body || body.locked) return
