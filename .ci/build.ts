@@ -10,13 +10,14 @@ import { createRequire } from 'node:module'
 const { name, version, description, license, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 /** Whoever uses one database installs its driver, and no other. */
-const drivers = ['pg', '@neondatabase/serverless', '@libsql/client', '@libsql/hrana-client', 'libsql']
+const drivers = ['pg', '@libsql/client', '@libsql/hrana-client', 'libsql']
 const isDriver = ([one]: [string, unknown]) => drivers.includes(one)
 const entries = Object.entries<string>(dependencies)
 
 const exported = {
   '.': 'index',
   './node': 'node',
+  './fetch': 'runtime/fetch',
   './workers': 'worker',
   './workers/any-store': 'runtime/workers/store',
   './stores/postgres': 'stores/postgres/pool',

@@ -46,7 +46,7 @@ export async function run(loadApp: LoadApp): Promise<void> {
     'Content-Type': 'application/json',
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-    'webhook-signature': signer.sign(id, now, body),
+    'webhook-signature': await signer.sign(id, now, body),
   }
   if (values.print) return console.log(toCurl(url, headers, body))
   const answer = await fetch(url, { method: 'POST', headers, body }).catch(() => {

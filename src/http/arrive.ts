@@ -2,7 +2,9 @@ import type { Context } from 'hono'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import { malformed } from '../wire/request.ts'
+import type { Arriving } from './encoding.ts'
 import type { Env } from './env.ts'
+import { type Inflate, standardInflate } from './inflate.ts'
 
 /**
  * The bytes of a request as the runtime has them. `env` is what the server hands to `app.fetch`
@@ -16,6 +18,11 @@ export interface ArriveOptions {
    * src/runtime/node/body.ts.
    */
   readonly readBody?: ReadBody
+  /**
+   * What takes off the encoding of bodies, where it should not be the standard's stream:
+   * `nodeInflate`.
+   */
+  readonly inflate?: Inflate
   /** How long a body may stand still. A setting: `BODY_IDLE_MS_MAX`. */
   readonly bodyIdleMsMax?: number
 }
@@ -25,13 +32,16 @@ export interface ArriveOptions {
  * an import of hours is one request. Fails with a `Problem` where none has come for a while, or
  * they ended too early.
  */
-export type Arrive = (context: Context<Env>) => AsyncGenerator<Uint8Array>
+export type Arrive = (context: Context<Env>) => Arriving & { readonly bytes: AsyncGenerator<Uint8Array> }
 
 export function createArrive({
   readBody = readStream,
+  inflate = standardInflate,
   bodyIdleMsMax = limits.bodyIdleMsMax,
 }: ArriveOptions = {}): Arrive {
-  return async function* arrive(context) {
+  return (context) => ({ bytes: read(context), inflate })
+
+  async function* read(context: Context<Env>) {
     const bytes = readBody(context.req.raw, context.env)
     let stalled = false
     try {

@@ -3,7 +3,7 @@ import { limits } from '../model/limits.ts'
 import { GrowingBytes } from '../wire/growing-bytes.ts'
 import { parseJson } from '../wire/json-fault.ts'
 import { malformed } from '../wire/request.ts'
-import { decodeBody, readEncoding } from './encoding.ts'
+import { type Arriving, decodeBody, readEncoding } from './encoding.ts'
 
 /** A body as text, and the bytes it had. */
 export interface TextBody {
@@ -17,7 +17,7 @@ export interface TextBody {
  */
 export async function readJson(
   headers: Headers,
-  arriving: AsyncIterable<Uint8Array>,
+  arriving: Arriving,
 ): Promise<{ readonly value: unknown; readonly bytes: number }> {
   const { text, bytes } = await readText(headers, arriving)
   return { value: parseJson(text), bytes }
@@ -27,12 +27,13 @@ export async function readJson(
  * The same up to the syntax. A byte order mark stays: what was signed is the body as it is without
  * its encoding.
  */
-export async function readText(headers: Headers, arriving: AsyncIterable<Uint8Array>): Promise<TextBody> {
+export async function readText(headers: Headers, arriving: Arriving): Promise<TextBody> {
   checkType(headers, 'application/json')
   const encoding = readEncoding(headers)
   if (Number(headers.get('content-length') ?? 0) > limits.bodyBytesMax) throw tooLarge()
   const body = new GrowingBytes()
-  for await (const chunk of decodeBody(withinBytes(arriving, limits.bodyBytesMax), encoding)) {
+  const bytes = withinBytes(arriving.bytes, limits.bodyBytesMax)
+  for await (const chunk of decodeBody({ ...arriving, bytes }, encoding)) {
     if (body.length + chunk.length > limits.bodyBytesMax) throw tooLarge()
     body.add(chunk)
   }

@@ -30,7 +30,7 @@ export async function openStore(
     return libsqlStore(createClient(server), server)
   }
   if (!isPostgresOverTcp(url)) {
-    const { neonStore } = await driver('Neon', ['@neondatabase/serverless'], () => import('./neon.ts'))
+    const { neonStore } = await import('./neon.ts')
     return neonStore(url, { batchMsMax })
   }
   const { postgresStore } = await driver('postgres://', ['pg'], () => import('./postgres/pool.ts'))

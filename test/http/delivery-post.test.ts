@@ -109,7 +109,7 @@ describe('which hosts are private', () => {
 
 const body = JSON.stringify({ type: 'sync.committed', data: { scope: 's', from: 0, to: 1 } })
 const send = async (post: Post, url: string) =>
-  post(url, signedHeaders(createSigner(receiverSecret), 'msg_1', new Date(), body), body)
+  post(url, await signedHeaders(createSigner(receiverSecret), 'msg_1', new Date(), body), body)
 const codeOf = (sent: Promise<unknown>) => sent.then(() => 'sent', errorCode)
 
 describe.each([

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { buildPackage } from '../support/package.ts'
 import { createDatabase } from '../support/stores.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -18,8 +19,7 @@ let tarball: string
 const children: ChildProcess[] = []
 beforeAll(async () => {
   ;({ folder, drop } = await temporaryFolder())
-  await run(process.execPath, ['.ci/build.ts'])
-  const { stdout } = await run('npm', ['pack', '--silent', join(root, 'dist')], { cwd: folder, env })
+  const { stdout } = await run('npm', ['pack', '--silent', await buildPackage()], { cwd: folder, env })
   tarball = join(folder, stdout.trim())
 })
 afterEach(() => {

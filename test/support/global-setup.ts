@@ -1,9 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startPostgres } from './postgres.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     postgresUrl: string
+    /** A folder that all files of the run share. */
+    runFolder: string
   }
 }
 
@@ -21,5 +26,10 @@ const settings = {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const postgres = await startPostgres({ settings })
   project.provide('postgresUrl', postgres.url)
-  return () => postgres.stop()
+  const folder = await mkdtemp(join(tmpdir(), 'driftline-run-'))
+  project.provide('runFolder', folder)
+  return async () => {
+    await rm(folder, { recursive: true, force: true })
+    await postgres.stop()
+  }
 }

@@ -6,7 +6,8 @@ import type { Answer } from './server.ts'
  * in cursors.
  */
 export function plain({ status, headers, text }: Answer): string {
-  const names = ['content-type', 'www-authenticate', 'allow', 'cache-control', 'vary']
+  const names = ['content-type', 'www-authenticate', 'allow', 'cache-control', 'vary', 'accept-encoding']
+  names.push(...['origin', 'methods', 'headers'].map((name) => `access-control-allow-${name}`))
   // What is no stream Cloudflare's edge compresses by itself, and so does the one of these tests.
   if (headers.get('content-type')?.startsWith('application/x-ndjson')) names.push('content-encoding')
   const kept = names.map((name) => headers.get(name))

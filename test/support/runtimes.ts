@@ -5,9 +5,9 @@ import { openStore } from '../../src/stores/open.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { sampleMigrations } from './migrations.ts'
 import { startNeonGateway } from './neon-gateway.ts'
+import { settings } from './requests.ts'
 import { startServer, testSecret } from './server.ts'
 import { createDatabase, temporaryFolder } from './stores.ts'
-import { webhookSecret } from './webhook.ts'
 import { localD1, startTestWorker, startWorker } from './worker.ts'
 
 /** driftline somewhere, over a fresh database. */
@@ -23,32 +23,30 @@ const likeOurs = {
   assets: { directory: 'public', binding: 'ASSETS', run_worker_first: true, html_handling: 'none' },
 }
 
-const WEBHOOK_SECRETS = JSON.stringify({ crm: webhookSecret })
-
 /** Everywhere it runs, each with the stores that it has there. */
 export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
   'Node with libSQL in a file': async () => {
     const { folder, drop } = await temporaryFolder()
-    const server = await startServer({ DATABASE_URL: `file:${folder}/a.db`, WEBHOOK_SECRETS })
+    const server = await startServer({ DATABASE_URL: `file:${folder}/a.db`, ...settings })
     return { url: server.url, close: () => server.stop().then(drop) }
   },
   'Node with Postgres': async () => {
-    const server = await startServer({ DATABASE_URL: await createDatabase(), WEBHOOK_SECRETS })
+    const server = await startServer({ DATABASE_URL: await createDatabase(), ...settings })
     return { url: server.url, close: () => server.stop().then(() => {}) }
   },
   'workerd with Durable Objects': async () => {
-    const worker = await startWorker({ WEBHOOK_SECRETS })
+    const worker = await startWorker({ ...settings })
     return { url: worker.url.origin, close: () => worker.close() }
   },
   'workerd with D1': async () => {
-    const worker = await startWorker({ WEBHOOK_SECRETS }, localD1)
+    const worker = await startWorker({ ...settings }, localD1)
     return { url: worker.url.origin, close: () => worker.close() }
   },
   'workerd with libSQL over HTTP': async () => {
     const { folder, drop } = await temporaryFolder()
     const database = await startHranaServer(`${folder}/a.db`)
     await migrateAt(database.url)
-    const worker = await startWorker({ DATABASE_URL: database.url, WEBHOOK_SECRETS })
+    const worker = await startWorker({ DATABASE_URL: database.url, ...settings })
     return { url: worker.url.origin, close: () => worker.close().then(database.close).then(drop) }
   },
   'workerd with Neon': async () => {
@@ -57,8 +55,12 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
     const gateway = await startNeonGateway(inject('postgresUrl'))
     const atNeon = new URL(url)
     atNeon.hostname = 'ep-test.neon.tech'
-    const settings = { DATABASE_URL: atNeon.href, NEON_ENDPOINT: gateway.fetchEndpoint, WEBHOOK_SECRETS }
-    const vars = { AUTH_SECRET: testSecret, ...settings }
+    const vars = {
+      AUTH_SECRET: testSecret,
+      DATABASE_URL: atNeon.href,
+      NEON_ENDPOINT: gateway.fetchEndpoint,
+      ...settings,
+    }
     const worker = await startTestWorker('neon', vars, likeOurs)
     return { url: worker.url.origin, close: () => worker.close().then(gateway.close) }
   },
@@ -69,14 +71,14 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
     const localConnectionString = url.replace('postgres@', 'postgres:any@')
     const worker = await startTestWorker(
       'hyperdrive',
-      { AUTH_SECRET: testSecret, WEBHOOK_SECRETS },
+      { AUTH_SECRET: testSecret, ...settings },
       { ...likeOurs, hyperdrive: [{ binding: 'HYPERDRIVE', id: 'local', localConnectionString }] },
     )
     return { url: worker.url.origin, close: () => worker.close() }
   },
 }
 
-async function migrateAt(url: string): Promise<void> {
+export async function migrateAt(url: string): Promise<void> {
   const store = await openStore(url)
   await migrate(store, await readMigrations(store.dialect.name, sampleMigrations))
   await store.close()

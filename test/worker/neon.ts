@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@cloudflare/workers-types'
-import { neonConfig } from '@neondatabase/serverless'
 import worker from '../../src/app/worker.ts'
 import type { WorkerEnv } from '../../src/runtime/workers/env.ts'
+import { neonConfig } from '../../src/stores/neon.ts'
 
 export { LiveObject } from '../../src/app/worker.ts'
 

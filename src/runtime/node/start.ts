@@ -23,6 +23,7 @@ import { devSecret } from '../dev-secret.ts'
 import { printToken } from '../dev-token.ts'
 import type { Environment } from '../environment.ts'
 import { type Config, readConfig } from '../settings.ts'
+import { nodeInflate } from '../zlib-inflate.ts'
 import { readIncoming } from './body.ts'
 import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
 import { nodeGzip } from './gzip.ts'
@@ -86,6 +87,7 @@ export async function start<S extends Schema>({
     ...(onRequest && { onRequest }),
     documents: documentsOf(schema),
     gzip: nodeGzip,
+    inflate: nodeInflate,
     readBody: readIncoming,
     bodyIdleMsMax: config.bodyIdleMsMax,
   })

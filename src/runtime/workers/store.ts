@@ -1,4 +1,3 @@
-import { limits } from '../../model/limits.ts'
 import { scopeToName } from '../../model/scope-name.ts'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
 import { durableObjectStore } from '../../stores/durable-object.ts'
@@ -39,16 +38,8 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
     throw new TypeError('DATABASE_URL must begin with libsql://, https:// or postgres:// here: a worker has no files')
   }
   checkLibsqlUrl(url)
-  const [{ createClient }, { fetchWithin, libsqlStore }] = await Promise.all([
-    import('@libsql/client/http'),
-    import('../../stores/libsql/http.ts'),
-  ])
-  const open = (one: string) => {
-    const server = { url: one, ...(authToken && { authToken }), fetch: fetchWithin(limits.databaseMsMax) }
-    // The client would let a request wait for another's, and then run it within that one, which may
-    // end first.
-    return libsqlStore(createClient({ ...server, concurrency: Number.MAX_SAFE_INTEGER }), server)
-  }
+  const { libsqlUrlStore } = await import('../../stores/libsql/http.ts')
+  const open = (one: string) => libsqlUrlStore(one, { authToken })
   if (!isScopeUrl(url)) return open(url)
   checkScopeUrl(url)
   // A client for each batch: it holds no connection, so there is nothing to keep.

@@ -1,20 +1,18 @@
 import { waitUntil } from 'cloudflare:workers'
 import type { ExecutionContext } from '@cloudflare/workers-types'
-import { createApp } from '../../http/app.ts'
-import { problemResponse } from '../../http/problem.ts'
 import { objectLive } from '../../live/workers/object-live.ts'
-import { Problem } from '../../model/errors.ts'
 import type { Schema } from '../../model/table.ts'
-import { logError, requestLog } from '../../observe/log.ts'
+import { logError } from '../../observe/log.ts'
 import { prune } from '../../prune/prune.ts'
 import { isScopeUrl } from '../../stores/scope-url.ts'
 import type { Store } from '../../stores/store.ts'
 import { fetchPost } from '../../webhooks/out/fetch-post.ts'
 import { createSender } from '../../webhooks/out/send.ts'
 import type { AppConfig } from '../app-config.ts'
-import { authWarnings } from '../auth-settings.ts'
-import { hasKey, readSettings } from '../settings.ts'
-import { discard } from './body.ts'
+import { discard } from '../discard.ts'
+import { openApp, refuse } from '../open-app.ts'
+import { readSettings } from '../settings.ts'
+import { nodeInflate } from '../zlib-inflate.ts'
 import type { Assets, WorkerEnv } from './env.ts'
 
 /** Someone's app, and where its rows are. */
@@ -40,7 +38,7 @@ export function createWorker<S extends Schema>(options: WorkerOptions<S>): Worke
   /**
    * One for each isolate, of its settings only: a deploy or a changed secret brings a new isolate.
    */
-  let app: ReturnType<typeof createApp> | undefined
+  let app: Awaited<ReturnType<typeof openApp>> | undefined
   return {
     async fetch(request, env, context) {
       try {
@@ -51,7 +49,7 @@ export function createWorker<S extends Schema>(options: WorkerOptions<S>): Worke
         return refuse(error)
       }
       const answer = await app.fetch(request, env, context)
-      if (!request.bodyUsed && request.body) await discard(request.body)
+      await discard(request)
       return answer
     },
 
@@ -88,25 +86,13 @@ async function runCron<S extends Schema>(
 
 async function open<S extends Schema>({ schema, sources = {}, openStore }: WorkerOptions<S>, env: WorkerEnv) {
   const settings = readSettings(env, sources)
-  if (!hasKey(settings)) {
-    throw new TypeError(
-      'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
-    )
-  }
-  for (const warning of authWarnings(settings.auth)) console.warn(warning)
-  const onRequest = requestLog(settings.log)
   const { ASSETS } = env
-  const store = await openStore(env)
-  const sender = createSender({ store, schema, endpoints: settings.deliveries, post: fetchPost() })
-  return createApp({
-    schema,
-    store,
-    ...settings,
-    webhooks: sources,
-    onCommit(scope) {
-      if (!store.tendsItself && sender.matches(scope)) waitUntil(sender.sendScope(scope))
-    },
-    ...(onRequest && { onRequest }),
+  return openApp({
+    ...{ schema, sources, settings, waitUntil },
+    openStore: () => openStore(env),
+    noKey:
+      'Set the secret AUTH_SECRET (32 bytes or more: openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET) or the variable AUTH_JWKS_URL',
+    inflate: nodeInflate,
     ...(env.LIVE && { live: objectLive(env.LIVE, settings.liveSocketsMax) }),
     ...(ASSETS && { documents: (name) => readAsset(ASSETS, name) }),
   })
@@ -117,25 +103,4 @@ async function readAsset(assets: Assets, name: string): Promise<string> {
   const answer = await assets.fetch(`https://assets.local/${name}`)
   if (!answer.ok) throw new Error(`public/${name} is missing: npx driftline openapi`)
   return answer.text()
-}
-
-/**
- * A wrong or missing setting, said to whoever deploys and calls: the sentence holds no value of a
- * secret.
- */
-function refuse(error: unknown): Response {
-  const requestId = crypto.randomUUID()
-  const answer = (fault: unknown) => {
-    const response = problemResponse(fault, requestId)
-    // As on every other answer.
-    response.headers.set('Server-Timing', 'total;dur=0.0')
-    response.headers.set('X-Request-Id', requestId)
-    return response
-  }
-  if (!(error instanceof TypeError)) {
-    logError('start', error, requestId)
-    return answer(error)
-  }
-  console.error(error.message)
-  return answer(new Problem('internal', `The server is not set up. ${error.message}.`))
 }

@@ -1,5 +1,3 @@
-import { fileURLToPath } from 'node:url'
-
 /**
  * Throws a `TypeError` with a sentence where a `file:` URL names no file, or says more than a
  * file's name.
@@ -17,9 +15,4 @@ export function checkFileUrl(url: string): void {
     throw new TypeError('DATABASE_URL names a host behind file://: write file:data/app.db, or file:///data/app.db')
   if (path.startsWith('//') && /%(?![\da-f]{2})|%2f/i.test(path))
     throw new TypeError('DATABASE_URL has a % in its file:// that encodes nothing: write %25 for the sign itself')
-}
-
-/** The path that a `file:` URL names, relative ones from where the process runs. */
-export function filePath(url: string): string {
-  return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
 }

@@ -1,6 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { isObject } from '../../model/change.ts'
-import { readKey, readTextKey, Signer } from '../signer.ts'
+import { hmac, readKey, readTextKey, Signer, toBase64, toHex } from '../signer.ts'
 
 /** A webhook as it came. */
 export interface Delivery {
@@ -23,7 +22,11 @@ export interface Scheme {
    * undefined where it is not signed. `isTimely` is asked about the time that was signed, in
    * seconds since 1970, where one was.
    */
-  verify(keys: readonly Uint8Array[], delivery: Delivery, isTimely: (seconds: string) => boolean): string | undefined
+  verify(
+    keys: readonly Uint8Array[],
+    delivery: Delivery,
+    isTimely: (seconds: string) => boolean,
+  ): Promise<string | undefined>
   /** What a sender must be answered that first asks whether somebody is there. */
   greet?(payload: unknown): object | undefined
 }
@@ -40,12 +43,12 @@ const standard: Scheme = {
     const form = /^v\d+[a-z]*,[A-Za-z0-9+/=_-]+( v\d+[a-z]*,[A-Za-z0-9+/=_-]+)*$/
     return isId(id) && form.test(signatures) && isTimely(timestamp)
   },
-  verify(keys, { headers, body }, isTimely) {
+  async verify(keys, { headers, body }, isTimely) {
     const { id, timestamp, signatures } = readStandard(headers)
     if (!standard.isSigned(headers, isTimely)) return undefined
     const at = new Date(Number(timestamp) * 1000)
     const expected = keys.map((key) => new Signer(key).sign(id, at, body))
-    return isAny(signatures.split(' '), expected) ? id : undefined
+    return (await isAny(signatures.split(' '), expected)) ? id : undefined
   },
 }
 
@@ -64,13 +67,13 @@ function readStandard(headers: Headers) {
 const stripe: Scheme = {
   readKey: readTextKey,
   isSigned: (headers) => headers.has('stripe-signature'),
-  verify(keys, { headers, body }, isTimely) {
+  async verify(keys, { headers, body }, isTimely) {
     const signature = headers.get('stripe-signature') ?? ''
     const [, time = ''] = /^t=(\d{1,12})(?:,v\d+=[\da-f]+)+$/.exec(signature) ?? []
     if (!isTimely(time)) return undefined
     const given = signature.split(',').flatMap((part) => (part.startsWith('v1=') ? [part.slice(3)] : []))
-    const expected = keys.map((key) => hmac(key, `${time}.${body}`).toString('hex'))
-    return isAny(given, expected) ? textAt(readJson(body), 'id') : undefined
+    const expected = keys.map(async (key) => toHex(await hmac(key, `${time}.${body}`)))
+    return (await isAny(given, expected)) ? textAt(readJson(body), 'id') : undefined
   },
 }
 
@@ -81,9 +84,9 @@ const stripe: Scheme = {
 const github: Scheme = {
   readKey: readTextKey,
   isSigned: (headers) => headers.has('x-hub-signature-256'),
-  verify(keys, { headers, body }) {
-    const expected = keys.map((key) => `sha256=${hmac(key, body).toString('hex')}`)
-    const signed = isAny([headers.get('x-hub-signature-256') ?? ''], expected)
+  async verify(keys, { headers, body }) {
+    const expected = keys.map(async (key) => `sha256=${toHex(await hmac(key, body))}`)
+    const signed = await isAny([headers.get('x-hub-signature-256') ?? ''], expected)
     const id = headers.get('x-github-delivery') ?? ''
     return signed && isId(id) ? id : undefined
   },
@@ -97,11 +100,11 @@ const github: Scheme = {
 const shopify: Scheme = {
   readKey: readTextKey,
   isSigned: (headers) => headers.has('x-shopify-hmac-sha256') || headers.has('shopify-hmac-sha256'),
-  verify(keys, { headers, body }) {
+  async verify(keys, { headers, body }) {
     const read = (name: string) => headers.get(`x-shopify-${name}`) ?? headers.get(`shopify-${name}`) ?? ''
-    const expected = keys.map((key) => hmac(key, body).toString('base64'))
+    const expected = keys.map(async (key) => toBase64(await hmac(key, body)))
     const id = read('webhook-id') || (read('event-id') && `${read('event-id')}:${read('topic')}`)
-    return isAny([read('hmac-sha256')], expected) && isId(id) ? id : undefined
+    return (await isAny([read('hmac-sha256')], expected)) && isId(id) ? id : undefined
   },
 }
 
@@ -113,11 +116,12 @@ const slack: Scheme = {
   readKey: readTextKey,
   isSigned: (headers, isTimely) =>
     headers.has('x-slack-signature') && isTimely(headers.get('x-slack-request-timestamp') ?? ''),
-  verify(keys, { headers, body }, isTimely) {
+  async verify(keys, { headers, body }, isTimely) {
     const time = headers.get('x-slack-request-timestamp') ?? ''
     if (!isTimely(time)) return undefined
-    const expected = keys.map((key) => `v0=${hmac(key, `v0:${time}:${body}`).toString('hex')}`)
-    return isAny([headers.get('x-slack-signature') ?? ''], expected) ? textAt(readJson(body), 'event_id') : undefined
+    const expected = keys.map(async (key) => `v0=${toHex(await hmac(key, `v0:${time}:${body}`))}`)
+    const signed = await isAny([headers.get('x-slack-signature') ?? ''], expected)
+    return signed ? textAt(readJson(body), 'event_id') : undefined
   },
   greet: (payload) =>
     textAt(payload, 'type') === 'url_verification' ? { challenge: textAt(payload, 'challenge') } : undefined,
@@ -130,15 +134,10 @@ const slack: Scheme = {
 const bearer: Scheme = {
   readKey: readTextKey,
   isSigned: (headers) => headers.has('authorization'),
-  verify(keys, { headers, body }) {
+  async verify(keys, { headers, body }) {
     const given = (headers.get('authorization') ?? '').replace(/^Bearer +/i, '')
-    if (
-      !isAny(
-        [given],
-        keys.map((key) => new TextDecoder().decode(key)),
-      )
-    )
-      return undefined
+    const expected = keys.map((key) => new TextDecoder().decode(key))
+    if (!(await isAny([given], expected))) return undefined
     const id = headers.get('webhook-id') ?? headers.get('idempotency-key')
     if (id !== null) return id
     const payload = readJson(body)
@@ -156,20 +155,26 @@ export type SchemeName = keyof typeof schemes
 export const isId = (id: string): boolean => /^[!-+\--~]{1,256}$/.test(id)
 
 /** Stands for the id of a webhook that has none: the same body twice takes effect once. */
-export const idOfBody = (body: string): string => `body_${createHash('sha256').update(body).digest('hex')}`
+export const idOfBody = async (body: string): Promise<string> => `body_${toHex(await digest(body))}`
 
-const hmac = (key: Uint8Array, text: string) => createHmac('sha256', key).update(text).digest()
+const digest = async (text: string) =>
+  new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
 
 /**
  * Whether one of the given texts is expected. All are compared, and each in a time that tells
  * nothing of where they part.
  */
-function isAny(given: readonly string[], expected: readonly string[]): boolean {
-  const digests = (texts: readonly string[]) => texts.map((text) => createHash('sha256').update(text).digest())
-  const wanted = digests(expected)
-  return digests(given)
-    .flatMap((one) => wanted.map((other) => timingSafeEqual(one, other)))
-    .includes(true)
+async function isAny(given: readonly string[], expected: readonly (string | Promise<string>)[]): Promise<boolean> {
+  const wanted = await Promise.all(expected.map(async (text) => digest(await text)))
+  const digests = await Promise.all(given.map(digest))
+  return digests.flatMap((one) => wanted.map((other) => isSame(one, other))).includes(true)
+}
+
+/** Of digests, which are of one length. */
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  let differs = 0
+  for (const [place, byte] of one.entries()) differs |= byte ^ (other[place] ?? 0)
+  return differs === 0
 }
 
 /** The text of a member; empty where there is none. */

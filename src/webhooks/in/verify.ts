@@ -92,9 +92,10 @@ export function createVerifyWebhook<S extends Schema>(
     const { scheme, keys: some } = keys.get(source) ?? nobody
     const id = own
       ? await callOwn(source, () => own.verify({ headers, body }))
-      : scheme.verify(some, { headers, body }, isTimely)
+      : await scheme.verify(some, { headers, body }, isTimely)
     if (id === undefined || (!own && !keys.has(source))) throw unverified(ageMsMax)
-    return { id: isId(id) ? id : idOfBody(id || body), greet: (payload) => (own ? undefined : scheme.greet?.(payload)) }
+    const greet = (payload: unknown) => (own ? undefined : scheme.greet?.(payload))
+    return { id: isId(id) ? id : await idOfBody(id || body), greet }
   }
 }
 

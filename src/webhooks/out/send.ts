@@ -64,7 +64,7 @@ export function createSender(options: SenderOptions): Sender {
         endpoint,
         async (due: Due) => {
           const body = await payload(due)
-          return { body, headers: signedHeaders(signer, due.id, new Date(now()), body) }
+          return { body, headers: await signedHeaders(signer, due.id, new Date(now()), body) }
         },
       ] as const
     }),

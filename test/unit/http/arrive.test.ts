@@ -41,7 +41,7 @@ const ways = {
 
 it.each(Object.entries(ways))('%s: a body that moves is never ended, one that stands still is', async (_, open) => {
   const { send, context, options } = open()
-  const bytes = createArrive({ ...options, bodyIdleMsMax: 400 })(context)
+  const { bytes } = createArrive({ ...options, bodyIdleMsMax: 400 })(context)
   const began = performance.now()
   // Three times as long as it may stand still.
   for (let n = 0; n < 12; n++) {
@@ -54,7 +54,7 @@ it.each(Object.entries(ways))('%s: a body that moves is never ended, one that st
 
 it.each(Object.entries(ways))('%s: who reads slowly is not who sends slowly', async (_, open) => {
   const { send, end, context, options } = open()
-  const bytes = createArrive({ ...options, bodyIdleMsMax: 50 })(context)
+  const { bytes } = createArrive({ ...options, bodyIdleMsMax: 50 })(context)
   send('x')
   expect((await bytes.next()).done).toBe(false)
   await new Promise((resolve) => setTimeout(resolve, 120))
@@ -66,7 +66,7 @@ it.each(Object.entries(ways))('%s: who reads slowly is not who sends slowly', as
 
 it.each(Object.entries(ways))('%s: a body that is cut is malformed', async (_, open) => {
   const { send, cut, context, options } = open()
-  const bytes = createArrive(options)(context)
+  const { bytes } = createArrive(options)(context)
   send('x')
   await bytes.next()
   cut()
@@ -79,7 +79,7 @@ it('what Node has received since the last read is one chunk, however many were s
   for (let n = 0; n < 10_000; n++) send('x')
   end()
   const lengths: number[] = []
-  for await (const chunk of createArrive(options)(context)) lengths.push(chunk.length)
+  for await (const chunk of createArrive(options)(context).bytes) lengths.push(chunk.length)
   expect([lengths.length, lengths.reduce((sum, length) => sum + length, 0)]).toEqual([1, 10_000])
 })
 

@@ -1,16 +1,19 @@
+import { randomBytes } from 'node:crypto'
 import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { decodeBody, decodeLong, type Encoding, readEncoding } from '../../../src/http/encoding.ts'
+import { type Inflate, standardInflate } from '../../../src/http/inflate.ts'
 import { Problem } from '../../../src/model/errors.ts'
 import { limits } from '../../../src/model/limits.ts'
+import { nodeInflate } from '../../../src/runtime/zlib-inflate.ts'
 
 async function* inSteps(bytes: Uint8Array, step: number) {
   for (let from = 0; from < bytes.length; from += step) yield bytes.subarray(from, from + step)
 }
-async function decode(bytes: Uint8Array, encoding: Encoding, step = 1e9): Promise<string> {
+async function decodeBy(inflate: Inflate, bytes: Uint8Array, encoding: Encoding, step = 1e9): Promise<string> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of decodeBody(inSteps(bytes, step), encoding)) chunks.push(chunk)
+  for await (const chunk of decodeBody({ bytes: inSteps(bytes, step), inflate }, encoding)) chunks.push(chunk)
   return Buffer.concat(chunks).toString()
 }
 const codeOf = (error: unknown) => (error instanceof Problem ? error.code : error)
@@ -67,6 +70,14 @@ describe('the encoding of a body', () => {
     expect(fault).toMatchObject({ code: 'unsupported_media_type', headers: { 'Accept-Encoding': 'gzip, deflate' } })
     expect(String(fault)).toContain('gzip, deflate (in the format of zlib) or identity')
   })
+})
+
+describe.each([
+  ['zlib', nodeInflate, 4],
+  // To most runtimes a gzip has one member.
+  ['the standard’s stream', standardInflate, 1],
+])('a body that is inflated by %s', (_, inflate, membersMax) => {
+  const decode = (bytes: Uint8Array, encoding: Encoding, step?: number) => decodeBy(inflate, bytes, encoding, step)
 
   it('takes every member and field that RFC 1952 allows, wherever the bytes are cut', async () => {
     const fields = fc.record({
@@ -75,7 +86,7 @@ describe('the encoding of a body', () => {
       comment: fc.constantFrom('', 'as it was'),
       headerCrc: fc.boolean(),
     })
-    const members = fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fields), { minLength: 1, maxLength: 4 })
+    const members = fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fields), { minLength: 1, maxLength: membersMax })
     await fc.assert(
       fc.asyncProperty(members, fc.integer({ min: 1, max: 40 }), async (some, step) => {
         const bytes = Buffer.concat(some.map(([text, more]) => gzipWith(text, more)))
@@ -117,10 +128,40 @@ describe('the encoding of a body', () => {
       expect(await decode(bytes, encoding, step).catch(codeOf), `in steps of ${step}`).toBe('malformed')
   })
 
+  it('ends with what is wrong with the source, and closes a source that nobody reads on', async () => {
+    const zip = gzipSync(randomBytes(200_000))
+    const fault = new Problem('request_timeout', 'Nothing came.')
+    let closed = 0
+    async function* source(isBroken: boolean) {
+      try {
+        yield* inSteps(zip, 1_000)
+        if (isBroken) throw fault
+      } finally {
+        closed++
+      }
+    }
+    const read = async (isBroken: boolean, chunksMax: number) => {
+      for await (const _ of decodeBody({ bytes: source(isBroken), inflate }, 'gzip')) if (--chunksMax === 0) return
+    }
+    // A member begins that never comes, so the source is asked for more.
+    const begun = zip.subarray(0, -4)
+    async function* cut() {
+      yield begun
+      throw fault
+    }
+    const readCut = async () => {
+      for await (const _ of decodeBody({ bytes: cut(), inflate }, 'gzip')) void _
+    }
+    await expect(readCut()).rejects.toBe(fault)
+    await expect(read(true, Number.POSITIVE_INFINITY)).rejects.toBe(fault)
+    await read(false, 1)
+    await vi.waitFor(() => expect(closed).toBe(2))
+  })
+
   it('inflates what is as long as it may be, and nothing that is a byte longer', async () => {
     const lengthOf = async (bytes: Uint8Array) => {
       let length = 0
-      for await (const chunk of decodeLong(inSteps(bytes, 1e9), 'gzip')) length += chunk.length
+      for await (const chunk of decodeLong({ bytes: inSteps(bytes, 1e9), inflate }, 'gzip')) length += chunk.length
       return length
     }
     const zipOf = (length: number) => gzipSync(Buffer.alloc(length, '\n'), { level: 9 })
