@@ -23,3 +23,6 @@ export function checkFileUrl(url: string): void {
 export function filePath(url: string): string {
   return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
 }
+
+/** Rows that one read of a file should go over at the most: some ten milliseconds. */
+export const fileRowsAtOnceMax = 10_000

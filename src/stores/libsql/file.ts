@@ -4,7 +4,7 @@ import { limits } from '../../model/limits.ts'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { type BatchOptions, checkNumbers, readsOnly, type Store, StoreFault } from '../store.ts'
-import { filePath } from './file-url.ts'
+import { filePath, fileRowsAtOnceMax } from './file-url.ts'
 import { createFileReader } from './reader.ts'
 import { openRemoteWriter, type RemoteWriter } from './remote.ts'
 import { createWriteQueue } from './write-queue.ts'
@@ -42,6 +42,7 @@ export async function libsqlFileStore(
 
   const store: Store = {
     dialect: sqlite,
+    rowsAtOnceMax: fileRowsAtOnceMax,
     async batch(_scope, statements: readonly Statement[]) {
       checkNumbers(statements)
       return readsOnly(statements)
