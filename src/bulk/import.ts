@@ -127,9 +127,30 @@ export function createImport(
     }
 
     const { alone, byClient } = split(changes, wish)
-    await send(alone, { client: wish.client, bulk: { peek } })
-    peek = tally.applied * 2 < alone.length
-    for (const [client, some] of byClient) await send(some, { client })
+    const groups: readonly Group[] = [
+      { some: alone, request: { client: wish.client, bulk: { peek } } },
+      ...[...byClient].map(([client, some]) => ({ some, request: { client } })),
+    ]
+    /** How many lines were applied when a group had been sent. */
+    const appliedAt: number[] = []
+    for (const [place, { some, request }] of groups.entries()) {
+      await send(some, request)
+      if (place === 0) peek = tally.applied * 2 < alone.length
+      appliedAt[place] = tally.applied
+    }
+    // What a line lacks may have come with another group: a row to patch or to refer to, a unique
+    // value that is free now. No more often than there are groups, and only while it helps.
+    for (let round = 1, gained = true; round < groups.length && gained; round++) {
+      gained = false
+      for (const [place, { some, request }] of groups.entries()) {
+        const before = tally.applied
+        const again = before === appliedAt[place] ? [] : some.filter(({ line }) => isOfOthers(rejected.get(line)))
+        for (const { line } of again) rejected.delete(line)
+        await send(again, request)
+        appliedAt[place] = tally.applied
+        gained ||= tally.applied > before
+      }
+    }
     // Rejections of the database come after those of the decoder.
     const rejections = [...rejected].sort(([a], [b]) => a - b).map(([line, error]) => ({ line, error }))
     return { ...tally, rejections }
@@ -167,6 +188,15 @@ export async function* importChunks(
     await chunks.return(undefined)
   }
 }
+
+/** Lines that are sent together. */
+interface Group {
+  readonly some: readonly LineChange[]
+  readonly request: Pick<SyncRequest, 'client' | 'bulk'>
+}
+
+/** Whether what else is stored decides it. */
+const isOfOthers = (error: Rejection | undefined) => error?.code === 'constraint' || error?.code === 'row_missing'
 
 interface LineChange {
   readonly line: number

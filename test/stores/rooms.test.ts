@@ -455,9 +455,13 @@ describe('a scope that is full', { timeout: 60_000 }, () => {
     expect([both.status, both.body.verdicts]).toMatchObject([200, [{ verdict: 'applied' }, rejected]])
     expect((await send('m3', [todo('b')])).body.verdicts).toMatchObject([rejected])
     await send('m4', [{ table: 'todos', op: 'delete', id: 'a' }])
-    // Of m2 something was stored, so it is over; of m3 nothing.
-    expect((await send('m2', [todo('a'), todo('b')])).body.verdicts).toMatchObject([{ verdict: 'applied' }, rejected])
-    expect((await send('m3', [todo('b')])).body.verdicts).toMatchObject([{ verdict: 'applied' }])
+    // Of m2 the first was stored, and does not come back; of m3 nothing.
+    for (let times = 0; times < 2; times++)
+      expect((await send('m2', [todo('a'), todo('b')])).body.verdicts).toMatchObject([
+        { verdict: 'applied', action: 'updated' },
+        { verdict: 'applied', action: 'inserted' },
+      ])
+    expect((await send('m3', [todo('b')])).body.verdicts).toMatchObject([{ verdict: 'applied', action: 'updated' }])
     expect(await idsIn(opened.store, 'hooked')).toEqual(['b'])
     const atomic = await sendWebhook(app.request, { scope: 'hooked', atomic: true, changes: [todo('c')] })
     expect([atomic.status, atomic.headers.get('Retry-After'), atomic.body.code]).toEqual([429, '60', 'quota_exceeded'])
