@@ -240,6 +240,18 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     expect(await verdictsOf(who, [...back, list('bad', 'n0')])).toEqual([...Array(5).fill('applied'), 'constraint'])
   })
 
+  it('a unique value that a patch frees is there for another row, though a put of the patched row is refused', async () => {
+    const who = someone()
+    await verdictsOf(who, [list('a', 'A'), list('b', 'B')])
+    const changes = [list('c', 'A'), list('a', 'B'), rename('a', 'D')]
+    expect(await verdictsOf(who, changes)).toEqual(['applied', 'constraint', 'applied'])
+    expect((await sync().pull(who)).changes).toMatchObject([
+      { id: 'b', row: { name: 'B' } },
+      { id: 'c', row: { name: 'A' } },
+      { id: 'a', row: { name: 'D' } },
+    ])
+  })
+
   it('P12 harms no other patch of its row, though a trigger of SQLite says FAIL, or one of Postgres QUOTA', async () => {
     const who = someone()
     const patch = (row: object) => ({ table: 'todos', op: 'patch', id: 'a', at: at++, row }) as const
