@@ -328,6 +328,15 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     expect(await chunk([todo('s', 'swallowed'), todo('t', 'kept')])).toEqual([1, 0, 0, ['1 constraint']])
     expect(await chunk([todo('o', 'orphan', 'nowhere')])).toEqual([0, 0, 0, ['1 constraint']])
     expect(await chunk([list('z', 'Swap'), list('c', 'Free'), list('f', 'Work')])).toEqual([3, 0, 0, []])
+    // What a line lacks comes with lines that go another way: of a row that comes twice, or of
+    // another writer.
+    expect(await chunk([rename('f', 'Old'), list('h', 'Work'), rename('f', 'Older')])).toEqual([3, 0, 0, []])
+    const family = [list('p', 'Parent'), todo('k', 'child', 'p'), todo('o', 'orphan', 'none'), rename('p', 'Mother')]
+    expect(await chunk(family)).toEqual([3, 0, 0, ['3 constraint']])
+    const byOther = (id: string, name: string) => ({ ...rename(id, name), by: 'other' })
+    const written = [byOther('a', 'A'), list('q', 'Q'), byOther('none', 'N'), list('q', 'QQ'), byOther('q', 'QQQ')]
+    expect(await chunk(written)).toEqual([4, 0, 0, ['3 row_missing']])
+    expect(await chunk([...family, ...written])).toEqual([0, 4, 3, ['3 constraint', '7 row_missing']])
   })
 
   it('says which constraint it breaks where the app has words for it', async () => {
