@@ -288,6 +288,15 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     expect(await atomic([rename('a', 'Old'), list('n', 'Home')])).toEqual(['applied', 'applied'])
   })
 
+  it.each(some(['no such table: x', 'syntax error', 'has no column named x', ': SQLITE_FULL'], ['no such table: x']))(
+    'P12 is rejected alone and beside others where a trigger repeats a text that says of a schema: %s',
+    async (text) => {
+      const who = someone()
+      expect(await verdictsOf(who, [todo('a', `echo ${text}`)])).toEqual(['constraint'])
+      expect(await verdictsOf(who, [todo('a', `echo ${text}`), todo('b', 'good')])).toEqual(['constraint', 'applied'])
+    },
+  )
+
   it('P14 is rejected in a webhook too, alone and beside others, and again when the webhook comes again', async () => {
     const who = someone()
     const run = createRun({ schema: sample, store, now })
