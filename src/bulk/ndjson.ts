@@ -3,6 +3,7 @@ import { parseExact } from '../model/exact.ts'
 import { limits } from '../model/limits.ts'
 import { GrowingBytes } from '../wire/growing-bytes.ts'
 import { sayWhere } from '../wire/json-fault.ts'
+import { endWithFeeds } from './line-ends.ts'
 
 /**
  * One line of an import: what it holds, or why it can hold nothing. Lines are counted from 1, empty
@@ -59,7 +60,8 @@ export async function* readLines(
   function* take(block: Uint8Array): Generator<ReadChunk> {
     for (const one of decodeLines(block)) {
       last++
-      const content = last === 1 ? one?.replace(/^\ufeff/, '') : one
+      // A file may be several that were put one behind the other, each with its mark.
+      const content = one?.startsWith('\ufeff') ? one.slice(1) : one
       const line = isTooLong ? { error: tooLong } : parseLine(content, broken < limits.importRejectedMax)
       isTooLong = false
       if (line?.error) broken++
@@ -75,7 +77,7 @@ export async function* readLines(
     }
   }
 
-  for await (const bytes of source) {
+  for await (const bytes of endWithFeeds(source)) {
     const end = bytes.lastIndexOf(newline)
     if (end !== -1) {
       rest.add(bytes.subarray(0, end))

@@ -7,6 +7,7 @@ import { logError } from '../observe/log.ts'
 import type { Operations } from '../sync/sync.ts'
 import type { MapWebhook } from '../webhooks/in/mapping.ts'
 import type { WebhookSources } from '../webhooks/in/sources.ts'
+import { tryWhatIsLeft } from '../webhooks/in/try-left.ts'
 import type { AdmitWebhook, VerifyWebhook } from '../webhooks/in/verify.ts'
 import { pushToJson } from '../wire/answer.ts'
 import { parseJson } from '../wire/json-fault.ts'
@@ -51,7 +52,7 @@ export function webhookHandler<S extends Schema>(
       : decodeWebhook(payload, source, entry)
     // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of
     // the rows.
-    const answer = await receive(request, { facts, bytes: body.bytes })
+    const answer = await tryWhatIsLeft(receive)(request, { facts, bytes: body.bytes })
     // 4 The verdicts, without rows: they are kept for a retry as they are.
     return new Response(pushToJson(answer), { headers: { 'Content-Type': jsonType } })
   }

@@ -15,6 +15,11 @@ export interface RoomSql {
    */
   readonly counts: readonly string[]
   /**
+   * For each table [scope, after, to, rows] → the first rows between these positions, up to so
+   * many, their bytes, and the position of the last.
+   */
+  readonly steps: readonly string[]
+  /**
    * For each table [scope, ids] → a line for each row that is there: its stamp, 1 for a tombstone,
    * id, the bytes of each long column.
    */
@@ -23,15 +28,27 @@ export interface RoomSql {
 
 /** `weighs`: bytes are asked for. Without them no row's columns are looked at. */
 export function roomSql(dialect: Dialect, { tables }: Schema, weighs: boolean): RoomSql {
-  const [scope, second, third] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
+  const [scope, second, third, fourth] = [1, 2, 3, 4].map((place) => dialect.param(place)) as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  const sizeOf = (table: Table) => (weighs ? rowOctets(table, dialect.octets) : '0')
   const position = `(SELECT position FROM driftline_scopes WHERE scope = ${scope})`
   return {
     head: `SELECT position, row_bytes FROM driftline_scopes WHERE scope = ${scope}`,
     counts: tables.map(
       (
         table,
-      ) => `SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT ${weighs ? rowOctets(table, dialect.octets) : '0'} AS size$ FROM ${quoted(table.name)}
+      ) => `SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT ${sizeOf(table)} AS size$ FROM ${quoted(table.name)}
 WHERE ${position} <> CAST(${second} AS bigint) AND ${dialect.aliveAbove(scope, '0')} LIMIT CAST(${third} AS bigint)) AS counted$`,
+    ),
+    steps: tables.map(
+      (
+        table,
+      ) => `SELECT count(*), coalesce(sum(size$), 0), max(position) FROM (SELECT position, ${sizeOf(table)} AS size$ FROM ${quoted(table.name)}
+WHERE ${dialect.aliveAbove(scope, second)} AND position <= ${third} ORDER BY position LIMIT CAST(${fourth} AS bigint)) AS counted$`,
     ),
     sizes: new Map(
       tables.map((table) => {

@@ -77,6 +77,8 @@ const transientCodes = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|NOMEM|CANTOPEN|PROTOCOL|
  */
 const brokenMessage =
   /\b(no such (table|column|function|index|view|trigger|module|collation)|has no column named|syntax error|no tables specified|incomplete input|already exists|wrong number of arguments|prepared statement|ambiguous column|has \d+ columns but \d+ values|\d+ values for \d+ columns)/
+/** Behind these words stands a value, which may say anything. */
+const echo = /\b(bad JSON path|JSON path error near|fts5: syntax error near)\b.*$/s
 const brokenCodes = /^SQL(ITE_(AUTH|MISUSE|SCHEMA|RANGE|PERM|NOTFOUND|EMPTY|FORMAT)|_)/
 
 /** Where a Durable Object's SQLite says its code: at the end of the message. */
@@ -95,7 +97,7 @@ export function sqliteFault(error: unknown): StoreFault {
   const more = { message, code, cause: error }
   if (code === undefined || !code.startsWith('SQL')) return new StoreFault('transient', more)
   if (transientCodes.test(code)) return new StoreFault('transient', more)
-  if (brokenCodes.test(code) || (/^SQLITE_ERROR/.test(code) && brokenMessage.test(message)))
+  if (brokenCodes.test(code) || (/^SQLITE_ERROR/.test(code) && brokenMessage.test(message.replace(echo, ''))))
     return new StoreFault('broken', more)
   return new StoreFault('refused', { ...more, constraint: constraintIn(message) })
 }

@@ -12,6 +12,11 @@ export interface Store {
    */
   readonly tendsItself?: true
   /**
+   * Rows that one read should go over at the most: it is answered in the thread that asks, and
+   * others wait meanwhile. None: as many as there are.
+   */
+  readonly rowsAtOnceMax?: number
+  /**
    * Runs the statements in order, all or none, at READ COMMITTED or stricter per statement, in ONE
    * network round trip, and gives the rows of each. Fails with a `StoreFault` only; after one
    * nothing was applied, except that a connection lost during the commit may have applied all of

@@ -240,6 +240,18 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     expect(await verdictsOf(who, [...back, list('bad', 'n0')])).toEqual([...Array(5).fill('applied'), 'constraint'])
   })
 
+  it('a unique value that a patch frees is there for another row, though a put of the patched row is refused', async () => {
+    const who = someone()
+    await verdictsOf(who, [list('a', 'A'), list('b', 'B')])
+    const changes = [list('c', 'A'), list('a', 'B'), rename('a', 'D')]
+    expect(await verdictsOf(who, changes)).toEqual(['applied', 'constraint', 'applied'])
+    expect((await sync().pull(who)).changes).toMatchObject([
+      { id: 'b', row: { name: 'B' } },
+      { id: 'c', row: { name: 'A' } },
+      { id: 'a', row: { name: 'D' } },
+    ])
+  })
+
   it('P12 harms no other patch of its row, though a trigger of SQLite says FAIL, or one of Postgres QUOTA', async () => {
     const who = someone()
     const patch = (row: object) => ({ table: 'todos', op: 'patch', id: 'a', at: at++, row }) as const
@@ -275,6 +287,15 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     expect(await atomic([todo('t', 'child', 'l'), list('l', 'parent')])).toEqual(['applied', 'applied'])
     expect(await atomic([rename('a', 'Old'), list('n', 'Home')])).toEqual(['applied', 'applied'])
   })
+
+  it.each(some(['no such table: x', 'syntax error', 'has no column named x', ': SQLITE_FULL'], ['no such table: x']))(
+    'P12 is rejected alone and beside others where a trigger repeats a text that says of a schema: %s',
+    async (text) => {
+      const who = someone()
+      expect(await verdictsOf(who, [todo('a', `echo ${text}`)])).toEqual(['constraint'])
+      expect(await verdictsOf(who, [todo('a', `echo ${text}`), todo('b', 'good')])).toEqual(['constraint', 'applied'])
+    },
+  )
 
   it('P14 is rejected in a webhook too, alone and beside others, and again when the webhook comes again', async () => {
     const who = someone()
@@ -322,6 +343,15 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     expect(await chunk([todo('s', 'swallowed'), todo('t', 'kept')])).toEqual([1, 0, 0, ['1 constraint']])
     expect(await chunk([todo('o', 'orphan', 'nowhere')])).toEqual([0, 0, 0, ['1 constraint']])
     expect(await chunk([list('z', 'Swap'), list('c', 'Free'), list('f', 'Work')])).toEqual([3, 0, 0, []])
+    // What a line lacks comes with lines that go another way: of a row that comes twice, or of
+    // another writer.
+    expect(await chunk([rename('f', 'Old'), list('h', 'Work'), rename('f', 'Older')])).toEqual([3, 0, 0, []])
+    const family = [list('p', 'Parent'), todo('k', 'child', 'p'), todo('o', 'orphan', 'none'), rename('p', 'Mother')]
+    expect(await chunk(family)).toEqual([3, 0, 0, ['3 constraint']])
+    const byOther = (id: string, name: string) => ({ ...rename(id, name), by: 'other' })
+    const written = [byOther('a', 'A'), list('q', 'Q'), byOther('none', 'N'), list('q', 'QQ'), byOther('q', 'QQQ')]
+    expect(await chunk(written)).toEqual([4, 0, 0, ['3 row_missing']])
+    expect(await chunk([...family, ...written])).toEqual([0, 4, 3, ['3 constraint', '7 row_missing']])
   })
 
   it('says which constraint it breaks where the app has words for it', async () => {

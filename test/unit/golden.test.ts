@@ -59,7 +59,7 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   }
   const room = roomSql(dialect, schema, true)
   const limits = {
-    ...{ roomHead: room.head, roomCounts: room.counts.join(';\n') },
+    ...{ roomHead: room.head, roomCounts: room.counts.join(';\n'), roomSteps: room.steps.join(';\n') },
     roomSizes: [...room.sizes.values()].join(';\n'),
   }
   const statements = {

@@ -13,6 +13,7 @@ import { deliverySql } from '../../sql/delivery-sql.ts'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
 import { isPostgres, splitShards } from '../../stores/database-url.ts'
 import { filePath } from '../../stores/libsql/file-path.ts'
+import { fileRowsAtOnceMax } from '../../stores/libsql/file-url.ts'
 import { openStore } from '../../stores/open.ts'
 import { perScopeStore } from '../../stores/per-scope/per-scope.ts'
 import { readPostgresUrl } from '../../stores/postgres/url.ts'
@@ -72,6 +73,7 @@ export function findDatabases(url: string, schema: Schema, authToken?: string): 
           ? {
               dialect: sqlite,
               rehearses: true,
+              rowsAtOnceMax: fileRowsAtOnceMax,
               exists: (name) => existsSync(filePath(urlOf(name))),
               open: (name) => openFile(urlOf(name), migrations, schema),
               ping: () => pingFolder(dirname(filePath(url))),

@@ -16,3 +16,6 @@ export function checkFileUrl(url: string): void {
   if (path.startsWith('//') && /%(?![\da-f]{2})|%2f/i.test(path))
     throw new TypeError('DATABASE_URL has a % in its file:// that encodes nothing: write %25 for the sign itself')
 }
+
+/** Rows that one read of a file should go over at the most: some ten milliseconds. */
+export const fileRowsAtOnceMax = 10_000

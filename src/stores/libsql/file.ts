@@ -5,6 +5,7 @@ import { sqlite } from '../../sql/sqlite/dialect.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { type BatchOptions, checkNumbers, readsOnly, type Store, StoreFault } from '../store.ts'
 import { filePath } from './file-path.ts'
+import { fileRowsAtOnceMax } from './file-url.ts'
 import { createFileReader } from './reader.ts'
 import { openRemoteWriter, type RemoteWriter } from './remote.ts'
 import { createWriteQueue } from './write-queue.ts'
@@ -42,6 +43,7 @@ export async function libsqlFileStore(
 
   const store: Store = {
     dialect: sqlite,
+    rowsAtOnceMax: fileRowsAtOnceMax,
     async batch(_scope, statements: readonly Statement[]) {
       checkNumbers(statements)
       return readsOnly(statements)

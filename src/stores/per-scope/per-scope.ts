@@ -17,6 +17,8 @@ export interface PerScopeOptions {
   readonly ping?: () => Promise<void>
   /** Whether its databases can rehearse. */
   readonly rehearses?: boolean
+  /** As of a store. */
+  readonly rowsAtOnceMax?: number | undefined
   /** Databases that are held open at the most. */
   readonly openMax?: number
 }
@@ -38,6 +40,7 @@ export function perScopeStore({
   exists = () => true,
   ping = async () => {},
   rehearses = false,
+  rowsAtOnceMax,
   openMax = limits.databasesOpenMax,
 }: PerScopeOptions): Store {
   /** Least recently used first. */
@@ -101,6 +104,7 @@ export function perScopeStore({
     dialect,
     ...(rehearses && { rehearse }),
     placeOf: (scope) => scope,
+    ...(rowsAtOnceMax !== undefined && { rowsAtOnceMax }),
     async batch(scope, statements) {
       checkNumbers(statements)
       const name = await scopeToName(scope)

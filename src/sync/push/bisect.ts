@@ -173,9 +173,16 @@ async function tryAgain(found: Searched, tries: Tries, sendFewer: Rejection, imm
     const rows = [...rowsOf(changesOfRows(rejected, parts)).values()].reverse()
     // Where nothing passed, no row alone has what it lacked before.
     const groups = inReferringGroups(rows).filter((group) => group.length > 1 || parts.length > 0)
-    let waiting = groups.map((group) => inStampOrder(group.flat()))
+    // A row of which a part passed is tried as a whole, and so without that part, which others may
+    // need: such rows come in tries of their own.
+    const isWhole = (group: readonly Change[]) => group.every((change) => rejected.has(change))
+    const inOrder = groups.map((group) => inStampOrder(group.flat()))
+    const whole = inOrder.filter(isWhole)
+    let waiting = [...whole, ...inOrder.filter((group) => !isWhole(group))]
+    let wholeLeft = whole.length
     while (waiting.length > 0) {
-      const some = waiting.slice(0, tries.partsMax(parts.length))
+      const some = waiting.slice(0, Math.min(tries.partsMax(parts.length), wholeLeft || waiting.length))
+      wholeLeft -= Math.min(wholeLeft, some.length)
       const others = withoutRows(parts, some)
       const tried = tries.isLeft() ? await tries.tryParts([...others, ...some], immediate) : undefined
       if (!tried) {

@@ -1,5 +1,5 @@
 import type { Change } from '../../model/change.ts'
-import { Problem } from '../../model/errors.ts'
+import { Problem, type Rejection } from '../../model/errors.ts'
 import { groupBy } from '../../model/group-by.ts'
 import { refusal } from '../../model/stamp.ts'
 import type { Tally } from '../../model/verdict.ts'
@@ -52,12 +52,58 @@ export async function importScope(
   const rows = rowsOf(admitted.changes)
   const isAlone = (change: Change) => change.op !== 'patch' && rows.get(keyOf(change))?.length === 1
   const alone = admitted.changes.filter(isAlone)
-  const others = admitted.changes.filter((change) => !isAlone(change))
-  const parts = alone.length > 0 ? [await importAlone(waiting, chunk, scope, alone, call.batch)] : []
-  for (const [client, some] of groupBy(others, ({ by = chunk.client }) => by))
-    parts.push(await pushOthers(waiting, { ...chunk, client }, scope, some))
-  return joinImported([{ tally: tallyOf([]), rejected: admitted.rejected }, ...parts])
+  const byClient = groupBy(
+    admitted.changes.filter((change) => !isAlone(change)),
+    ({ by = chunk.client }) => by,
+  )
+  const groups: readonly Group[] = [
+    { changes: alone, write: (some: readonly Change[]) => importAlone(waiting, chunk, scope, some, call.batch) },
+    ...[...byClient].map(([client, some]) => ({
+      changes: some,
+      write: (again: readonly Change[]) => pushOthers(waiting, { ...chunk, client }, scope, again),
+    })),
+  ].filter((group) => group.changes.length > 0)
+  return joinImported([{ tally: tallyOf([]), rejected: admitted.rejected }, await writeGroups(groups)])
 }
+
+/** Changes that go the same way. */
+interface Group {
+  readonly changes: readonly Change[]
+  write(changes: readonly Change[]): Promise<ImportAnswer>
+}
+
+/**
+ * Writes one group after the other. What a change lacks may have come with another group: a row to
+ * patch or to refer to, a unique value that is free now. So it is tried again, no more often than
+ * there are groups, and only while it helps.
+ */
+async function writeGroups(groups: readonly Group[]): Promise<ImportAnswer> {
+  const parts: ImportAnswer[] = []
+  const rejected = new Map<number, Rejection>()
+  /** How many changes were applied when a group had been written. */
+  const appliedAt: number[] = []
+  const applied = () => parts.reduce((sum, { tally }) => sum + tally.applied, 0)
+  for (let round = 0, gained = true; gained && round < Math.max(groups.length, 1); round++) {
+    gained = false
+    for (const [place, { changes, write }] of groups.entries()) {
+      const before = applied()
+      const isDone = round > 0 && before === appliedAt[place]
+      const some = round === 0 ? changes : changes.filter(({ index }) => isOfOthers(rejected.get(index)))
+      if (!isDone && some.length > 0) {
+        const part = await write(some)
+        for (const { index } of some) rejected.delete(index)
+        for (const [index, error] of part.rejected) rejected.set(index, error)
+        parts.push(part)
+      }
+      appliedAt[place] = applied()
+      gained ||= applied() > before
+    }
+  }
+  return { ...joinImported(parts), rejected }
+}
+
+/** Whether another change of the chunk may have been what it lacked. */
+const isOfOthers = (error: Rejection | undefined) => error?.code === 'constraint' || error?.code === 'row_missing'
 
 /** As many at a time as their verdicts may take. */
 async function pushOthers(

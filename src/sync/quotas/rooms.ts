@@ -10,6 +10,7 @@ import { keyOf } from '../push/coalesce.ts'
 import { planIds } from '../push/plan.ts'
 import type { Planned, RoomBound } from '../push/planned.ts'
 import { fitChanges, mayGrow, type Room, type Stored } from '../push/room.ts'
+import { countInSteps } from './count-room.ts'
 import { createMemory } from './memory.ts'
 
 /**
@@ -81,7 +82,14 @@ const unlimited = Number.MAX_SAFE_INTEGER
  * it is the positions since that say it. Two writes at the same time are held apart by the same
  * bound.
  */
-export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptions): Rooms | undefined {
+export function createRooms(
+  sql: Sql,
+  {
+    scopeRowsMax,
+    scopeBytesMax,
+    store: { rowsAtOnceMax },
+  }: RoomOptions & { readonly store: Pick<Store, 'rowsAtOnceMax'> },
+): Rooms | undefined {
   checkLimit('scopeRowsMax', scopeRowsMax)
   checkLimit('scopeBytesMax', scopeBytesMax)
   if (scopeRowsMax === undefined && scopeBytesMax === undefined) return undefined
@@ -103,13 +111,15 @@ export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptio
     return since <= rows && rowBytes * 2 * since <= bytes
   }
 
+  /** One beyond the limit says enough, where their bytes do not matter. */
+  const rowsMax = weighs ? unlimited : most.rows + 1
+  const stepRows = Math.min(rowsMax, rowsAtOnceMax ?? rowsMax)
+
   function planLook(scope: string, changes: readonly Change[], known: Counted | undefined): Planned[] {
     const guard = { reads: true, role: { kind: 'guard' } } as const
-    // One beyond the limit says enough, where their bytes do not matter.
-    const rowsMax = weighs ? unlimited : most.rows + 1
     return [
       { sql: statements.head, params: [scope], ...guard },
-      ...statements.counts.map((text) => ({ sql: text, params: [scope, known?.at ?? -1, rowsMax], ...guard })),
+      ...statements.counts.map((text) => ({ sql: text, params: [scope, known?.at ?? -1, stepRows], ...guard })),
       ...planIds(sql, scope, changes, (table) => statements.sizes.get(table) ?? ''),
     ]
   }
@@ -122,10 +132,14 @@ export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptio
     const position = Number(head?.[0] ?? 0)
     const cells = results.slice(1, 1 + statements.counts.length).map(([row]) => row ?? [])
     const sum = (place: number) => cells.reduce((all, row) => all + Number(row[place] ?? 0), 0)
+    const isWhole = sum(0) >= rowsMax || cells.every(([rows]) => Number(rows ?? 0) < stepRows)
+    const found = isWhole
+      ? { rows: sum(0), bytes: sum(1) }
+      : await countInSteps(batch, statements, scope, { position, rowsMax, stepRows })
     const counted: Counted =
       known?.at === position
         ? { ...known, seen: position }
-        : { at: position, seen: position, rowBytes: Number(head?.[1] ?? 0), rows: sum(0), bytes: sum(1) }
+        : { at: position, seen: position, rowBytes: Number(head?.[1] ?? 0), ...found }
     memory.set(scope, counted)
     return { counted, stored: readSizes(sql, plan, results) }
   }

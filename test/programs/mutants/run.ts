@@ -20,12 +20,14 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** Runs of the model before a mutant is held to have survived it. */
     runs: { type: 'string', default: '200' },
+    /** How many are tried side by side. */
+    atonce: { type: 'string', default: '2' },
     /** Keep the figures for docs/promises.md: see npm run promises. */
     record: { type: 'boolean', default: false },
   },
 })
 
-const atOnce = 2
+const atOnce = Number(values.atonce)
 const root = new URL('../../..', import.meta.url).pathname
 const copied = ['src', 'test', 'migrations', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 

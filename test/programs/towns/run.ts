@@ -16,6 +16,7 @@ import { readMigrations } from '../../../src/migrations/read.ts'
 import { openStore } from '../../../src/stores/open.ts'
 import { sampleMigrations } from '../../support/migrations.ts'
 import { startPostgres } from '../../support/postgres.ts'
+import { asProject } from '../../support/scripts.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { recordRun } from '../promises/record.ts'
 import { compareTowns, formats, readTowns } from './towns.ts'
@@ -67,7 +68,10 @@ try {
 /** Runs an import, and gives its summary. */
 async function runImport(url: string, args: readonly string[], expected: number): Promise<string> {
   const all = [entry, 'import', '--table', 'todos', '--at', String(at), ...args]
-  const run = promisify(execFile)(process.execPath, all, { cwd: folder, env: { ...process.env, DATABASE_URL: url } })
+  const run = promisify(execFile)(process.execPath, all, {
+    cwd: asProject(folder),
+    env: { ...process.env, DATABASE_URL: url },
+  })
   const { code, stdout, stderr } = await run.then(
     (ran) => ({ code: 0, ...ran }),
     (ran: { code: number; stdout: string; stderr: string }) => ran,

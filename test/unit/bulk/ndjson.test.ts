@@ -15,7 +15,7 @@ async function read(bytes: Uint8Array, step: number): Promise<ImportLine[]> {
 }
 
 it('P7 lines are the same wherever their bytes are cut, whatever stands in them', async () => {
-  const pieces = ['\n', '\r\n', '\n\ufeff1\n', '"é🏔"', '{"a":1}', ' ', '\u2028', 'null', '\u0000']
+  const pieces = ['\n', '\r\n', '\r', '\n\ufeff1\n', '"é🏔"', '{"a":1}', ' ', '\u2028', 'null', '\u0000']
   const piece = fc.oneof(
     fc.constantFrom(...pieces).map((text) => Buffer.from(text)),
     fc.uint8Array({ maxLength: 3 }),
@@ -29,13 +29,43 @@ it('P7 lines are the same wherever their bytes are cut, whatever stands in them'
   )
 })
 
-it('a byte order mark is passed over at the beginning alone', async () => {
-  const bytes = Buffer.from('\ufeff{"a":1}\n{"a":2}\n\ufeff{"a":3}\n')
+it('a byte order mark is passed over before each line, as where files were put one behind the other', async () => {
+  const bytes = Buffer.from('\ufeff{"a":1}\n{"a":2}\n\ufeff{"a":3}\n\ufeff\n{"a":\ufeff4}\n')
   for (const step of [1, 2, 11, 19, 100]) {
-    const [first, second, third, ...rest] = await read(bytes, step)
-    expect([first?.value, second?.value, rest.length]).toEqual([{ a: 1 }, { a: 2 }, 0])
-    expect(third).toMatchObject({ line: 3, error: { code: 'invalid_change' } })
+    const lines = await read(bytes, step)
+    expect(lines.slice(0, 3).map(({ line, value }) => [line, value])).toEqual([
+      [1, { a: 1 }],
+      [2, { a: 2 }],
+      [3, { a: 3 }],
+    ])
+    // In the midst of a line it is none, and a line of it alone is an empty one.
+    expect(lines.slice(3)).toMatchObject([{ line: 5, error: { code: 'invalid_change' } }])
   }
+})
+
+it.each([
+  ['CR', '{"a":1}\r{"a":\r\r{"a":"\u2028"}\r', [1, 2, 4]],
+  ['CR, and none behind the last', '{"a":1}\r\r{"a":\r{"a":"\u2028"}', [1, 3, 4]],
+  ['CR and then with others', '{"a":1}\r{"a":\r\n{"a":"\u2028"}\n\r\n', [1, 2, 3]],
+  ['CRLF', '{"a":1}\r\n\r\n{"a":\r\n{"a":\r"\u2028"}\r\n', [1, 3, 4]],
+  ['LF', '{"a":1}\n{"a":\n{"a":\r"\u2028"}\n', [1, 2, 3]],
+])('lines may end with %s, wherever the bytes are cut', async (_name, text, numbers) => {
+  const bytes = Buffer.from(text)
+  for (let step = 1; step <= bytes.length; step++) {
+    const lines = await read(bytes, step)
+    expect(lines.map(({ line }) => line)).toEqual(numbers)
+    expect(lines.map(({ value, error }) => value ?? error?.code)).toEqual([{ a: 1 }, 'invalid_change', { a: '\u2028' }])
+  }
+})
+
+it('a CR ends a line of any length, and a line that is too long is one of many', async () => {
+  const long = 'x'.repeat(limits.changeBytesMax + 1)
+  const lines = await read(Buffer.from(`{"a":1}\r"${long}"\r{"a":2}\r`), 60_000)
+  expect(lines.map(({ line, value, error }) => [line, value ?? error?.code])).toEqual([
+    [1, { a: 1 }],
+    [2, 'too_large'],
+    [3, { a: 2 }],
+  ])
 })
 
 it('a line that comes byte by byte is copied a few times, and not once for each byte', async () => {

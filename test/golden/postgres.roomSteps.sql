@@ -1,0 +1,4 @@
+SELECT count(*), coalesce(sum(size$), 0), max(position) FROM (SELECT position, 64 + coalesce(octet_length("title"), 0) + coalesce(octet_length("extra"::text), 0) + coalesce(octet_length("icon"), 0) + coalesce(octet_length("cost"::text), 0) AS size$ FROM "notes"
+WHERE scope = $1 AND position > $2 AND (scope, position, deleted) > (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), $2, true) AND NOT deleted AND position <= $3 ORDER BY position LIMIT CAST($4 AS bigint)) AS counted$;
+SELECT count(*), coalesce(sum(size$), 0), max(position) FROM (SELECT position, 64 + coalesce(octet_length("name"), 0) AS size$ FROM "tags"
+WHERE scope = $1 AND position > $2 AND (scope, position, deleted) > (coalesce((SELECT $1), ('' < ALL (SELECT generate_series(1, 500)::text))::text), $2, true) AND NOT deleted AND position <= $3 ORDER BY position LIMIT CAST($4 AS bigint)) AS counted$
