@@ -1,0 +1,2 @@
+SELECT ('driftline_resync_nonce_' || sent$.floor$)::integer FROM (SELECT unnest((SELECT $1::text[])) AS scope$, unnest((SELECT $2::text[])) AS incarnation$, unnest((SELECT $3::bigint[])) AS floor$) AS sent$ LEFT JOIN driftline_scopes AS scope$ ON scope$.scope = sent$.scope$
+WHERE NOT coalesce(scope$.incarnation = coalesce(sent$.incarnation$, scope$.incarnation) AND scope$.watermark <= sent$.floor$ AND scope$.position >= sent$.floor$, sent$.incarnation$ IS NULL AND sent$.floor$ = 0)

@@ -1,0 +1,2 @@
+SELECT json_extract('{}', 'driftline_resync_nonce_' || sent$.floor$) FROM (SELECT value$ ->> '$[0]' AS scope$, value$ ->> '$[1]' AS incarnation$, value$ ->> '$[2]' AS floor$ FROM (SELECT value AS value$ FROM json_each(?1) LIMIT -1) LIMIT -1) AS sent$ LEFT JOIN driftline_scopes AS scope$ ON scope$.scope = sent$.scope$
+WHERE NOT coalesce(scope$.incarnation = coalesce(sent$.incarnation$, scope$.incarnation) AND scope$.watermark <= sent$.floor$ AND scope$.position >= sent$.floor$, sent$.incarnation$ IS NULL AND sent$.floor$ = 0)
