@@ -22,7 +22,7 @@ export function adapt(md: MarkdownRenderer): void {
  * The language of a block of code. The manual names none, so that it reads well as plain text: it
  * is told by how the block begins.
  */
-function guessLanguage(code: string): string {
+export function guessLanguage(code: string): string {
   if (/^(import|export|const|let|socket|lastStamp|shop:)\b/.test(code)) return 'ts'
   if (/^(SELECT|UPDATE|CREATE|INSERT|ALTER|select|create|--) ?/.test(code)) return 'sql'
   if (/^([A-Z_]+=\S+ )?(npx|npm|curl|node|openssl)\b|^[A-Z_]+='/.test(code)) return 'sh'
