@@ -70,7 +70,9 @@ async function write(file: string, text: string): Promise<string | undefined> {
   )
 }
 
-/** The secret and the database of development belong to nobody else, and the rest is written anew. */
+/**
+ * The secret and the database of development belong to nobody else, and the rest is written anew.
+ */
 async function ignore(): Promise<string | undefined> {
   const lines = await readFile('.gitignore', 'utf8').catch(() => '')
   if (lines.split(/\r?\n/).includes('.driftline/')) return undefined

@@ -64,8 +64,8 @@ export interface AppOptions<S extends Schema = Schema>
    */
   readonly documents?: ReadDocument
   /**
-   * Compresses streams, where it should not be the standard's `CompressionStream`; with it documents
-   * are compressed too.
+   * Compresses streams, where it should not be the standard's `CompressionStream`, and with it
+   * documents are compressed too.
    */
   readonly gzip?: Gzip
 }
