@@ -26,7 +26,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   'npx driftline init': 'test/runtime/package.test.ts',
   'npx driftline start': 'test/runtime/package.test.ts',
   'npm install ./driftline-0.1.0.tgz libsql': 'test/runtime/package.test.ts',
-  'npm run demo': 'test/programs/demo/demo.ts',
   'npm ci && npm test': '.ci/run',
   'npm run test:quick': 'a part of npm test',
   'npm run lint && npm run typecheck': '.ci/run',
@@ -120,10 +119,13 @@ describe('the manual', () => {
     text.replaceAll('127.0.0.1:8787', `127.0.0.1:${port}`).replaceAll('8899', String(receiverPort))
 
   /** What a shell gives for a command of the manual, on both outputs. Fails where it fails. */
-  const run = (text: string, more = '') =>
+  const run = (text: string, more = '', cwd = folder) =>
     new Promise<string>((resolve, reject) => {
-      execFile('sh', ['-c', here(text) + more], { cwd: folder, env, maxBuffer: 1e8 }, (error, out, err) =>
-        error ? reject(new Error(`${text}: ${out}${err}`)) : resolve(out + err),
+      execFile(
+        'sh',
+        ['-c', here(text) + more],
+        { cwd, env: cwd === folder ? env : process.env, maxBuffer: 1e8 },
+        (error, out, err) => (error ? reject(new Error(`${text}: ${out}${err}`)) : resolve(out + err)),
       )
     })
 
@@ -277,6 +279,11 @@ describe('the manual', () => {
     const { verdicts } = await sync.push(alice, { client: 'phone-1', changes })
     expect(verdicts[1]).toMatchObject({ error: JSON.parse(answer('docs/schema.md', '{"code"')) })
     await close()
+  })
+
+  it('the demo ends with both phones and the server the same', async () => {
+    const ends = run(command('npm run demo'), '', root)
+    expect(await ends).toMatch(/Both phones and the server hold the same [\d,]+ rows, byte for byte\.\n$/)
   })
 
   it('every command of the manual is run, by this test or another, and every answer in it is one', async () => {

@@ -1,11 +1,19 @@
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
+import { Hono } from 'hono'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildPages } from '../../.ci/pages/build.ts'
+import { createApp } from '../../src/http/app.ts'
+import { readPage } from '../../src/node.ts'
+import { documentsOf } from '../../src/openapi/documents.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { browserMissing, hasBrowser, openBrowser } from '../support/browser.ts'
+import { schema } from '../support/schema.ts'
 import { type ServerProcess, startServer, testSecret } from '../support/server.ts'
-import { temporaryFolder } from '../support/temporary.ts'
+import { openTestStore, temporaryFolder } from '../support/stores.ts'
 
 const manual = readdirSync('docs')
   .filter((name) => name.endsWith('.md'))
@@ -35,7 +43,11 @@ describe.skipIf(!hasBrowser)(`the pages in a browser${hasBrowser ? '' : `, ${bro
   })
 
   /** A page, and what went wrong on it: a fault, a breach of its policy, a request to somebody else. */
-  async function open(colorScheme: 'light' | 'dark', width: number): Promise<{ page: Page; wrong: string[] }> {
+  async function open(
+    colorScheme: 'light' | 'dark',
+    width: number,
+    own = server.url,
+  ): Promise<{ page: Page; wrong: string[] }> {
     const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme })
     const page = await context.newPage()
     const wrong: string[] = []
@@ -43,7 +55,7 @@ describe.skipIf(!hasBrowser)(`the pages in a browser${hasBrowser ? '' : `, ${bro
     page.on('pageerror', ({ message }) => wrong.push(message))
     page.on('request', (request) => {
       const url = request.url()
-      if (!url.startsWith(server.url) && !/^(data|blob):/.test(url)) wrong.push(url)
+      if (!url.startsWith(own) && !/^(data|blob):/.test(url)) wrong.push(url)
     })
     return { page, wrong }
   }
@@ -105,6 +117,35 @@ describe.skipIf(!hasBrowser)(`the pages in a browser${hasBrowser ? '' : `, ${bro
     await page.locator('.VPNav a', { hasText: 'API reference' }).click()
     await page.waitForURL(`${server.url}/reference`)
     expect(wrong).toEqual([])
+  })
+
+  it('both are read under a path of somebody else’s app, where the reference sends its requests too', async () => {
+    const { store, close } = await openTestStore('libsql file')
+    const sync = createApp({ schema, store, auth: { secret: testSecret }, documents: documentsOf(schema, readPage) })
+    const app = new Hono().mount('/api/sync', sync.fetch)
+    const own = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
+    await once(own, 'listening')
+    const url = `http://127.0.0.1:${(own.address() as AddressInfo).port}/api/sync`
+    const { page, wrong } = await open('light', 1280, url)
+    await page.goto(`${url}/docs`)
+    await page.locator('.VPSidebar a', { hasText: 'Conflicts' }).click()
+    await page.waitForURL(`${url}/docs/conflicts`)
+    await page.locator('h1', { hasText: 'Conflicts' }).waitFor()
+    await page.reload()
+    await page.locator('h1', { hasText: 'Conflicts' }).waitFor()
+    await page.locator('.VPNav a', { hasText: 'API reference' }).click()
+    await page.waitForURL(`${url}/reference`)
+    await page.locator('button', { hasText: 'Test Request' }).first().click()
+    const answered = page.waitForResponse(`${url}/v1/sync`)
+    await page
+      .locator('button', { hasText: /^\s*Send/ })
+      .first()
+      .click()
+    // Without a token.
+    expect((await answered).status()).toBe(401)
+    expect(wrong.filter((line) => !line.includes('401'))).toEqual([])
+    own.close()
+    await close()
   })
 
   it.each(screens)(
