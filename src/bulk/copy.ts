@@ -24,7 +24,7 @@ export function carryByCopy(schema: Schema): Carry {
     return {
       before: [guard(create), { ...guard(copy), copied: copyText(fields, rows) }],
       writes: [[guard(insert, [scope, n]), guard(merge, [scope, n, rows.length])]],
-      tally: [{ sql: tally, params: [scope, n, rows.length], role: tallyOf(table, rows.length) }],
+      tally: [{ sql: tally, params: [scope, n, rows.length], reads: true, role: tallyOf(table, rows.length) }],
     }
   }
 }

@@ -6,8 +6,8 @@ import type { Schema } from '../model/table.ts'
 import { startFacts } from '../observe/facts.ts'
 import type { Store } from '../stores/store.ts'
 import { createCensus } from '../sync/pull/count.ts'
-import { createRun } from '../sync/sync.ts'
-import { answerToLines, rowsLine } from '../wire/answer.ts'
+import { createOperations, type Operations } from '../sync/sync.ts'
+import { pullToLines, rowsLine } from '../wire/answer.ts'
 
 export interface ExportOptions {
   readonly store: Store
@@ -48,28 +48,19 @@ export async function startExport({ store, schema, scopes, cursor }: ExportOptio
   const principal: Principal = { subject: '', scopes: new Map(scopes.map((scope) => [scope, 'read'])) }
   const { heads, rows } = await createCensus({ schema, store })(principal, cursor, startFacts(), true)
   for (const [scope, head] of heads) if (!head) throw new Error(`The scope ${scope} was never written to this database`)
-  return { rows, pages: readPages(createRun({ schema, store }), principal, rows, cursor) }
+  return { rows, pages: readPages(createOperations({ schema, store }).pull, principal, rows, cursor) }
 }
 
 async function* readPages(
-  run: ReturnType<typeof createRun>,
+  pull: Operations['pull'],
   principal: Principal,
   rows: number,
   from: Cursor | null,
 ): AsyncGenerator<ExportPage> {
   let begin = from ? '' : rowsLine(rows)
   for (let cursor = from, more = true; more; begin = '') {
-    const request = {
-      client: '',
-      changes: [],
-      atomic: false,
-      return: 'all',
-      limit: limits.pageRowsMax,
-      cursor,
-    } as const
-    const answer = await run(principal, request)
-    if (!answer.page) return
+    const answer = await pull(principal, { cursor, limit: limits.pageRowsMax })
     ;({ cursor, more } = answer.page)
-    yield { text: begin + answerToLines(answer), rows: answer.page.count, cursor: formatCursor(answer.page.cursor) }
+    yield { text: begin + pullToLines(answer), rows: answer.page.count, cursor: formatCursor(answer.page.cursor) }
   }
 }

@@ -1,12 +1,11 @@
 import { checkStamp, clientRule, isClient, isObject } from '../model/change.ts'
-import { Problem, type Rejection } from '../model/errors.ts'
+import type { Rejection } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
-import type { Principal } from '../model/principal.ts'
 import type { Schema } from '../model/table.ts'
 import type { Tally } from '../model/verdict.ts'
 import type { Facts } from '../observe/facts.ts'
-import type { RunSync } from '../sync/sync.ts'
-import { type Grant, malformed, type SyncRequest } from '../wire/request.ts'
+import type { Operations } from '../sync/sync.ts'
+import { type Grant, malformed } from '../wire/request.ts'
 import type { ImportLine, ReadChunk } from './ndjson.ts'
 import { idToText, toBoolean } from './row-values.ts'
 
@@ -53,26 +52,22 @@ export interface ChunkResult extends Tally {
  * made ready, if it is given already. After a fault no later chunk is applied, and none once the
  * signal says that nobody waits for them.
  *
- * Of a chunk each scope in one transaction; what is wrong with a line is its own rejection. Lines
- * of a row of their own, which are all of most imports, go in bulk. The others (patches, and rows
- * that come more than once) go as ordinary change sets, one for each client, and so end as if they
- * had been pushed.
+ * What is wrong with a line is its own rejection.
  */
 export function createImport(
-  run: RunSync,
-  principal: Principal,
+  importChunk: Operations['importChunk'],
+  subject: string,
   wish: ImportWish,
   { facts, signal }: { readonly facts?: Facts; readonly signal?: AbortSignal } = {},
 ) {
   const { client, grant, cutDigits } = wish
-  const base = { client, atomic: false, return: 'lost', limit: 1, grant, cutDigits } as const
 
   // What was sent before comes again in one piece, so a chunk is like those before it. Until one of
   // them tells, all look.
-  let peek = true
+  let looks = true
   let before: Promise<ChunkResult> | undefined
 
-  return function importChunk(lines: readonly ImportLine[]): Promise<ChunkResult> {
+  return function importLines(lines: readonly ImportLine[]): Promise<ChunkResult> {
     const after = before && untilGone(before)
     after?.catch(() => {})
     const result = importAfter(lines, after)
@@ -99,37 +94,26 @@ export function createImport(
       else if (!isPageEnd(value)) changes.push({ line, change: toChange(value, wish) })
     }
 
-    async function send(some: readonly LineChange[], request: Pick<SyncRequest, 'client' | 'bulk'>): Promise<void> {
+    /** What the database could not find out about in one piece is sent again in halves. */
+    async function send(some: readonly LineChange[]): Promise<void> {
       if (some.length === 0) return
-      const all = { ...base, ...request, after, changes: some.map(({ change }) => change) }
-      const answer = await run(principal, all, facts, 0).catch(async (error: unknown) => {
-        if (!(error instanceof Problem) || error.code !== 'answer_too_large' || some.length === 1) throw error
-        const half = some.length >> 1
-        await send(some.slice(0, half), request)
-        await send(some.slice(half), request)
-      })
-      for (const verdict of ['applied', 'duplicate', 'stale'] as const) tally[verdict] += answer?.bulk?.[verdict] ?? 0
-      const errors = new Map(Object.entries(answer?.bulk?.rejections ?? {}).map(([index, error]) => [+index, error]))
-      for (const [index, one] of request.bulk ? [] : (answer?.verdicts ?? []).entries()) {
-        if (one.verdict === 'rejected') errors.set(index, one.error)
-        else tally[one.verdict]++
-      }
+      const request = { client, grant, cutDigits, after, looks, changes: some.map(({ change }) => change) }
+      const answer = await importChunk(subject, request, { ...(facts && { facts }), bytes: 0 })
+      for (const verdict of ['applied', 'duplicate', 'stale'] as const) tally[verdict] += answer.tally[verdict]
       const again: LineChange[] = []
-      for (const [index, error] of errors) {
+      for (const [index, error] of answer.rejected) {
         const one = some[index] as LineChange
         if (error.code === 'send_fewer' && some.length > 1) again.push(one)
         else rejected.set(one.line, error)
       }
       signal?.throwIfAborted()
       const half = Math.ceil(again.length / 2)
-      await send(again.slice(0, half), request)
-      await send(again.slice(half), request)
+      await send(again.slice(0, half))
+      await send(again.slice(half))
     }
 
-    const { alone, byClient } = split(changes, wish)
-    await send(alone, { client: wish.client, bulk: { peek } })
-    peek = tally.applied * 2 < alone.length
-    for (const [client, some] of byClient) await send(some, { client })
+    await send(changes)
+    looks = tally.applied * 2 < changes.length
     // Rejections of the database come after those of the decoder.
     const rejections = [...rejected].sort(([a], [b]) => a - b).map(([line, error]) => ({ line, error }))
     return { ...tally, rejections }
@@ -187,41 +171,5 @@ function toChange(value: unknown, { at, table, booleans = [] }: ImportWish): unk
   for (const name of booleans) if (typeof row[name] === 'number') row[name] = toBoolean(row[name])
   return { table, op: 'put', id: idToText(id), at, row }
 }
-
-/** Puts and deletes alone for their row, and the others by who wrote them. */
-function split(changes: readonly LineChange[], { client, grant }: ImportWish) {
-  const isAlone = rowsThatComeOnce(changes, grant.scope)
-  const alone: LineChange[] = []
-  const byClient = new Map<string, LineChange[]>()
-  for (const one of changes) {
-    const { op, by = client } = isObject(one.change) ? one.change : {}
-    // What cannot be decoded is rejected wherever it goes.
-    if ((op !== 'patch' && isAlone(one)) || !isClient(by)) {
-      alone.push(one)
-      continue
-    }
-    const list = byClient.get(by)
-    if (list) list.push(one)
-    else byClient.set(by, [one])
-  }
-  return { alone, byClient }
-}
-
-function rowsThatComeOnce(changes: readonly LineChange[], scopeOfOthers: string | undefined) {
-  const idOf = ({ change }: LineChange) => (isObject(change) ? textOf(change.id) : '')
-  // In most chunks no id comes twice, whatever its table and scope.
-  const ids = new Set<string>()
-  for (const one of changes) ids.add(idOf(one))
-  if (ids.size === changes.length) return () => true
-  const keyOf = (one: LineChange) => {
-    const { scope = scopeOfOthers, table } = isObject(one.change) ? one.change : {}
-    return `${textOf(scope)}\n${textOf(table)}\n${idOf(one)}`
-  }
-  const counts = new Map<string, number>()
-  for (const one of changes) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1)
-  return (one: LineChange) => counts.get(keyOf(one)) === 1
-}
-
-const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
 
 export const chunkSize = { linesMax: limits.importLinesMax, textMax: limits.importTextMax }

@@ -6,7 +6,7 @@ import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
 import type { ReadDocument } from '../openapi/read-document.ts'
 import { createCensus } from '../sync/pull/count.ts'
-import { createRun, type SyncOptions } from '../sync/sync.ts'
+import { createOperations, type SyncOptions } from '../sync/sync.ts'
 import type { WebhookSources } from '../webhooks/in/sources.ts'
 import { createAdmitWebhook, createVerifyWebhook, type WebhookSecrets } from '../webhooks/in/verify.ts'
 import type { Endpoint } from '../webhooks/out/endpoints.ts'
@@ -82,7 +82,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const admit = createAdmitWebhook(webhookSecrets, webhooks, age)
   const arrive = createArrive(options)
   const { changesPerMinuteMax, unseenDeletesPerHourMax } = limits
-  const run = createRun({
+  const { push, pull, receive, importChunk } = createOperations({
     ...{ changesPerMinuteMax, unseenDeletesPerHourMax },
     ...options,
     record: createRecorder(options.store.dialect, options.schema, options.deliveries),
@@ -97,14 +97,14 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const isAllowed = createIsAllowed('corsOrigins', options.corsOrigins ?? [])
   app.use(crossOrigin({ isAllowed, headers: options.corsHeaders ?? [] }))
 
-  app.post('/v1/sync', syncHandler('sync', authenticate, run, arrive))
-  app.post('/v1/push', syncHandler('push', authenticate, run, arrive))
+  app.post('/v1/sync', syncHandler('sync', authenticate, push, arrive))
+  app.post('/v1/push', syncHandler('push', authenticate, push, arrive))
   const takeCensus = createCensus(options)
-  const pull = pullHandler({ ...options, authenticate, run, arrive, takeCensus, streams: createStreams(options) })
-  app.get('/v1/pull', pull)
-  app.post('/v1/pull', pull)
-  app.post('/v1/import', importHandler(authenticate, run, arrive, options))
-  app.post('/v1/webhooks/:source', webhookHandler(admit, verify, webhooks, run, arrive))
+  const pulls = pullHandler({ ...options, authenticate, pull, arrive, takeCensus, streams: createStreams(options) })
+  app.get('/v1/pull', pulls)
+  app.post('/v1/pull', pulls)
+  app.post('/v1/import', importHandler(authenticate, importChunk, arrive, options))
+  app.post('/v1/webhooks/:source', webhookHandler(admit, verify, webhooks, receive, arrive))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, isAllowed))
   const checkHealth = createHealth(options)
   app.get('/health', async () => {

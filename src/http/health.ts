@@ -77,6 +77,7 @@ function neededOf({ tables }: Schema): readonly Statement[] {
   return columns.map(({ table, names }) => ({
     sql: `SELECT ${names.map((name) => `t.${quoted(name)}`).join(', ')} FROM ${quoted(table)} AS t WHERE 1 = 0`,
     params: [],
+    reads: true,
   }))
 }
 

@@ -8,7 +8,7 @@ import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Principal } from '../model/principal.ts'
 import { type Facts, noteCaller, type StreamEnd } from '../observe/facts.ts'
-import type { RunSync, SyncOptions } from '../sync/sync.ts'
+import type { Operations, SyncOptions } from '../sync/sync.ts'
 import { malformed } from '../wire/request.ts'
 import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
@@ -24,7 +24,12 @@ import { linesType } from './types.ts'
  * chunk the lines that are taken for good. The next chunk is read when the client has taken that,
  * so memory stays flat.
  */
-export function importHandler(authenticate: Authenticate, run: RunSync, arrive: Arrive, options: SyncOptions) {
+export function importHandler(
+  authenticate: Authenticate,
+  importChunk: Operations['importChunk'],
+  arrive: Arrive,
+  options: SyncOptions,
+) {
   const { schema, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
   return async (context: Context<Env>): Promise<Response> => {
     const facts = context.get('facts')
@@ -42,7 +47,7 @@ export function importHandler(authenticate: Authenticate, run: RunSync, arrive: 
 
     const gone = new AbortController()
     const signal = AbortSignal.any([gone.signal, context.req.raw.signal])
-    const answers = importAll(createImport(run, principal, wish, { facts, signal }), refuseArray(bytes))
+    const answers = importAll(createImport(importChunk, principal.subject, wish, { facts, signal }), refuseArray(bytes))
     // A fault before anything is taken has a status of its own.
     const first = await answers.next()
     return new Response(stream(first, answers, context.get('requestId'), facts, gone), {

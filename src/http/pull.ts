@@ -5,9 +5,9 @@ import type { Cursor } from '../model/cursor-entry.ts'
 import type { Schema } from '../model/table.ts'
 import { noteCaller } from '../observe/facts.ts'
 import type { TakeCensus } from '../sync/pull/count.ts'
-import type { RunSync } from '../sync/sync.ts'
-import { answerToJson } from '../wire/answer.ts'
-import { decodeLimit, malformed } from '../wire/request.ts'
+import type { Operations } from '../sync/sync.ts'
+import { pullToJson } from '../wire/answer.ts'
+import { decodeLimit, malformed, type PullRequest } from '../wire/request.ts'
 import { accepts, encodingsOf } from './accepts.ts'
 import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
@@ -30,7 +30,7 @@ export type Gzip = () => {
 export interface PullOptions {
   readonly schema: Schema
   readonly authenticate: Authenticate
-  readonly run: RunSync
+  readonly pull: Operations['pull']
   readonly arrive: Arrive
   readonly takeCensus: TakeCensus
   readonly streams: Streams
@@ -45,7 +45,7 @@ export interface PullOptions {
 export function pullHandler({
   schema,
   authenticate,
-  run,
+  pull,
   arrive,
   takeCensus,
   streams,
@@ -61,11 +61,10 @@ export function pullHandler({
     noteCaller(facts, principal)
     // 2 From where, and in which form.
     const { cursor, limit } = await decodePull(context, arrive)
-    const pull = (from: Cursor | null) =>
-      run(principal, { client: '', changes: [], atomic: false, return: 'all', cursor: from, limit }, facts)
+    const pullFrom = (from: Cursor | null) => pull(principal, { cursor: from, limit }, { facts })
     if (!accepts(req.header('accept'), 'application/x-ndjson')) {
       const headers = { 'Content-Type': jsonType, Vary: 'Accept' }
-      return new Response(answerToJson(await pull(cursor), 'pull'), { headers })
+      return new Response(pullToJson(await pullFrom(cursor)), { headers })
     }
     // 3 What the client holds already is not sent again, and costs the heads of the scopes. A proxy
     // may have made the tag strong.
@@ -89,9 +88,10 @@ export function pullHandler({
     let body: ReadableStream<Uint8Array> | null = null
     try {
       const { rows } = await look(true)
-      const first = await pull(cursor)
+      const first = await pullFrom(cursor)
       // A HEAD has no body, which nobody would ever read to its end.
-      if (req.method !== 'HEAD') body = streamPages({ rows, first, pull, facts, place, idleMsMax: streams.idleMsMax })
+      if (req.method !== 'HEAD')
+        body = streamPages({ rows, first, pull: pullFrom, facts, place, idleMsMax: streams.idleMsMax })
     } finally {
       if (!body) place.leave()
     }
@@ -107,12 +107,7 @@ export function pullHandler({
 /** Its type wants more of a chunk's buffer than bytes. */
 const standardGzip = () => new CompressionStream('gzip') as unknown as ReturnType<Gzip>
 
-interface PullWish {
-  readonly cursor: Cursor | null
-  readonly limit: number
-}
-
-async function decodePull(context: Context<Env>, arrive: Arrive): Promise<PullWish> {
+async function decodePull(context: Context<Env>, arrive: Arrive): Promise<PullRequest> {
   const { req } = context
   const queries = req.queries()
   if (req.method !== 'POST') return decodeQuery(queries)
@@ -135,7 +130,7 @@ async function decodePull(context: Context<Env>, arrive: Arrive): Promise<PullWi
  */
 const noCursor: readonly (string | undefined)[] = [undefined, '', 'null', 'undefined']
 
-function decodeQuery(queries: Record<string, string[]>): PullWish {
+function decodeQuery(queries: Record<string, string[]>): PullRequest {
   for (const [name, values] of Object.entries(queries)) {
     if (name !== 'cursor' && name !== 'limit')
       throw malformed(`A pull has no parameter ${quote(name)}. It has cursor and limit.`)

@@ -1,15 +1,14 @@
 import type { Cursor } from '../model/cursor-entry.ts'
 import { deferred } from '../model/deferred.ts'
 import type { Facts, StreamEnd } from '../observe/facts.ts'
-import type { SyncAnswer } from '../wire/answer.ts'
-import { answerToLines, rowsLine } from '../wire/answer.ts'
+import { type PullAnswer, pullToLines, rowsLine } from '../wire/answer.ts'
 import type { StreamPlace } from './streams.ts'
 
-export interface StreamWish {
+export interface StreamOptions {
   /** How many rows are to come. */
   readonly rows: number
-  readonly first: SyncAnswer
-  readonly pull: (cursor: Cursor) => Promise<SyncAnswer>
+  readonly first: PullAnswer
+  readonly pull: (cursor: Cursor) => Promise<PullAnswer>
   readonly facts: Facts
   readonly place: StreamPlace
   /** How long nobody may read before the stream is cut, in milliseconds. */
@@ -25,12 +24,12 @@ const chunkBytesMax = 32 * 1024
  * so memory stays flat: a stream that nobody reads holds one page, and ends. A fault in the middle
  * cuts it: the last cursor line still holds.
  */
-export function streamPages(wish: StreamWish): ReadableStream<Uint8Array> {
-  const { pull, facts, place, idleMsMax } = wish
+export function streamPages(options: StreamOptions): ReadableStream<Uint8Array> {
+  const { pull, facts, place, idleMsMax } = options
   const ended = deferred<StreamEnd>()
   facts.ended = ended.promise
   facts.bytes = 0
-  let page = takePage(wish.first, rowsLine(wish.rows))
+  let page = takePage(options.first, rowsLine(options.rows))
   let at = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -87,9 +86,9 @@ interface StreamPage {
   readonly next: Cursor | undefined
 }
 
-function takePage(answer: SyncAnswer, begin = ''): StreamPage {
+function takePage(answer: PullAnswer, begin = ''): StreamPage {
   return {
-    bytes: encoder.encode(begin + answerToLines(answer)),
+    bytes: encoder.encode(begin + pullToLines(answer)),
     next: answer.page?.more ? answer.page.cursor : undefined,
   }
 }

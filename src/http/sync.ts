@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
 import { nextTurn, turnChanges } from '../model/turn.ts'
 import { noteCaller } from '../observe/facts.ts'
-import type { RunSync } from '../sync/sync.ts'
-import { answerToJson } from '../wire/answer.ts'
+import type { Operations } from '../sync/sync.ts'
+import { pushToJson, syncToJson } from '../wire/answer.ts'
 import { decodeRequest } from '../wire/request.ts'
 import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
@@ -11,7 +11,13 @@ import type { Env } from './env.ts'
 import { jsonType } from './types.ts'
 
 /** `POST /v1/sync` and its writing half, `POST /v1/push`. */
-export function syncHandler(half: 'sync' | 'push', authenticate: Authenticate, run: RunSync, arrive: Arrive) {
+export function syncHandler(
+  half: 'sync' | 'push',
+  authenticate: Authenticate,
+  push: Operations['push'],
+  arrive: Arrive,
+) {
+  const toJson = half === 'sync' ? syncToJson : pushToJson
   return async (context: Context<Env>): Promise<Response> => {
     const facts = context.get('facts')
     facts.operation = half
@@ -22,11 +28,11 @@ export function syncHandler(half: 'sync' | 'push', authenticate: Authenticate, r
     const body = await readJson(context.req.raw.headers, arrive(context))
     const request = decodeRequest(body.value, half)
     if (request.changes.length > turnChanges) await nextTurn()
-    // 3 Decode each change, authorize, coalesce, compile, one batch a scope, reconcile.
-    const answer = await run(principal, request, facts, body.bytes)
+    // 3 Decode each change, authorize, coalesce, plan, one batch a scope, reconcile.
+    const answer = await push(principal, request, { facts, bytes: body.bytes })
     if (request.changes.length > turnChanges) await nextTurn()
     // 4 The answer, with the rows as the database wrote them. A push hands out no cursor: it has
     // read nothing.
-    return new Response(answerToJson(answer, half), { headers: { 'Content-Type': jsonType } })
+    return new Response(toJson(answer), { headers: { 'Content-Type': jsonType } })
   }
 }

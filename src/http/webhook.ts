@@ -4,13 +4,13 @@ import { PayloadFault } from '../model/payload-fault.ts'
 import { matchScope } from '../model/scope-pattern.ts'
 import type { Schema } from '../model/table.ts'
 import { logError } from '../observe/log.ts'
-import type { RunSync } from '../sync/sync.ts'
+import type { Operations } from '../sync/sync.ts'
 import type { MapWebhook } from '../webhooks/in/mapping.ts'
 import type { WebhookSources } from '../webhooks/in/sources.ts'
 import type { AdmitWebhook, VerifyWebhook } from '../webhooks/in/verify.ts'
-import { answerToJson } from '../wire/answer.ts'
+import { pushToJson } from '../wire/answer.ts'
 import { parseJson } from '../wire/json-fault.ts'
-import { decodeWebhook, type SyncRequest } from '../wire/request.ts'
+import { decodeWebhook, type ReceiveRequest } from '../wire/request.ts'
 import type { Arrive } from './arrive.ts'
 import { readText } from './body.ts'
 import type { Env } from './env.ts'
@@ -24,7 +24,7 @@ export function webhookHandler<S extends Schema>(
   admit: AdmitWebhook,
   verify: VerifyWebhook,
   sources: WebhookSources<S>,
-  run: RunSync,
+  receive: Operations['receive'],
   arrive: Arrive,
 ) {
   const allowed = new Map(
@@ -51,9 +51,9 @@ export function webhookHandler<S extends Schema>(
       : decodeWebhook(payload, source, entry)
     // 3 As a push, with the source as the client; its id goes into the inbox in the transaction of
     // the rows.
-    const answer = await run({ subject: source, scopes: new Map() }, request, facts, body.bytes)
+    const answer = await receive(request, { facts, bytes: body.bytes })
     // 4 The verdicts, without rows: they are kept for a retry as they are.
-    return new Response(answerToJson(answer, 'push'), { headers: { 'Content-Type': jsonType } })
+    return new Response(pushToJson(answer), { headers: { 'Content-Type': jsonType } })
   }
 }
 
@@ -65,7 +65,7 @@ async function mapPayload<S extends Schema>(
   map: () => ReturnType<MapWebhook<S>>,
   source: string,
   entry: Parameters<typeof decodeWebhook>[2],
-): Promise<SyncRequest> {
+): Promise<ReceiveRequest> {
   try {
     return decodeWebhook({ changes: await map() }, source, entry)
   } catch (error) {

@@ -62,7 +62,7 @@ async function applyOne(
 }
 
 async function readRecorded(store: Store): Promise<Set<string>> {
-  const [rows = []] = await store.batch('', [{ sql: 'SELECT name FROM driftline_migrations', params: [] }])
+  const [rows = []] = await store.batch('', [{ sql: 'SELECT name FROM driftline_migrations', params: [], reads: true }])
   return new Set(rows.map(([name]) => String(name)))
 }
 
@@ -81,7 +81,8 @@ const recordTable = `CREATE TABLE IF NOT EXISTS driftline_migrations (
  */
 async function createRecord(store: Store, fault: unknown): Promise<Set<string>> {
   if (!(fault instanceof StoreFault) || fault.kind !== 'broken') throw fault
-  const found = store.dialect.name === 'postgres' ? await store.batch('', [{ sql: homeSql, params: [] }]) : []
+  const found =
+    store.dialect.name === 'postgres' ? await store.batch('', [{ sql: homeSql, params: [], reads: true }]) : []
   const [homeless] = homeFaults(found[0] ?? [])
   if (homeless !== undefined) throw new TypeError(homeless)
   try {

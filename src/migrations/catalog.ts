@@ -36,8 +36,8 @@ export interface Catalog {
 /** In one round trip. */
 export async function readCatalog(store: Store, tables: readonly string[]): Promise<Catalog> {
   const names = JSON.stringify(tables)
-  const statements = queries[store.dialect.name].map((sql): Statement => ({ sql, params: [names] }))
-  if (store.dialect.name === 'postgres') statements.push({ sql: homeSql, params: [] })
+  const statements = queries[store.dialect.name].map((sql): Statement => ({ sql, params: [names], reads: true }))
+  if (store.dialect.name === 'postgres') statements.push({ sql: homeSql, params: [], reads: true })
   const [columnRows = [], indexRows = [], homeRows = []] = await store.batch('', statements)
   return { tables: readTables(columnRows, indexRows), homeless: homeFaults(homeRows) }
 }

@@ -15,7 +15,7 @@ export async function renewIncarnations(store: Store, random: () => string = ran
   const update = `UPDATE driftline_scopes SET incarnation = sent$.incarnation$ FROM ${dialect.decodeRows(fields, 1)} WHERE driftline_scopes.scope = sent$.scope$`
   let renewed = 0
   for (let last = ''; ; ) {
-    const [rows = []] = await store.batch('', [{ sql: select, params: [last] }]).catch(explain)
+    const [rows = []] = await store.batch('', [{ sql: select, params: [last], reads: true }]).catch(explain)
     if (rows.length === 0) return renewed
     const values = rows.map(([scope]) => [scope, random()])
     await store.batch('', [{ sql: update, params: dialect.encodeRows(fields, values) }])

@@ -104,7 +104,13 @@ export function noteScopes(facts: Facts, scopes: readonly string[]): void {
   facts.scope = scopes[0]
 }
 
-export function countVerdicts(facts: Facts, given: readonly Verdict[], tally: Tally): void {
+/** What a request came to: its verdicts, the page, and what of an import was only counted. */
+export function noteAnswer(
+  facts: Facts,
+  given: readonly Verdict[],
+  page?: { readonly count: number },
+  tally: Tally = { applied: 0, duplicate: 0, stale: 0 },
+): void {
   const { verdicts, rejected } = facts
   for (const [verdict, count] of Object.entries(tally)) verdicts[verdict as keyof Tally] += count
   for (const one of given) {
@@ -112,6 +118,7 @@ export function countVerdicts(facts: Facts, given: readonly Verdict[], tally: Ta
     if (one.conflicting) facts.conflicting++
     if (one.verdict === 'rejected') rejected[one.error.code] = (rejected[one.error.code] ?? 0) + 1
   }
+  facts.rows += page?.count ?? 0
 }
 
 const hashes = new Map<string, string>()

@@ -44,7 +44,7 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
   for (let last: string | undefined = ''; last !== undefined && !signal?.aborted; ) {
     const [before, at] = [now() * 1000, (options.now ?? later)() * 1000]
     const [rows = []] = await store.batch('', [
-      { sql: sql.scopes, params: [last, Math.max(before - retentionMs * 1000, 0), scopesMax] },
+      { sql: sql.scopes, params: [last, Math.max(before - retentionMs * 1000, 0), scopesMax], reads: true },
     ])
     const scopes = rows.map((row) => readDue(row, at, retentionMs))
     const marks = scopes.filter(({ needsMark }) => needsMark)
@@ -75,7 +75,7 @@ const later = () => Math.floor(Math.max(Date.now(), steady()))
 /** Forgets webhooks that no sender sends again: each statement that writes names its scope. */
 async function pruneInbox(store: Store, sql: PruneSql, before: number, signal: AbortSignal | undefined): Promise<void> {
   while (!signal?.aborted) {
-    const [rows = []] = await store.batch('', [{ sql: sql.received, params: [before, scopesMax] }])
+    const [rows = []] = await store.batch('', [{ sql: sql.received, params: [before, scopesMax], reads: true }])
     // Nobody else wants these rows, so that one transaction for all keeps nobody waiting.
     const scopes = new Set(rows.map(([one]) => String(one)))
     const forget = [...scopes].map((scope) => ({ sql: sql.forget, params: [scope, before] }))

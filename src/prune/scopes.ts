@@ -95,7 +95,11 @@ async function findTombstones(
 ): Promise<readonly Stride[]> {
   const endOf = ({ after, to }: Walk) => Math.min(to, after + positionsMax)
   const reads = walks.flatMap((walk) =>
-    sql.tombstones.map((one) => ({ sql: one, params: [walk.scope, walk.after, endOf(walk), batchMax] })),
+    sql.tombstones.map((one) => ({
+      sql: one,
+      params: [walk.scope, walk.after, endOf(walk), batchMax],
+      reads: true as const,
+    })),
   )
   // A schema without tables.
   const found = reads.length === 0 ? [] : await store.batch(walks.length === 1 ? (walks[0]?.scope ?? '') : '', reads)

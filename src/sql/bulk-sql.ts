@@ -17,7 +17,7 @@ export interface BulkSql {
    * [scope, …stamps] → how many of them are stored, how many lost against a greater one, and the
    * ids of the others, a line each.
    */
-  readonly peek: string
+  readonly settled: string
   /**
    * [scope, n, number of rows, …`tallied` of the rows] → the rows that were written; if not all
    * were, those that now have the sent stamp; and the tombstones of ids that had no row.
@@ -55,7 +55,7 @@ FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) A
 ${onConflict}`,
     insertWhere,
     onConflict,
-    peek: `SELECT count(CASE WHEN found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$ THEN 1 END),
+    settled: `SELECT count(CASE WHEN found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$ THEN 1 END),
 count(CASE WHEN (found$.updated_at, found$.updated_by) > (sent$.at$, sent$.by$) THEN 1 END),
 string_agg(CASE WHEN found$.id IS NULL OR (found$.updated_at, found$.updated_by) < (sent$.at$, sent$.by$) THEN sent$.id$ END, '
 ')

@@ -44,7 +44,7 @@ export function readReferences(
   dialect: 'postgres' | 'sqlite',
   tables: readonly { readonly name: string }[],
 ): Statement {
-  return { sql: queries[dialect], params: [JSON.stringify(tables.map(({ name }) => name))] }
+  return { sql: queries[dialect], params: [JSON.stringify(tables.map(({ name }) => name))], reads: true }
 }
 
 export function referencesOf(rows: readonly Cells[]): readonly Reference[] {

@@ -57,7 +57,7 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
     ['a page', [...Object.values(scope), tables.map(({ weight }) => weight(3)).join(' + ')]],
     ...tables.map(({ table, rowFields: _, patchFields: __, weight: ___, bulk, ...sql }) => [
       `the table ${table.name}`,
-      [...Object.values(sql), bulk.upsert, bulk.tally, bulk.peek],
+      [...Object.values(sql), bulk.upsert, bulk.tally, bulk.settled],
     ]),
   ] as [string, string[]][]
   for (const [what, texts] of statements) {

@@ -1,7 +1,6 @@
 import type { Schema } from '../model/table.ts'
 import type { Dialect } from './dialect.ts'
 import type { Raise } from './markers.ts'
-import type { Statement } from './statement.ts'
 
 export interface ScopeSql {
   /**
@@ -40,19 +39,11 @@ export interface ScopeSql {
   readonly sizedFirstPage: string
 }
 
-const lockStart = 'INSERT INTO driftline_scopes'
-
 /** [scope, incarnation, n, row bytes]: locks the scope and takes n positions. */
 export function lockSql({ param }: Pick<Dialect, 'param'>): string {
-  return `${lockStart} AS scope$ (scope, incarnation, position, watermark, row_bytes) VALUES (${param(1)}, ${param(2)}, CAST(${param(3)} AS bigint), 0, CAST(${param(4)} AS bigint))
+  return `INSERT INTO driftline_scopes AS scope$ (scope, incarnation, position, watermark, row_bytes) VALUES (${param(1)}, ${param(2)}, CAST(${param(3)} AS bigint), 0, CAST(${param(4)} AS bigint))
 ON CONFLICT (scope) DO UPDATE SET position = scope$.position + excluded.position,
 row_bytes = CASE WHEN scope$.row_bytes < excluded.row_bytes THEN excluded.row_bytes ELSE scope$.row_bytes END`
-}
-
-/** How many positions the locks among the statements of a batch take. */
-export function positionsTaken(statements: readonly Statement[]): number {
-  const locks = statements.filter(({ sql }) => sql.startsWith(lockStart))
-  return locks.reduce((sum, { params }) => sum + Number(params[2]), 0)
 }
 
 export function scopeSql(dialect: Dialect, schema: Schema, bytesMax: number, raise: Raise): ScopeSql {

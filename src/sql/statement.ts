@@ -6,6 +6,10 @@ export interface Statement {
   readonly params: readonly (string | number | null)[]
   /** What a COPY … FROM STDIN reads: for a Postgres over TCP, which takes it in the same flush. */
   readonly copied?: string
+  /** It only reads: it takes no lock, and stores nothing. */
+  readonly reads?: true
+  /** It locks the scope and takes so many of its positions. */
+  readonly takes?: number
   /** It writes down what is to be sent: the rows that it gives say when, see `recordSql`. */
   readonly records?: true
 }

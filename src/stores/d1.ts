@@ -1,6 +1,5 @@
 import type { Schema } from '../model/table.ts'
 import { drawNonce, markerIn, raiseWith } from '../sql/markers.ts'
-import { positionsTaken } from '../sql/scope-sql.ts'
 import { foreignKeysOf, readForeignKeys } from '../sql/sqlite/foreign-keys.ts'
 import { sqliteObject } from '../sql/sqlite/object.ts'
 import type { Cells, Statement } from '../sql/statement.ts'
@@ -70,8 +69,8 @@ export function d1Store(binding: D1Binding, schema: Schema): D1Store {
       // Without a scope it is a migration, or pruning, which leaves every row that another refers
       // to.
       if (scope === '' || readsOnly(statements)) return run(statements)
-      const params = [scope, positionsTaken(statements)]
-      const checks = (guards ?? (await learnGuards())).map((sql) => ({ sql, params }))
+      const params = [scope, statements.reduce((sum, { takes = 0 }) => sum + takes, 0)]
+      const checks = (guards ?? (await learnGuards())).map((sql) => ({ sql, params, reads: true as const }))
       return (await run([...statements, ...checks])).slice(0, statements.length)
     },
     async readKeys() {

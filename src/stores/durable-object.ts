@@ -59,7 +59,11 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
       checkParams(statements)
       // Nothing but these members: what a caller keeps beside them may hold functions, which a call
       // would turn into stubs.
-      const plain = statements.map(({ sql, params, records }) => ({ sql, params, ...(records && { records }) }))
+      const plain = statements.map(({ sql, params, reads, records }) => ({
+        ...{ sql, params },
+        ...(reads && { reads }),
+        ...(records && { records }),
+      }))
       // A stub that has met an error stays broken: take a new one for each batch.
       const answer = await withDeadline(namespace.getByName(scope).batch(plain)).catch((error: unknown) => {
         throw objectFault(error)

@@ -90,9 +90,9 @@ export function checkNumbers(statements: readonly Statement[]): void {
   }
 }
 
-/** True for a batch that writes nothing. driftline writes no data from within a WITH. */
+/** True for a batch that writes nothing. */
 export function readsOnly(statements: readonly Statement[]): boolean {
-  return statements.every(({ sql }) => /^(SELECT|WITH)\b/.test(sql))
+  return statements.every(({ reads }) => reads === true)
 }
 
 /**

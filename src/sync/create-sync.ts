@@ -4,11 +4,11 @@ import type { Principal } from '../model/principal.ts'
 import type { Action } from '../model/stamp.ts'
 import type { PatchRow, PutRow, Row, Schema, TableName } from '../model/table.ts'
 import { guardHook, toEvent } from '../observe/event.ts'
-import { noteCaller, type Operation, startFacts } from '../observe/facts.ts'
+import { type Facts, noteCaller, type Operation, startFacts } from '../observe/facts.ts'
 import { failureOf } from '../observe/failure.ts'
-import { answerToJson } from '../wire/answer.ts'
-import { decodeLimit, decodeRequest, type SyncRequest } from '../wire/request.ts'
-import { createRun, type SyncOptions } from './sync.ts'
+import { pullToJson, pushToJson, syncToJson } from '../wire/answer.ts'
+import { decodeLimit, decodeRequest } from '../wire/request.ts'
+import { createOperations, type SyncOptions } from './sync.ts'
 
 /**
  * A change as a backend pushes it: the wire's, typed by the schema. `at` is microseconds since
@@ -82,7 +82,7 @@ export interface Sync<S extends Schema> {
 }
 
 export function createSync<S extends Schema>(options: SyncOptions & { readonly schema: S }): Sync<S> {
-  const run = createRun(options)
+  const { push, pull } = createOperations(options)
   const onSync = guardHook('onSync', options.onSync)
 
   /**
@@ -91,14 +91,14 @@ export function createSync<S extends Schema>(options: SyncOptions & { readonly s
   async function call(
     operation: Exclude<Operation, 'webhook' | 'import'>,
     principal: Principal,
-    decode: () => SyncRequest,
+    answer: (facts: Facts) => Promise<string>,
   ) {
     const facts = startFacts(operation)
     const began = performance.now()
     noteCaller(facts, principal)
     let error: unknown
     try {
-      return JSON.parse(answerToJson(await run(principal, decode(), facts), operation))
+      return JSON.parse(await answer(facts))
     } catch (thrown) {
       error = thrown
       throw thrown
@@ -111,16 +111,18 @@ export function createSync<S extends Schema>(options: SyncOptions & { readonly s
   }
 
   return {
-    push: (principal, request) => call('push', principal, () => decodeRequest(request, 'push')),
-    sync: (principal, request) => call('sync', principal, () => decodeRequest(request, 'sync')),
+    push: (principal, request) =>
+      call('push', principal, async (facts) =>
+        pushToJson(await push(principal, decodeRequest(request, 'push'), { facts })),
+      ),
+    sync: (principal, request) =>
+      call('sync', principal, async (facts) =>
+        syncToJson(await push(principal, decodeRequest(request, 'sync'), { facts })),
+      ),
     pull: (principal, { cursor = null, limit } = {}) =>
-      call('pull', principal, () => ({
-        client: '',
-        changes: [],
-        atomic: false,
-        return: 'all',
-        cursor: cursor === null ? null : parseCursor(cursor),
-        limit: decodeLimit(limit),
-      })),
+      call('pull', principal, async (facts) => {
+        const request = { cursor: cursor === null ? null : parseCursor(cursor), limit: decodeLimit(limit) }
+        return pullToJson(await pull(principal, request, { facts }))
+      }),
   }
 }

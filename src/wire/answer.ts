@@ -5,19 +5,29 @@ import { rowBreak } from '../model/row-text.ts'
 import type { Outcome } from '../model/stamp.ts'
 import type { Tally, Verdict } from '../model/verdict.ts'
 
-/**
- * The answer to a sync, a push (no page) or a pull (no verdicts); rows are JSON text as the
- * database wrote them.
- */
-export interface SyncAnswer {
+/** The answer to a pull; rows are JSON text as the database wrote them. */
+export interface PullAnswer {
   /** The server's time in microseconds. */
   readonly now: number
-  readonly verdicts: readonly Verdict[]
-  /** Of an import, whose verdicts are counted: what was rejected, by its index. */
-  readonly bulk?: Tally & { readonly rejections: Readonly<Record<number, Rejection>> }
-  readonly page: Page | undefined
+  readonly page: Page
   /** Scopes of the cursor that the principal no longer has. */
   readonly removedScopes: readonly string[]
+}
+
+/** The answer to a sync or a push, which has no page. */
+export interface PushAnswer extends Omit<PullAnswer, 'page'> {
+  readonly page: Page | undefined
+  /** One for each change, in their order. */
+  readonly verdicts: readonly Verdict[]
+}
+
+/** The answer to a webhook. */
+export type ReceiveAnswer = Pick<PushAnswer, 'now' | 'verdicts'>
+
+/** What became of a chunk of an import: counts, and what was rejected, by its index. */
+export interface ImportAnswer {
+  readonly tally: Tally
+  readonly rejected: ReadonlyMap<number, Rejection>
 }
 
 /** A page over all scopes of a request. */
@@ -30,17 +40,28 @@ export interface Page {
 }
 
 /**
- * An answer as the JSON text of the wire. Rows go through as the database wrote them, neither
- * parsed nor written again.
+ * Answers as the JSON text of the wire. Rows go through as the database wrote them, neither parsed
+ * nor written again.
  */
-export function answerToJson(answer: SyncAnswer, part: 'sync' | 'push' | 'pull'): string {
-  const members = [`"now":${answer.now}`]
-  if (part !== 'pull') members.push(`"verdicts":[${answer.verdicts.map(verdictToJson).join(',')}]`)
-  if (part !== 'push' && answer.page) {
-    members.push(`"changes":[${answer.page.rows.replaceAll(rowBreak, ',')}]`, pageEnd(answer.page))
-    if (answer.removedScopes.length > 0) members.push(`"removed_scopes":${JSON.stringify(answer.removedScopes)}`)
-  }
+export function pushToJson({ now, verdicts }: ReceiveAnswer): string {
+  return `{"now":${now},${verdictsToJson(verdicts)}}`
+}
+
+export function syncToJson({ now, verdicts, page, removedScopes }: PushAnswer): string {
+  const members = [`"now":${now}`, verdictsToJson(verdicts)]
+  if (page) members.push(pageToJson(page, removedScopes))
   return `{${members.join(',')}}`
+}
+
+export function pullToJson({ now, page, removedScopes }: PullAnswer): string {
+  return `{"now":${now},${pageToJson(page, removedScopes)}}`
+}
+
+const verdictsToJson = (verdicts: readonly Verdict[]) => `"verdicts":[${verdicts.map(verdictToJson).join(',')}]`
+
+function pageToJson(page: Page, removedScopes: readonly string[]): string {
+  const members = `"changes":[${page.rows.replaceAll(rowBreak, ',')}],${pageEnd(page)}`
+  return removedScopes.length > 0 ? `${members},"removed_scopes":${JSON.stringify(removedScopes)}` : members
 }
 
 /** The two members that end a page, in an answer and in a line of a stream. */
@@ -52,8 +73,7 @@ function pageEnd({ cursor, more }: Page): string {
  * A page as lines of a stream: a change a line, as the page holds them, and after them the cursor
  * that goes on from there.
  */
-export function answerToLines({ page, removedScopes }: SyncAnswer): string {
-  if (!page) return ''
+export function pullToLines({ page, removedScopes }: PullAnswer): string {
   const rows = page.rows === '' ? '' : `${page.rows}${rowBreak}`
   const removed = removedScopes.length > 0 ? `,"removed_scopes":${JSON.stringify(removedScopes)}` : ''
   return `${rows}{${pageEnd(page)}${removed}}\n`

@@ -8,36 +8,26 @@ import type { Tally } from '../model/verdict.ts'
 /** How much of the rows that were written the verdicts repeat. */
 export type Return = 'all' | 'lost'
 
-/** A request that has the form of the contract; its changes are decoded one by one, later. */
-export interface SyncRequest {
+/** A change set that has the form of the contract; its changes are decoded one by one, later. */
+export interface PushRequest {
   readonly client: string
   readonly changes: readonly unknown[]
   readonly atomic: boolean
   readonly return: Return
   /** Absent: no changes are asked for. Null: from the beginning. */
   readonly cursor?: Cursor | null
-  /** The cursor is only held against its scopes, as that of a push: no row is read for it. */
-  readonly checksOnly?: boolean
+  /**
+   * Of a sync: the rows of the page that it asks for by its cursor. Absent, as in a push: the
+   * cursor is only held against its scopes, and no row is read.
+   */
+  readonly limit?: number
+}
+
+export interface PullRequest {
+  /** Null: from the beginning. */
+  readonly cursor: Cursor | null
+  /** The rows of the page, over all scopes and tables. */
   readonly limit: number
-  /** The changes are a webhook's, whose source is the client. */
-  readonly webhook?: WebhookRequest
-  /** Digits of times that their columns do not keep are cut: in an import that asks for it. */
-  readonly cutDigits?: boolean | undefined
-  /**
-   * The changes are a part of an import, which says where it may write; they may have the form that
-   * they are pulled in.
-   */
-  readonly grant?: Grant
-  /**
-   * Nothing is written before this, what came of the chunk before, and nothing at all where it
-   * fails: what can be done without is done meanwhile.
-   */
-  readonly after?: Promise<Pick<Tally, 'applied'>> | undefined
-  /** They are puts and deletes, each of a row of its own, and are counted instead of answered. */
-  readonly bulk?: {
-    /** Most of them are expected to be stored already: look before anything is written. */
-    readonly peek: boolean
-  }
 }
 
 /** Where changes may go, for those who name the scope themselves. */
@@ -50,10 +40,31 @@ export interface Grant {
   readonly byToken?: boolean
 }
 
-/** What a webhook has beside its changes. */
-export interface WebhookRequest extends Grant {
+/** A webhook, whose client is its source. */
+export interface ReceiveRequest {
+  readonly source: string
   /** Its id, which takes effect once. */
   readonly id: string
+  readonly grant: Grant
+  readonly changes: readonly unknown[]
+  readonly atomic: boolean
+}
+
+/** A part of an import. Its changes may have the form that they are pulled in. */
+export interface ImportRequest {
+  /** Who writes the changes that do not say it themselves. */
+  readonly client: string
+  readonly changes: readonly unknown[]
+  readonly grant: Grant
+  /** Digits of times that their columns do not keep are cut. */
+  readonly cutDigits?: boolean | undefined
+  /**
+   * Nothing is written before this, what came of the chunk before, and nothing at all where it
+   * fails: what can be done without is done meanwhile.
+   */
+  readonly after?: Promise<Pick<Tally, 'applied'>> | undefined
+  /** Most of the changes are expected to be stored already: look before anything is written. */
+  readonly looks: boolean
 }
 
 const pushMembers = ['client', 'changes', 'atomic', 'return', 'cursor']
@@ -63,7 +74,7 @@ const syncMembers = [...pushMembers, 'limit']
  * Decodes the body of a sync, or of a push, whose cursor is only checked. Throws a `Problem` that
  * names the member.
  */
-export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest {
+export function decodeRequest(body: unknown, half: 'sync' | 'push'): PushRequest {
   if (!isObject(body)) throw malformed('The body must be a JSON object.')
   const known = half === 'sync' ? syncMembers : pushMembers
   for (const member of Object.keys(body)) {
@@ -81,10 +92,11 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): SyncRequest
   }
   if (typeof atomic !== 'boolean') throw malformed('"atomic" must be true or false.')
   if (returned !== 'all' && returned !== 'lost') throw malformed('"return" must be all or lost.')
-  const request = { client, changes, atomic, return: returned, limit: decodeLimit(limit) } as const
+  const page = half === 'sync' ? { limit: decodeLimit(limit) } : {}
+  const request = { client, changes, atomic, return: returned, ...page } as const
   if (cursor === undefined) return request
   if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
-  return { ...request, cursor: cursor === null ? null : parseCursor(cursor), checksOnly: half === 'push' }
+  return { ...request, cursor: cursor === null ? null : parseCursor(cursor) }
 }
 
 const webhookMembers = ['scope', 'changes', 'atomic', 'client']
@@ -96,8 +108,8 @@ const webhookMembers = ['scope', 'changes', 'atomic', 'client']
 export function decodeWebhook(
   body: unknown,
   source: string,
-  { id, isAllowed = () => true }: { readonly id: string; readonly isAllowed?: WebhookRequest['isAllowed'] },
-): SyncRequest {
+  { id, isAllowed = () => true }: { readonly id: string; readonly isAllowed?: Grant['isAllowed'] },
+): ReceiveRequest {
   if (!isObject(body)) throw malformed('The body must be a JSON object.')
   for (const member of Object.keys(body)) {
     if (!webhookMembers.includes(member))
@@ -107,7 +119,8 @@ export function decodeWebhook(
   if (push.client !== undefined && push.client !== source) throw malformed(`"client" is the source here: ${source}.`)
   if (scope !== undefined && typeof scope !== 'string') throw malformed('"scope" must be text.')
   if (push.changes === undefined) throw malformed('A webhook needs "changes", an array.')
-  return { ...decodeRequest({ ...push, client: source }, 'push'), webhook: { id, scope, isAllowed } }
+  const { changes, atomic } = decodeRequest({ ...push, client: source }, 'push')
+  return { source, id, grant: { scope, isAllowed }, changes, atomic }
 }
 
 /** The rows of a page: a whole number within the limits, the default where none is given. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Store, StoreFault } from '../../src/stores/store.ts'
-import { createRun } from '../../src/sync/sync.ts'
+import { createOperations } from '../../src/sync/sync.ts'
 import { decodeRequest } from '../../src/wire/request.ts'
 import { noon, principal } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
@@ -74,7 +74,7 @@ describe.each(dialectStores)('each call of the database that fails on %s', (name
       const { store } = opened
       const unique = 'CREATE UNIQUE INDEX one_title ON todos (scope, title)'
       await store.batch('', [{ sql: unique, params: [] }])
-      const runWith = (through: Store) => createRun({ schema, store: through, now: () => noon / 1000 })
+      const pushWith = (through: Store) => createOperations({ schema, store: through, now: () => noon / 1000 }).push
       const titlesOf = async (scope: string) => {
         const sql = `SELECT id, title FROM todos WHERE scope = '${scope}' ORDER BY id`
         return (await store.batch(scope, [{ sql, params: [] }]))[0]?.map((row) => row.join()) ?? []
@@ -85,7 +85,7 @@ describe.each(dialectStores)('each call of the database that fails on %s', (name
         const text = JSON.stringify(body).replaceAll('"s"', `"s${nth}"`).replaceAll('"team"', `"team${nth}"`)
         const request = decodeRequest(JSON.parse(text), 'sync')
         const failing = failingStore(store, nth, fault)
-        const error = await runWith(failing)(who, request).then(
+        const error = await pushWith(failing)(who, request).then(
           () => undefined,
           (reason: unknown) => reason,
         )
@@ -98,7 +98,7 @@ describe.each(dialectStores)('each call of the database that fails on %s', (name
         expect([[], ['a,a 2', 'b,b 1']], `call ${nth}`).toContainEqual(mine)
         expect([[], ['c,c 1']], `call ${nth}`).toContainEqual(team)
 
-        const again = await runWith(store)(who, request)
+        const again = await pushWith(store)(who, request)
         const verdicts = again.verdicts.map((one) => (one.verdict === 'rejected' ? one.error.code : one.verdict))
         const fresh = (rows: readonly string[]) => (rows.length === 0 ? 'applied' : 'duplicate')
         expect(verdicts, `call ${nth}`).toEqual([

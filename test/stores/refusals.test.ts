@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createImport } from '../../src/bulk/import.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync, type PushInput } from '../../src/sync/create-sync.ts'
-import { createRun } from '../../src/sync/sync.ts'
+import { createOperations } from '../../src/sync/sync.ts'
 import { noon, principal, type Sample } from '../support/sample.ts'
 import { schema as sample } from '../support/schema.ts'
 import { allStoreNames, dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
@@ -278,11 +278,12 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
 
   it('P14 is rejected in a webhook too, alone and beside others, and again when the webhook comes again', async () => {
     const who = someone()
-    const run = createRun({ schema: sample, store, now })
+    const operations = createOperations({ schema: sample, store, now })
     const hook = async (id: string, changes: readonly object[]) => {
-      const webhook = { id, scope: who.subject, isAllowed: () => true }
-      const request = { client: 'crm', changes, atomic: false, return: 'all', limit: 1, webhook } as const
-      const { verdicts } = await run({ subject: 'crm', scopes: new Map() }, request)
+      const grant = { scope: who.subject, isAllowed: () => true }
+      const webhook = { id, grant }
+      const request = { source: 'crm', changes, atomic: false, ...webhook }
+      const { verdicts } = await operations.receive(request)
       return verdicts.map((one) => (one.verdict === 'rejected' ? one.error.code : one.verdict))
     }
     await hook('w1', [list('a', 'Home')])
@@ -298,10 +299,15 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
 
   it('P12 is rejected in an import too: rows, patches, one alone, all of them, and what a trigger swallows', async () => {
     const who = someone()
-    const run = createRun({ schema: sample, store, now })
+    const operations = createOperations({ schema: sample, store, now })
     const grant = { scope: who.subject, isAllowed: () => true }
     const chunk = async (changes: readonly object[]) => {
-      const importChunk = createImport(run, who, { client: 'a', table: undefined, at: undefined, grant })
+      const importChunk = createImport(operations.importChunk, who.subject, {
+        client: 'a',
+        table: undefined,
+        at: undefined,
+        grant,
+      })
       const { applied, duplicate, stale, rejections } = await importChunk(
         changes.map((value, n) => ({ line: n + 1, value })),
       )

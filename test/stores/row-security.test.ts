@@ -8,7 +8,7 @@ import { neonStore } from '../../src/stores/neon.ts'
 import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
-import { createRun } from '../../src/sync/sync.ts'
+import { createOperations } from '../../src/sync/sync.ts'
 import { startNeonGateway } from '../support/neon-gateway.ts'
 import { del, noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
@@ -76,8 +76,13 @@ CREATE POLICY no_bad ON todos USING (true) WITH CHECK (title IS DISTINCT FROM 'b
   it('P12 rejects it in an import too', async () => {
     const who = principal('bob')
     const grant = { scope: 'bob', isAllowed: () => true }
-    const run = createRun({ schema, store, now })
-    const importChunk = createImport(run, who, { client: 'a', table: undefined, at: undefined, grant })
+    const operations = createOperations({ schema, store, now })
+    const importChunk = createImport(operations.importChunk, who.subject, {
+      client: 'a',
+      table: undefined,
+      at: undefined,
+      grant,
+    })
     const lines = [put('a', 1, 'bad'), put('b', 2, 'good')].map((value, n) => ({ line: n + 1, value }))
     expect(await importChunk(lines)).toMatchObject({
       applied: 1,

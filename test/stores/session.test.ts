@@ -13,8 +13,8 @@ import { neonStore } from '../../src/stores/neon.ts'
 import { postgresEdgeStore } from '../../src/stores/postgres/edge.ts'
 import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { createRun } from '../../src/sync/sync.ts'
-import { answerToJson } from '../../src/wire/answer.ts'
+import { createOperations } from '../../src/sync/sync.ts'
+import { pullToJson, pushToJson } from '../../src/wire/answer.ts'
 import { startNeonGateway } from '../support/neon-gateway.ts'
 import { noon, principal } from '../support/sample.ts'
 import { createDatabase } from '../support/stores.ts'
@@ -91,18 +91,14 @@ const stores: Readonly<Record<string, (url: string) => Promise<Store>>> = {
 async function play(store: Store, carry = false): Promise<string> {
   await migrate(store, [{ name: '0001_test', statements: createTables(schema, 'postgres') }])
   expect(await check(store, schema)).toEqual([])
-  const run = createRun({
+  const operations = createOperations({
     ...{ schema, store, now: () => noon / 1000, incarnation: () => 'inc' },
     ...(carry && { carry: carryByCopy(schema) }),
   })
   const who = principal('alice')
   const push = async (changes: unknown[]) =>
-    answerToJson(await run(who, { client: 'a', changes, atomic: false, return: 'all', limit: 5000 }), 'push')
-  const pull = async () =>
-    answerToJson(
-      await run(who, { client: '', changes: [], atomic: false, return: 'all', cursor: null, limit: 5000 }),
-      'pull',
-    )
+    pushToJson(await operations.push(who, { client: 'a', changes, atomic: false, return: 'all' }))
+  const pull = async () => pullToJson(await operations.pull(who, { cursor: null, limit: 5000 }))
   const puts = rows.map((row, n) => ({ table: 'values', op: 'put', id: `v${n}`, at: noon, row }))
   const patches = rows.map((row, n) => ({
     table: 'values',
@@ -115,14 +111,12 @@ async function play(store: Store, carry = false): Promise<string> {
   answers.push(await push([{ table: 'values', op: 'delete', id: 'v0', at: noon + 2 }]), await pull())
   const grant = { scope: 'bob', isAllowed: () => true }
   const wish = { client: 'import', table: 'values', at: noon, grant }
-  const importChunk = createImport(run, { subject: 'import', scopes: new Map() }, wish)
+  const importChunk = createImport(operations.importChunk, 'import', wish)
   answers.push(
     JSON.stringify(await importChunk(rows.map((row, n) => ({ line: n + 1, value: { id: `b${n}`, ...row } })))),
   )
-  const bob = await run(principal('bob'), {
-    ...{ client: '', changes: [], atomic: false, return: 'all', cursor: null, limit: 5000 },
-  })
-  return [...answers, answerToJson(bob, 'pull')].join('\n')
+  const bob = await operations.pull(principal('bob'), { cursor: null, limit: 5000 })
+  return [...answers, pullToJson(bob)].join('\n')
 }
 
 describe('the settings of a session change nothing', () => {
@@ -151,9 +145,9 @@ describe('the settings of a session change nothing', () => {
   it('P3 writers of one scope wait for each other, however short the session would have them wait', async () => {
     const store = postgresStore(await createHostile({ lock_timeout: "'1ms'" }))
     await migrate(store, [{ name: '0001_test', statements: createTables(schema, 'postgres') }])
-    const run = createRun({ schema, store, now: () => noon / 1000 })
+    const operations = createOperations({ schema, store, now: () => noon / 1000 })
     const pushes = Array.from({ length: 20 }, (_, n) =>
-      run(principal('alice'), {
+      operations.push(principal('alice'), {
         client: `c${n}`,
         changes: Array.from({ length: 200 }, (_, id) => ({
           table: 'values',
@@ -162,7 +156,7 @@ describe('the settings of a session change nothing', () => {
           at: noon,
           row: {},
         })),
-        ...{ atomic: false, return: 'lost', limit: 1 },
+        ...{ atomic: false, return: 'lost' },
       }),
     )
     expect(await Promise.all(pushes)).toHaveLength(20)

@@ -9,7 +9,7 @@ import { limits } from '../../src/model/limits.ts'
 import { libsqlStore } from '../../src/stores/libsql/http.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
-import { createRun } from '../../src/sync/sync.ts'
+import { createOperations } from '../../src/sync/sync.ts'
 import { type HranaServer, startHranaServer } from '../support/hrana-server.ts'
 import { noon, principal } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
@@ -128,9 +128,14 @@ describe('refused changes on a server that is too slow to look for them all', ()
   it('P12 an import sends by itself fewer lines at a time, and rejects none that is good', async () => {
     const who = await someone()
     ms = 40
-    const run = createRun({ schema, store, now })
+    const operations = createOperations({ schema, store, now })
     const grant = { scope: who.subject, isAllowed: () => true }
-    const importChunk = createImport(run, who, { client: 'a', table: undefined, at: undefined, grant })
+    const importChunk = createImport(operations.importChunk, who.subject, {
+      client: 'a',
+      table: undefined,
+      at: undefined,
+      grant,
+    })
     const result = await importChunk(half(16).map((value, n) => ({ line: n + 1, value })))
     expect(result).toMatchObject({ applied: 8, duplicate: 0, stale: 0 })
     expect(result.rejections.map(({ line, error }) => `${line} ${error.code}`)).toEqual(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createImport } from '../../src/bulk/import.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
-import { createRun } from '../../src/sync/sync.ts'
+import { createOperations } from '../../src/sync/sync.ts'
 import { noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
@@ -121,11 +121,12 @@ describe.each(allStoreNames)(
       'P14 a webhook rejects it alone, and again when it comes again: %s',
       async (_, changes, expected, row) => {
         const who = await someone()
-        const run = createRun({ schema, store: opened.store, now })
-        const webhook = { id: 'w', scope: who.subject, isAllowed: () => true }
+        const operations = createOperations({ schema, store: opened.store, now })
+        const grant = { scope: who.subject, isAllowed: () => true }
+        const webhook = { id: 'w', grant }
         for (const _ of [1, 2]) {
-          const request = { client: 'crm', changes, atomic: false, return: 'all', limit: 1, webhook } as const
-          const { verdicts } = await run({ subject: 'crm', scopes: new Map() }, request)
+          const request = { source: 'crm', changes, atomic: false, ...webhook }
+          const { verdicts } = await operations.receive(request)
           expect(verdicts.map(named)).toEqual(expected)
           expect(verdicts.every((verdict) => verdict.current === undefined)).toBe(true)
         }
@@ -135,9 +136,14 @@ describe.each(allStoreNames)(
 
     it.each(cases)('P12 an import rejects its line alone: %s', async (_, changes, expected, row) => {
       const who = await someone()
-      const run = createRun({ schema, store: opened.store, now })
+      const operations = createOperations({ schema, store: opened.store, now })
       const grant = { scope: who.subject, isAllowed: () => true }
-      const importChunk = createImport(run, who, { client: 'a', table: undefined, at: undefined, grant })
+      const importChunk = createImport(operations.importChunk, who.subject, {
+        client: 'a',
+        table: undefined,
+        at: undefined,
+        grant,
+      })
       const { rejections } = await importChunk(changes.map((value, line) => ({ line, value })))
       expect(rejections.map(({ line, error }) => [line, error.code])).toEqual(
         expected.flatMap((code, line) => (code === 'constraint' ? [[line, code]] : [])),

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { createRun } from '../../src/sync/sync.ts'
-import { answerToJson } from '../../src/wire/answer.ts'
+import { createOperations } from '../../src/sync/sync.ts'
+import { pullToJson, pushToJson } from '../../src/wire/answer.ts'
 import { noon, principal } from '../support/sample.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
 
@@ -145,7 +145,7 @@ describe('values come back exactly as they were sent', () => {
     'P7 from $name, in verdicts and in pulls, byte for byte',
     async ({ place }) => {
       const { store } = opened[place] as TestStore
-      const run = createRun({ schema, store, now: () => noon / 1000, incarnation: () => 'inc' })
+      const operations = createOperations({ schema, store, now: () => noon / 1000, incarnation: () => 'inc' })
       const who = principal('alice')
       const changes = rows.map((row, n) => ({ table: 'values', op: 'put', id: `v${n}`, at: noon, row }))
       const expected = rows.map((row) =>
@@ -163,33 +163,23 @@ describe('values come back exactly as they were sent', () => {
           ...row,
         }),
       )
-      const pushed = answerToJson(
-        await run(who, { client: 'a', changes, atomic: false, return: 'all', limit: 5000 }),
-        'push',
-      )
+      const pushed = pushToJson(await operations.push(who, { client: 'a', changes, atomic: false, return: 'all' }))
       const { verdicts } = JSON.parse(pushed)
       for (const [index, verdict] of verdicts.entries()) {
         expect(JSON.stringify(verdict.current?.row), JSON.stringify([rows[index], verdict.error])).toBe(expected[index])
       }
-      const pulled = answerToJson(
-        await run(who, { client: '', changes: [], atomic: false, return: 'all', cursor: null, limit: 5000 }),
-        'pull',
-      )
+      const pulled = pullToJson(await operations.pull(who, { cursor: null, limit: 5000 }))
       for (const one of JSON.parse(pulled).changes)
         expect(JSON.stringify(one.row)).toBe(expected[Number(one.id.slice(1))])
       const patches = rows
         .filter((row) => Object.keys(row).length > 0)
         .map((row, n) => ({ table: 'values', op: 'patch', id: `v${rows.length - 2 - n}`, at: noon + 1, row }))
-      const patched = answerToJson(
-        await run(who, { client: 'a', changes: patches, atomic: false, return: 'all', limit: 5000 }),
-        'push',
+      const patched = pushToJson(
+        await operations.push(who, { client: 'a', changes: patches, atomic: false, return: 'all' }),
       )
       for (const [index, verdict] of JSON.parse(patched).verdicts.entries())
         expect(verdict.current.row).toMatchObject(JSON.parse(JSON.stringify(patches[index]?.row)))
-      const again = answerToJson(
-        await run(who, { client: '', changes: [], atomic: false, return: 'all', cursor: null, limit: 5000 }),
-        'pull',
-      )
+      const again = pullToJson(await operations.pull(who, { cursor: null, limit: 5000 }))
       answers.push([pushed, pulled, patched, again].join('\n'))
     },
   )

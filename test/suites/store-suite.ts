@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
-import { createRun } from '../../src/sync/sync.ts'
-import { answerToJson } from '../../src/wire/answer.ts'
+import { createOperations } from '../../src/sync/sync.ts'
+import { pullToJson } from '../../src/wire/answer.ts'
 import { del, noon, patch, principal, put, type SampleChange, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
 
@@ -558,15 +558,8 @@ export function storeSuite(name: string, open: () => Promise<SuiteStore>): void 
           put('b', 0, 'b', { amount: -0 }),
         ],
       })
-      const answer = await createRun({ schema, store: opened.store })(who, {
-        client: 'a',
-        changes: [],
-        atomic: false,
-        return: 'all',
-        cursor: null,
-        limit: 10,
-      })
-      const text = answerToJson(answer, 'pull')
+      const answer = await createOperations({ schema, store: opened.store }).pull(who, { cursor: null, limit: 10 })
+      const text = pullToJson(answer)
       expect(JSON.stringify(JSON.parse(text))).toBe(text)
     })
   })

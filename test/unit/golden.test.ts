@@ -48,7 +48,7 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   const bulkStatements = {
     bulkUpsert: String(bulk?.upsert),
     bulkTally: String(bulk?.tally),
-    bulkPeek: String(bulk?.peek),
+    bulkSettled: String(bulk?.settled),
   }
   const census = censusSql(dialect, schema)
   const counting = {

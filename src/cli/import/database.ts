@@ -60,7 +60,7 @@ export async function openImportDatabase(env: Environment, { schema, migrations 
   if (splitShards(url).length > 1) return { name, store: opened, chunkSize, poke, close }
   const { postgresStore } = await import('../../stores/postgres/pool.ts')
   const store = postgresStore(url, { batchMsMax: copyMsMax })
-  const copies = await store.batch('', [{ sql: copiesSql, params: [] }])
+  const copies = await store.batch('', [{ sql: copiesSql, params: [], reads: true }])
   return {
     ...{ name, store, poke, chunkSize },
     ...(copies[0]?.[0]?.[0] === 't' && { carry: carryByCopy(schema), chunkSize: copyChunkSize }),

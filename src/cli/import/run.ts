@@ -7,7 +7,7 @@ import { openRejected, type RejectedLine, toRejectedLine } from '../../bulk/reje
 import { type ImportState, writeState } from '../../bulk/resume.ts'
 import type { Settings } from '../../runtime/settings.ts'
 import { patientStore } from '../../stores/retrying.ts'
-import { createRun } from '../../sync/sync.ts'
+import { createOperations } from '../../sync/sync.ts'
 import { createRecorder } from '../../webhooks/out/record.ts'
 import { readChunks, takeChunks } from './chunks.ts'
 import type { ImportDatabase } from './database.ts'
@@ -65,15 +65,15 @@ function chunkImporter({
   const onWait = ({ code }: { code: string | undefined }, pauseMs: number) =>
     progress.say(`The database is away${code === undefined ? '' : ` (${code})`}; trying again in ${pauseMs / 1000} s.`)
   return createImport(
-    createRun({
+    createOperations({
       schema,
       store: patientStore(database.store, { onWait, signal }),
       ...(database.carry && { carry: database.carry }),
       ...(database.poke && { onCommit: database.poke }),
       clockDriftMsMax,
       record: createRecorder(database.store.dialect, schema, deliveries),
-    }),
-    { subject: 'import', scopes: new Map() },
+    }).importChunk,
+    'import',
     wish,
   )
 }

@@ -90,7 +90,7 @@ export async function scopesWithDeliveries(databases: Databases): Promise<string
   const scopes: string[] = []
   for (const { open } of await databases.list().catch(() => [])) {
     const store = await open().catch(() => undefined)
-    const read = store?.batch('', [{ sql: deliverySql(store.dialect).scopes, params: [] }])
+    const read = store?.batch('', [{ sql: deliverySql(store.dialect).scopes, params: [], reads: true }])
     for (const [scope] of (await read?.catch(() => []))?.[0] ?? []) scopes.push(String(scope))
     await store?.close()
     // A file answers without leaving this thread.

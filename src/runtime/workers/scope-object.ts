@@ -100,7 +100,7 @@ export class ScopeDatabase extends DurableObject {
       await prune(this.#store, this.#schema, { retentionMs: this.#retentionMs() })
       this.#pruneAt = Date.now() + this.#pauseMs()
     }
-    const [rows] = await this.#store.batch('', [{ sql: unpruned, params: [] }])
+    const [rows] = await this.#store.batch('', [{ sql: unpruned, params: [], reads: true }])
     const next = Math.min(sendAt, rows?.length ? this.#pruneAt : Number.POSITIVE_INFINITY)
     if (next < Number.POSITIVE_INFINITY) await this.#wakeAt(next)
   }
@@ -116,7 +116,9 @@ export class ScopeDatabase extends DurableObject {
       },
     }
     const sender = createSender({ store: this.#store, schema: this.#schema, endpoints, post: fetchPost(), signal })
-    const [scopes = []] = await this.#store.batch('', [{ sql: deliverySql(sqliteObject).scopes, params: [] }])
+    const [scopes = []] = await this.#store.batch('', [
+      { sql: deliverySql(sqliteObject).scopes, params: [], reads: true },
+    ])
     const times = await Promise.all(scopes.map(([scope]) => sender.sendScope(String(scope))))
     return Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
   }

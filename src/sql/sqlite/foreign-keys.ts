@@ -29,6 +29,7 @@ export const readForeignKeys: Statement = {
   sql: `SELECT tables$.name, keys$.id, keys$."from", keys$."table", coalesce(keys$."to", (SELECT columns$.name FROM pragma_table_info(keys$."table") AS columns$ WHERE columns$.pk = keys$.seq + 1))
 FROM ${ownTables} CROSS JOIN pragma_foreign_key_list(tables$.name) AS keys$ ORDER BY tables$.name, keys$.id, keys$.seq`,
   params: [],
+  reads: true,
 }
 
 /**
@@ -40,6 +41,7 @@ export const readUniqueNames: Statement = {
 FROM ${ownTables} CROSS JOIN pragma_index_list(tables$.name) AS indexes$ CROSS JOIN pragma_index_info(indexes$.name) AS columns$
 WHERE indexes$."unique" ORDER BY indexes$.name, columns$.seqno) AS unique$ GROUP BY unique$.index$`,
   params: [],
+  reads: true,
 }
 
 interface Key {

@@ -58,6 +58,6 @@ export async function libsqlFileStore(
       await Promise.all([writer?.close(), reader.close()])
     },
   }
-  await store.batch('', [{ sql: 'SELECT 1', params: [] }])
+  await store.batch('', [{ sql: 'SELECT 1', params: [], reads: true }])
   return store
 }

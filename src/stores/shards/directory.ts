@@ -67,7 +67,7 @@ export async function openShard(directory: Store, shard: string, name: string): 
  * decides.
  */
 export async function findHome(directory: Store, scope: string, reads: boolean): Promise<string | undefined> {
-  const find: Statement = { sql: 'SELECT shard FROM driftline_homes WHERE scope = $1', params: [scope] }
+  const find: Statement = { sql: 'SELECT shard FROM driftline_homes WHERE scope = $1', params: [scope], reads: true }
   const choose: Statement = {
     sql: `INSERT INTO driftline_homes (scope, shard) SELECT $1::text, shard FROM driftline_shards
 WHERE open AND NOT EXISTS (SELECT FROM driftline_homes WHERE scope = $1::text)
@@ -82,7 +82,7 @@ ORDER BY md5(shard || $1::text) LIMIT 1 ON CONFLICT DO NOTHING`,
 
 /** Whether the directory can be read. */
 export async function pingDirectory(directory: Store): Promise<void> {
-  const read = (sql: string): Statement => ({ sql, params: [] })
+  const read = (sql: string): Statement => ({ sql, params: [], reads: true })
   await directory.batch('', [
     read('SELECT shard, name, open FROM driftline_shards WHERE 1 = 0'),
     read('SELECT scope, shard FROM driftline_homes WHERE 1 = 0'),
@@ -99,12 +99,12 @@ export async function adoptScopes(directory: Store, shard: string, store: Store)
   const count = `SELECT count(*) FROM driftline_homes WHERE scope IN (SELECT json_array_elements_text($1::json)) AND shard <> $2`
   let elsewhere = 0
   for (let last = ''; ; ) {
-    const [rows = []] = await store.batch('', [{ sql: select, params: [last] }])
+    const [rows = []] = await store.batch('', [{ sql: select, params: [last], reads: true }])
     if (rows.length === 0) return elsewhere
     const params = [JSON.stringify(rows.map(([scope]) => scope)), shard]
     const results = await directory.batch('', [
       { sql: insert, params },
-      { sql: count, params },
+      { sql: count, params, reads: true },
     ])
     elsewhere += Number(results[1]?.[0]?.[0])
     last = String(rows.at(-1)?.[0])
@@ -122,7 +122,7 @@ const alone: Statement = { sql: 'SELECT pg_advisory_xact_lock(7310579622)', para
  * the database's log.
  */
 async function readTable(store: Store, table: string, columns: string): Promise<readonly Cells[]> {
-  const [found = []] = await store.batch('', [{ sql: 'SELECT to_regclass($1)::text', params: [table] }])
+  const [found = []] = await store.batch('', [{ sql: 'SELECT to_regclass($1)::text', params: [table], reads: true }])
   if (found[0]?.[0] === null) return []
-  return (await store.batch('', [{ sql: `SELECT ${columns} FROM ${table}`, params: [] }]))[0] ?? []
+  return (await store.batch('', [{ sql: `SELECT ${columns} FROM ${table}`, params: [], reads: true }]))[0] ?? []
 }

@@ -6,8 +6,8 @@ import { censusSql } from '../../sql/count-sql.ts'
 import { parseHead } from '../../sql/scope-page.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { retryConflicts, type Store } from '../../stores/store.ts'
+import { inTurns } from '../in-turns.ts'
 import { throwResync } from '../resync.ts'
-import { inTurns } from '../sync.ts'
 
 /** The scopes that a stream is about to be read from. */
 export interface Census {
@@ -34,9 +34,10 @@ export function createCensus({ schema, store }: { readonly schema: Schema; reado
     let rows = 0
     await inTurns([...heads.keys()], async (scope) => {
       const { position, start } = cursor?.get(scope) ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
-      const statements: Statement[] = [{ sql: sql.head, params: [scope] }]
+      const statements: Statement[] = [{ sql: sql.head, params: [scope], reads: true }]
       const counting = start > position ? sql.firstRows : sql.rows
-      if (counts) for (const count of counting) statements.push({ sql: count, params: [scope, position, start] })
+      if (counts)
+        for (const count of counting) statements.push({ sql: count, params: [scope, position, start], reads: true })
       const began = performance.now()
       const [head = [], ...counted] = await retryConflicts(() => store.batch(scope, statements))
       facts.databaseMs += performance.now() - began

@@ -5,16 +5,16 @@ import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
 import type { Cells } from '../../sql/statement.ts'
 import type { Store } from '../../stores/store.ts'
 import { compilePage } from '../push/plan.ts'
-import type { PageWish } from '../push/planned.ts'
+import type { PageRange } from '../push/planned.ts'
 
 /** Asks for pages and reads them. */
 export interface Pages {
-  wish(scope: string, cursor: Cursor | null | undefined, limit: number): PageWish
+  rangeOf(scope: string, cursor: Cursor | null | undefined, limit: number): PageRange
   read(scope: string, rows: readonly Cells[] | undefined): ScopePage
   /** Scopes with a row so large that the answer to a push is weighed. */
   readonly heavy: Remembered
   /** One page by itself, in a round trip of its own. */
-  fetch(batch: Store['batch'], scope: string, wish: PageWish): Promise<ScopePage>
+  fetch(batch: Store['batch'], scope: string, range: PageRange): Promise<ScopePage>
   /** What a cursor is held against, and no row. */
   fetchHead(batch: Store['batch'], scope: string): Promise<ScopeHead | undefined>
 }
@@ -51,18 +51,18 @@ export function createPages(sql: Sql): Pages {
   const head = headSql(sql.dialect)
   const pages: Pages = {
     heavy: remember(),
-    wish: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.has(scope) }),
+    rangeOf: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.has(scope) }),
     read(scope, rows) {
       const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
       if (page.large) large.add(scope)
       return page
     },
-    async fetch(batch, scope, wish) {
-      const [rows] = await batch(scope, [compilePage(sql, scope, wish)])
+    async fetch(batch, scope, range) {
+      const [rows] = await batch(scope, [compilePage(sql, scope, range)])
       return pages.read(scope, rows)
     },
     async fetchHead(batch, scope) {
-      const [rows = []] = await batch(scope, [{ sql: head, params: [scope] }])
+      const [rows = []] = await batch(scope, [{ sql: head, params: [scope], reads: true }])
       return parseHead(rows)
     },
   }

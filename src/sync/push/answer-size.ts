@@ -28,7 +28,7 @@ export function compileWeight(
       return weight(first)
     })
   })
-  return { sql: `${weigh}${terms.join(' + ')}`, params, role: { kind: 'guard' } }
+  return { sql: `${weigh}${terms.join(' + ')}`, params, reads: true, role: { kind: 'guard' } }
 }
 
 /**

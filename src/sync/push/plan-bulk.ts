@@ -6,10 +6,10 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import type { Cells } from '../../sql/statement.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { compileLock } from './lock.ts'
-import type { LockWish, Planned, PushWish } from './planned.ts'
+import type { LockOptions, Planned, PushOptions } from './planned.ts'
 
-/** What an import needs of a push's wish. */
-export type BulkWish = LockWish & Pick<PushWish, 'client' | 'recordings'>
+/** What an import needs of a push's options. */
+export type BulkOptions = LockOptions & Pick<PushOptions, 'client' | 'recordings'>
 
 type Row = readonly unknown[]
 
@@ -36,7 +36,7 @@ export function compileBulk(
   sql: Sql,
   scope: string,
   parts: readonly (readonly Change[])[],
-  wish: BulkWish,
+  options: BulkOptions,
   carry: Carry,
 ): Planned[] {
   const changes = parts.flat()
@@ -46,18 +46,18 @@ export function compileBulk(
   for (const [place, part] of parts.entries()) {
     for (const { table, id, at, by, op, values } of part) {
       const rows = partsByTable.get(table) ?? parts.map(() => [])
-      rows[place]?.push([id, ++ordinal, at, by ?? wish.client, op === 'delete' || null, ...values])
+      rows[place]?.push([id, ++ordinal, at, by ?? options.client, op === 'delete' || null, ...values])
       partsByTable.set(table, rows)
     }
   }
   const carried = [...partsByTable].map(([table, rows]) => carry(sql, table, scope, n, rows))
   const plan: Planned[] = [
     ...carried.flatMap(({ before }) => before),
-    compileLock(sql, scope, wish, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER),
+    compileLock(sql, scope, options, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER),
     ...parts.flatMap((_, place) => carried.flatMap(({ writes }) => writes[place] ?? [])),
     ...carried.flatMap(({ tally }) => tally),
   ]
-  for (const record of wish.recordings ?? [])
+  for (const record of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   return plan
 }
@@ -67,7 +67,7 @@ export function compileBulk(
  * against it has lost for good. An import that is sent again is nothing else, and costs a fraction
  * so.
  */
-export function compilePeek(
+export function compileSettled(
   { dialect, tables, paramBytesMax }: Sql,
   scope: string,
   changes: readonly Change[],
@@ -77,31 +77,41 @@ export function compilePeek(
     const ofTable = changes.filter((change) => change.table === table)
     if (ofTable.length === 0) return []
     return encodeParts(ofTable, (part) => dialect.encodeStamps(part, client), paramBytesMax).map(
-      (part): Planned => ({ sql: bulk.peek, params: [scope, ...part], role: { kind: 'peek', table } }),
+      (part): Planned => ({
+        sql: bulk.settled,
+        params: [scope, ...part],
+        reads: true,
+        role: { kind: 'settled', table },
+      }),
     )
   })
 }
 
-/** The changes that are not settled; the others are added to the tally. */
-export function readPeek(
+/** Which changes are settled already, as a tally, and which are not. */
+export interface Settled {
+  readonly tally: Tally
+  readonly unsettled: readonly Change[]
+}
+
+export function readSettled(
   changes: readonly Change[],
   plan: readonly Planned[],
   results: readonly (readonly Cells[])[],
-  tally: Tally,
-): readonly Change[] {
+): Settled {
+  const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
   // A scope whose database does not exist yet answers nothing.
-  if (results.some((rows) => rows.length === 0)) return changes
+  if (results.some((rows) => rows.length === 0)) return { tally, unsettled: changes }
   const news = new Map<Table, Set<string>>()
   for (const [place, { role }] of plan.entries()) {
     const [equal, greater, ids] = results[place]?.[0] ?? []
     tally.duplicate += Number(equal)
     tally.stale += Number(greater)
-    if (role.kind !== 'peek' || typeof ids !== 'string') continue
+    if (role.kind !== 'settled' || typeof ids !== 'string') continue
     const set = news.get(role.table) ?? new Set()
     for (const id of ids.split('\n')) set.add(id)
     news.set(role.table, set)
   }
-  return changes.filter(({ table, id }) => news.get(table)?.has(id))
+  return { tally, unsettled: changes.filter(({ table, id }) => news.get(table)?.has(id)) }
 }
 
 /** Rows as parameters, which every store takes. */
@@ -119,6 +129,7 @@ export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, 
     (text): Planned => ({
       sql: bulk.tally,
       params: [scope, n, count, ...bulk.tallied(text)],
+      reads: true,
       role: tallyOf(table, count),
     }),
   )
@@ -128,12 +139,11 @@ export const carryInParams: Carry = ({ dialect, tables, paramBytesMax }, table, 
 export const tallyOf = (table: Table, count: number): Planned['role'] => ({ kind: 'tally', table, count })
 
 /**
- * Adds what became of the changes. A stamp that is there now, and was not written now, was there
- * before. Gives how many are neither: they lost against a greater stamp, or a trigger kept them
- * from being written.
+ * What became of the changes. A stamp that is there now, and was not written now, was there before.
+ * What is neither is stale: it lost against a greater stamp, or a trigger kept it from being
+ * written.
  */
-export function addTally(plan: readonly Planned[], results: readonly (readonly Cells[])[], tally: Tally): number {
-  let stale = 0
+export function readTally(plan: readonly Planned[], results: readonly (readonly Cells[])[]): Tally {
   const tables = new Map<Table, { count: number; written: number; equal: number }>()
   for (const [place, { role }] of plan.entries()) {
     if (role.kind !== 'tally') continue
@@ -142,13 +152,13 @@ export function addTally(plan: readonly Planned[], results: readonly (readonly C
     const equal = found === null ? role.count : before + Number(found)
     tables.set(role.table, { count: role.count, written: Number(written), equal })
   }
+  const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
   for (const { count, written, equal } of tables.values()) {
     tally.applied += written
     tally.duplicate += equal - written
-    stale += count - equal
+    tally.stale += count - equal
   }
-  tally.stale += stale
-  return stale
+  return tally
 }
 
 /** How many tombstones an import stored of ids that had no row. */

@@ -8,7 +8,7 @@ import { rowBytesMax } from './answer-size.ts'
 import { coalesce, type RowWrite } from './coalesce.ts'
 import { inWriteOrder, patchValues, reachOf } from './plan.ts'
 
-export interface TrialWish {
+export interface TrialOptions {
   readonly client: string
   readonly incarnation: string
   /** Nothing may be swallowed by a trigger. */
@@ -25,25 +25,25 @@ export function compileTrial(
   sql: Sql,
   scope: string,
   parts: readonly (readonly Change[])[],
-  wish: TrialWish,
+  options: TrialOptions,
 ): TrialPlan {
   const changes = parts.flat()
   const touched = new Set(changes.map(({ table }) => table))
   const tables = sql.tables.filter(({ table }) => touched.has(table))
   const n = changes.length
   return {
-    lock: [scope, wish.incarnation, n, rowBytesMax(changes)],
+    lock: [scope, options.incarnation, n, rowBytesMax(changes)],
     tables: tables.map(({ table }) => table),
     groups: parts.map((part) =>
       coalesce([part]).flatMap((rows) =>
         tables.flatMap((table, place) => {
           const written = rows.filter((row) => row.table === table.table)
-          return written.length > 0 ? compileTable(sql, table, place, [scope, n], written, wish) : []
+          return written.length > 0 ? compileTable(sql, table, place, [scope, n], written, options) : []
         }),
       ),
     ),
-    ids: wish.immediate ? parts.map(idsOf) : [],
-    immediate: wish.immediate,
+    ids: options.immediate ? parts.map(idsOf) : [],
+    immediate: options.immediate,
     nonce: sql.nonce,
   }
 }
@@ -60,7 +60,7 @@ function compileTable(
   table: number,
   [scope, n]: readonly [string, number],
   rows: readonly RowWrite[],
-  { client, atomic }: TrialWish,
+  { client, atomic }: TrialOptions,
 ): Trial[] {
   const based = inWriteOrder(rows.filter(({ base }) => base)).map((row) => [
     row.id,

@@ -9,7 +9,7 @@ import { compileWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
 import { compileClaim } from './inbox/claim.ts'
 import { compileLock } from './lock.ts'
-import type { PageWish, Planned, PushWish, Role } from './planned.ts'
+import type { PageRange, Planned, PushOptions, Role } from './planned.ts'
 
 /**
  * The statements of one scope's part of a change set, for one batch: lock the scope, check the
@@ -21,34 +21,35 @@ export function compilePush(
   sql: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],
-  wish: PushWish,
-  page?: PageWish,
+  options: PushOptions,
+  page?: PageRange,
 ): Planned[] {
   const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
-  const { bytesMax, weigh } = wish.answer
+  const { bytesMax, weigh } = options.answer
   const changes = passes.flat().flatMap((row) => row.changes)
   // One change is always answered: whoever sends fewer and fewer gets through. What is known of the
   // largest row is up to three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
-  const plan = [compileLock(sql, scope, wish, n, rowBytesMax(changes), fits)]
-  if (wish.entry) {
-    const { incarnation } = wish.entry
+  const plan = [compileLock(sql, scope, options, n, rowBytesMax(changes), fits)]
+  if (options.entry) {
+    const { incarnation } = options.entry
     plan.push({
       sql: sql.scope.gate,
-      params: [scope, incarnation, cursorFloor(wish.entry), n],
+      params: [scope, incarnation, cursorFloor(options.entry), n],
+      reads: true,
       role: { kind: 'guard' },
     })
   }
   if (weigh && changes.length > 1) plan.push(compileWeight(sql, scope, passes, bytesMax))
-  if (wish.inbox) plan.push(...compileClaim(sql, scope, passes, wish, wish.inbox))
+  if (options.inbox) plan.push(...compileClaim(sql, scope, passes, options, options.inbox))
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
       const written = rows.filter((row) => row.table === table.table)
-      if (written.length > 0) plan.push(...compileTable(sql, table, scope, n, pass, written, wish))
+      if (written.length > 0) plan.push(...compileTable(sql, table, scope, n, pass, written, options))
     }
   }
-  if (wish.atomic) plan.push(...compileSwallowed(sql, scope, passes, wish))
-  for (const record of wish.recordings ?? [])
+  if (options.atomic) plan.push(...compileSwallowed(sql, scope, passes, options))
+  for (const record of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   if (page) plan.push(compilePage(sql, scope, page, n))
   return plan
@@ -61,14 +62,14 @@ function compileSwallowed(
   { dialect, tables, paramBytesMax }: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],
-  { client, receivedAt }: PushWish,
+  { client, receivedAt }: PushOptions,
 ): Planned[] {
   const rows = passes.flat()
   return tables.flatMap(({ table, swallowed }) => {
     const values = rows.filter((row) => row.table === table).map((row) => reachOf(row, receivedAt))
     if (values.length === 0) return []
     return encodeParts(values, (part) => dialect.encodeRows(reachFields, part), paramBytesMax).map(
-      (part): Planned => ({ sql: swallowed, params: [scope, client, ...part], role: { kind: 'guard' } }),
+      (part): Planned => ({ sql: swallowed, params: [scope, client, ...part], reads: true, role: { kind: 'guard' } }),
     )
   })
 }
@@ -92,7 +93,7 @@ export function compileMissing(sql: Sql, scope: string, rows: readonly RowWrite[
     const steps = rows.filter((row) => row.table === table).flatMap(patchSteps)
     if (steps.length === 0) return []
     return encodeParts(steps, (part) => dialect.encodeRows(stepFields, part), paramBytesMax).map(
-      (part): Planned => ({ sql: missingList, params: [scope, client, ...part], role: { kind: 'guard' } }),
+      (part): Planned => ({ sql: missingList, params: [scope, client, ...part], reads: true, role: { kind: 'guard' } }),
     )
   })
 }
@@ -109,7 +110,12 @@ export function compileIds(
     if (ids.length === 0) return []
     const text = statementOf ? statementOf(table) : states
     return encodeParts(ids, (part) => [dialect.encodeIds(part)], paramBytesMax).map(
-      (part): Planned => ({ sql: text, params: [scope, ...part], role: { kind: 'states', table, pass: 0 } }),
+      (part): Planned => ({
+        sql: text,
+        params: [scope, ...part],
+        reads: true,
+        role: { kind: 'states', table, pass: 0 },
+      }),
     )
   })
 }
@@ -121,7 +127,7 @@ function compileTable(
   n: number,
   pass: number,
   rows: readonly RowWrite[],
-  wish: PushWish,
+  options: PushOptions,
 ): Planned[] {
   const plan: Planned[] = []
   const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table, pass })
@@ -132,19 +138,20 @@ function compileTable(
   const folded = rows.filter(({ alone }) => !alone)
   const based = inWriteOrder(rows.filter(({ base }) => base))
   const patched = inWriteOrder(rows.filter(({ patch }) => patch))
-  if (folded.length > 0 && !wish.inbox) {
-    for (const ids of idsOf(folded)) plan.push({ sql: sql.states, params: [scope, ...ids], role: role('states') })
+  if (folded.length > 0 && !options.inbox) {
+    for (const ids of idsOf(folded))
+      plan.push({ sql: sql.states, params: [scope, ...ids], reads: true, role: role('states') })
   }
-  if (wish.atomic) {
+  if (options.atomic) {
     const steps = rows.flatMap(patchSteps)
     if (steps.length > 0) {
       for (const part of rowsOf(stepFields, steps)) {
-        plan.push({ sql: sql.missing, params: [scope, wish.client, ...part], role: { kind: 'guard' } })
+        plan.push({ sql: sql.missing, params: [scope, options.client, ...part], reads: true, role: { kind: 'guard' } })
       }
     }
   }
   // A change without a stamp takes the server's time, or what is later than the stored stamp.
-  const stampOf = ({ newest }: RowWrite, at: number | undefined) => (newest ? wish.receivedAt : at)
+  const stampOf = ({ newest }: RowWrite, at: number | undefined) => (newest ? options.receivedAt : at)
   const writePuts = () => {
     for (const [newest, some] of byNewest(based)) {
       const values = some.map((row) => [
@@ -154,11 +161,11 @@ function compileTable(
         row.base?.op === 'delete' || null,
         ...(row.base?.values ?? []),
       ])
-      const isHeld = wish.return === 'lost' && folded.length === 0 && !some.some(({ base }) => base?.respelled)
-      const brief = wish.inbox || isHeld
+      const isHeld = options.return === 'lost' && folded.length === 0 && !some.some(({ base }) => base?.respelled)
+      const brief = options.inbox || isHeld
       const upsert = newest ? sql.upsertNewest : brief ? sql.upsertBrief : sql.upsert
       for (const part of rowsOf(sql.rowFields, values)) {
-        plan.push({ sql: upsert, params: [scope, wish.client, n, ...part], role: role('results') })
+        plan.push({ sql: upsert, params: [scope, options.client, n, ...part], role: role('results') })
       }
     }
   }
@@ -168,7 +175,7 @@ function compileTable(
       for (const part of rowsOf(sql.patchFields, values)) {
         plan.push({
           sql: newest ? sql.updateNewest : sql.update,
-          params: [scope, wish.client, n, ...part],
+          params: [scope, options.client, n, ...part],
           role: role('results'),
         })
       }
@@ -191,10 +198,11 @@ function compileTable(
   }
   // What became of a webhook's changes is known by its claim, but for whether a stamp came with
   // other content.
-  const read = wish.inbox ? rows.filter(({ newest }) => !newest) : rows
+  const read = options.inbox ? rows.filter(({ newest }) => !newest) : rows
   const unseen = dialect.returnsLosers ? read.filter(({ base, patch }) => patch && !base) : read
   if (unseen.length > 0) {
-    for (const ids of idsOf(unseen)) plan.push({ sql: sql.losers, params: [scope, ...ids, n], role: role('results') })
+    for (const ids of idsOf(unseen))
+      plan.push({ sql: sql.losers, params: [scope, ...ids, n], reads: true, role: role('results') })
   }
   return plan
 }
@@ -249,12 +257,13 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
  * One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the
  * last `n` positions, which the same transaction took.
  */
-export function compilePage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageWish, n = 0): Planned {
+export function compilePage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageRange, n = 0): Planned {
   const { position, start } = entry ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
   const [page, sizedPage] = start > position ? [sql.firstPage, sql.sizedFirstPage] : [sql.page, sql.sizedPage]
   return {
     sql: sized ? sizedPage : page,
     params: [scope, position, start, n, limit],
+    reads: true,
     role: { kind: 'page' },
   }
 }

@@ -8,13 +8,13 @@ import type { InboxEntry } from './inbox/inbox.ts'
 export type Role =
   | { readonly kind: 'head' | 'page' | 'guard' | 'claim' }
   | { readonly kind: 'states' | 'results'; readonly table: Table; readonly pass: number }
-  | { readonly kind: 'peek'; readonly table: Table }
+  | { readonly kind: 'settled'; readonly table: Table }
   | { readonly kind: 'tally'; readonly table: Table; readonly count: number }
 
 export type Planned = Statement & { readonly role: Role }
 
 /** What a page of one scope begins from. `undefined`: the scope bootstraps. */
-export interface PageWish {
+export interface PageRange {
   readonly entry: CursorEntry | undefined
   readonly limit: number
   /** The scope is known to hold large rows. */
@@ -52,13 +52,13 @@ export interface RoomBound {
   readonly isOwnKnown: boolean
 }
 
-export interface LockWish {
+export interface LockOptions {
   /** Drawn at random; becomes the scope's incarnation if this write is its first. */
   readonly incarnation: string
   readonly room?: RoomBound | undefined
 }
 
-export interface PushWish extends LockWish {
+export interface PushOptions extends LockOptions {
   readonly client: string
   readonly return: Return
   readonly atomic: boolean

@@ -9,6 +9,7 @@ import { resultCells } from '../../sql/table-sql.ts'
 import type { Return } from '../../wire/request.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './planned.ts'
+import type { Verdicts } from './verdicts.ts'
 
 /** What the database said of one row: the state it is left in, and whether this batch wrote it. */
 interface RowResult {
@@ -27,8 +28,8 @@ function readResult(cells: Cells): { id: string; result: RowResult } {
   }
 }
 
-/** A batch that was planned, and what came of it. */
-export interface Done {
+/** What a batch says: its plan, and the rows that came of it. */
+export interface Answered {
   readonly scope: string
   readonly passes: readonly (readonly RowWrite[])[]
   readonly plan: readonly Planned[]
@@ -36,17 +37,16 @@ export interface Done {
 }
 
 /**
- * Gives every change of a scope its verdict, in `verdicts` at its own index, out of the rows of a
- * batch. A change alone for its row is judged by the row it met; several changes of one row in
- * turn, from the state before them.
+ * The verdict of every change of a scope, out of the rows of a batch. A change alone for its row is
+ * judged by the row it met; several changes of one row in turn, from the state before them.
  */
 export function reconcile(
   dialect: Dialect,
-  { scope, passes, plan, results }: Done,
+  { scope, passes, plan, results }: Answered,
   client: string,
   returned: Return,
-  verdicts: (Verdict | undefined)[],
-): void {
+): Verdicts {
+  const verdicts = new Map<number, Verdict>()
   const { before, after } = readFound(dialect, plan, results)
   for (const [pass, rows] of passes.entries()) {
     for (const { table, id, alone, changes } of rows) {
@@ -72,11 +72,12 @@ export function reconcile(
             ? { ...outcome, conflicting: true as const }
             : outcome
         const known = returned === 'lost' && alone && holdsItself(change, verdict)
-        verdicts[change.index] =
-          outcome.verdict === 'rejected' || known || !current ? verdict : { ...verdict, current: read(current) }
+        const isBare = outcome.verdict === 'rejected' || known || !current
+        verdicts.set(change.index, isBare ? verdict : { ...verdict, current: read(current) })
       }
     }
   }
+  return verdicts
 }
 
 /**
@@ -88,32 +89,34 @@ function holdsItself({ op, respelled }: Change, { verdict, conflicting }: Verdic
 }
 
 /**
- * The same for a webhook, whose verdicts are known by its claim and carry no rows: marks the
- * duplicates that bring other content.
+ * The duplicates of a webhook that bring other content: its verdicts are known by its claim and
+ * carry no rows.
  */
 export function markConflicts(
   dialect: Dialect,
-  { scope, passes, plan, results }: Done,
+  { scope, passes, plan, results }: Answered,
   client: string,
-  verdicts: (Verdict | undefined)[],
-): void {
+  verdicts: Verdicts,
+): Verdicts {
+  const marked = new Map<number, Verdict>()
   const { after } = readFound(dialect, plan, results)
   for (const { table, id, changes } of passes.flat()) {
     const current = latest(after, table, id)
     for (const change of changes) {
-      const verdict = verdicts[change.index]
+      const verdict = verdicts.get(change.index)
       if (!current || verdict?.verdict !== 'duplicate') continue
       const read = () => dialect.readRow(table, scope, current.cells, resultCells)
       if (bringsOther(change, changes, client, current.state, read))
-        verdicts[change.index] = { ...verdict, conflicting: true }
+        marked.set(change.index, { ...verdict, conflicting: true })
     }
   }
+  return marked
 }
 
 /** How many tombstones were stored of ids that had no row. */
 export function countUnseen(
   dialect: Dialect,
-  { passes, plan, results }: Pick<Done, 'passes' | 'plan' | 'results'>,
+  { passes, plan, results }: Pick<Answered, 'passes' | 'plan' | 'results'>,
 ): number {
   const isDelete = ({ base }: RowWrite) => base?.op === 'delete'
   if (!passes.some((rows) => rows.some(isDelete))) return 0
@@ -128,7 +131,11 @@ export function countUnseen(
 }
 
 /** What the database said of each row, before and after the writes. */
-function readFound(dialect: Dialect, plan: Done['plan'], results: Done['results']): { before: Found; after: Found } {
+function readFound(
+  dialect: Dialect,
+  plan: Answered['plan'],
+  results: Answered['results'],
+): { before: Found; after: Found } {
   const [before, after]: [Found, Found] = [[], []]
   for (const [place, { role }] of plan.entries()) {
     if (role.kind !== 'states' && role.kind !== 'results') continue
@@ -179,8 +186,8 @@ const rejectedOutcome: Outcome = { verdict: 'rejected', error: refusal }
  */
 export function swallowedOf(
   dialect: Dialect,
-  { passes, plan, results }: Done,
-  verdicts: readonly (Verdict | undefined)[],
+  { passes, plan, results }: Answered,
+  verdicts: Verdicts,
 ): ReadonlySet<number> {
   const written = new Set<string>()
   for (const [place, { role }] of plan.entries()) {
@@ -200,7 +207,7 @@ export function swallowedOf(
       return changes.filter((change) => isBehind(change) && !isNewest(change) && at < change.at)
     }),
   )
-  return new Set(unkept.map(({ index }) => index).filter((index) => verdicts[index]?.verdict === 'applied'))
+  return new Set(unkept.map(({ index }) => index).filter((index) => verdicts.get(index)?.verdict === 'applied'))
 }
 
 /** The row as the batch left it, whichever pass saw it last. */

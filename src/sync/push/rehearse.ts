@@ -69,16 +69,19 @@ function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys
   const tables = plan.tables.map((table) => sql.tables.find((one) => one.table === table))
   const toStatement = ({ kind, table, params }: Trial): Statement => {
     const { bulk, updateSilent, swallowed } = tables[table] as TableSql
-    return { sql: kind === 'write' ? bulk.upsert : kind === 'update' ? updateSilent : swallowed, params }
+    if (kind === 'swallowed') return { sql: swallowed, params, reads: true }
+    return { sql: kind === 'write' ? bulk.upsert : updateSilent, params }
   }
   const guardsOf = (place: number): Statement[] =>
     (plan.ids[place] ?? []).flatMap(({ table, ids }) =>
-      keys.guards(table, sql.raise).map((text) => ({ sql: text, params: [scope, sql.dialect.encodeIds(ids)] })),
+      keys
+        .guards(table, sql.raise)
+        .map((text) => ({ sql: text, params: [scope, sql.dialect.encodeIds(ids)], reads: true as const })),
     )
   return {
-    opening: [{ sql: sql.scope.trialLock, params: lock }],
+    opening: [{ sql: sql.scope.trialLock, params: lock, takes: Number(lock[2]) }],
     groups: groups.map((group, place) => [...group.map(toStatement), ...(immediate ? guardsOf(place) : [])]),
-    closing: keys.unmet.map((text) => ({ sql: text, params: [scope, Number(lock[2])] })),
+    closing: keys.unmet.map((text) => ({ sql: text, params: [scope, Number(lock[2])], reads: true as const })),
   }
 }
 
@@ -93,7 +96,7 @@ function rehearseByBatches(sql: Sql, batch: Store['batch'], allowance: Allowance
       first = false
       return ++batches <= limits.refusalBatchesMax && (isOne || allowance.isLeft())
     }
-    const probe = { sql: sql.scope.probe, params: [scope] }
+    const probe = { sql: sql.scope.probe, params: [scope], reads: true } as const
     const attempt = async (statements: readonly Statement[]): Promise<StoreFault | undefined> => {
       const fault = await batch(scope, [...opening, ...statements, probe]).then(
         () => new TypeError('A rehearsal must never be kept'),
@@ -113,6 +116,7 @@ function rehearseByBatches(sql: Sql, batch: Store['batch'], allowance: Allowance
     const unmet = closing.map(({ sql: text, params }) => ({
       sql: `SELECT ${sql.raise('driftline_unmet', '1')} WHERE EXISTS (${text})`,
       params,
+      reads: true as const,
     }))
     const isUnmet =
       unmet.length > 0 && kept.length > 0 && isLeft() && (await attempt([...kept, ...unmet])) !== undefined

@@ -1,10 +1,10 @@
 import type { Change } from '../../model/change.ts'
 import { Problem, type Rejection, rejection } from '../../model/errors.ts'
 import type { Table } from '../../model/table.ts'
-import type { Verdict } from '../../model/verdict.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Store } from '../../stores/store.ts'
+import { type Admitted, admitAll, admitBut } from '../push/admitted.ts'
 import { compileIds } from '../push/plan.ts'
 import { createBuckets } from './buckets.ts'
 
@@ -39,8 +39,8 @@ export interface DeletesOfRequest {
 }
 
 export interface UnseenDeletes {
-  /** The changes of a scope that may be written; the others get their rejection. */
-  admit(scope: string, changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<readonly Change[]>
+  /** The changes of a scope that may be written. */
+  admit(scope: string, changes: readonly Change[]): Promise<Admitted>
   /** Told of the tombstones that were stored of ids which had no row. */
   stored(count: number): void
   /** What was not stored is given back. */
@@ -76,26 +76,25 @@ export function createQuotas(
       let taken = 0
       let kept = 0
       return {
-        async admit(scope, changes, verdicts) {
+        async admit(scope, changes) {
           const deletes = changes.filter(({ op }) => op === 'delete')
-          if (!ofDeletes || deletes.length === 0) return changes
+          if (!ofDeletes || deletes.length === 0) return admitAll(changes)
           // Of nearly all change sets there is no need to know which of their ids are there.
           const early = ofDeletes.takeSome(subject, deletes.length)
           if (early === deletes.length) {
             taken += early
-            return changes
+            return admitAll(changes)
           }
           ofDeletes.giveBack(subject, early)
           const isStored = await findStored(sql, batch, scope, deletes)
           const unseen = deletes.filter((change) => !isStored(change))
           const room = ofDeletes.takeSome(subject, unseen.length)
           taken += room
-          const beyond = new Set(unseen.slice(room))
-          if (beyond.size === 0) return changes
+          const beyond = unseen.slice(room)
           const error = unseenBeyond(unseenDeletesPerHourMax ?? 0)
-          if (atomic) throw exceeded(`Nothing was applied. ${error.detail}`, hourMs / (unseenDeletesPerHourMax ?? 1))
-          for (const { index } of beyond) verdicts[index] = { verdict: 'rejected', error }
-          return changes.filter((change) => !beyond.has(change))
+          if (atomic && beyond.length > 0)
+            throw exceeded(`Nothing was applied. ${error.detail}`, hourMs / (unseenDeletesPerHourMax ?? 1))
+          return admitBut(changes, new Map(beyond.map(({ index }) => [index, error])))
         },
         stored(count) {
           kept += count

@@ -1,11 +1,11 @@
 import type { Change } from '../../model/change.ts'
 import { Problem, rejection } from '../../model/errors.ts'
 import { isLong } from '../../model/value.ts'
-import type { Verdict } from '../../model/verdict.ts'
 import { roomSql } from '../../sql/room-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Cells } from '../../sql/statement.ts'
 import type { Store } from '../../stores/store.ts'
+import { type Admitted, admitAll, admitBut } from '../push/admitted.ts'
 import { keyOf } from '../push/coalesce.ts'
 import { compileIds } from '../push/plan.ts'
 import type { Planned, RoomBound } from '../push/planned.ts'
@@ -26,10 +26,11 @@ export interface RoomOptions {
 /** The room that the scopes of a store have. */
 export interface Rooms {
   /** Begins to write to a scope. */
-  enter(scope: string, wish: RoomWish): RoomOfScope
+  enter(scope: string, use: RoomUse): RoomOfScope
 }
 
-export interface RoomWish {
+/** Who is about to write to a scope. */
+export interface RoomUse {
   readonly client: string
   readonly atomic: boolean
   readonly batch: Store['batch']
@@ -40,17 +41,14 @@ export interface RoomOfScope {
    * The changes that there is room for, as far as that is known without asking, or where it is
    * known that one must ask.
    */
-  before(changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<readonly Change[]>
+  before(changes: readonly Change[]): Promise<Admitted>
   /**
    * What the lock is to hold the scope's position against. Undefined: the changes cannot make it
    * hold too much.
    */
   bound(changes: readonly Change[]): RoomBound | undefined
-  /**
-   * The changes that there is room for; the others get their rejection. One round trip. Of an
-   * atomic set, throws.
-   */
-  look(changes: readonly Change[], verdicts: (Verdict | undefined)[]): Promise<readonly Change[]>
+  /** The changes that there is room for. One round trip. Of an atomic set, throws. */
+  look(changes: readonly Change[]): Promise<Admitted>
   /** Told of what was written: the positions that it took, and the last of them. */
   written(n: number, position: number): void
 }
@@ -106,12 +104,12 @@ export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptio
   }
 
   function compileLook(scope: string, changes: readonly Change[], known: Counted | undefined): Planned[] {
-    const guard = { kind: 'guard' } as const
+    const guard = { reads: true, role: { kind: 'guard' } } as const
     // One beyond the limit says enough, where their bytes do not matter.
     const rowsMax = weighs ? unlimited : most.rows + 1
     return [
-      { sql: statements.head, params: [scope], role: guard },
-      ...statements.counts.map((text) => ({ sql: text, params: [scope, known?.at ?? -1, rowsMax], role: guard })),
+      { sql: statements.head, params: [scope], ...guard },
+      ...statements.counts.map((text) => ({ sql: text, params: [scope, known?.at ?? -1, rowsMax], ...guard })),
       ...compileIds(sql, scope, changes, (table) => statements.sizes.get(table) ?? ''),
     ]
   }
@@ -132,17 +130,17 @@ export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptio
     return { counted, stored: readSizes(sql, plan, results) }
   }
 
-  function enter(scope: string, { client, atomic, batch }: RoomWish): RoomOfScope {
+  function enter(scope: string, { client, atomic, batch }: RoomUse): RoomOfScope {
     let looks = 0
     let bound: RoomBound | undefined
     /** Whether what is written leaves the scope's rows and bytes as they were. */
     let still = false
 
     const room: RoomOfScope = {
-      async before(changes, verdicts) {
+      async before(changes) {
         const known = memory.get(scope)
-        if (!known || !changes.some(grows) || isLikelyEnough(known, changes.length)) return changes
-        return room.look(changes, verdicts)
+        if (!known || !changes.some(grows) || isLikelyEnough(known, changes.length)) return admitAll(changes)
+        return room.look(changes)
       },
       bound(changes) {
         if (looks > 0) return looks < looksMax ? bound : undefined
@@ -153,7 +151,7 @@ export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptio
         const { at, ...counted } = memory.get(scope) ?? { at: 0, rows: 0, bytes: 0 }
         return { at, ...atLeastNone(leftOf(counted)), isOwnKnown: false }
       },
-      async look(changes, verdicts) {
+      async look(changes) {
         looks++
         const { counted, stored } = await count(scope, changes, batch)
         const fit = fitChanges(leftOf(counted), changes, client, (change) => stored.get(keyOf(change)))
@@ -161,8 +159,7 @@ export function createRooms(sql: Sql, { scopeRowsMax, scopeBytesMax }: RoomOptio
         bound = fit.grows ? { at: counted.at, ...atLeastNone(fit.left), isOwnKnown: true } : undefined
         const [first] = fit.beyond.values()
         if (first && atomic) throw exceeded(wordsOf(first, most))
-        for (const [index, lacks] of fit.beyond) verdicts[index] = { verdict: 'rejected', error: beyond(lacks) }
-        return changes.filter(({ index }) => !fit.beyond.has(index))
+        return admitBut(changes, new Map([...fit.beyond].map(([index, lacks]) => [index, beyond(lacks)])))
       },
       written(n, position) {
         const known = memory.get(scope)

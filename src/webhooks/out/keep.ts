@@ -33,7 +33,7 @@ export interface KeptDeliveries {
 }
 
 export async function listDeliveries(store: Store): Promise<KeptDeliveries[]> {
-  const statements = keptDeliveriesSql(store.dialect).list.map((sql) => ({ sql, params: [] }))
+  const statements = keptDeliveriesSql(store.dialect).list.map((sql) => ({ sql, params: [], reads: true as const }))
   const [rows = [], disabled = []] = await store.batch('', statements)
   return rows.map(([endpoint, waiting, oldest, attempts, lastError]) => ({
     endpoint: String(endpoint),

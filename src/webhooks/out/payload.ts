@@ -32,7 +32,9 @@ export function createPayload(store: Store, schema: Schema, endpoint: Endpoint):
 
   async function readChanges({ scope, from, position: to }: Due) {
     if (!page) return {}
-    const [rows = []] = await store.batch(scope, [{ sql: page, params: [scope, from, 0, 0, limits.deliveryRowsMax] }])
+    const [rows = []] = await store.batch(scope, [
+      { sql: page, params: [scope, from, 0, 0, limits.deliveryRowsMax], reads: true },
+    ])
     const found = store.dialect.readPage(tables, scope, rows)
     const all = JSON.parse(`[${found.rows.replaceAll(rowBreak, ',')}]`) as { readonly position: number }[]
     // A page goes on to the end of the scope; what lies beyond is another delivery's.

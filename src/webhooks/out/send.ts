@@ -154,7 +154,7 @@ export function createSender(options: SenderOptions): Sender {
     if (endpoints.length === 0) return []
     const found = await batch(
       scope,
-      endpoints.map(({ name }) => ({ sql: sql.head, params: [scope, name] })),
+      endpoints.map(({ name }) => ({ sql: sql.head, params: [scope, name], reads: true as const })),
     )
     return endpoints.flatMap((endpoint, place) =>
       (found[place] ?? [])
@@ -189,7 +189,11 @@ export function createSender(options: SenderOptions): Sender {
   async function sendPart(endpoint: Endpoint, part: Store): Promise<void> {
     await enableBySetting(endpoint, part)
     for (let more = true; more; ) {
-      const [rows = []] = await batch('', [{ sql: sql.due, params: [endpoint.name, micros(), pageMax] }], part)
+      const [rows = []] = await batch(
+        '',
+        [{ sql: sql.due, params: [endpoint.name, micros(), pageMax], reads: true }],
+        part,
+      )
       const sent = await sendLines(rows.map((row) => [endpoint, readDue(row)] as const))
       more = sent && rows.length === pageMax
     }

@@ -8,7 +8,7 @@ import { copyChunkSize } from '../../../src/cli/import/database.ts'
 import { signToken } from '../../../src/runtime/sign-token.ts'
 import type { Store } from '../../../src/stores/store.ts'
 import type { Carry } from '../../../src/sync/push/plan-bulk.ts'
-import { createRun } from '../../../src/sync/sync.ts'
+import { createOperations } from '../../../src/sync/sync.ts'
 import { schema } from '../../support/schema.ts'
 import { testSecret } from '../../support/server.ts'
 import { id, row } from './subject.ts'
@@ -35,9 +35,9 @@ export interface Sum {
 
 /** As `npx driftline import` does it. */
 export async function fromTerminal(store: Store, path: string, carry?: Carry): Promise<Sum> {
-  const run = createRun({ schema, store, ...(carry && { carry }) })
+  const operations = createOperations({ schema, store, ...(carry && { carry }) })
   const wish = { client: 'import', table: undefined, at: undefined, grant: { scope: 'alice', isAllowed: () => true } }
-  const importChunk = createImport(run, { subject: 'bench', scopes: new Map() }, wish)
+  const importChunk = createImport(operations.importChunk, 'bench', wish)
   const sum = { applied: 0, duplicate: 0 }
   const chunks = readLines(createReadStream(path, { highWaterMark: 2 ** 18 }), carry ? copyChunkSize : chunkSize)
   for await (const one of importChunks(chunks, importChunk)) {

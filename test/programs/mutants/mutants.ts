@@ -84,8 +84,8 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/sync.ts',
-      'if (page) pages.set(scope, page)',
-      'if (page) pages.set(scope, { ...page, more: false })',
+      '...pushed.map(({ scope, page }) => [scope, page] as const)',
+      '...pushed.map(({ scope, page }) => [scope, page && { ...page, more: false }] as const)',
     ),
   },
   { name: 'hard delete', store: 'libsql file', edits: removing('deleted') },
@@ -225,7 +225,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a push is not held against its cursor',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/push/plan.ts', 'if (wish.entry) {', 'if (wish.entry && false) {'),
+    edits: inOneEdit('src/sync/push/plan.ts', 'if (options.entry) {', 'if (options.entry && false) {'),
   },
   {
     name: 'a row that is deleted between two pages of a bootstrap stays',
@@ -259,8 +259,8 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/sync.ts',
-      'removedScopes: [...(cursor?.keys() ?? [])].filter((scope) => !principal.scopes.has(scope)),',
-      'removedScopes: [],',
+      'return [...(cursor?.keys() ?? [])].filter((scope) => !scopes.has(scope))',
+      'return []',
     ),
   },
   {
@@ -277,7 +277,7 @@ export const mutants: readonly Mutant[] = [
     name: 'an import counts by what it saw before the chunk before was written',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/push/write-scope.ts',
+      'src/sync/push/import-scope.ts',
       'before && before.applied > 0 ? await look(scope, plan) : await early',
       'await early',
     ),
@@ -286,7 +286,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an import writes the lines of others in its own name',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/push/plan-bulk.ts', 'at, by ?? wish.client,', 'at, wish.client,'),
+    edits: inOneEdit('src/sync/push/plan-bulk.ts', 'at, by ?? options.client,', 'at, options.client,'),
     race: importTest,
   },
   ...refusalMutants,

@@ -5,7 +5,7 @@ import { createImport } from '../../../src/bulk/import.ts'
 import { text } from '../../../src/model/column.ts'
 import { defineSchema } from '../../../src/model/table.ts'
 import { postgresStore } from '../../../src/stores/postgres/pool.ts'
-import { createRun } from '../../../src/sync/sync.ts'
+import { createOperations } from '../../../src/sync/sync.ts'
 import { schema } from '../../support/schema.ts'
 import { openTestStore, type TestStore } from '../../support/stores.ts'
 
@@ -35,13 +35,9 @@ it.each([
   'P2 an import by COPY meets a row that somebody inserts beside driftline, %s than its own',
   async (_, ids, stamp, name, counts) => {
     await rival.query('TRUNCATE lists, driftline_scopes')
-    const run = createRun({ schema, store: opened.store, carry: carryByCopy(schema) })
+    const operations = createOperations({ schema, store: opened.store, carry: carryByCopy(schema) })
     const grant = { scope: 'alice', isAllowed: () => true }
-    const importChunk = createImport(
-      run,
-      { subject: 'x', scopes: new Map() },
-      { client: 'import', table: 'lists', at, grant },
-    )
+    const importChunk = createImport(operations.importChunk, 'x', { client: 'import', table: 'lists', at, grant })
     const lines = ids.map((id, n) => ({ line: n + 1, value: { id, name: 'imported' } }))
     await rival.query('BEGIN')
     await rival.query(stored, [stamp])
@@ -70,10 +66,10 @@ it('P7 an import by COPY on a connection that has known the table before a migra
   for (const [id, columns] of Object.entries({ before: {}, after: { color: text({ nullable: true }) } })) {
     if (id === 'after') await rival.query('ALTER TABLE lists ADD COLUMN color text')
     const one = defineSchema({ lists: { name: text(), ...columns } })
-    const run = createRun({ schema: one, store, carry: carryByCopy(one) })
+    const operations = createOperations({ schema: one, store, carry: carryByCopy(one) })
     const wish = { client: 'import', table: 'lists', at, grant }
     const row = { id, name: id, ...(id === 'after' && { color: 'red' }) }
-    const importChunk = createImport(run, { subject: 'x', scopes: new Map() }, wish)
+    const importChunk = createImport(operations.importChunk, 'x', wish)
     expect(await importChunk([{ line: 1, value: row }])).toMatchObject({ applied: 1, rejections: [] })
   }
   await store.close()

@@ -5,7 +5,7 @@ import { type ChunkResult, createImport, type ImportWish, importChunks } from '.
 import { readLines } from '../../../src/bulk/ndjson.ts'
 import type { Store } from '../../../src/stores/store.ts'
 import type { Carry } from '../../../src/sync/push/plan-bulk.ts'
-import { createRun } from '../../../src/sync/sync.ts'
+import { createOperations } from '../../../src/sync/sync.ts'
 import { noon, principal, sampleSync } from '../../support/sample.ts'
 import { schema } from '../../support/schema.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../../support/stores.ts'
@@ -39,12 +39,12 @@ describe.each(names)('an import into %s', (name) => {
     wish: Partial<ImportWish> = {},
     linesMax = 3,
   ) {
-    const runSync = createRun({
+    const operations = createOperations({
       ...{ ...way, schema, now: () => noon / 1000, onCommit: (one) => onCommit.push(one) },
     })
     const grant = { scope, isAllowed: (one: string) => one === scope }
     const all = { client: 'import', table: undefined, at: undefined, grant, ...wish }
-    const importChunk = createImport(runSync, { subject: 'importer', scopes: new Map() }, all)
+    const importChunk = createImport(operations.importChunk, 'importer', all)
     const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n')
     const chunks = readLines(bytesOf(text), { linesMax, textMax: 1e6 })
     const sum = { applied: 0, duplicate: 0, stale: 0, rejections: [] as ChunkResult['rejections'][number][] }

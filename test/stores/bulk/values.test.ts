@@ -6,7 +6,7 @@ import { type ReadChunk, readLines } from '../../../src/bulk/ndjson.ts'
 import { decimal, json, real, text, timestamp } from '../../../src/model/column.ts'
 import { defineSchema, type Table } from '../../../src/model/table.ts'
 import { createSync } from '../../../src/sync/create-sync.ts'
-import { createRun } from '../../../src/sync/sync.ts'
+import { createOperations } from '../../../src/sync/sync.ts'
 import { noon, principal } from '../../support/sample.ts'
 import { openTestStore, type TestStore } from '../../support/stores.ts'
 
@@ -36,8 +36,8 @@ describe.each(names)('an import of what other systems write, into %s', (name) =>
     const carry = name === 'postgres by COPY' ? { carry: carryByCopy(schema) } : {}
     const grant = { scope, isAllowed: () => true }
     const all = { client: 'import', table: 'events', at: undefined, grant, ...wish }
-    const runSync = createRun({ store: opened.store, schema, now, ...carry })
-    const importChunk = createImport(runSync, { subject: 'importer', scopes: new Map() }, all)
+    const operations = createOperations({ store: opened.store, schema, now, ...carry })
+    const importChunk = createImport(operations.importChunk, 'importer', all)
     const errors: Record<number, string> = {}
     for await (const { rejections } of importChunks(chunks, importChunk))
       for (const { line, error } of rejections) errors[line] = `${error.code}: ${error.detail}`

@@ -4,7 +4,8 @@ import type { Sql } from '../../../sql/schema-sql.ts'
 import type { Cells } from '../../../sql/statement.ts'
 import { forecastFields } from '../../../sql/table-sql.ts'
 import type { RowWrite } from '../coalesce.ts'
-import type { Planned, PushWish } from '../planned.ts'
+import type { Planned, PushOptions } from '../planned.ts'
+import type { Verdicts } from '../verdicts.ts'
 import { forecast, type InboxDetails, type InboxEntry, letterToOutcome } from './inbox.ts'
 
 /**
@@ -15,7 +16,7 @@ export function compileClaim(
   { dialect, paramBytesMax, scope: { repeated }, tables }: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],
-  { client, receivedAt }: PushWish,
+  { client, receivedAt }: PushOptions,
   { id, errors }: InboxEntry,
 ): Planned[] {
   const forecasts = forecast(passes)
@@ -27,7 +28,7 @@ export function compileClaim(
   const isPlain = places.every((index, place) => index === place) && Object.keys(errors).length === 0
   const details = isPlain ? '' : JSON.stringify({ places, errors } satisfies InboxDetails)
   return [
-    { sql: repeated, params: [scope, client, id], role: { kind: 'guard' } },
+    { sql: repeated, params: [scope, client, id], reads: true, role: { kind: 'guard' } },
     ...byTable.flatMap(({ claim, list }) => {
       const values = list.map((one) => [one.id, one.index, one.at, one.baseAt, one.letters])
       return encodeParts(values, (part) => dialect.encodeRows(forecastFields, part), paramBytesMax).map(
@@ -47,20 +48,16 @@ export function compileClaim(
 export interface Claimed {
   readonly letters: string
   readonly details: string
+  readonly verdicts: Verdicts
 }
 
 /** The verdicts as they were kept. */
-export function readClaim(
-  plan: readonly Planned[],
-  results: readonly (readonly Cells[])[],
-  verdicts: (Verdict | undefined)[],
-): Claimed | undefined {
+export function readClaim(plan: readonly Planned[], results: readonly (readonly Cells[])[]): Claimed | undefined {
   const last = plan.findLastIndex(({ role }) => role.kind === 'claim')
   const row = results[last]?.[0]
   if (!row) return undefined
-  const claimed = { letters: String(row[0]), details: String(plan[last]?.params[4]) }
-  readLetters(claimed.letters, claimed.details, verdicts)
-  return claimed
+  const [letters, details] = [String(row[0]), String(plan[last]?.params[4])]
+  return { letters, details, verdicts: readLetters(letters, details) }
 }
 
 /**
@@ -71,18 +68,17 @@ export function rejectLetters({ letters, details }: Claimed, rejected: ReadonlyS
   return [...letters].map((letter, place) => (rejected.has(places?.[place] ?? place) ? 'x' : letter)).join('')
 }
 
-/** The outcome of a webhook that took effect before. False where it was pruned just now. */
-export function readRecalled(rows: readonly Cells[] = [], verdicts: (Verdict | undefined)[]): boolean {
-  const [row] = rows
-  if (row) readLetters(String(row[0]), String(row[1]), verdicts)
-  return row !== undefined
+/** The outcome of a webhook that took effect before. Undefined where it was pruned just now. */
+export function readRecalled([row]: readonly Cells[] = []): Verdicts | undefined {
+  return row && readLetters(String(row[0]), String(row[1]))
 }
 
-function readLetters(letters: string, text: string, verdicts: (Verdict | undefined)[]): void {
+function readLetters(letters: string, text: string): Verdicts {
   const details: Partial<InboxDetails> = text === '' ? {} : JSON.parse(text)
-  // Another scope of the same webhook may have taken it since.
+  const verdicts = new Map<number, Verdict>()
   for (const [index, error] of Object.entries(details.errors ?? {}))
-    verdicts[Number(index)] ??= { verdict: 'rejected', error }
+    verdicts.set(Number(index), { verdict: 'rejected', error })
   for (const [place, letter] of [...letters].entries())
-    verdicts[details.places?.[place] ?? place] = letterToOutcome(letter)
+    verdicts.set(details.places?.[place] ?? place, letterToOutcome(letter))
+  return verdicts
 }
