@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { buildPages } from './pages/build.ts'
 
 /**
  * `npm run build`: makes dist/, which is what is published (`npm pack ./dist`): the compiled files
- * with their types, and a manifest of its own. This repository's has what only its development
+ * with their types, the pages, and a manifest of its own. This repository's has what only its development
  * needs, such as a Node of its own.
  */
 const { name, version, description, license, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -39,7 +40,10 @@ const exported = {
 rmSync('dist', { recursive: true, force: true })
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
-for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs']) if (existsSync(file)) cpSync(file, `dist/${file}`, { recursive: true }) // biome-ignore format: one line
+await buildPages()
+const isTold = (path: string) => !/^\.|[/\\]\./.test(path)
+for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs', 'pages'])
+  cpSync(file, `dist/${file}`, { recursive: true, filter: isTold })
 cpSync('src/webhooks/in/supabase.sql', 'dist/webhooks/in/supabase.sql')
 const manifest = {
   ...{ name, version, description, license },

@@ -1,4 +1,5 @@
 /** driftline in Node: the whole server, or the parts of one. */
+export { readPage } from './openapi/pages.ts'
 export { nodeGzip } from './runtime/node/gzip.ts'
 export { type StartOptions, start } from './runtime/node/start.ts'
 export { nodeInflate } from './runtime/zlib-inflate.ts'

@@ -5,7 +5,6 @@ import { createTable, dialectNames } from '../migrations/ddl.ts'
 import { generate } from '../migrations/generate.ts'
 import { readNames } from '../migrations/read.ts'
 import { defineSchema, type Schema } from '../model/table.ts'
-import { writeDocuments } from '../openapi/write.ts'
 import type { App } from './app.ts'
 
 /** The config that `init` writes. */
@@ -57,7 +56,7 @@ const samples = ['todos(title,done)', 'lists(name) todos(title,done,priority,not
  * lines to print. Throws a `TypeError` where anything in it may be somebody's own, and has then
  * changed nothing.
  */
-export async function emptyProject({ schema, file, migrations, public: directory }: App): Promise<string[]> {
+export async function emptyProject({ schema, file, migrations }: App): Promise<string[]> {
   if (schema.tables.length === 0) return [`${file} has no tables: nothing to do.`]
   const isOwn = `This project is not the sample any more: `
   if (!samples.includes(shapeOf(schema))) throw new TypeError(`${isOwn}take its tables out of ${file} yourself`)
@@ -81,7 +80,6 @@ export async function emptyProject({ schema, file, migrations, public: directory
   const empty = defineSchema({})
   await generate(empty, { directory: migrations })
   await bundleMigrations(migrations)
-  await writeDocuments(empty, directory)
   return [
     `Took the sample's tables out of ${rewritten}, and its migration out of migrations/`,
     ...(existsSync('.driftline')

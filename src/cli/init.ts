@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { bundleMigrations } from '../migrations/bundle.ts'
 import { generate } from '../migrations/generate.ts'
-import { writeDocuments } from '../openapi/write.ts'
 import { configFiles, type LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
 import { emptyConfig, emptyProject, sampleConfig } from './empty.ts'
@@ -41,11 +40,10 @@ export async function run(loadApp: LoadApp): Promise<void> {
   const wrote = [await write(`driftline.config.${end}`, empty ? emptyConfig : sampleConfig)]
   if (workers) wrote.push(await write(`worker.${end}`, worker(end)), await write('wrangler.toml', wrangler(end)))
   wrote.push(await ignore())
-  const { schema, migrations, public: directory } = await loadApp()
+  const { schema, migrations } = await loadApp()
   if (!existsSync(migrations)) await generate(schema, { name: 'init', directory: migrations })
   await bundleMigrations(migrations)
-  await writeDocuments(schema, directory)
-  for (const line of [...wrote.filter((one) => one !== undefined), 'Wrote migrations/ and public/']) console.log(line)
+  for (const line of [...wrote.filter((one) => one !== undefined), 'Wrote migrations/']) console.log(line)
   console.log(
     `Next: npm install libsql, then npx driftline start. ${empty ? 'Write your tables' : 'Your tables are'} in driftline.config.${end}.`,
   )
@@ -72,13 +70,17 @@ async function write(file: string, text: string): Promise<string | undefined> {
   )
 }
 
-/** The secret and the database of development belong to nobody else. */
+/**
+ * The secret and the database of development belong to nobody else, and the rest is written anew.
+ */
 async function ignore(): Promise<string | undefined> {
   const lines = await readFile('.gitignore', 'utf8').catch(() => '')
   if (lines.split(/\r?\n/).includes('.driftline/')) return undefined
-  await writeFile('.gitignore', `${lines}${lines === '' || lines.endsWith('\n') ? '' : '\n'}.driftline/\n.wrangler/\n`)
+  await writeFile('.gitignore', `${lines}${lines === '' || lines.endsWith('\n') ? '' : '\n'}${ignored.join('\n')}\n`)
   return 'Added .driftline/ to .gitignore'
 }
+
+const ignored = ['.driftline/', '.wrangler/', 'public/openapi.json', 'public/docs/', 'public/reference/']
 
 const worker = (end: string) => `import { createScopeObject, createWorker, openObjects } from 'driftline/workers'
 import { schema } from './driftline.config.${end}'

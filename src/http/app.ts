@@ -4,7 +4,7 @@ import { Problem } from '../model/errors.ts'
 import { groupBy } from '../model/group-by.ts'
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
-import type { ReadDocument } from '../openapi/document-names.ts'
+import type { ReadDocument } from '../openapi/read-document.ts'
 import { createCountScopes } from '../sync/pull/count.ts'
 import { createOperations, type SyncOptions } from '../sync/sync.ts'
 import type { WebhookSources } from '../webhooks/in/sources.ts'
@@ -14,7 +14,7 @@ import { createRecorder } from '../webhooks/out/record.ts'
 import { type ArriveOptions, createArrive } from './arrive.ts'
 import { type AuthOptions, createAuthenticate } from './auth.ts'
 import { crossOrigin } from './cross-origin.ts'
-import { documentHandler } from './documents.ts'
+import { documentHandlers } from './documents.ts'
 import type { Env } from './env.ts'
 import { createHealth } from './health.ts'
 import { importHandler } from './import.ts'
@@ -59,11 +59,14 @@ export interface AppOptions<S extends Schema = Schema>
   /** Serves `/v1/live`, and is told of every commit. Without it there is no such route. */
   readonly live?: Live
   /**
-   * The texts of `GET /openapi.json` and `GET /docs`, such as `documentsOf(schema)`. Without it
-   * they are not there.
+   * What `GET /openapi.json`, `GET /docs` and `GET /reference` answer, such as
+   * `documentsOf(schema)`. Without it they are not there.
    */
   readonly documents?: ReadDocument
-  /** Compresses streams, where it should not be the standard's `CompressionStream`. */
+  /**
+   * Compresses streams, where it should not be the standard's `CompressionStream`, and with it
+   * documents are compressed too.
+   */
   readonly gzip?: Gzip
 }
 
@@ -110,8 +113,15 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   })
 
   if (options.documents) {
-    app.get('/openapi.json', documentHandler(options.documents, 'openapi.json'))
-    app.get('/docs', documentHandler(options.documents, 'docs.html'))
+    const { openapi, docs, docsFile, reference, referenceFile } = documentHandlers({
+      read: options.documents,
+      gzip: options.gzip,
+    })
+    app.get('/openapi.json', openapi)
+    app.get('/docs', docs)
+    app.get('/docs/*', docsFile)
+    app.get('/reference', reference)
+    app.get('/reference/*', referenceFile)
   }
 
   const declared = groupBy(

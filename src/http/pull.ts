@@ -8,6 +8,7 @@ import type { CountScopes } from '../sync/pull/count.ts'
 import type { Operations } from '../sync/sync.ts'
 import { pullToJson } from '../wire/answer.ts'
 import { decodeLimit, malformed, type PullRequest } from '../wire/request.ts'
+import { accepts, encodingsOf } from './accepts.ts'
 import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
 import { readJson } from './body.ts'
@@ -103,15 +104,6 @@ export function pullHandler({
   }
 }
 
-/**
- * Cloudflare's edge asks a worker for gzip whatever the client takes, and would not undo it for
- * this type: it says so apart.
- */
-function encodingsOf(req: Context['req']): string | undefined {
-  const { cf } = req.raw as { readonly cf?: { readonly clientAcceptEncoding?: string } }
-  return cf?.clientAcceptEncoding ?? req.header('accept-encoding')
-}
-
 /** Its type wants more of a chunk's buffer than bytes. */
 const standardGzip = () => new CompressionStream('gzip') as unknown as ReturnType<Gzip>
 
@@ -150,12 +142,4 @@ function decodeQuery(queries: Record<string, string[]>): PullRequest {
     cursor: cursor === undefined || noCursor.includes(cursor) ? null : parseCursor(cursor),
     limit: decodeLimit(limit === undefined ? undefined : /^\d{1,9}$/.test(limit) ? Number(limit) : Number.NaN),
   }
-}
-
-/** Whether a list of what the client takes names it, and not with `q=0`. */
-function accepts(list = '', name: string): boolean {
-  return list.split(',').some((item) => {
-    const [one, ...params] = item.split(';').map((part) => part.trim().toLowerCase())
-    return one === name && !params.some((param) => /^q=0(\.0*)?$/.test(param))
-  })
 }

@@ -1,21 +1,17 @@
 import type { Schema } from '../model/table.ts'
 import { describeApi } from './document.ts'
-import type { ReadDocument } from './document-names.ts'
-import { describeAsPage } from './page.ts'
+import type { ReadDocument } from './read-document.ts'
 
 /**
- * The option `documents` of `createApp` for these tables: made when they are first asked for. A
- * worker reads them out of public/ instead, where `npx driftline openapi` has written the same
- * bytes, and is spared the generator.
+ * The option `documents` of `createApp` for these tables: `openapi.json`, made when it is first
+ * asked for, and the pages, where somebody reads them. A worker reads all of them out of public/
+ * instead, where `npx driftline bundle` has written the same bytes, and is spared the generator.
  */
-export function documentsOf(schema: Schema): ReadDocument {
-  let made: Awaited<ReturnType<typeof make>> | undefined
-  const make = () => {
-    const document = describeApi(schema)
-    return { 'openapi.json': `${JSON.stringify(document, null, 2)}\n`, 'docs.html': describeAsPage(document) }
-  }
+export function documentsOf(schema: Schema, readPage: ReadDocument = async () => undefined): ReadDocument {
+  let made: string | undefined
   return async (name) => {
-    made ??= make()
-    return made[name]
+    if (name !== 'openapi.json') return readPage(name)
+    made ??= `${JSON.stringify(describeApi(schema), null, 2)}\n`
+    return made
   }
 }

@@ -24,6 +24,9 @@ const contentEncoding: Json = {
   description: 'The body is compressed, by one of them.',
 }
 
+/** Of a document, where its server compresses it. */
+const compressed: Json = { schema: { type: 'string', const: 'gzip' }, description: 'Where it is compressed.' }
+
 /** Of a stream only. */
 const streamHeaders: Json = {
   ETag: { schema: { type: 'string', pattern: '^W/"[0-9a-f]{16}"$' }, description: 'Of a stream.' },
@@ -249,7 +252,7 @@ export function routes({ tables }: Schema): Json {
           200: answer(
             'OpenAPI 3.1.',
             { 'application/json': { schema: { type: 'object' } } },
-            { 'Cache-Control': header('CacheControl') },
+            { 'Cache-Control': header('CacheControl'), 'Content-Encoding': compressed },
           ),
           ...failures(['internal']),
         },
@@ -258,15 +261,29 @@ export function routes({ tables }: Schema): Json {
     '/docs': {
       get: {
         operationId: 'docs',
-        summary: 'This document as a page to read',
+        summary: 'The manual, as pages to read',
+        security: [],
+        responses: {
+          308: answer(
+            'It begins at /docs/.',
+            {},
+            { 'Cache-Control': header('CacheControl'), Location: header('Location') },
+          ),
+        },
+      },
+    },
+    '/reference': {
+      get: {
+        operationId: 'reference',
+        summary: 'This document as a page to read, which sends requests too',
         security: [],
         responses: {
           200: answer(
-            'HTML without scripts.',
+            'HTML.',
             { 'text/html': { schema: { type: 'string' } } },
-            { 'Cache-Control': header('CacheControl') },
+            { 'Cache-Control': header('CacheControl'), 'Content-Encoding': compressed },
           ),
-          ...failures(['internal']),
+          ...failures(['internal', 'not_found']),
         },
       },
     },

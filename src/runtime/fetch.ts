@@ -1,7 +1,7 @@
 import type { Inflate } from '../http/inflate.ts'
 import type { Gzip } from '../http/pull.ts'
 import type { Schema } from '../model/table.ts'
-import type { ReadDocument } from '../openapi/document-names.ts'
+import type { ReadDocument } from '../openapi/read-document.ts'
 import type { Store } from '../stores/store.ts'
 import type { Post } from '../webhooks/out/post.ts'
 import type { AppConfig } from './app-config.ts'

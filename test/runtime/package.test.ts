@@ -73,6 +73,13 @@ async function syncs(url: string, token: string, by = 'phone-1'): Promise<unknow
   const pulled = (await (await fetch(`${url}/v1/pull`, { headers })).json()) as { changes: { row: unknown }[] }
   return pulled.changes.map(({ row }) => row)
 }
+/** The manual, a script that it asks for, and the reference, from wherever they are mounted. */
+async function pages(url: string): Promise<number[]> {
+  const manual = await fetch(`${url}/docs`)
+  const [, script = ''] = /<script src="(.*?)"/.exec(await manual.text()) ?? []
+  const others = [new URL(script, manual.url), `${url}/reference`].map((one) => fetch(one))
+  return [manual, ...(await Promise.all(others))].map(({ status }) => status)
+}
 const stored = [{ title: 'Buy milk', done: false }]
 
 describe('the packed package, installed by npm into an empty project', () => {
@@ -101,6 +108,7 @@ describe('the packed package, installed by npm into an empty project', () => {
     const args = ['node_modules/driftline/cli/main.js', 'start', '--port', '0']
     const [, url = '', token = ''] = await start(home, args, /listens on (http:\S+)[\s\S]*another\):\n(\S+)\n/)
     expect(await syncs(url, token)).toEqual(stored)
+    expect(await pages(url)).toEqual([200, 200, 200])
   })
 
   it('begins without a table by npx driftline init --empty, which takes the sample away too, but nothing edited', async () => {
@@ -173,6 +181,7 @@ export default { fetch: app.fetch, scheduled: sync.scheduled }
     expect(await (await fetch(`${url}/hello`)).text()).toBe('hello')
     const { stdout: token } = await driftline(home, ['token', '--sub', 'alice'], { AUTH_SECRET: secret })
     expect(await syncs(`${url}/api/sync`, token.trim())).toEqual(stored)
+    expect(await pages(`${url}/api/sync`)).toEqual([200, 200, 200])
   })
 
   it('is a library of a backend that syncs with Postgres by createSync, and its types hold', async () => {

@@ -73,6 +73,7 @@ export async function request(
   const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
   const response = await fetch(url + path, {
     method,
+    redirect: 'manual',
     headers: {
       Authorization: `Bearer ${await signToken(testSecret, { sub, scopes })}`,
       ...(body !== undefined && { 'Content-Type': 'application/json' }),

@@ -18,14 +18,19 @@ export const localD1 = { d1_databases: [{ binding: 'DB', database_name: 'driftli
  * databases hold.
  */
 export async function startWorker(secrets: Record<string, string> = {}, more: object = {}) {
-  bundled ??= promisify(execFile)(process.execPath, nodeArguments('bundle'), { cwd: root })
-  await bundled
+  await bundle()
   const workers = [{ config: { ...ours(), vars: { AUTH_SECRET: testSecret, ...secrets }, ...more } }]
   const worker = await start({ workers })
   return { ...worker, restart: () => worker.update({ workers }) }
 }
 
 let bundled: Promise<unknown> | undefined
+
+/** What a build of the worker needs, once for all of a file's workers. */
+function bundle(): Promise<unknown> {
+  bundled ??= promisify(execFile)(process.execPath, nodeArguments('bundle'), { cwd: root })
+  return bundled
+}
 
 /**
  * wrangler.toml without its build command, which costs seconds and is needed once, not before every
@@ -48,6 +53,7 @@ export async function startTestWorker(
   vars: Record<string, string>,
   more: object = {},
 ): Promise<TestHarness & { readonly url: URL }> {
+  if ('assets' in more) await bundle()
   return start({ workers: [{ config: testWorker(name, vars, more) }] })
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/cli/commands.ts'
 import { problems, rejectionCodes } from '../../src/model/errors.ts'
 import { limits } from '../../src/model/limits.ts'
+import { runHere } from '../support/run-here.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (file: string) => readFile(new URL(file, root), 'utf8')
@@ -49,9 +50,18 @@ describe.each([...pages])('%s', (file, page) => {
       expect(Object.keys(commands)).toContain(name)
     for (const [, name = ''] of page.matchAll(/\bnpm run (?:-\S+ )*([a-z][\w:-]*)/g))
       expect(Object.keys(scripts)).toContain(name)
-    // The table of promises names its tests within `test/`.
-    for (const [, path = ''] of page.matchAll(/(?<![\w./-])((?:src|test|migrations|public|\.ci)\/[\w./-]*\w)/g))
+    // The table of promises names its tests within `test/`. What is built is not there in a clone.
+    for (const [, path = ''] of page.matchAll(/(?<![\w./-])((?:src|test|migrations|\.ci)\/[\w./-]*\w)/g))
       expect(isThere(path), path).toBe(true)
+  })
+
+  it('gives commands only options that they have', async () => {
+    for (const [, name = '', words = ''] of page.matchAll(/\bnpx driftline ([a-z]+)( [^`\n]*)?/g)) {
+      const options = [...words.matchAll(/(?<=\s)--([a-z-]+)/g)].map(([, option = '']) => option)
+      if (options.length === 0 || name === 'dev') continue
+      const { out } = await runHere(name, ['--help'], {})
+      for (const option of options) expect(out, `${name} --${option}`).toMatch(new RegExp(`^  --${option}( |$)`, 'm'))
+    }
   })
 
   it('names no path of a machine', () => {

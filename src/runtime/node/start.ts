@@ -11,6 +11,7 @@ import { readMigrations } from '../../migrations/read.ts'
 import type { Schema } from '../../model/table.ts'
 import { logError, requestLog } from '../../observe/log.ts'
 import { documentsOf } from '../../openapi/documents.ts'
+import { readPage } from '../../openapi/pages.ts'
 import { prune } from '../../prune/prune.ts'
 import { startPruning } from '../../prune/timer.ts'
 import type { Store } from '../../stores/store.ts'
@@ -85,7 +86,7 @@ export async function start<S extends Schema>({
     deliveries: config.deliveries,
     ...(sending && { onCommit: sending.kick }),
     ...(onRequest && { onRequest }),
-    documents: documentsOf(schema),
+    documents: documentsOf(schema, readPage),
     gzip: nodeGzip,
     inflate: nodeInflate,
     readBody: readIncoming,

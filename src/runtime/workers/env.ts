@@ -15,5 +15,5 @@ export type WorkerEnv = Environment & {
 
 /** What the worker needs of the binding of its static files. */
 export interface Assets {
-  fetch(url: string): Promise<{ readonly ok: boolean; text(): Promise<string> }>
+  fetch(url: string): Promise<Pick<Response, 'ok' | 'body'>>
 }

@@ -5,6 +5,7 @@ import { problems, rejectionCodes } from '../../../src/model/errors.ts'
 import { limits } from '../../../src/model/limits.ts'
 import { defineSchema } from '../../../src/model/table.ts'
 import { describeApi } from '../../../src/openapi/document.ts'
+import { nodeGzip } from '../../../src/runtime/node/gzip.ts'
 import { signToken } from '../../../src/runtime/sign-token.ts'
 import { StoreFault } from '../../../src/stores/store.ts'
 import { keyPair, makeToken } from '../../programs/tokens/keys.ts'
@@ -274,13 +275,38 @@ describe('every answer is as GET /openapi.json describes it', () => {
     await opened.close()
   })
 
+  it('the reference, where it is built and where it is not, compressed and not', async () => {
+    const { store, close } = await openTestStore('libsql file')
+    for (const page of ['<!doctype html>', undefined]) {
+      for (const gzip of [nodeGzip, undefined]) {
+        const options = { documents: async () => page, ...(gzip && { gzip }) }
+        const app = createApp({ schema, store, auth: { secret: testSecret }, ...options })
+        const answer = await app.request('/reference', { headers: { 'Accept-Encoding': 'gzip' } })
+        const { status, headers } = answer
+        const isGzip = headers.get('content-encoding') === 'gzip'
+        expect([status, isGzip]).toEqual(page ? [200, gzip !== undefined] : [404, false])
+        contract.checkAnswer({
+          method: 'GET',
+          path: '/reference',
+          status,
+          headers,
+          text: isGzip ? '' : await answer.text(),
+        })
+        served.add(`GET /reference ${status}`)
+      }
+    }
+    await close()
+  })
+
   it('and of every kind there was one: each problem, verdict, rejection, and route', () => {
     expect([...seen.codes].sort()).toEqual(Object.keys(problems).sort())
     expect([...seen.verdicts].sort()).toEqual(['applied', 'duplicate', 'rejected', 'stale'])
     expect([...seen.rejections].sort()).toEqual([...rejectionCodes].sort())
     // biome-ignore lint/suspicious/noExplicitAny: an OpenAPI document
     for (const [path, methods] of Object.entries<object>((describeApi(schema) as any).paths)) {
-      for (const method of Object.keys(methods)) expect([...served]).toContain(`${method.toUpperCase()} ${path} 200`)
+      const status = path === '/docs' ? 308 : 200
+      for (const method of Object.keys(methods))
+        expect([...served]).toContain(`${method.toUpperCase()} ${path} ${status}`)
     }
   })
 })
