@@ -11,7 +11,8 @@ export function pullOperation(core: Core): Operations['pull'] {
     const call = beginCall(core, facts)
     const { cursor, limit } = request
 
-    // 1 Read the scopes of each database together. 2 Hold the cursor against what they are now (P9).
+    // 1 Read the scopes of each database together. 2 Hold the cursor against what they are now
+    // (P9).
     const read = await readScopes(call, [...principal.scopes.keys()], cursor, startBudget(limit))
     throwResync(cursor, headsOf(read))
 
