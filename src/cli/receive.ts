@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { Webhook } from 'standardwebhooks'
+import { limits } from '../model/limits.ts'
+import { schemes } from '../webhooks/in/schemes.ts'
 import type { LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
 
@@ -25,17 +26,16 @@ export async function run(_: LoadApp): Promise<void> {
   if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) throw new TypeError('--port must be from 0 to 65535')
   if (!(Number.isInteger(status) && status >= 200 && status < 600))
     throw new TypeError('--status must be from 200 to 599')
-  const webhook = new Webhook(args.secret)
+  const { standard } = schemes
+  const key = standard.readKey(args.secret)
+  const isTimely = (seconds: string) => Math.abs(Date.now() - Number(seconds) * 1000) <= limits.webhookAgeMsMax
   const server = createServer(async (request, response) => {
     const body = await text(request).catch(() => '')
-    try {
-      webhook.verify(body, request.headers as Record<string, string>)
-      console.log(`${request.headers['webhook-id']} ${body}`)
-      response.writeHead(status).end()
-    } catch {
-      console.log('A request whose signature is not ours, refused')
-      response.writeHead(401).end()
-    }
+    const headers = new Headers()
+    for (const [name, value] of Object.entries(request.headers)) if (typeof value === 'string') headers.set(name, value)
+    const id = await standard.verify([key], { headers, body }, isTimely)
+    console.log(id === undefined ? 'A request whose signature is not ours, refused' : `${id} ${body}`)
+    response.writeHead(id === undefined ? 401 : status).end()
   })
   server.on('error', (error) => {
     console.error(`It cannot listen: ${error.message}`)

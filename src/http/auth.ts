@@ -1,4 +1,5 @@
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createBoundedMap } from '../model/bounded-map.ts'
 import { Problem } from '../model/errors.ts'
 import type { Access, Principal } from '../model/principal.ts'
 import { logError } from '../observe/log.ts'
@@ -104,7 +105,7 @@ const rememberedLength = 4_096
  * its own end.
  */
 function rememberTokens() {
-  const tokens = new Map<string, { claims: JWTPayload; until: number }>()
+  const tokens = createBoundedMap<string, { claims: JWTPayload; until: number }>(rememberedMax)
   return {
     find(token: string): JWTPayload | undefined {
       const known = tokens.get(token)
@@ -114,8 +115,6 @@ function rememberTokens() {
     },
     keep(token: string, claims: JWTPayload): JWTPayload {
       if (token.length > rememberedLength) return claims
-      const [oldest] = tokens.keys()
-      if (tokens.size >= rememberedMax && oldest !== undefined) tokens.delete(oldest)
       const until = Math.min(Date.now() + rememberedMs, ((claims.exp ?? 0) + leewaySeconds) * 1000)
       tokens.set(token, { claims, until })
       return claims

@@ -1,3 +1,4 @@
+import { createBoundedMap } from '../model/bounded-map.ts'
 import type { ProblemCode, RejectionCode } from '../model/errors.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Tally, Verdict } from '../model/verdict.ts'
@@ -121,8 +122,7 @@ export function noteAnswer(
   facts.rows += page?.count ?? 0
 }
 
-const hashes = new Map<string, string>()
-const hashesMax = 1_000
+const hashes = createBoundedMap<string, string>(1_000)
 
 /**
  * The first 16 hexadecimal digits of a scope's SHA-256: follows one user through a log without the
@@ -132,7 +132,6 @@ export async function hashScope(scope: string): Promise<string> {
   const known = hashes.get(scope)
   if (known !== undefined) return known
   const hash = await hashText(scope)
-  if (hashes.size >= hashesMax) hashes.clear()
   hashes.set(scope, hash)
   return hash
 }

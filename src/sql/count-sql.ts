@@ -1,5 +1,7 @@
 import type { Schema, Table } from '../model/table.ts'
 import { basePosition, type Dialect, type PagePart, pageParams, pageRows } from './dialect.ts'
+import type { Raise } from './markers.ts'
+import type { Field } from './statement.ts'
 
 /** What is asked before a stream. */
 export interface CountSql {
@@ -20,6 +22,22 @@ export function headSql({ param }: Dialect): string {
 /** [scopes] → scope, incarnation, position, watermark, row bytes of each that was ever written. */
 export function headsSql({ param, fromScopes }: Dialect): string {
   return `SELECT scope, incarnation, position, watermark, row_bytes ${fromScopes(param(1))}`
+}
+
+/** A scope of a cursor, and how far it needs the scope's history to be whole. */
+export const gateFields: readonly Field[] = [
+  { name: 'scope$', type: 'text' },
+  { name: 'incarnation$', type: 'text' },
+  { name: 'floor$', type: 'integer' },
+]
+
+/**
+ * [rows of `gateFields`]: aborts where a cursor must resync for one of these scopes, none of which
+ * is written.
+ */
+export function gatesSql(dialect: Dialect, raise: Raise): string {
+  return `SELECT ${raise('driftline_resync', 'sent$.floor$')} FROM ${dialect.decodeRows(gateFields, 1)} LEFT JOIN driftline_scopes AS scope$ ON scope$.scope = sent$.scope$
+WHERE NOT coalesce(scope$.incarnation = coalesce(sent$.incarnation$, scope$.incarnation) AND scope$.watermark <= sent$.floor$ AND scope$.position >= sent$.floor$, sent$.incarnation$ IS NULL AND sent$.floor$ = 0)`
 }
 
 /** Counts by the very condition that a page reads by. */

@@ -1,5 +1,6 @@
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
+import { gatesSql } from './count-sql.ts'
 import type { Dialect } from './dialect.ts'
 import { drawNonce, type Raise, raiseWith } from './markers.ts'
 import { bytesOf } from './parts.ts'
@@ -13,6 +14,8 @@ export interface Sql {
   readonly dialect: Dialect
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
+  /** See `gatesSql`. */
+  readonly gates: string
   readonly paramBytesMax: number | undefined
   /** Tells the markers of these statements from any text of a user. */
   readonly nonce: string
@@ -32,6 +35,7 @@ export function compileSchema(
     dialect,
     tables: schema.tables.map((table) => tableSql(dialect, table, raise)),
     scope: scopeSql(dialect, schema, limits.pageBytesMax, raise),
+    gates: gatesSql(dialect, raise),
     paramBytesMax: storeLimits?.paramBytesMax,
     nonce,
     raise,

@@ -1,7 +1,6 @@
 import type { Schema } from '../model/table.ts'
 import type { Dialect } from './dialect.ts'
 import type { Raise } from './markers.ts'
-import type { Field } from './statement.ts'
 
 export interface ScopeSql {
   /**
@@ -16,8 +15,6 @@ export interface ScopeSql {
   readonly boundedLock: string
   /** [scope, incarnation, floor, n]: aborts where the cursor must resync. */
   readonly gate: string
-  /** The same of many scopes, none of which is written: rows of `gateFields`. */
-  readonly gates: string
   /** [scope, source, id]: aborts where this webhook has taken effect already. */
   readonly repeated: string
   /** [scope, source, id] → letters and details of a webhook. */
@@ -42,13 +39,6 @@ export interface ScopeSql {
   readonly sizedFirstPage: string
 }
 
-/** A scope of a cursor, and how far it needs the scope's history to be whole. */
-export const gateFields: readonly Field[] = [
-  { name: 'scope$', type: 'text' },
-  { name: 'incarnation$', type: 'text' },
-  { name: 'floor$', type: 'integer' },
-]
-
 /** [scope, incarnation, n, row bytes]: locks the scope and takes n positions. */
 export function lockSql({ param }: Pick<Dialect, 'param'>): string {
   return `INSERT INTO driftline_scopes AS scope$ (scope, incarnation, position, watermark, row_bytes) VALUES (${param(1)}, ${param(2)}, CAST(${param(3)} AS bigint), 0, CAST(${param(4)} AS bigint))
@@ -71,8 +61,6 @@ CASE WHEN position = ${at} THEN NULL WHEN position < ${at} OR position - ${at} >
 THEN ${raise('driftline_full', 'position')} END`,
     gate: `SELECT ${raise('driftline_resync', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope}
 AND NOT (scope$.incarnation = coalesce(${second}, scope$.incarnation) AND scope$.watermark <= ${third} AND scope$.position - ${fourth} >= ${third})`,
-    gates: `SELECT ${raise('driftline_resync', 'sent$.floor$')} FROM ${dialect.decodeRows(gateFields, 1)} LEFT JOIN driftline_scopes AS scope$ ON scope$.scope = sent$.scope$
-WHERE NOT coalesce(scope$.incarnation = coalesce(sent$.incarnation$, scope$.incarnation) AND scope$.watermark <= sent$.floor$ AND scope$.position >= sent$.floor$, sent$.incarnation$ IS NULL AND sent$.floor$ = 0)`,
     repeated: `SELECT ${raise('driftline_repeated', 'inbox$.received_at')} FROM driftline_inbox AS inbox$ WHERE inbox$.scope = ${scope} AND inbox$.source = ${second} AND inbox$.id = ${third}`,
     recall: `SELECT outcome, details FROM driftline_inbox WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,
     rewriteClaim: `UPDATE driftline_inbox SET outcome = ${fourth} WHERE scope = ${scope} AND source = ${second} AND id = ${third}`,

@@ -3,7 +3,8 @@ import type { Store } from '../stores/store.ts'
 /** Scopes by the database that they live in, in their order: one batch may be about all of them. */
 export async function groupByPlace(store: Store, scopes: readonly string[]): Promise<readonly (readonly string[])[]> {
   const { placeOf } = store
-  if (!placeOf) return scopes.length > 0 ? [scopes] : []
+  // A place may have to be looked up, which one scope alone has no need of.
+  if (!placeOf || scopes.length < 2) return scopes.length > 0 ? [scopes] : []
   const places = new Map<string, string[]>()
   for (const scope of scopes) {
     const place = await placeOf(scope)
@@ -20,7 +21,7 @@ export async function splitPlaces(
   one: string | undefined,
   scopes: readonly string[],
 ): Promise<{ readonly near: readonly string[]; readonly far: readonly string[] }> {
-  if (one === undefined) return { near: [], far: scopes }
+  if (one === undefined || scopes.length === 0) return { near: [], far: scopes }
   const places = await groupByPlace(store, [one, ...scopes])
   const near = new Set(places[0])
   return { near: scopes.filter((scope) => near.has(scope)), far: scopes.filter((scope) => !near.has(scope)) }

@@ -10,7 +10,10 @@ import { openD1Binding } from '../support/d1.ts'
 import { noon, principal, put, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
 
-const run = (sql: string, ...params: Statement['params']): Statement => ({ sql, params })
+const run = (sql: string, ...params: Statement['params']): Statement => ({
+  ...{ sql, params },
+  ...(/^(SELECT|WITH)/.test(sql) && { reads: true }),
+})
 const tables = { name: '0001_tables', statements: createTables(schema, 'sqlite') }
 
 describe('D1', () => {

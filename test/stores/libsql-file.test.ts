@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/temporary.ts'
 
 const statement = (sql: string) => ({ sql, params: [] })
 const add = (id: number) => [statement(`INSERT INTO t VALUES (${id})`)]
-const ids = [statement('SELECT a FROM t')]
+const ids = [{ ...statement('SELECT a FROM t'), reads: true as const }]
 /** Half a second of the engine, or more. */
 const long = `INSERT INTO t WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000000) SELECT -count(*) FROM n`
 

@@ -151,6 +151,29 @@ describe.each(allStoreNames)('a hundred scopes on %s', (name) => {
     expect(both).toEqual([applied, applied])
   })
 
+  it('P14 a webhook to many scopes is one round trip, takes effect once, and what is refused harms no other', async () => {
+    const some = names.slice(30, 36)
+    const grant = { scope: undefined, isAllowed: () => true }
+    const hook = async (id: string, changes: readonly object[]) => {
+      const { verdicts } = await together.receive({ source: 'crm', id, grant, atomic: false, changes })
+      return verdicts.map((one) => (one.verdict === 'rejected' ? one.error.code : one.verdict))
+    }
+    const puts = some.map((scope) => put(scope, 'hook', 70))
+    const missing = { scope: 'scope33', table: 'todos', op: 'patch', id: 'none', at: noon, row: { done: true } }
+    const applied = some.map(() => 'applied')
+    const trips = await tripsOf(() => hook('w0', puts))
+    if (isOnePlace() && !Number.isNaN(opened.roundTrips())) expect(trips).toBe(1)
+    const more = some.map((scope) => put(scope, 'hook', 71))
+    for (const _ of [1, 2]) expect(await hook('w1', [missing, ...more])).toEqual(['row_missing', ...applied])
+    // Of a webhook that took effect in some scopes, the others still may.
+    expect(await hook('w2', [put('scope30', 'part', 72)])).toEqual(['applied'])
+    expect(await hook('w2', [put('scope30', 'part', 72), put('scope31', 'part', 72)])).toEqual(['applied', 'applied'])
+    expect(await hook('w3', [put('scope30', 'part', 72), put('scope31', 'part', 72)])).toEqual([
+      'duplicate',
+      'duplicate',
+    ])
+  })
+
   it('P9 a push or sync whose cursor must resync for a scope that it does not write applies nothing', async () => {
     const { cursor } = (await together.pull(who, { cursor: null, limit: 5_000 })).page
     const entry = cursor.get('scope50')

@@ -45,11 +45,14 @@ describe.each(allStoreNames)('the cursor of a push on %s', (name) => {
       return sent.length
     }
     for (const [n, from] of [cursor, begun].entries()) {
-      // Two heads and a batch that looks itself; news was never written.
-      expect(await batchesOf({ cursor: from, changes: [one('alice', `a${n}`)] })).toBe(3)
-      expect(await batchesOf({ cursor: from, changes: [one('alice', `b${n}`), one('team', `b${n}`)] })).toBe(5)
-      expect(await batchesOf({ cursor: from })).toBe(3)
-      expect(await batchesOf({ cursor: from, changes: [{ ...put('c', 0, 'c'), scope: 'nobody' }] })).toBe(3)
+      // Of one database a batch that looks itself. Else two heads more; news was never written.
+      const isOne = store.placeOf === undefined
+      expect(await batchesOf({ cursor: from, changes: [one('alice', `a${n}`)] })).toBe(isOne ? 1 : 3)
+      expect(await batchesOf({ cursor: from, changes: [one('alice', `b${n}`), one('team', `b${n}`)] })).toBe(
+        isOne ? 1 : 5,
+      )
+      expect(await batchesOf({ cursor: from })).toBe(isOne ? 1 : 3)
+      expect(await batchesOf({ cursor: from, changes: [{ ...put('c', 0, 'c'), scope: 'nobody' }] })).toBe(isOne ? 1 : 3)
     }
     expect(await batchesOf({ cursor: null, changes: [one('alice', 'd')] })).toBe(1)
     expect(await batchesOf({ cursor: null })).toBe(0)

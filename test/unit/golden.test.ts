@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { countSql, headSql, headsSql } from '../../src/sql/count-sql.ts'
+import { countSql, gatesSql, headSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -54,6 +54,7 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   const counting = {
     countHead: headSql(dialect),
     countHeads: headsSql(dialect),
+    countGates: gatesSql(dialect, raise),
     countRows: counts.rows.join(';\n'),
     countFirstRows: counts.firstRows.join(';\n'),
   }

@@ -1,4 +1,5 @@
 import Database from 'libsql'
+import { createBoundedMap } from '../../model/bounded-map.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import type { StoreFault } from '../store.ts'
 import { releaseClosed } from './release-closed.ts'
@@ -33,14 +34,14 @@ const preparedMax = 500
  */
 export function openConnection(path: string): Connection {
   const database = new Database(path, { timeout: 0 })
-  const prepared = new Map<string, Prepared>()
+  const prepared = createBoundedMap<string, Prepared>(preparedMax)
 
   function prepare(sql: string): Prepared {
     const known = prepared.get(sql)
     if (known) return known
     const statement = database.prepare(sql)
     const entry = { statement: statement.reader ? statement.raw(true) : statement, returns: statement.reader }
-    if (prepared.size < preparedMax) prepared.set(sql, entry)
+    prepared.set(sql, entry)
     return entry
   }
   try {

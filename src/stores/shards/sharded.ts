@@ -1,3 +1,4 @@
+import { createBoundedMap } from '../../model/bounded-map.ts'
 import { limits } from '../../model/limits.ts'
 import { checkNumbers, pingStore, readsOnly, type Store, StoreFault } from '../store.ts'
 import { findHome, pingDirectory } from './directory.ts'
@@ -16,7 +17,7 @@ export function shardedStore(
   /**
    * Never wrong, since no home ever changes; the oldest are forgotten so that memory stays flat.
    */
-  const homes = new Map<string, string>()
+  const homes = createBoundedMap<string, string>(homesMax)
 
   async function homeOf(scope: string, reads: boolean): Promise<string | undefined> {
     const known = homes.get(scope)
@@ -24,8 +25,6 @@ export function shardedStore(
     const home = await findHome(directory, scope, reads)
     if (home === undefined) return undefined
     homes.set(scope, home)
-    const [oldest] = homes.keys()
-    if (homes.size > homesMax && oldest !== undefined) homes.delete(oldest)
     return home
   }
 

@@ -1,3 +1,4 @@
+import { type BoundedMap, createBoundedMap } from '../../model/bounded-map.ts'
 import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import { headSql } from '../../sql/count-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
@@ -12,7 +13,7 @@ export interface Pages {
   rangeOf(scope: string, cursor: Cursor | null | undefined, limit: number): PageRange
   read(scope: string, rows: readonly Cells[] | undefined): ScopePage
   /** Scopes with a row so large that the answer to a push is weighed. */
-  readonly heavy: Remembered
+  readonly heavy: BoundedMap<string, true>
   /** One page by itself, in a round trip of its own. */
   fetch(batch: Store['batch'], scope: string, range: PageRange): Promise<ScopePage>
   /** What a cursor is held against, and no row. */
@@ -25,36 +26,20 @@ export interface Pages {
  */
 const rememberedMax = 10_000
 
-export interface Remembered {
-  has(scope: string): boolean
-  add(scope: string): void
-}
-
-function remember(): Remembered {
-  const scopes = new Set<string>()
-  return {
-    has: (scope) => scopes.has(scope),
-    add(scope) {
-      if (scopes.size >= rememberedMax) scopes.clear()
-      scopes.add(scope)
-    },
-  }
-}
-
 /**
  * Remembers which scopes hold rows so large that a page must look at their sizes. Only the others,
  * by far the most, are spared that; a large scope met for the first time answers with a short page
  * and `more`.
  */
 export function createPages(sql: Sql): Pages {
-  const large = remember()
+  const large = createBoundedMap<string, true>(rememberedMax)
   const head = headSql(sql.dialect)
   const pages: Pages = {
-    heavy: remember(),
-    rangeOf: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.has(scope) }),
+    heavy: createBoundedMap(rememberedMax),
+    rangeOf: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.get(scope) === true }),
     read(scope, rows) {
       const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
-      if (page.large) large.add(scope)
+      if (page.large) large.set(scope, true)
       return page
     },
     async fetch(batch, scope, range) {

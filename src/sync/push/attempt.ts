@@ -81,7 +81,7 @@ export async function attempt(
   const { scope, room } = write
   const isLarge = changes.length > turnChanges
   const base = { parts, rejected, room: room?.bound(changes), incarnation: call.incarnation() }
-  for (let weigh = heavy.has(scope); ; weigh = true) {
+  for (let weigh = heavy.get(scope) === true; ; weigh = true) {
     if (isLarge) await nextTurn()
     const tried = planAttempt(write, { ...base, answer: { bytesMax: write.answerBytesMax, weigh } }, changes)
     try {
@@ -91,7 +91,7 @@ export async function attempt(
     } catch (fault) {
       if (!(fault instanceof StoreFault) || markerIn(fault.message, call.sql.nonce) !== 'driftline_large') throw fault
       if (weigh) throw answerTooLarge()
-      heavy.add(scope)
+      heavy.set(scope, true)
     }
   }
 }
@@ -133,7 +133,7 @@ export async function writeTogether(
   const isLarge = writes.reduce((sum, { changes }) => sum + changes.length, 0) > turnChanges
   if (isLarge) await nextTurn()
   const planned = inOrder.map(({ write, changes }) => {
-    const answer = { bytesMax: write.answerBytesMax, weigh: heavy.has(write.scope) }
+    const answer = { bytesMax: write.answerBytesMax, weigh: heavy.get(write.scope) === true }
     const base = { parts: [changes], rejected: noRejections, room: undefined, incarnation: call.incarnation() }
     return { write, tried: planAttempt(write, { ...base, answer }, changes) }
   })

@@ -2,9 +2,9 @@ import type { Change } from '../../model/change.ts'
 import { cursorFloor } from '../../model/cursor.ts'
 import type { Cursor } from '../../model/cursor-entry.ts'
 import type { Table } from '../../model/table.ts'
+import { gateFields } from '../../sql/count-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import { gateFields } from '../../sql/scope-sql.ts'
 import type { Field, Statement } from '../../sql/statement.ts'
 import { reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
@@ -59,7 +59,7 @@ export function planPush(
 
 /** Hold a cursor against scopes that are not written. */
 export function planGates(
-  { dialect, scope: { gates }, paramBytesMax }: Sql,
+  { dialect, gates, paramBytesMax }: Sql,
   scopes: readonly string[],
   cursor: Cursor | null | undefined,
 ): Statement[] {

@@ -1,3 +1,5 @@
+import { createBoundedMap } from '../../model/bounded-map.ts'
+
 /**
  * A store of tokens for each subject, which fills up evenly: bursts are taken, and what goes on is
  * bounded.
@@ -25,7 +27,7 @@ const subjectsMax = 100_000
  * lacks is made up for before the next one.
  */
 export function createBuckets(most: number, fillMs: number, now: () => number = Date.now): Buckets {
-  const buckets = new Map<string, { level: number; at: number }>()
+  const buckets = createBoundedMap<string, { level: number; at: number }>(subjectsMax)
 
   function bucketOf(subject: string): { level: number; at: number } {
     const at = now()
@@ -33,13 +35,7 @@ export function createBuckets(most: number, fillMs: number, now: () => number = 
     // A clock that was set back fills nothing.
     const level = known ? Math.min(most, known.level + (Math.max(0, at - known.at) * most) / fillMs) : most
     const bucket = { level, at }
-    // The one used last stands last.
-    buckets.delete(subject)
     buckets.set(subject, bucket)
-    for (const [oldest] of buckets) {
-      if (buckets.size <= subjectsMax) break
-      buckets.delete(oldest)
-    }
     return bucket
   }
 

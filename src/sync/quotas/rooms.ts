@@ -1,3 +1,4 @@
+import { createBoundedMap } from '../../model/bounded-map.ts'
 import type { Change } from '../../model/change.ts'
 import { Problem, rejection } from '../../model/errors.ts'
 import { isLong } from '../../model/value.ts'
@@ -11,7 +12,6 @@ import { planIds } from '../push/plan.ts'
 import type { Planned, RoomBound } from '../push/planned.ts'
 import { fitChanges, mayGrow, type Room, type Stored } from '../push/room.ts'
 import { countInSteps } from './count-room.ts'
-import { createMemory } from './memory.ts'
 
 /**
  * What one scope may hold, whoever writes to it. Undefined: any number. Tombstones are no rows, and
@@ -73,6 +73,8 @@ const looksMax = 3
 const retrySeconds = 60
 
 const unlimited = Number.MAX_SAFE_INTEGER
+/** Scopes whose count is remembered at the most. */
+const countedMax = 10_000
 
 /**
  * A scope's position is never less than its number of rows, and that times the size of its largest
@@ -96,7 +98,7 @@ export function createRooms(
   const most: Room = { rows: scopeRowsMax ?? unlimited, bytes: scopeBytesMax ?? unlimited }
   const weighs = scopeBytesMax !== undefined
   const statements = roomSql(sql.dialect, sql.schema, weighs)
-  const memory = createMemory<Counted>()
+  const memory = createBoundedMap<string, Counted>(countedMax)
 
   /** What was counted may be more than what fits, of a limit that was lowered. */
   const leftOf = (counted: Room): Room => ({

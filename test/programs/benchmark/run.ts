@@ -8,6 +8,7 @@ import { liveFigures } from './live.ts'
 import { describeFigure, type Figure, isMet } from './measure.ts'
 import { postgresFigures } from './postgres.ts'
 import { refusalFigures } from './refusals.ts'
+import { scopeFigures } from './scopes.ts'
 import { tombstoneFigures } from './tombstones.ts'
 import { waitFigures } from './waits.ts'
 
@@ -37,6 +38,7 @@ for (const [name, figures] of Object.entries({
   waits: waitFigures,
   refusals: refusalFigures,
   tombstones: tombstoneFigures,
+  scopes: scopeFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }

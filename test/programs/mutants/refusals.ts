@@ -197,7 +197,7 @@ export const refusalMutants: readonly Mutant[] = [
     'a row that a trigger swallows is taken for applied, in a webhook',
     'libsql file',
     refusals('on libsql file .*in a webhook'),
-    'src/sync/push/inbox/receive-scope.ts',
+    'src/sync/push/inbox/receive-place.ts',
     "for (const index of swallowed) verdicts.set(index, { verdict: 'rejected', error: refusal })\n",
     '',
   ),

@@ -2,11 +2,12 @@ import { noteAnswer, noteScopes, startFacts } from '../../../observe/facts.ts'
 import { beginCall, type Core } from '../../call.ts'
 import { inTurns } from '../../in-turns.ts'
 import type { Operations } from '../../operations.ts'
+import { groupByPlace } from '../../places.ts'
 import { refuseAtomic } from '../atomic.ts'
 import { authorizeNamed } from '../authorize.ts'
 import { checkAtomic, decodeChanges, decodeContext, shareOf } from '../decode.ts'
 import { inOrder, joinVerdicts, rejectedVerdicts, rejectionsOf, tookEffect } from '../verdicts.ts'
-import { receiveScope } from './receive-scope.ts'
+import { receivePlace } from './receive-place.ts'
 
 /** A webhook, which takes effect once. */
 export function receiveOperation(core: Core): Operations['receive'] {
@@ -22,12 +23,14 @@ export function receiveOperation(core: Core): Operations['receive'] {
     checkAtomic(atomic, decoded)
     if (atomic) await refuseAtomic(call.refusalsOf(client), decoded)
 
-    // 2 Write each scope with the webhook's id, and what became of it, in one batch.
+    // 2 Write the scopes of each database with the webhook's id, and what became of it, by one
+    // batch: see receive-place.ts.
     const receipt = { client, id, atomic, rejected: decoded.rejected, answerBytesMax: shareOf(decoded) }
-    const received = await inTurns([...decoded.byScope], ([scope, some]) => receiveScope(call, receipt, scope, some))
+    const places = await groupByPlace(call.store, [...decoded.byScope.keys()])
+    const received = await inTurns(places, (scopes) => receivePlace(call, receipt, scopes, decoded))
 
     // 3 Answer. What took effect before outlasts what another scope recalls as rejected.
-    const all = [rejectedVerdicts(decoded.rejected), ...received]
+    const all = [rejectedVerdicts(decoded.rejected), ...received.flat()]
     const recalled = all.map((one) => rejectedVerdicts(rejectionsOf(one)))
     const verdicts = inOrder(joinVerdicts([...recalled, ...all.map(tookEffect)]))
     noteAnswer(facts, verdicts)

@@ -1,10 +1,11 @@
-import type { Change } from '../../../model/change.ts'
 import { refusal } from '../../../model/stamp.ts'
 import { StoreFault } from '../../../stores/store.ts'
 import type { Call } from '../../call.ts'
-import type { Rejections } from '../admitted.ts'
-import { type Done, notifyApplied } from '../attempt.ts'
+import { inTurns } from '../../in-turns.ts'
+import { noRejections, type Rejections } from '../admitted.ts'
+import { type Done, notifyApplied, type ScopeWrite, writeTogether } from '../attempt.ts'
 import { coalesce } from '../coalesce.ts'
+import type { Decoded } from '../decode.ts'
 import { planPush } from '../plan.ts'
 import { pushAlone, type ScopePush } from '../push-scope.ts'
 import { markConflicts, swallowedOf } from '../reconcile.ts'
@@ -22,44 +23,42 @@ export interface ScopeReceipt extends Pick<ScopePush, 'client' | 'atomic' | 'ans
 }
 
 /**
- * Applies a webhook's changes of one scope once: its id goes into the inbox in the transaction of
- * the rows, with the verdicts, which a retry gets as they were.
+ * Applies a webhook's changes once: its id goes into the inbox of each scope in the transaction of
+ * the rows, with the verdicts, which a retry gets as they were. The scopes of one database are
+ * written by one batch where it takes all of them, else each by itself.
  */
-export async function receiveScope(
+export async function receivePlace(
   call: Call,
   receipt: ScopeReceipt,
-  scope: string,
-  changes: readonly Change[],
-): Promise<Verdicts> {
+  scopes: readonly string[],
+  { byScope }: Decoded,
+): Promise<readonly Verdicts[]> {
+  const parts = scopes.map((scope) => ({ write: planReceipt(call, receipt, scope), changes: byScope.get(scope) ?? [] }))
+  // Where scopes are limited, each is looked at before it is written.
+  const together = parts.length > 1 && !call.rooms ? await writeTogether(call, parts) : undefined
+  return inTurns(parts, async ({ write, changes }) => {
+    const first = together?.get(write.scope)
+    const written = first ? { done: first, rejected: noRejections } : await writeScope(call, write, changes)
+    if (written.repeated) return recall(call, receipt, write.scope)
+    const refused = rejectedVerdicts(written.rejected)
+    return written.done ? joinVerdicts([refused, await readOutcome(call, receipt, written.done)]) : refused
+  })
+}
+
+function planReceipt(call: Call, receipt: ScopeReceipt, scope: string): ScopeWrite {
   const { sql, receivedAt } = call
   const { client, atomic, id, answerBytesMax } = receipt
   const recordings = call.record(scope, receivedAt)
-  const { done, repeated, rejected } = await writeScope(
-    call,
-    {
-      ...{ scope, client, atomic, answerBytesMax },
-      room: call.rooms?.enter(scope, { client, atomic, batch: call.batch }),
-      plan(attempt) {
-        const passes = coalesce(attempt.parts)
-        const inbox = { id, errors: Object.fromEntries([...receipt.rejected, ...attempt.rejected]) }
-        const options = {
-          ...attempt,
-          client,
-          atomic,
-          receivedAt,
-          return: 'all' as const,
-          entry: undefined,
-          inbox,
-          recordings,
-        }
-        return { passes, plan: planPush(sql, scope, passes, options) }
-      },
+  const base = { client, atomic, receivedAt, return: 'all', entry: undefined, recordings } as const
+  return {
+    ...{ scope, client, atomic, answerBytesMax },
+    room: call.rooms?.enter(scope, { client, atomic, batch: call.batch }),
+    plan(attempt) {
+      const passes = coalesce(attempt.parts)
+      const inbox = { id, errors: Object.fromEntries([...receipt.rejected, ...attempt.rejected]) }
+      return { passes, plan: planPush(sql, scope, passes, { ...attempt, ...base, inbox }) }
     },
-    changes,
-  )
-  if (repeated) return recall(call, receipt, scope)
-  const refused = rejectedVerdicts(rejected)
-  return done ? joinVerdicts([refused, await readOutcome(call, receipt, done)]) : refused
+  }
 }
 
 /** The verdicts of a webhook that took effect now. */
