@@ -23,9 +23,9 @@ export function adapt(md: MarkdownRenderer): void {
  * is told by how the block begins.
  */
 export function guessLanguage(code: string): string {
-  if (/^(import|export|const|let|lastStamp|shop:) /.test(code)) return 'ts'
+  if (/^(import|export|const|let|lastStamp|shop:|\/\/) /.test(code)) return 'ts'
   if (/^(SELECT|UPDATE|CREATE|INSERT|ALTER|select|create|--) ?/.test(code)) return 'sql'
-  if (/^([A-Z_]+=|(npx|npm|curl|node|openssl) )/.test(code)) return 'sh'
+  if (/^([A-Z_]+=|(npx|npm|curl|node|openssl|bunx|deno) )/.test(code)) return 'sh'
   if (/^\s*[[{]/m.test(code)) return 'json'
   return 'txt'
 }

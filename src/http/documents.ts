@@ -43,10 +43,11 @@ export function documentHandlers({ read, gzip }: DocumentsOptions) {
       // The names of those change with what is in them.
       'Cache-Control': name.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'public, max-age=300',
       'X-Content-Type-Options': 'nosniff',
+      // Where it is not compressed here, an edge does it.
+      Vary: 'Accept-Encoding',
     })
     if (name !== 'openapi.json') headers.set('Content-Security-Policy', policy)
     const { req } = context
-    if (gzip) headers.set('Vary', 'Accept-Encoding')
     // A HEAD has no body, which nobody would ever read to its end.
     if (req.method === 'HEAD') return new Response(null, { headers })
     const { body: plain } = new Response(body)

@@ -6,7 +6,7 @@ import type { Cells, Statement } from '../sql/statement.ts'
 import { withDeadline } from './deadline.ts'
 import { checkParams, objectLimits } from './durable-object.ts'
 import { sqliteFault } from './fault.ts'
-import { checkNumbers, readsOnly, type Store, StoreFault } from './store.ts'
+import { checkNumbers, onePlace, readsOnly, type Store, StoreFault } from './store.ts'
 
 /** What the store needs of a binding's `D1Database`. */
 export interface D1Binding {
@@ -61,6 +61,7 @@ export function d1Store(binding: D1Binding, schema: Schema): D1Store {
 
   return {
     dialect: sqliteObject,
+    placeOf: onePlace,
     limits: { ...objectLimits, sqlBytesMax: objectLimits.sqlBytesMax - asTable('').length },
     async batch(scope, statements) {
       checkNumbers(statements)

@@ -54,7 +54,6 @@ export function durableObjectStore(namespace: ScopeNamespace): Store {
     dialect: sqliteObject,
     limits: objectLimits,
     tendsItself: true,
-    placeOf: (scope) => scope,
     async batch(scope, statements) {
       checkNumbers(statements)
       checkParams(statements)

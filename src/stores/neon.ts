@@ -4,7 +4,7 @@ import type { Cells, Statement } from '../sql/statement.ts'
 import { postgresFault } from './fault.ts'
 import { openingOf } from './postgres/opening.ts'
 import { type PostgresAddress, readPostgresUrl } from './postgres/url.ts'
-import { type BatchOptions, checkNumbers, type Store } from './store.ts'
+import { type BatchOptions, checkNumbers, onePlace, type Store } from './store.ts'
 
 /** Where Neon answers for a host. */
 export const neonEndpoint = (host: string): string => `https://${host.replace(/^[^.]+/, 'api')}/sql`
@@ -30,6 +30,7 @@ export function neonStore(url: string, { batchMsMax = limits.databaseMsMax }: Ba
   }
   return {
     dialect: postgres,
+    placeOf: onePlace,
     async batch(_scope, statements) {
       checkNumbers(statements)
       try {

@@ -24,10 +24,11 @@ export interface Store {
    */
   batch(scope: string, statements: readonly Statement[]): Promise<Cells[][]>
   /**
-   * Which database a scope lives in, by any name. One batch, of any of its scopes, may hold
-   * statements of all scopes of a place. None: all scopes live in one.
+   * Which database a scope lives in, by any name: one batch, of any of its scopes, may hold
+   * statements of all scopes of a place. `onePlace` where all scopes live in one. None: each scope
+   * has a batch of its own.
    */
-  placeOf?(scope: string): string | Promise<string>
+  readonly placeOf?: PlaceOf
   /**
    * Tries groups of statements and keeps nothing: runs `opening`, then each group under a
    * savepoint, so that one which fails is undone alone and the next goes on, then `closing`; at
@@ -76,6 +77,11 @@ export const isNotTried = ({ code }: StoreFault): boolean => code === notTriedCo
 export async function pingStore(store: Store, statements: readonly Statement[]): Promise<void> {
   await (store.ping ? store.ping(statements) : store.batch('', statements))
 }
+
+export type PlaceOf = (scope: string) => string | Promise<string>
+
+/** Of a store of one database. */
+export const onePlace: PlaceOf = () => ''
 
 /** What every store takes. */
 export interface BatchOptions {

@@ -2,9 +2,9 @@ import type { Store } from '../stores/store.ts'
 
 /** Scopes by the database that they live in, in their order: one batch may be about all of them. */
 export async function groupByPlace(store: Store, scopes: readonly string[]): Promise<readonly (readonly string[])[]> {
-  const { placeOf } = store
+  const { placeOf = (scope: string) => scope } = store
   // A place may have to be looked up, which one scope alone has no need of.
-  if (!placeOf || scopes.length < 2) return scopes.length > 0 ? [scopes] : []
+  if (scopes.length < 2) return scopes.length > 0 ? [scopes] : []
   const places = new Map<string, string[]>()
   for (const scope of scopes) {
     const place = await placeOf(scope)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
-import type { Store } from '../../src/stores/store.ts'
+import { onePlace, type Store } from '../../src/stores/store.ts'
 import { principal, put, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
 import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
@@ -46,7 +46,7 @@ describe.each(allStoreNames)('the cursor of a push on %s', (name) => {
     }
     for (const [n, from] of [cursor, begun].entries()) {
       // Of one database a batch that looks itself. Else two heads more; news was never written.
-      const isOne = store.placeOf === undefined
+      const isOne = store.placeOf === onePlace
       expect(await batchesOf({ cursor: from, changes: [one('alice', `a${n}`)] })).toBe(isOne ? 1 : 3)
       expect(await batchesOf({ cursor: from, changes: [one('alice', `b${n}`), one('team', `b${n}`)] })).toBe(
         isOne ? 1 : 5,

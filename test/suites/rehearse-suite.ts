@@ -11,7 +11,7 @@ export function rehearseSuite(name: string, open: () => Promise<{ store: Store; 
     const scope = 'alice'
     const run = (sql: string, ...params: Statement['params']): Statement => ({ sql, params })
     const add = (id: number, word: string, n = 1) => run('INSERT INTO words VALUES (?1, ?2, ?3)', id, word, n)
-    const all = run('SELECT id, word FROM words ORDER BY id')
+    const all: Statement = { ...run('SELECT id, word FROM words ORDER BY id'), reads: true }
     const rehearse = (groups: readonly (readonly Statement[])[], closing = [all], opening: readonly Statement[] = []) =>
       (opened.store.rehearse as NonNullable<Store['rehearse']>)(scope, { opening, groups, closing })
     const batch = (...statements: Statement[]) => opened.store.batch(scope, statements)

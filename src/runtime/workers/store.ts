@@ -45,7 +45,6 @@ async function openUrl(url: string, authToken: string | undefined): Promise<Stor
   // A client for each batch: it holds no connection, so there is nothing to keep.
   return {
     dialect: sqlite,
-    placeOf: (scope) => scope,
     batch: async (scope, statements) => open(scopeUrl(url, await scopeToName(scope))).batch(scope, statements),
     async rehearse(scope, rehearsal) {
       const { rehearse } = open(scopeUrl(url, await scopeToName(scope)))

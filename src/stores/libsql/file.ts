@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { limits } from '../../model/limits.ts'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
 import type { Statement } from '../../sql/statement.ts'
-import { type BatchOptions, checkNumbers, readsOnly, type Store, StoreFault } from '../store.ts'
+import { type BatchOptions, checkNumbers, onePlace, readsOnly, type Store, StoreFault } from '../store.ts'
 import { filePath } from './file-path.ts'
 import { fileRowsAtOnceMax } from './file-url.ts'
 import { createFileReader } from './reader.ts'
@@ -43,6 +43,7 @@ export async function libsqlFileStore(
 
   const store: Store = {
     dialect: sqlite,
+    placeOf: onePlace,
     rowsAtOnceMax: fileRowsAtOnceMax,
     async batch(_scope, statements: readonly Statement[]) {
       checkNumbers(statements)

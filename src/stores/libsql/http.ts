@@ -4,7 +4,7 @@ import { limits } from '../../model/limits.ts'
 import { sqlite } from '../../sql/sqlite/dialect.ts'
 import type { Cells } from '../../sql/statement.ts'
 import { sqliteFault } from '../fault.ts'
-import { type BatchOptions, checkNumbers, readsOnly, type Store } from '../store.ts'
+import { type BatchOptions, checkNumbers, onePlace, readsOnly, type Store } from '../store.ts'
 import { type LibsqlServer, rehearseOverHttp } from './rehearse.ts'
 
 /**
@@ -15,6 +15,7 @@ import { type LibsqlServer, rehearseOverHttp } from './rehearse.ts'
 export function libsqlStore(client: Client, server?: LibsqlServer): Store {
   return {
     dialect: sqlite,
+    placeOf: onePlace,
     ...(server && { rehearse: rehearseOverHttp(server) }),
     async batch(_scope, statements) {
       checkNumbers(statements)

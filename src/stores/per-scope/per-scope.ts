@@ -103,7 +103,6 @@ export function perScopeStore({
   return {
     dialect,
     ...(rehearses && { rehearse }),
-    placeOf: (scope) => scope,
     ...(rowsAtOnceMax !== undefined && { rowsAtOnceMax }),
     async batch(scope, statements) {
       checkNumbers(statements)

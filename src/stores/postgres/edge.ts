@@ -3,7 +3,7 @@ import { limits } from '../../model/limits.ts'
 import { postgres } from '../../sql/postgres/dialect.ts'
 import { withDeadline } from '../deadline.ts'
 import { postgresFault } from '../fault.ts'
-import { type BatchOptions, checkNumbers, type Store } from '../store.ts'
+import { type BatchOptions, checkNumbers, onePlace, type Store } from '../store.ts'
 import { pipeline } from './pipeline.ts'
 import { readPostgresUrl } from './url.ts'
 
@@ -20,6 +20,7 @@ export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsM
     throw new TypeError('DATABASE_URL may name no files here: a worker has neither certificates in files nor sockets')
   return {
     dialect: postgres,
+    placeOf: onePlace,
     async batch(_scope, statements) {
       checkNumbers(statements)
       const client = new Client({ ...config, connectionTimeoutMillis: batchMsMax / 2 })

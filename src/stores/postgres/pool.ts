@@ -4,7 +4,7 @@ import { postgres } from '../../sql/postgres/dialect.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import { withDeadline } from '../deadline.ts'
 import { postgresFault } from '../fault.ts'
-import { type BatchOptions, checkNumbers, readsOnly, type Store } from '../store.ts'
+import { type BatchOptions, checkNumbers, onePlace, readsOnly, type Store } from '../store.ts'
 import { clientConfig } from './client.ts'
 import { connectFault } from './connect-fault.ts'
 import { pipeline } from './pipeline.ts'
@@ -51,6 +51,7 @@ export function postgresStore(
   const [writers, readers] = [createScopeTurns(perScope, connectMsMax), createScopeTurns(perScope, connectMsMax)]
   return {
     dialect: postgres,
+    placeOf: onePlace,
     async batch(scope, statements) {
       checkNumbers(statements)
       const turns = readsOnly(statements) ? readers : writers

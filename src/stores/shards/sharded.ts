@@ -31,8 +31,9 @@ export function shardedStore(
   return {
     dialect: directory.dialect,
     parts: [...shards.values()],
-    // A scope that was never written is at home nowhere.
-    placeOf: async (scope) => (await homeOf(scope, true)) ?? '',
+    // A scope that was never written has no home yet, and may get any: it stands for itself. No
+    // home's name has a space.
+    placeOf: async (scope) => (await homeOf(scope, true)) ?? ` ${scope}`,
     async batch(scope, statements) {
       checkNumbers(statements)
       if (scope === '') throw new TypeError('A batch without a scope goes to one shard, not to all of them')
