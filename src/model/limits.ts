@@ -122,6 +122,8 @@ export const limits = Object.freeze({
    * positions first, and only those that moved for pages.
    */
   pagesAtOnceMax: 4,
+  /** Scopes of one database that are written by one batch. */
+  scopesTogetherMax: 100,
   /** For how long the ids of webhooks are kept: longer than a sender tries again. */
   inboxMs: 14 * 24 * 3_600_000,
   /**

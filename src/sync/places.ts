@@ -1,3 +1,4 @@
+import { limits } from '../model/limits.ts'
 import type { Store } from '../stores/store.ts'
 
 /** Scopes by the database that they live in, in their order: one batch may be about all of them. */
@@ -13,6 +14,15 @@ export async function groupByPlace(store: Store, scopes: readonly string[]): Pro
     else places.set(place, [scope])
   }
   return [...places.values()]
+}
+
+/** The same, and no more of them than one batch should write. */
+export async function groupForWrites(store: Store, scopes: readonly string[]): Promise<readonly (readonly string[])[]> {
+  const places = await groupByPlace(store, scopes)
+  return places.flatMap((some) => {
+    const most = limits.scopesTogetherMax
+    return Array.from({ length: Math.ceil(some.length / most) }, (_, n) => some.slice(n * most, (n + 1) * most))
+  })
 }
 
 /** Of some scopes those that live in the same database as one, and the others. */

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { limits } from '../../src/model/limits.ts'
 import type { Principal } from '../../src/model/principal.ts'
 import { onePlace } from '../../src/stores/store.ts'
 import { createOperations, type Operations } from '../../src/sync/sync.ts'
 import { pullToJson } from '../../src/wire/answer.ts'
 import { noon } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
-import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
+import { allStoreNames, dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
 
 const names = Array.from({ length: 60 }, (_, n) => `scope${n}`)
 /** The last three are never written. */
@@ -206,5 +207,27 @@ describe.each(allStoreNames)('sixty scopes on %s', (name) => {
       code: 'resync',
       members: { reason: 'restored', scopes: ['scope50'] },
     })
+  })
+})
+
+describe.each(dialectStores)('more scopes than one batch writes, on %s', (name) => {
+  it('P9 P12 are written all, or none where the cursor must resync for one of them', async () => {
+    const opened = await openTestStore(name)
+    const { push, pull } = createOperations({ schema, store: opened.store, now: () => noon / 1000 })
+    const scopes = Array.from({ length: limits.scopesTogetherMax + 30 }, (_, n) => `wide${n}`)
+    const who: Principal = { subject: 'wide0', scopes: new Map(scopes.map((scope) => [scope, 'write'])) }
+    const changesAt = (at: number) =>
+      scopes.map((scope) => ({ scope, table: 'todos', op: 'put', id: 'a', at: noon + at, row: { title: `at ${at}` } }))
+    const base = { client: 'a', atomic: false, return: 'lost' } as const
+    const { verdicts } = await push(who, { ...base, changes: changesAt(1) })
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(scopes.map(() => 'applied'))
+    const { page } = await pull(who, { cursor: null, limit: 1_000 })
+    expect(page.count).toBe(scopes.length)
+    for (const last of [scopes[0], scopes.at(-1)]) {
+      const cursor = new Map([...page.cursor, [String(last), { incarnation: 'other', position: 1, start: 0 }]])
+      await expect(push(who, { ...base, changes: changesAt(2), cursor })).rejects.toMatchObject({ code: 'resync' })
+      expect((await pull(who, { cursor: page.cursor, limit: 10 })).page.count).toBe(0)
+    }
+    await opened.close()
   })
 })

@@ -3,7 +3,7 @@ import type { ScopePage } from '../../sql/scope-page.ts'
 import { beginCall, type Core } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import type { Operations } from '../operations.ts'
-import { groupByPlace, splitPlaces } from '../places.ts'
+import { groupForWrites, splitPlaces } from '../places.ts'
 import { checkScopes, joinScopes, removedScopes } from '../pull/join-scopes.ts'
 import { headsOf, readHeads, readScopes, startBudget } from '../pull/read-scopes.ts'
 import { throwResync } from '../resync.ts'
@@ -33,7 +33,7 @@ export function pushOperation(core: Core): Operations['push'] {
     const asks = cursor !== undefined && limit !== undefined ? { cursor, limit } : undefined
     const budget = startBudget(asks?.limit ?? 0)
     const unwritten = [...principal.scopes.keys()].filter((scope) => !decoded.byScope.has(scope))
-    const places = await groupByPlace(call.store, [...decoded.byScope.keys()])
+    const places = await groupForWrites(call.store, [...decoded.byScope.keys()])
     const isOne = places.length === 1
     const { near, far } = await splitPlaces(call.store, isOne ? places[0]?.[0] : undefined, unwritten)
     const read = asks ? await readScopes(call, far, asks.cursor, budget) : new Map<string, ScopePage>()

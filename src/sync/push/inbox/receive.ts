@@ -2,7 +2,7 @@ import { noteAnswer, noteScopes, startFacts } from '../../../observe/facts.ts'
 import { beginCall, type Core } from '../../call.ts'
 import { inTurns } from '../../in-turns.ts'
 import type { Operations } from '../../operations.ts'
-import { groupByPlace } from '../../places.ts'
+import { groupForWrites } from '../../places.ts'
 import { refuseAtomic } from '../atomic.ts'
 import { authorizeNamed } from '../authorize.ts'
 import { checkAtomic, decodeChanges, decodeContext, shareOf } from '../decode.ts'
@@ -26,7 +26,7 @@ export function receiveOperation(core: Core): Operations['receive'] {
     // 2 Write the scopes of each database with the webhook's id, and what became of it, by one
     // batch: see receive-place.ts.
     const receipt = { client, id, atomic, rejected: decoded.rejected, answerBytesMax: shareOf(decoded) }
-    const places = await groupByPlace(call.store, [...decoded.byScope.keys()])
+    const places = await groupForWrites(call.store, [...decoded.byScope.keys()])
     const received = await inTurns(places, (scopes) => receivePlace(call, receipt, scopes, decoded))
 
     // 3 Answer. What took effect before outlasts what another scope recalls as rejected.
