@@ -19,6 +19,12 @@ const removing = (condition: string) =>
   return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/**\n * As a database checks`,
   )
 
+/** Phones of the model have three scopes at the most, which are read by one batch. */
+const manyScopes = (title: string) => ({
+  ...({ file: 'test/stores/many-scopes.test.ts', title, alone: true } as const),
+  why: 'its phones have few scopes',
+})
+
 const importTest = { file: 'test/stores/bulk/import.test.ts', why: 'phones import nothing' }
 
 /**
@@ -288,6 +294,39 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit('src/sync/push/plan-bulk.ts', 'at, by ?? options.client,', 'at, options.client,'),
     race: importTest,
+  },
+  {
+    name: 'many scopes: a push is not held against the cursor of those that it does not write',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/push/plan.ts', 'if (rows.length === 0) return []', 'if (rows.length >= 0) return []'),
+    race: manyScopes('libsql file .*whose cursor must resync for a scope that it does not write'),
+  },
+  {
+    name: 'many scopes: one whose rows have no room in the answer is passed over',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/pull/read-scopes.ts', 'head: state.head, more: true }', 'head: state.head }'),
+    race: manyScopes('libsql file .*each page is that of the scopes read one by one'),
+  },
+  {
+    name: 'many scopes: what is refused of one is told to all',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/push/attempt.ts',
+      '(isRefusal(fault) || isSuspect(fault))) return undefined',
+      'false) return undefined',
+    ),
+    race: manyScopes('libsql file .*what is refused of one harms no other'),
+  },
+  {
+    name: 'many scopes: a scope without a home is written where the others live',
+    store: 'libsql file',
+    edits: inOneEdit('src/stores/shards/sharded.ts', '?? ` ${scope}`', "?? ''"),
+    race: {
+      file: 'test/stores/stores.test.ts',
+      title: 'three Postgres shards .*lays several scopes into one page',
+      why: 'it has no shards',
+      alone: true,
+    },
   },
   ...refusalMutants,
 ]
