@@ -222,6 +222,8 @@ describe('webhooks', () => {
     let refused = true
     const failing = {
       ...store,
+      // Each in a database of its own, one of which is away.
+      placeOf: (scope: string) => scope,
       batch: (scope: string, statements: Parameters<typeof store.batch>[1]) =>
         scope === 'bob' && refused
           ? Promise.reject(new StoreFault('transient', { message: 'away' }))

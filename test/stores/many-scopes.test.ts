@@ -231,3 +231,29 @@ describe.each(dialectStores)('more scopes than one batch writes, on %s', (name) 
     await opened.close()
   })
 })
+
+describe.each(dialectStores)('scopes with large rows, on %s', (name) => {
+  it('P3 share the bytes of a page, and none of their rows is passed over', async () => {
+    const opened = await openTestStore(name)
+    const { push, pull } = createOperations({ schema, store: opened.store, now: () => noon / 1000 })
+    const scopes = Array.from({ length: 10 }, (_, n) => `large${n}`)
+    const who: Principal = { subject: 'large0', scopes: new Map(scopes.map((scope) => [scope, 'write'])) }
+    const row = { title: 'large', notes: 'x'.repeat(900_000) }
+    for (const scope of scopes)
+      await push(who, {
+        ...{ client: 'a', atomic: false, return: 'lost' },
+        changes: ['a', 'b'].map((id) => ({ scope, table: 'todos', op: 'put', id, at: noon, row })),
+      })
+    const seen: string[] = []
+    let cursor: Parameters<Operations['pull']>[1]['cursor'] = null
+    for (let more = true; more; ) {
+      const { page } = await pull(who, { cursor, limit: 1_000 })
+      expect(page.rows.length).toBeLessThan(limits.pageBytesMax + 2_000_000)
+      for (const [, scope, id] of page.rows.matchAll(/"scope":"(\w+)","table":"todos","op":"put","id":"(\w)"/g))
+        seen.push(`${scope} ${id}`)
+      ;({ cursor, more } = page)
+    }
+    expect(seen.toSorted()).toEqual(scopes.flatMap((scope) => [`${scope} a`, `${scope} b`]))
+    await opened.close()
+  })
+})
