@@ -41,9 +41,9 @@ const imported = (query: string, list: readonly unknown[]) => {
 
 /**
  * Requests in their order. CURSOR and TAG stand for the last cursor and the first ETag that were
- * handed out. Bodies are bytes where they are compressed.
+ * handed out. Bodies are bytes where they are compressed. Made each time: signatures grow old.
  */
-export const requests: readonly (readonly [method: string, path: string, options?: Options])[] = [
+const makeRequests = (): readonly (readonly [method: string, path: string, options?: Options])[] => [
   ['GET', '/health'],
   ['GET', '/v1/pull'],
   sync({
@@ -205,7 +205,7 @@ export const settings = {
 export async function takeAll(url: string): Promise<readonly string[]> {
   let [cursor, tag] = ['', '']
   const seen: string[] = []
-  for (const [method, path, options = {}] of requests) {
+  for (const [method, path, options = {}] of makeRequests()) {
     const fill = (text: string) => text.replaceAll('CURSOR', cursor).replaceAll('TAG', JSON.stringify(tag).slice(1, -1))
     const { body } = options
     const filled: Options = {
