@@ -10,9 +10,9 @@ const run = promisify(execFile)
 
 /**
  * Bytes of gzip, as a worker is uploaded. `pg` alone has 23,000: it is made for Node, and brings what
- * a worker never calls.
+ * a worker never calls. So that worker is still above what all others keep to.
  */
-const bytesMax = { every: 200_000, one: 100_000, postgres: 105_000 }
+const bytesMax = { every: 200_000, one: 100_000, postgres: 110_000 }
 
 /** A worker that opens one store, as someone's own project has it. */
 const single = (
