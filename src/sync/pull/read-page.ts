@@ -5,8 +5,8 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
 import type { Cells } from '../../sql/statement.ts'
 import type { Store } from '../../stores/store.ts'
-import { planPage } from '../push/plan.ts'
 import type { PageRange } from '../push/planned.ts'
+import { planPage } from './plan-reads.ts'
 
 /** Asks for pages and reads them. */
 export interface Pages {

@@ -6,7 +6,7 @@ import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import { groupByPlace } from '../places.ts'
-import { planPage } from '../push/plan.ts'
+import { planPage } from './plan-reads.ts'
 import { parseStates, planStates, readStates, type ScopeState } from './scope-states.ts'
 
 type PageOf = readonly [scope: string, page: ScopePage]

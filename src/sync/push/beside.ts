@@ -3,10 +3,10 @@ import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Cells } from '../../sql/statement.ts'
 import type { PullRequest } from '../../wire/request.ts'
 import type { Call } from '../call.ts'
+import { planGates } from '../pull/plan-reads.ts'
 import { type Budget, headsOf, readHeads, readScopes, surveyPlace } from '../pull/read-scopes.ts'
 import { throwResync } from '../resync.ts'
 import type { Beside } from './attempt.ts'
-import { planGates } from './plan.ts'
 
 type Pages = Iterable<readonly [scope: string, page: ScopePage | undefined]>
 

@@ -4,8 +4,8 @@ import type { Table } from '../../model/table.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Store } from '../../stores/store.ts'
+import { planIds } from '../pull/plan-reads.ts'
 import { type Admitted, admitAll, admitBut } from '../push/admitted.ts'
-import { planIds } from '../push/plan.ts'
 import { createBuckets } from './buckets.ts'
 
 /**

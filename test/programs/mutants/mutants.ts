@@ -298,7 +298,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'many scopes: a push is not held against the cursor of those that it does not write',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/push/plan.ts', 'if (rows.length === 0) return []', 'if (rows.length >= 0) return []'),
+    edits: inOneEdit(
+      'src/sync/pull/plan-reads.ts',
+      'if (rows.length === 0) return []',
+      'if (rows.length >= 0) return []',
+    ),
     race: manyScopes('libsql file .*whose cursor must resync for a scope that it does not write'),
   },
   {
