@@ -240,6 +240,40 @@ describe.each(allStoreNames)('a change that the database refuses, on %s', (name)
     expect(await verdictsOf(who, [...back, list('bad', 'n0')])).toEqual([...Array(5).fill('applied'), 'constraint'])
   })
 
+  it('a unique value goes round in a ring of rows beside changes that are refused, found out in a few tries', async () => {
+    const who = someone()
+    await verdictsOf(who, [list('a', 'A'), list('b', 'B'), list('c', 'C')])
+    let trips = 0
+    const counting =
+      <Args extends unknown[], Result>(call: (...args: Args) => Result) =>
+      (...args: Args) => {
+        trips++
+        return call(...args)
+      }
+    const { batch, rehearse } = store
+    const counted = { batch: counting(batch), ...(rehearse && { rehearse: counting(rehearse) }) }
+    // No order of the rows as they end will do: each takes what another one has.
+    const changes = [
+      ...[rename('a', 'free'), list('x', 'C'), rename('b', 'A'), list('y', 'C'), rename('a', 'B')],
+      ...Array.from({ length: 600 }, (_, n) => list(`n${n}`, n % 5 ? `N${n}` : 'C')),
+    ]
+    const { verdicts } = await createSync({ schema: sample, store: { ...store, ...counted }, now }).push(who, {
+      client: 'a',
+      changes,
+    })
+    const bad = new Set(changes.filter((change) => change.op === 'put' && change.row.name === 'C'))
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(
+      changes.map((change) => (bad.has(change as never) ? 'rejected' : 'applied')),
+    )
+    if (rehearse) expect(trips).toBeLessThan(20)
+    expect((await sync().pull(who)).changes).toMatchObject(
+      expect.arrayContaining([
+        expect.objectContaining({ id: 'a', row: { name: 'B' } }),
+        expect.objectContaining({ id: 'b', row: { name: 'A' } }),
+      ]),
+    )
+  })
+
   it('a unique value that a patch frees is there for another row, though a put of the patched row is refused', async () => {
     const who = someone()
     await verdictsOf(who, [list('a', 'A'), list('b', 'B')])

@@ -81,7 +81,7 @@ describe('refused changes on a server that is too slow to look for them all', ()
 
   it('P12 each request answers, in a bounded number of round trips, and finds out some, until all are', async () => {
     const who = await someone()
-    ms = 1
+    ms = 0.5
     let waiting = half(600)
     for (let requests = 1; waiting.length > 0; requests++) {
       const before = server.requests
@@ -113,7 +113,7 @@ describe('refused changes on a server that is too slow to look for them all', ()
 
   it('an atomic change set is refused whole by what was found out, or by send_fewer', async () => {
     const who = await someone()
-    ms = 1
+    ms = 0.5
     await expect(push(who, half(600), { atomic: true })).rejects.toMatchObject({
       code: 'atomic_rejected',
       members: { index: 1, error: { code: 'constraint' } },

@@ -36,6 +36,8 @@ const splitInto = 16
  * are enough for.
  */
 const [partsFirst, partsLeast, growth] = [128, 16, 8]
+/** A change beside others in a part costs a database so much of what a part of its own costs. */
+const perChange = 1 / 16
 const [tryMs, tryMsMax] = [limits.databaseMsMax / 8, limits.databaseMsMax / 2]
 
 /**
@@ -63,20 +65,25 @@ export async function bisect(
 interface Tries {
   readonly tryParts: TryParts
   isLeft(): boolean
-  /** How many parts the next try may have that did not pass yet, beside so many that did. */
-  partsMax(passed: number): number
+  /** How many parts the next try may have that did not pass yet, beside those that did. */
+  partsMax(passed: readonly (readonly Change[])[]): number
 }
+
+/** How much there is to do for parts, by the work of a part that is empty. */
+const workOf = (parts: readonly (readonly Change[])[]) =>
+  parts.reduce((sum, { length }) => sum + 1 + length * perChange, 0)
 
 function countTries(tryParts: TryParts, allowance: Allowance): Tries {
   let tries = 0
-  let [most, perPartMs] = [partsFirst, 0]
+  let [most, workMs] = [partsFirst, 0]
   return {
     isLeft: () => allowance.isLeft() && tries < limits.refusalTriesMax,
     partsMax(passed) {
-      if (perPartMs === 0) return Math.max(partsLeast, most)
+      if (workMs === 0) return Math.max(partsLeast, most)
+      const work = workOf(passed)
       // What passed is tried again each time: with as many new ones it is done after a few tries.
-      const wanted = Math.max(tryMs / perPartMs - passed, passed)
-      return Math.max(partsLeast, Math.min(most, wanted, tryMsMax / perPartMs - passed))
+      const wanted = Math.max(tryMs / workMs - work, work)
+      return Math.max(partsLeast, Math.min(most, wanted, tryMsMax / workMs - work))
     },
     async tryParts(parts, immediate) {
       tries++
@@ -85,7 +92,7 @@ function countTries(tryParts: TryParts, allowance: Allowance): Tries {
       const tried = await tryParts(parts, immediate)
       // The parts of the first try are large.
       if (tries > 1) {
-        perPartMs = (allowance.now() - began) / parts.length
+        workMs = (allowance.now() - began) / workOf(parts)
         most *= growth
       }
       return tried
@@ -96,6 +103,8 @@ function countTries(tryParts: TryParts, allowance: Allowance): Tries {
 interface Part {
   readonly changes: readonly Change[]
   readonly passed: boolean
+  /** Changes that passed one after the other did not pass as one with it, so it stays by itself. */
+  readonly isAlone?: boolean
 }
 
 interface Searched {
@@ -113,6 +122,7 @@ async function search(
   const rejected = new Map<Change, Rejection>()
   let parts = split(inStampOrder(changes), splitInto).map(untried)
   for (;;) {
+    parts = joinPassed(parts)
     const some = firstOf(parts, tries)
     const tried = await tries.tryParts(some.map(changesOf), immediate)
     if (!tried) return endEarly(rejected, parts, sendFewer)
@@ -121,13 +131,19 @@ async function search(
     // Where most parts fail, many changes are bad, and halving would try each of them many times.
     const into = failed * 2 > some.length ? Number.POSITIVE_INFINITY : splitInto
     const next: Part[] = []
+    let isKnown = true
     for (const [place, part] of some.entries()) {
       const error = errors[place]
-      if (!error) next.push({ ...part, passed: true })
+      if (!isKnown) next.push(part)
+      else if (!error) next.push({ ...part, passed: true })
       // What was not tried stands behind something that was, which is found out first.
-      else if (error === sendFewer) next.push(untried(part.changes))
+      else if (error === sendFewer) next.push(part)
       else if (part.changes.length === 1) rejected.set(part.changes[0] as Change, error)
-      else next.push(...split(part.changes, into).map(untried))
+      else if (part.passed) {
+        next.push(...split(part.changes, splitInto).map((some) => ({ ...untried(some), isAlone: true })))
+        // What follows was tried without it.
+        isKnown = false
+      } else next.push(...split(part.changes, into).map((some) => ({ ...part, changes: some })))
     }
     parts = [...next, ...parts.slice(some.length)]
     if (parts.every(({ passed }) => passed) && (failed === 0 || parts.length === 0))
@@ -141,9 +157,22 @@ async function search(
   }
 }
 
+/** Neighbours that passed one after the other become one part: one costs less than many. */
+function joinPassed(parts: readonly Part[]): Part[] {
+  const runs: Part[][] = []
+  for (const part of parts) {
+    const run = runs.at(-1)
+    if (run?.[0] && isJoinable(part) && isJoinable(run[0])) run.push(part)
+    else runs.push([part])
+  }
+  return runs.flatMap((run) => (run.length === 1 ? run : { changes: run.flatMap(changesOf), passed: true }))
+}
+
+const isJoinable = ({ passed, isAlone }: Part) => passed && isAlone !== true
+
 /** The parts up to as many that did not pass yet as a try may have. */
 function firstOf(parts: readonly Part[], tries: Tries): readonly Part[] {
-  const max = tries.partsMax(parts.filter(({ passed }) => passed).length)
+  const max = tries.partsMax(parts.filter(({ passed }) => passed).map(changesOf))
   let count = 0
   const end = parts.findIndex(({ passed }) => !passed && ++count > max)
   return end === -1 ? parts : parts.slice(0, end)
@@ -181,7 +210,7 @@ async function tryAgain(found: Searched, tries: Tries, sendFewer: Rejection, imm
     let waiting = [...whole, ...inOrder.filter((group) => !isWhole(group))]
     let wholeLeft = whole.length
     while (waiting.length > 0) {
-      const some = waiting.slice(0, Math.min(tries.partsMax(parts.length), wholeLeft || waiting.length))
+      const some = waiting.slice(0, Math.min(tries.partsMax(parts), wholeLeft || waiting.length))
       wholeLeft -= Math.min(wholeLeft, some.length)
       const others = withoutRows(parts, some)
       const tried = tries.isLeft() ? await tries.tryParts([...others, ...some], immediate) : undefined

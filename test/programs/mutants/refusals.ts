@@ -98,6 +98,14 @@ export const refusalMutants: readonly Mutant[] = [
     'commits && rejected.size < 0; ) {',
   ),
   refusal(
+    'what passes one by one, and not as one, is refused',
+    'libsql file',
+    refusals('on libsql file .*goes round in a ring'),
+    'src/sync/push/bisect.ts',
+    'else if (part.changes.length === 1) rejected',
+    'else if (part.changes.length === 1 || part.passed) rejected',
+  ),
+  refusal(
     'what passed of a row is away while other rows are tried again',
     'libsql file',
     refusals('on libsql file .*that a patch frees'),
