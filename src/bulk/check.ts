@@ -23,7 +23,7 @@ export function checkLines(
     if (!fault && isPageEnd(value)) continue
     const change = isObject(value) && table !== undefined && !('table' in value) ? { ...value, table } : value
     const decoded = fault ? { error: fault } : decodeChange(change, line % limits.changesMax, context)
-    const error = decoded.error ?? authorizeNamed(decoded.change, grant).error
+    const error = decoded.error ?? authorizeNamed(decoded.dropped ?? decoded.change, grant).error
     if (error) rejections.push({ line, error })
     else applied++
   }

@@ -46,7 +46,7 @@ export interface Export {
  */
 export async function startExport({ store, schema, scopes, cursor }: ExportOptions): Promise<Export> {
   const principal: Principal = { subject: '', scopes: new Map(scopes.map((scope) => [scope, 'read'])) }
-  const { heads, rows } = await createCountScopes({ schema, store })(principal, cursor, startFacts(), true)
+  const { heads, rows } = await createCountScopes({ schema, store })(principal, cursor, startFacts(), true, 'all')
   for (const [scope, head] of heads) if (!head) throw new Error(`The scope ${scope} was never written to this database`)
   return { rows, pages: readPages(createOperations({ schema, store }).pull, principal, rows, cursor) }
 }
@@ -59,7 +59,7 @@ async function* readPages(
 ): AsyncGenerator<ExportPage> {
   let begin = from ? '' : rowsLine(rows)
   for (let cursor = from, more = true; more; begin = '') {
-    const answer = await pull(principal, { cursor, limit: limits.pageRowsMax })
+    const answer = await pull(principal, { cursor, limit: limits.pageRowsMax, columns: 'all' })
     ;({ cursor, more } = answer.page)
     yield { text: begin + pullToLines(answer), rows: answer.page.count, cursor: formatCursor(answer.page.cursor) }
   }

@@ -3,11 +3,12 @@ import { isObject, quote } from '../model/change.ts'
 import { parseCursor } from '../model/cursor.ts'
 import type { Cursor } from '../model/cursor-entry.ts'
 import type { Schema } from '../model/table.ts'
+import { viewOf } from '../model/view.ts'
 import { noteCaller } from '../observe/facts.ts'
 import type { CountScopes } from '../sync/pull/count.ts'
 import type { Operations } from '../sync/sync.ts'
 import { pullToJson } from '../wire/answer.ts'
-import { decodeLimit, malformed, type PullRequest } from '../wire/request.ts'
+import { decodeColumns, decodeLimit, malformed, type PullRequest } from '../wire/request.ts'
 import { accepts, encodingsOf } from './accepts.ts'
 import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
@@ -38,8 +39,8 @@ export interface PullOptions {
 }
 
 /**
- * `GET /v1/pull?cursor=…&limit=…`, or `POST /v1/pull` with the two in a JSON body where a cursor is
- * longer than a URL may be: one page, or with `Accept: application/x-ndjson` all of them as a
+ * `GET /v1/pull?cursor=…&limit=…&columns=…`, or `POST /v1/pull` with the three in a JSON body where a
+ * cursor is longer than a URL may be: one page, or with `Accept: application/x-ndjson` all of them as a
  * stream.
  */
 export function pullHandler({
@@ -51,7 +52,7 @@ export function pullHandler({
   streams,
   gzip = standardGzip,
 }: PullOptions) {
-  const shape = JSON.stringify(schema)
+  const shapeOf = (columns: PullRequest['columns']) => JSON.stringify(viewOf(schema, columns))
   return async (context: Context<Env>): Promise<Response> => {
     const { req } = context
     const facts = context.get('facts')
@@ -60,8 +61,8 @@ export function pullHandler({
     const principal = await authenticate(req.header('authorization'))
     noteCaller(facts, principal)
     // 2 From where, and in which form.
-    const { cursor, limit } = await decodePull(context, arrive)
-    const pullFrom = (from: Cursor | null) => pull(principal, { cursor: from, limit }, { facts })
+    const { cursor, limit, columns } = await decodePull(context, arrive)
+    const pullFrom = (from: Cursor | null) => pull(principal, { cursor: from, limit, columns }, { facts })
     if (!accepts(req.header('accept'), 'application/x-ndjson')) {
       const headers = { 'Content-Type': jsonType, Vary: 'Accept' }
       return new Response(pullToJson(await pullFrom(cursor)), { headers })
@@ -70,8 +71,8 @@ export function pullHandler({
     // may have made the tag strong.
     const headers: Record<string, string> = { 'Cache-Control': 'private, no-cache', Vary: 'Accept, Accept-Encoding' }
     const look = async (counts: boolean) => {
-      const { heads, rows } = await countScopes(principal, cursor, facts, counts)
-      const tag = await streamTag(shape, heads, cursor, limit)
+      const { heads, rows } = await countScopes(principal, cursor, facts, counts, columns)
+      const tag = await streamTag(shapeOf(columns), heads, cursor, limit)
       // Nothing caches the answer to a POST.
       if (req.method !== 'POST') headers.ETag = tag
       return { tag, rows }
@@ -112,17 +113,23 @@ async function decodePull(context: Context<Env>, arrive: Arrive): Promise<PullRe
   const queries = req.queries()
   if (req.method !== 'POST') return decodeQuery(queries)
   if (Object.keys(queries).length > 0)
-    throw malformed('A pull by POST has no parameters: its body has cursor and limit.')
+    throw malformed('A pull by POST has no parameters: its body has cursor, limit and columns.')
   const { value } = await readJson(req.raw.headers, arrive(context))
   if (!isObject(value)) throw malformed('The body must be a JSON object.')
   for (const member of Object.keys(value)) {
-    if (member !== 'cursor' && member !== 'limit')
-      throw malformed(`A pull has no member ${quote(member)}. It has cursor and limit.`)
+    if (!pullMembers.includes(member))
+      throw malformed(`A pull has no member ${quote(member)}. It has cursor, limit and columns.`)
   }
-  const { cursor = null, limit } = value
+  const { cursor = null, limit, columns } = value
   if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
-  return { cursor: cursor === null ? null : parseCursor(cursor), limit: decodeLimit(limit) }
+  return {
+    cursor: cursor === null ? null : parseCursor(cursor),
+    limit: decodeLimit(limit),
+    columns: decodeColumns(columns),
+  }
 }
+
+const pullMembers = ['cursor', 'limit', 'columns']
 
 /**
  * What `URLSearchParams` makes of a cursor that there is not yet. Nothing that is handed out looks
@@ -132,14 +139,25 @@ const noCursor: readonly (string | undefined)[] = [undefined, '', 'null', 'undef
 
 function decodeQuery(queries: Record<string, string[]>): PullRequest {
   for (const [name, values] of Object.entries(queries)) {
-    if (name !== 'cursor' && name !== 'limit')
-      throw malformed(`A pull has no parameter ${quote(name)}. It has cursor and limit.`)
+    if (!pullMembers.includes(name))
+      throw malformed(`A pull has no parameter ${quote(name)}. It has cursor, limit and columns.`)
     if (values.length > 1) throw malformed(`The parameter ${name} may stand once.`)
   }
   const [cursor] = queries.cursor ?? []
   const [limit] = queries.limit ?? []
+  const [columns] = queries.columns ?? []
   return {
     cursor: cursor === undefined || noCursor.includes(cursor) ? null : parseCursor(cursor),
     limit: decodeLimit(limit === undefined ? undefined : /^\d{1,9}$/.test(limit) ? Number(limit) : Number.NaN),
+    columns: decodeColumns(columns === undefined ? undefined : parseJson(columns)),
+  }
+}
+
+/** Null where it is no JSON, as nothing that a parameter may be. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }

@@ -1,7 +1,7 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
 import { type Dialect, quoted } from '../sql/dialect.ts'
-import { literal } from './literal.ts'
+import { literal } from '../sql/literal.ts'
 
 export type DialectName = Dialect['name']
 export const dialectNames: readonly DialectName[] = ['postgres', 'sqlite']

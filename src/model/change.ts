@@ -62,8 +62,10 @@ const stamplessAt = Number.MAX_SAFE_INTEGER - limits.changesMax
 export const isStampless = ({ at }: Pick<Change, 'at'>): boolean => at >= stamplessAt
 
 export type Decoded =
-  | { readonly change: Change; readonly error?: never }
-  | { readonly error: Rejection; readonly change?: never }
+  | { readonly change: Change; readonly error?: never; readonly dropped?: never }
+  | { readonly error: Rejection; readonly change?: never; readonly dropped?: never }
+  /** Nothing is left of it but what is retired. */
+  | { readonly dropped: Pick<Change, 'scope'>; readonly change?: never; readonly error?: never }
 
 const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
 const pulledMembers = new Set([...members, 'by', 'position'])
@@ -89,9 +91,12 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
       )
     }
   }
-  const table = typeof input.table === 'string' ? context.schema.tablesByName.get(input.table) : undefined
-  if (!table) return reject('unknown_table', tableNames(context.schema))
   const { op, id, scope } = input
+  const name = typeof input.table === 'string' ? input.table : ''
+  const table = context.schema.tablesByName.get(name) ?? context.schema.aliases.get(name)
+  if (!table && context.schema.retired.has(name) && (scope === undefined || typeof scope === 'string'))
+    return { dropped: { scope } }
+  if (!table) return reject('unknown_table', tableNames(context.schema), anotherVersion)
   const at = context.stampless && input.at === undefined ? stamplessAt + index : input.at
   if (op !== 'put' && op !== 'patch' && op !== 'delete')
     return reject('unknown_op', '"op" must be put, patch or delete.')
@@ -108,7 +113,9 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   if (by !== undefined && !isClient(by)) return reject('invalid_stamp', `"by" must be ${clientRule}.`)
   if (isInexact(input.position)) return reject('invalid_change', '"position" must be an integer below 2^53.')
   const row = decodeRow(table, op, input, context)
-  return row.error ? row : { change: { index, scope, table, op, id, at: at as number, by, ...row } }
+  if (row.error) return row
+  if (row.values.every((value) => value === undefined)) return { dropped: { scope } }
+  return { change: { index, scope, table, op, id, at: at as number, by, ...row } }
 }
 
 /**
@@ -183,43 +190,63 @@ type DecodedRow =
   | { readonly error: Rejection }
 
 function decodeRow(table: Table, op: Op, input: Record<string, unknown>, context: DecodeContext): DecodedRow {
-  const { row } = input
   if (op === 'delete') {
     if ('row' in input) return reject('invalid_change', 'A delete has no "row".')
     return { values: table.columns.map(() => null) }
   }
-  if (!isObject(row)) return reject('invalid_change', `A ${op} needs "row", an object.`)
-  const names = Object.keys(row)
-  for (const name of names) {
-    if (!table.places.has(name))
-      return reject('unknown_column', `The table ${table.name} has no column ${quote(name)}.`)
-  }
+  if (!isObject(input.row)) return reject('invalid_change', `A ${op} needs "row", an object.`)
+  const names = Object.keys(input.row)
   if (op === 'patch' && names.length === 0)
     return reject('invalid_change', 'A patch needs at least one column in "row".')
+  const row = names.every((name) => table.places.has(name)) ? input.row : withNamesOfToday(table, input.row)
+  if (typeof row === 'string')
+    return reject('unknown_column', `The table ${table.wire} has no column ${quote(row)}.`, anotherVersion)
   const values: unknown[] = []
   let respelled = false
   for (const column of table.columns) {
-    const { name, nullable, default: fallback, check, canonical } = column
-    if (!Object.hasOwn(row, name)) {
+    const { wire: name, nullable, default: fallback, check, canonical, hidden } = column
+    if (hidden || !Object.hasOwn(row, name)) {
       if (op === 'patch') values.push(undefined)
       else if (fallback !== undefined) values.push(fallback)
       else if (nullable) values.push(null)
-      else return reject('missing_column', `A put into ${table.name} needs the column ${name}.`)
+      else {
+        const detail = `A put into ${table.wire} needs the column ${name}.`
+        return reject('missing_column', detail, hidden && anotherVersion)
+      }
       continue
     }
     const value = takeValue(column, row[name], context)
     if (value === null) {
-      if (!nullable) return reject('invalid_value', `${table.name}.${name} must not be null.`)
+      if (!nullable) return reject('invalid_value', `${table.wire}.${name} must not be null.`)
       values.push(null)
       continue
     }
     const fault = check(value)
-    if (fault) return reject('invalid_value', `${table.name}.${name} must be ${fault}.`)
+    if (fault) return reject('invalid_value', `${table.wire}.${name} must be ${fault}.`)
     const kept = canonical ? canonical(value) : value
     if (kept !== value) respelled = true
     values.push(kept)
   }
   return respelled ? { values, respelled } : { values }
+}
+
+/** Keep the change: a later version of the server may know what it is about. */
+const anotherVersion = 'with_another_version'
+
+/**
+ * The row under the names that its columns have now, without those that are retired; or the name of
+ * a column that there never was.
+ */
+function withNamesOfToday(table: Table, row: Record<string, unknown>): Record<string, unknown> | string {
+  const named: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(row)) {
+    const now = table.aliases.get(name)
+    if (table.places.has(name)) named[name] = value
+    // Whoever sends both names means the new one.
+    else if (now !== undefined) named[now] = Object.hasOwn(row, now) ? row[now] : value
+    else if (!table.retired.has(name)) return name
+  }
+  return named
 }
 
 /**
@@ -250,5 +277,5 @@ export function quote(name: string): string {
 
 function tableNames({ tables }: Schema): string {
   if (tables.length === 0) return 'The server has no table yet.'
-  return `"table" must be one of ${tables.map(({ name }) => name).join(', ')}.`
+  return `"table" must be one of ${tables.map(({ wire }) => wire).join(', ')}.`
 }

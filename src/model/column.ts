@@ -15,6 +15,8 @@ export interface Column<Value = unknown, Optional extends boolean = boolean> {
   readonly rules: ValueRules
   /** The name that the column had: its migration keeps what is stored. */
   readonly renamedFrom?: string
+  /** The version of the app that was the first to know it. Absent: all know it. */
+  readonly since?: number
   /** Never set: carries `Optional` to the row types. */
   readonly optional?: Optional
 }
@@ -23,9 +25,15 @@ interface Common<Value> {
   readonly nullable?: true
   readonly default?: Value
   /**
-   * The name that the column had before, for `generate`. It may go once the migration is written.
+   * The name that the column had before: `generate` renames it, and apps that know only this name go
+   * on with it. It may go once there are no such apps any more.
    */
   readonly renamedFrom?: string
+  /**
+   * The version of the app, from 2 on, that was the first to know the column, or its new name. Apps
+   * say theirs in the `columns` of their requests; those that say nothing have version 1.
+   */
+  readonly since?: number
 }
 interface TextOptions<Value extends string> extends Common<Value> {
   readonly maxLength?: number
@@ -119,7 +127,7 @@ const isCount = (value: unknown, least: number) =>
 
 function column<Result>(type: ColumnType, options: object = {}): Result {
   const known = rulesOf[type] ?? {}
-  const allowed = ['nullable', 'default', 'renamedFrom', ...Object.keys(known)]
+  const allowed = ['nullable', 'default', 'renamedFrom', 'since', ...Object.keys(known)]
   for (const [key, value] of Object.entries(options)) {
     if (!allowed.includes(key)) throw new TypeError(`${type}() has no option ${key}; it takes ${allowed.join(', ')}`)
     if (value !== undefined && known[key as keyof ValueRules]?.(value) === false) {
@@ -131,11 +139,13 @@ function column<Result>(type: ColumnType, options: object = {}): Result {
     nullable = false,
     default: preset,
     renamedFrom,
+    since,
     ...rules
-  } = options as { nullable?: boolean; default?: unknown; renamedFrom?: string } & ValueRules
+  } = options as { nullable?: boolean; default?: unknown; renamedFrom?: string; since?: number } & ValueRules
   if (renamedFrom !== undefined && !isName(renamedFrom))
     throw new TypeError(`${type}(): renamedFrom must be the name that the column had, such as 'notes'`)
-  const named = renamedFrom === undefined ? {} : { renamedFrom }
+  if (since !== undefined) checkSince(`${type}()`, since)
+  const named = { ...(renamedFrom !== undefined && { renamedFrom }), ...(since !== undefined && { since }) }
   if (rules.precision !== undefined && rules.scale !== undefined && rules.scale > rules.precision)
     throw new TypeError(`${type}(): scale must not be above precision`)
   if (preset === undefined) return { type, nullable, rules, ...named } as Result
@@ -143,4 +153,10 @@ function column<Result>(type: ColumnType, options: object = {}): Result {
   const fault = valueCheck(type, rules)(preset)
   if (fault) throw new TypeError(`${type}(): the default must be ${fault}`)
   return { type, nullable, rules, ...named, default: canonicalValue(type, rules, preset) } as Result
+}
+
+/** Version 1 of an app is the one that does not say its version. */
+export function checkSince(what: string, since: unknown): void {
+  if (!Number.isSafeInteger(since) || (since as number) < 2)
+    throw new TypeError(`${what}: since must be a version of the app, an integer from 2 on`)
 }

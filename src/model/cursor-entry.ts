@@ -1,3 +1,5 @@
+import type { Known } from './view.ts'
+
 /** How far a client has read one scope. */
 export interface CursorEntry {
   /** The scope's history. Null: the scope had never been written when it was read. */
@@ -9,6 +11,13 @@ export interface CursorEntry {
    * never held their rows.
    */
   readonly start: number
+  /**
+   * The columns with which those rows were handed out. Absent in cursors of before: they count as
+   * handed out with all.
+   */
+  readonly known?: Known | undefined
+  /** More columns, with which they are being handed out again, and up to where that was done. */
+  readonly learning?: { readonly known: Known; readonly position: number } | undefined
 }
 
 /** What a client has read, scope by scope. A scope that is missing here bootstraps by itself. */

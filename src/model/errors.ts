@@ -78,9 +78,9 @@ export type RejectionCode = (typeof rejectionCodes)[number]
 
 /**
  * What can take a change that was rejected: nothing; the same server later, in a smaller change
- * set; or the same server with what the caller does not have now.
+ * set; the same server with what the caller does not have now; or a server of another version.
  */
-export const retryables = [false, true, 'with_another_token'] as const
+export const retryables = [false, true, 'with_another_token', 'with_another_version'] as const
 
 export type Retryable = (typeof retryables)[number]
 

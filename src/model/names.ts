@@ -29,3 +29,21 @@ export function checkRenames(
     taken.set(from, name)
   }
 }
+
+/** Throws a `TypeError` where what is said to be gone is there, or has another name now. */
+export function checkRetired(
+  what: 'table' | 'column',
+  retired: readonly string[],
+  names: ReadonlySet<string>,
+  renamed: ReadonlySet<string>,
+  prefix = '',
+): void {
+  for (const name of retired) {
+    if (!isName(name)) throw new TypeError(`retired must name the ${what} that was there, such as 'color'`)
+    if (names.has(name)) throw new TypeError(`The ${what} ${prefix}${name} is retired and in the schema: take one away`)
+    if (renamed.has(name))
+      throw new TypeError(
+        `The ${what} ${prefix}${name} is retired, and renamedFrom says it has another name: take one away`,
+      )
+  }
+}

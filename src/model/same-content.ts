@@ -29,7 +29,9 @@ export function bringsOther(
 /** What a patch leaves as it is cannot differ. */
 function isStored({ op, table, values }: Change, { op: storedOp, row = {} }: Stored): boolean {
   if (op === 'delete' || storedOp === 'delete') return op === storedOp
-  return table.columns.every(({ name }, place) => values[place] === undefined || sameText(values[place], row[name]))
+  return table.columns.every(
+    ({ wire, hidden }, place) => hidden || values[place] === undefined || sameText(values[place], row[wire]),
+  )
 }
 
 function isSame(one: Change, other: Change): boolean {

@@ -1,6 +1,6 @@
-import type { Column } from './column.ts'
+import { type Column, checkSince } from './column.ts'
 import { limits } from './limits.ts'
-import { checkRenames, isName, namePattern } from './names.ts'
+import { checkRenames, checkRetired, isName, namePattern } from './names.ts'
 import { type ColumnType, canonicalValue, type ValueCheck, type ValueRules, valueCheck } from './value.ts'
 
 export type TableColumns = { readonly [column: string]: Column }
@@ -9,6 +9,12 @@ export type SchemaTables = { readonly [table: string]: TableColumns }
 /** A column as the stages use it. `key` is its short name inside a JSON parameter. */
 export interface TableColumn {
   readonly name: string
+  /** What the app calls it, see `viewOf`. */
+  readonly wire: string
+  /** The app does not know it: no row shows it, and a put leaves it as it is. */
+  readonly hidden?: true
+  /** The version of the app that was the first to know it. */
+  readonly since?: number
   readonly type: ColumnType
   readonly nullable: boolean
   readonly default: unknown
@@ -21,20 +27,33 @@ export interface TableColumn {
 
 export interface Table {
   readonly name: string
+  /** What the app calls it. */
+  readonly wire: string
   readonly columns: readonly TableColumn[]
   /**
-   * Place of a column in `columns` by its name. A map, so that `__proto__` and friends are plain
-   * unknown names.
+   * Place of a column in `columns` by what the app calls it. A map, so that `__proto__` and friends
+   * are plain unknown names.
    */
   readonly places: ReadonlyMap<string, number>
   /** The names that columns had, by those that they have. */
   readonly renamedFrom: ReadonlyMap<string, string>
+  /** Columns by the names that they had, which changes may still say. */
+  readonly aliases: ReadonlyMap<string, string>
+  /** Columns that are gone: changes may still bring them, and they are dropped. */
+  readonly retired: ReadonlySet<string>
 }
 
 /** All synced tables. The type parameter carries the declaration to the row types. */
 export interface Schema<Tables extends SchemaTables = SchemaTables> {
   readonly tables: readonly Table[]
+  /** By what the app calls them. */
   readonly tablesByName: ReadonlyMap<string, Table>
+  /** Tables by the names that they had, which changes may still say. */
+  readonly aliases: ReadonlyMap<string, Table>
+  /** Tables that are gone: changes of them are dropped. */
+  readonly retired: ReadonlySet<string>
+  /** The versions of the app that were the first to know tables. */
+  readonly since: ReadonlyMap<string, number>
   /** What a client is told where it breaks one of these constraints. Others are not named to it. */
   readonly messages: ReadonlyMap<string, string>
   /** The names that tables had, by those that they have. */
@@ -80,9 +99,10 @@ export const systemColumns = [
  */
 export function defineSchema<const Tables extends SchemaTables>(
   declared: Tables,
-  { messages = {}, renamedFrom = {} }: SchemaOptions = {},
+  { messages = {}, renamedFrom = {}, retired = {}, since = {} }: SchemaOptions = {},
 ): Schema<Tables> {
-  const tables = Object.entries(declared).map(([name, columns]) => defineTable(name, columns))
+  const retiredOf = (name: string) => (Object.hasOwn(retired, name) ? retired[name] : undefined)
+  const tables = Object.entries(declared).map(([name, columns]) => defineTable(name, columns, retiredOf(name)))
   if (tables.length > limits.tablesMax) throw new TypeError(`A schema has ${limits.tablesMax} tables at the most`)
   const names = new Set(tables.map(({ name }) => name))
   for (const { name } of tables) {
@@ -94,12 +114,36 @@ export function defineSchema<const Tables extends SchemaTables>(
   }
   const renames = Object.entries(renamedFrom)
   checkRenames('table', renames, names)
+  const gone = Object.keys(retired).filter((name) => !names.has(name))
+  for (const name of gone)
+    if (retired[name] !== true) throw new TypeError(`retired names columns of ${name}, which is no table: write true`)
+  checkRetired('table', gone, names, new Set(Object.values(renamedFrom)))
+  for (const [name, version] of Object.entries(since)) {
+    if (!names.has(name)) throw new TypeError(`since names ${name}, which is no table of the schema`)
+    checkSince(name, version)
+  }
   return Object.freeze({
-    tables,
-    tablesByName: new Map(tables.map((table) => [table.name, table])),
+    ...withTables(tables, renames),
     messages: new Map(Object.entries(messages)),
     renamedFrom: new Map(renames),
+    retired: new Set(gone),
+    since: new Map(Object.entries(since)),
   })
+}
+
+/** The tables, and how a change finds them. */
+export function withTables(
+  tables: readonly Table[],
+  renames: Iterable<readonly [name: string, from: string]>,
+): Pick<Schema, 'tables' | 'tablesByName' | 'aliases'> {
+  const byName = new Map(tables.map((table) => [table.name, table]))
+  const tablesByName = new Map(tables.map((table) => [table.wire, table]))
+  const aliases = new Map<string, Table>()
+  for (const [name, from] of renames) {
+    const table = byName.get(name)
+    if (table && !tablesByName.has(from)) aliases.set(from, table)
+  }
+  return { tables, tablesByName, aliases }
 }
 
 export interface SchemaOptions {
@@ -110,13 +154,20 @@ export interface SchemaOptions {
    */
   readonly messages?: Readonly<Record<string, string>>
   /**
-   * The names that tables had before, by those that they have: `{ tasks: 'todos' }`. For
-   * `generate`, as that of a column.
+   * The names that tables had before, by those that they have: `{ tasks: 'todos' }`. As that of a
+   * column.
    */
   readonly renamedFrom?: Readonly<Record<string, string>>
+  /**
+   * What is gone, and apps in the field still send: `{ todos: ['color'], labels: true }`, columns of
+   * a table, or a whole table. It is accepted and dropped.
+   */
+  readonly retired?: Readonly<Record<string, true | readonly string[]>>
+  /** The versions of the app that were the first to know tables. As that of a column. */
+  readonly since?: Readonly<Record<string, number>>
 }
 
-function defineTable(name: string, declared: TableColumns): Table {
+function defineTable(name: string, declared: TableColumns, retired: true | readonly string[] = []): Table {
   if (!isName(name) || /^(driftline|sqlite|pg)_/.test(name)) {
     throw new TypeError(
       `The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`,
@@ -137,6 +188,8 @@ function defineTable(name: string, declared: TableColumns): Table {
     const { type, nullable, rules } = column
     return {
       name: columnName,
+      wire: columnName,
+      ...(column.since !== undefined && { since: column.since }),
       type,
       nullable,
       default: column.default,
@@ -153,8 +206,16 @@ function defineTable(name: string, declared: TableColumns): Table {
   const renames = Object.entries(declared).flatMap(([column, { renamedFrom: from }]): [string, string][] =>
     from === undefined ? [] : [[column, from]],
   )
-  checkRenames('column', renames, new Set(places.keys()), `${name}.`)
-  return Object.freeze({ name, columns, places, renamedFrom: new Map(renames) })
+  const names = new Set(places.keys())
+  checkRenames('column', renames, names, `${name}.`)
+  if (retired === true) throw new TypeError(`retired says true of the table ${name}, which is there: name its columns`)
+  checkRetired('column', retired, names, new Set(renames.map(([, from]) => from)), `${name}.`)
+  const aliases = new Map(renames.map(([column, from]) => [from, column]))
+  return Object.freeze({
+    ...{ name, wire: name, columns, places, aliases },
+    renamedFrom: new Map(renames),
+    retired: new Set(retired),
+  })
 }
 
 const postgresColumns = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']

@@ -1,5 +1,5 @@
 import type { Table } from '../model/table.ts'
-import { always, basePosition, type Dialect, quoted } from './dialect.ts'
+import { type Assigned, always, basePosition, type Dialect, quoted } from './dialect.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -47,7 +47,7 @@ export function bulkSql(
   ) => `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
 SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
 FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${condition}`
-  const onConflict = onConflictWhere(['updated_at', 'updated_by', 'deleted', 'position', ...names])
+  const onConflict = onConflictWhere(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))
   return {
     fields,
     tallied: (rows) => (dialect.encodesByField ? rows.slice(0, stampFields.length) : rows),
@@ -80,8 +80,24 @@ export function bulkFields({ columns }: Table): readonly Field[] {
   ]
 }
 
+/**
+ * A row takes what was sent; what the app does not know stays as it is in a row that lives before
+ * and after.
+ */
+export function assigned({ columns }: Table, system: readonly string[]): readonly Assigned[] {
+  const kept = (column: string) =>
+    `CASE WHEN excluded.deleted OR stored$.deleted THEN excluded.${column} ELSE stored$.${column} END`
+  return [
+    ...system.map((column): Assigned => [column, `excluded.${column}`]),
+    ...columns.map(({ name, hidden }): Assigned => {
+      const column = quoted(name)
+      return [column, hidden ? kept(column) : `excluded.${column}`]
+    }),
+  ]
+}
+
 /** The guard of last writer wins where no loser is wanted back. */
-export function onConflictWhere(columns: readonly string[]): string {
-  return `ON CONFLICT (scope, id) DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}
+export function onConflictWhere(columns: readonly Assigned[]): string {
+  return `ON CONFLICT (scope, id) DO UPDATE SET ${columns.map(([column, value]) => `${column} = ${value}`).join(', ')}
 WHERE (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)`
 }

@@ -42,7 +42,7 @@ WHERE NOT coalesce(scope$.incarnation = coalesce(sent$.incarnation$, scope$.inca
 
 /** Counts by the very condition that a page reads by. */
 export function countSql(dialect: Dialect, { tables }: Schema): CountSql {
-  const params = pageParams(dialect, basePosition(dialect.param(1), '0'))
+  const params = pageParams(dialect, undefined, basePosition(dialect.param(1), '0'))
   const count = (table: Table, part: PagePart) => pageRows(dialect, table, part, 'count(*)', params.position, params)
   return {
     rows: tables.map((table) => count(table, 'all')),

@@ -11,6 +11,9 @@ export interface Stamped {
   readonly by?: string | undefined
 }
 
+/** A column of the target of an upsert, and what it becomes. */
+export type Assigned = readonly [column: string, value: string]
+
 /**
  * How a database spells what the stages need: a few pure functions, and nothing outside this folder
  * asks for a name.
@@ -61,7 +64,7 @@ export interface Dialect {
   /** The bytes that a column of text, JSON or bytes holds in a row. */
   octets(type: ColumnType, column: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `stored$`. */
-  onConflict(columns: readonly string[]): string
+  onConflict(columns: readonly Assigned[]): string
   /**
    * Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them.
    */
@@ -126,6 +129,11 @@ export interface PageBound {
   readonly sized: boolean
   /** The page is of a bootstrap. */
   readonly bootstraps: boolean
+  /**
+   * The page hands out again: a condition for rows of a table, or nothing where it is not about
+   * them.
+   */
+  readonly again?: (table: Table) => string | undefined
 }
 
 /** The parameters of a page, by their places. */
@@ -136,21 +144,26 @@ export interface PageParams {
   readonly limit: string
   /** The scope's position less `n`, the last that a page may hold. */
   readonly upper: string
+  readonly again?: PageBound['again']
 }
 
-export function pageParams({ param }: Pick<Dialect, 'param'>, upper = basePosition(param(1), param(4))): PageParams {
-  return { scope: param(1), position: param(2), start: param(3), limit: param(5), upper }
+export function pageParams(
+  { param }: Pick<Dialect, 'param'>,
+  again?: PageBound['again'],
+  upper = basePosition(param(1), param(4)),
+): PageParams {
+  return { scope: param(1), position: param(2), start: param(3), limit: param(5), upper, ...(again && { again }) }
 }
 
 /**
  * What a page reads of each table: `all` rows, or for a bootstrap those that are `alive`, by an
  * index that holds no other, and those that `died` since it began: so nobody walks through the
- * tombstones before.
+ * tombstones before. `again` are the living ones up to the start that a client gets once more.
  */
-export type PagePart = 'all' | 'alive' | 'died'
+export type PagePart = 'all' | 'alive' | 'died' | 'again'
 
-export const pageParts = ({ bootstraps }: Pick<PageBound, 'bootstraps'>): readonly PagePart[] =>
-  bootstraps ? ['alive', 'died'] : ['all']
+export const pageParts = ({ bootstraps, again }: Pick<PageBound, 'bootstraps' | 'again'>): readonly PagePart[] =>
+  again ? ['again'] : bootstraps ? ['alive', 'died'] : ['all']
 
 /**
  * The rows of one table that a page may hold, after `from`. Positions above the scope's less `n`
@@ -162,7 +175,7 @@ export function pageRows(
   part: PagePart,
   select: string,
   from: string,
-  { scope, start, upper }: PageParams,
+  { scope, start, upper, again }: PageParams,
 ): string {
   const conditions = {
     all: `${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`,
@@ -170,6 +183,7 @@ export function pageRows(
     // A page of a bootstrap ends before where it began, or a little behind it: an index is read
     // from there on.
     died: `${above(scope, start)} AND position > ${from} AND position <= ${upper} AND deleted`,
+    again: `${aliveAbove(scope, from)} AND position <= ${start} AND (${again?.(table)})`,
   }
   return `SELECT ${select} FROM ${quoted(table.name)}
 WHERE ${conditions[part]}`
@@ -178,11 +192,12 @@ WHERE ${conditions[part]}`
 /** The same for each part and table, in the order of the tables. */
 export function pageArms(
   { tables }: Schema,
-  bound: Pick<PageBound, 'bootstraps'>,
+  bound: Pick<PageBound, 'bootstraps' | 'again'>,
   rowsOf: (table: Table, part: PagePart, place: number) => string,
 ): string[] {
   const parts = pageParts(bound)
-  return tables.flatMap((table, place) => parts.map((part) => rowsOf(table, part, place)))
+  const isRead = (table: Table) => !bound.again || bound.again(table) !== undefined
+  return tables.flatMap((table, place) => (isRead(table) ? parts.map((part) => rowsOf(table, part, place)) : []))
 }
 
 /** The bytes that a stored row holds in its large columns, and a little for the rest. */

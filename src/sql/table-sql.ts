@@ -1,7 +1,7 @@
 import { limits } from '../model/limits.ts'
 import type { Table, TableColumn } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
-import { type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
+import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
 import type { Raise } from './markers.ts'
 import type { Field } from './statement.ts'
@@ -108,7 +108,7 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   const upsert = (returned: 'all' | 'won', stamp = 'sent$.at$', before = '') => `${into}
 SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
 FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE ${always}
-${dialect.onConflict(['updated_at', 'updated_by', 'deleted', 'position', ...names])}
+${dialect.onConflict(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))}
 RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
   // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is
   // certain. An UPDATE would write the rows in an order of the database's own, and a unique value
@@ -122,7 +122,7 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePos
 SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map((column) => overlay(column, isSet)).join(', ')}
 FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
 WHERE NOT found$.deleted${guard}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
-${onConflictWhere(['updated_at', 'updated_by', 'position', ...names])}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
+${onConflictWhere(assigned(table, ['updated_at', 'updated_by', 'position']))}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
   const isLower = `(found$.updated_at, found$.updated_by) < `
   const guardedUpdate = (returned: 'all' | 'nothing') =>
     update(returned, (stamp) => `${isLower}(${stamp}, ${client})`, 'sent$.at$', ` AND ${isLower}(sent$.at$, ${client})`)

@@ -1,7 +1,6 @@
+import type { AppColumns } from '../model/view.ts'
 import type { Facts } from '../observe/facts.ts'
-import type { Sql } from '../sql/schema-sql.ts'
 import { retryConflicts, type Store } from '../stores/store.ts'
-import type { Pages } from './pull/read-page.ts'
 import { createAllowance } from './push/allowance.ts'
 import type { RowTransport } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
@@ -9,12 +8,13 @@ import { createRefusals, type Refusals } from './push/refusals.ts'
 import { createRehearse } from './push/rehearse.ts'
 import type { Quotas } from './quotas/quotas.ts'
 import type { Rooms } from './quotas/rooms.ts'
+import type { View } from './views.ts'
 
 /** What all operations of a server share. */
 export interface Core {
-  readonly sql: Sql
   readonly store: Store
-  readonly pages: Pages
+  /** The schema as an app sees it. */
+  readonly viewOf: (app?: AppColumns) => View
   /** What scopes may hold, where that is limited. */
   readonly rooms: Rooms | undefined
   /** Draws the incarnation of a scope that is written for the first time. */
@@ -33,7 +33,7 @@ export interface Core {
 }
 
 /** A request on its way: its clock, its batches, and how long it may search. */
-export interface Call extends Core {
+export interface Call extends Core, View {
   /** The server's time in microseconds. */
   readonly receivedAt: number
   readonly batch: Store['batch']
@@ -42,11 +42,13 @@ export interface Call extends Core {
 }
 
 /**
- * Begins a request. What its batches take goes into the facts; a batch that lost against another
- * transaction is sent again.
+ * Begins a request of an app that knows such columns. What its batches take goes into the facts; a
+ * batch that lost against another transaction is sent again.
  */
-export function beginCall(core: Core, facts: Facts): Call {
-  const { sql, store, incarnation } = core
+export function beginCall(core: Core, facts: Facts, app: AppColumns | undefined): Call {
+  const { store, incarnation } = core
+  const view = core.viewOf(app)
+  const { sql } = view
   async function counted<Result>(work: () => Promise<Result>): Promise<Result> {
     const began = performance.now()
     try {
@@ -64,6 +66,7 @@ export function beginCall(core: Core, facts: Facts): Call {
   })
   return {
     ...core,
+    ...view,
     ...{ receivedAt: core.now() * 1000, batch },
     refusalsOf: (client) => createRefusals({ sql, batch, rehearse, client, incarnation, allowance }),
   }

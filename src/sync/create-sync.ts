@@ -7,7 +7,7 @@ import { guardHook, toEvent } from '../observe/event.ts'
 import { type Facts, noteCaller, type Operation, startFacts } from '../observe/facts.ts'
 import { failureOf } from '../observe/failure.ts'
 import { pullToJson, pushToJson, syncToJson } from '../wire/answer.ts'
-import { decodeLimit, decodeRequest } from '../wire/request.ts'
+import { decodeColumns, decodeLimit, decodeRequest, type PullRequest, type PushRequest } from '../wire/request.ts'
 import { createOperations, type SyncOptions } from './sync.ts'
 
 /**
@@ -51,7 +51,14 @@ export interface PushInput<S extends Schema> {
   readonly atomic?: boolean
   readonly return?: 'all' | 'lost'
   readonly cursor?: string | null
+  readonly columns?: ColumnsInput
 }
+
+/**
+ * What an app knows of the schema, for whom the backend asks: its version, or the columns of each
+ * table. Absent: the backend speaks for itself, and knows everything.
+ */
+export type ColumnsInput = number | { readonly [table: string]: readonly string[] }
 
 export interface PushOutput<S extends Schema> {
   /** The server's time in microseconds. */
@@ -72,7 +79,7 @@ export interface Sync<S extends Schema> {
   push(principal: Principal, request: PushInput<S>): Promise<PushOutput<S>>
   pull(
     principal: Principal,
-    request?: { readonly cursor?: string | null; readonly limit?: number },
+    request?: { readonly cursor?: string | null; readonly limit?: number; readonly columns?: ColumnsInput },
   ): Promise<PullOutput<S>>
   /** The members of the page are there where the request has a `cursor`, null included. */
   sync(
@@ -113,16 +120,22 @@ export function createSync<S extends Schema>(options: SyncOptions & { readonly s
   return {
     push: (principal, request) =>
       call('push', principal, async (facts) =>
-        pushToJson(await push(principal, decodeRequest(request, 'push'), { facts })),
+        pushToJson(await push(principal, ofBackend(decodeRequest(request, 'push')), { facts })),
       ),
     sync: (principal, request) =>
       call('sync', principal, async (facts) =>
-        syncToJson(await push(principal, decodeRequest(request, 'sync'), { facts })),
+        syncToJson(await push(principal, ofBackend(decodeRequest(request, 'sync')), { facts })),
       ),
-    pull: (principal, { cursor = null, limit } = {}) =>
+    pull: (principal, { cursor = null, limit, columns } = {}) =>
       call('pull', principal, async (facts) => {
-        const request = { cursor: cursor === null ? null : parseCursor(cursor), limit: decodeLimit(limit) }
-        return pullToJson(await pull(principal, request, { facts }))
+        const from = cursor === null ? null : parseCursor(cursor)
+        const request = { cursor: from, limit: decodeLimit(limit), columns: decodeColumns(columns) }
+        return pullToJson(await pull(principal, ofBackend(request), { facts }))
       }),
   }
 }
+
+const ofBackend = <Request extends PullRequest | PushRequest>(request: Request): Request => ({
+  ...request,
+  columns: request.columns ?? 'all',
+})

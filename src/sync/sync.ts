@@ -6,7 +6,6 @@ import type { Store } from '../stores/store.ts'
 import type { Core } from './call.ts'
 import type { Operations } from './operations.ts'
 import { pullOperation } from './pull/pull.ts'
-import { createPages } from './pull/read-page.ts'
 import { importOperation } from './push/import-chunk.ts'
 import { receiveOperation } from './push/inbox/receive.ts'
 import { type RowTransport, transportInParams } from './push/plan-bulk.ts'
@@ -14,6 +13,7 @@ import type { Recorder } from './push/planned.ts'
 import { pushOperation } from './push/push.ts'
 import { createQuotas, type QuotaOptions } from './quotas/quotas.ts'
 import { createRooms, type RoomOptions } from './quotas/rooms.ts'
+import { createViews } from './views.ts'
 
 export type { Operations } from './operations.ts'
 
@@ -56,11 +56,10 @@ export interface SyncOptions extends QuotaOptions, RoomOptions {
 export function createOperations(options: SyncOptions): Operations {
   const { schema, store, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
   const { incarnation = randomIncarnation, record = () => [], transport = transportInParams } = options
-  const sql = compileSchema(schema, store.dialect, store.limits)
+  const viewOf = createViews(schema, (seen) => compileSchema(seen, store.dialect, store.limits))
   const core: Core = {
-    ...{ sql, store, incarnation, transport, record, now, clockDriftMsMax },
-    pages: createPages(sql),
-    rooms: createRooms(sql, options),
+    ...{ viewOf, store, incarnation, transport, record, now, clockDriftMsMax },
+    rooms: createRooms(viewOf('all').sql, options),
     quotas: createQuotas(options),
     committed: notifySafely(options.onCommit),
   }

@@ -4,6 +4,7 @@ import type { Cursor } from '../model/cursor-entry.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Tally } from '../model/verdict.ts'
+import type { AppColumns } from '../model/view.ts'
 
 /** How much of the rows that were written the verdicts repeat. */
 export type Return = 'all' | 'lost'
@@ -21,6 +22,8 @@ export interface PushRequest {
    * cursor is only held against its scopes, and no row is read.
    */
   readonly limit?: number
+  /** What the app knows of the schema. Absent: it does not say. */
+  readonly columns?: AppColumns | undefined
 }
 
 export interface PullRequest {
@@ -28,6 +31,8 @@ export interface PullRequest {
   readonly cursor: Cursor | null
   /** The rows of the page, over all scopes and tables. */
   readonly limit: number
+  /** What the app knows of the schema. Absent: it does not say. */
+  readonly columns?: AppColumns | undefined
 }
 
 /** Where changes may go, for those who name the scope themselves. */
@@ -67,7 +72,7 @@ export interface ImportRequest {
   readonly looks: boolean
 }
 
-const pushMembers = ['client', 'changes', 'atomic', 'return', 'cursor']
+const pushMembers = ['client', 'changes', 'atomic', 'return', 'cursor', 'columns']
 const syncMembers = [...pushMembers, 'limit']
 
 /**
@@ -93,11 +98,31 @@ export function decodeRequest(body: unknown, half: 'sync' | 'push'): PushRequest
   if (typeof atomic !== 'boolean') throw malformed('"atomic" must be true or false.')
   if (returned !== 'all' && returned !== 'lost') throw malformed('"return" must be all or lost.')
   const page = half === 'sync' ? { limit: decodeLimit(limit) } : {}
-  const request = { client, changes, atomic, return: returned, ...page } as const
+  const columns = decodeColumns(body.columns)
+  const request = { client, changes, atomic, return: returned, columns, ...page } as const
   if (cursor === undefined) return request
   if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
   return { ...request, cursor: cursor === null ? null : parseCursor(cursor) }
 }
+
+/**
+ * What an app says that it knows: its version, or the columns of each table. What the server does
+ * not know of that it passes over: the app may be newer.
+ */
+export function decodeColumns(columns: unknown): AppColumns | undefined {
+  if (columns === undefined) return undefined
+  if (Number.isSafeInteger(columns) && (columns as number) >= 1) return columns as number
+  if (!isObject(columns)) throw malformed(columnsRule)
+  const known = new Map<string, ReadonlySet<string>>()
+  for (const [table, names] of Object.entries(columns)) {
+    if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw malformed(columnsRule)
+    known.set(table, new Set(names))
+  }
+  return known
+}
+
+const columnsRule =
+  '"columns" must be the version of the app, an integer from 1 on, or an object of tables, each with the names of the columns that the app knows.'
 
 const webhookMembers = ['scope', 'changes', 'atomic', 'client']
 

@@ -3,6 +3,7 @@ import { rowBreak, withoutBreaks } from '../../model/row-text.ts'
 import type { Schema, Table, TableColumn } from '../../model/table.ts'
 import { textToJson } from '../../model/text.ts'
 import type { ColumnType } from '../../model/value.ts'
+import { shown } from '../../model/view.ts'
 import { inOrder, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
 import { emptyPage, type ScopePage } from '../scope-page.ts'
 import type { Cell, Cells } from '../statement.ts'
@@ -10,7 +11,7 @@ import { above, aliveAbove } from './keys.ts'
 
 /** The columns of a row, the five of driftline that a change shows and then the user's. */
 export function rowSql(table: Table): string[] {
-  return [...systemSql, ...table.columns.map(columnSql)]
+  return [...systemSql, ...shown(table).map(columnSql)]
 }
 
 /** NULL for a row that lives: the cheapest cell. */
@@ -37,7 +38,7 @@ export function rowJson(table: Table, scope: string, cells: Cells, from: number)
     table,
     scope,
     from,
-    table.columns.map((_, place) => from + systemSql.length + place),
+    shown(table).map((_, place) => from + systemSql.length + place),
   )('', cells)
 }
 
@@ -46,9 +47,10 @@ export function rowJson(table: Table, scope: string, cells: Cells, from: number)
  * added to the text of those before it. One text that grows costs half of what many take that are
  * joined in the end.
  */
-function rowsJson({ name: tableName, columns }: Table, scope: string, from: number, places: readonly number[]): AddRow {
-  const begin = `{"scope":${JSON.stringify(scope)},"table":"${tableName}","op":`
-  const keys = columns.map(({ name }, place) => `${place === 0 ? ',"row":{' : ','}"${name}":`)
+function rowsJson(table: Table, scope: string, from: number, places: readonly number[]): AddRow {
+  const columns = shown(table)
+  const begin = `{"scope":${JSON.stringify(scope)},"table":"${table.wire}","op":`
+  const keys = columns.map(({ wire }, place) => `${place === 0 ? ',"row":{' : ','}"${wire}":`)
   return (before, cells) => {
     const alive = cells[from + 3] === null
     let text = before + begin
@@ -97,9 +99,9 @@ function slotsOf(schema: Schema): {
   readonly places: readonly (readonly number[])[]
 } {
   const types: string[] = []
-  const places = schema.tables.map(({ columns }) => {
+  const places = schema.tables.map((table) => {
     const taken = new Set<number>()
-    return columns.map(({ type }) => {
+    return shown(table).map(({ type }) => {
       const free = types.findIndex((one, slot) => one === printedAs[type] && !taken.has(slot))
       const slot = free === -1 ? types.push(printedAs[type]) - 1 : free
       taken.add(slot)
@@ -130,7 +132,7 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
   // Named once and kept: the planner would repeat them in every place, and plan longer than it
   // reads.
   const places = { param: (place: number) => `$${place}` }
-  const params = pageParams(places, '(SELECT upper$ FROM head$)')
+  const params = pageParams(places, bound.again, '(SELECT upper$ FROM head$)')
   const slots = slotsOf(schema)
   const names = [
     'place$',
@@ -143,7 +145,7 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
   ]
   const arms = pageArms(schema, bound, (table, part, place) => {
     const values = slots.types.map((type, slot) => {
-      const column = table.columns[slots.places[place]?.indexOf(slot) ?? -1]
+      const column = shown(table)[slots.places[place]?.indexOf(slot) ?? -1]
       return column ? columnSql(column) : `NULL::${type}`
     })
     const cells = [String(place), ...systemSql, ...values].map((cell, at) => `${cell} AS ${names[at]}`)
@@ -151,7 +153,7 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
   })
   // Bounded each by itself, so that every table is read by its index and no further than needed.
   const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
-  const cap = pageCap({ above, aliveAbove, octets }, schema, pageParams(places), bound)
+  const cap = pageCap({ above, aliveAbove, octets }, schema, pageParams(places, bound.again), bound)
   // Without tables the types of $2 and $3 must be told.
   const rows =
     arms.length === 0

@@ -64,7 +64,7 @@ export const sqlite: Dialect = {
   // answers every change.
   onConflict: (columns) =>
     `ON CONFLICT (scope, id) DO UPDATE SET
-${columns.map((column) => `${column} = CASE WHEN ${guard} THEN excluded.${column} ELSE stored$.${column} END`).join(',\n')}`,
+${columns.map(([column, value]) => `${column} = CASE WHEN ${guard} THEN ${value} ELSE stored$.${column} END`).join(',\n')}`,
   returnsLosers: true,
 
   // One text a row: what is returned costs more than the guard. A line break stands in no id and in

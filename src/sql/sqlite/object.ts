@@ -20,7 +20,7 @@ export const sqliteObject: Dialect = { ...sqlite, page: pageLines, readPage: rea
  * The head is at position 0, before every row; one row more than the page says if there is more.
  */
 function pageLines(schema: Schema, bound: PageBound): string {
-  const params = pageParams(sqlite)
+  const params = pageParams(sqlite, bound.again)
   const cap = pageCap(sqlite, schema, params, bound, unionTermsMax)
   const head = `SELECT 0 AS position, concat(incarnation, '\n', position, '\n', watermark, '\n', cap$, '\n', large$) AS text$ FROM page$`
   const arms = pageArms(schema, bound, (table, part) =>

@@ -1,6 +1,7 @@
 import { hexToBase64url } from '../../model/base64url.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import type { ColumnType, ValueRules } from '../../model/value.ts'
+import { shown } from '../../model/view.ts'
 import {
   inOrder,
   isLarge,
@@ -23,17 +24,17 @@ import { above, aliveAbove } from './keys.ts'
  */
 export function changeText(table: Table, part: PagePart = 'all'): string {
   const begin = (op: string) =>
-    `(SELECT concat('{"scope":', json_quote(?1), ',"table":"${table.name}","op":"${op}","id":'))`
+    `(SELECT concat('{"scope":', json_quote(?1), ',"table":"${table.wire}","op":"${op}","id":'))`
   const stamp = ['json_quote(id)', `',"at":'`, 'updated_at', `',"by":"'`, 'updated_by', `'","position":'`, 'position']
-  const row = table.columns.flatMap(({ name, type, rules }, place) => [
-    `'${place === 0 ? ',"row":{' : ','}"${name}":'`,
+  const row = shown(table).flatMap(({ name, wire, type, rules }, place) => [
+    `'${place === 0 ? ',"row":{' : ','}"${wire}":'`,
     columnText(type, quoted(name), rules),
   ])
   // A text may have so many bytes: what a part of a page never is, it does not spell.
   const dead = concat([begin('delete'), ...stamp, "'}'"])
   if (part === 'died') return dead
   const alive = concat([begin('put'), ...stamp, ...row, "'}}'"])
-  return part === 'alive' ? alive : `CASE WHEN deleted THEN ${dead} ELSE ${alive} END`
+  return part === 'alive' || part === 'again' ? alive : `CASE WHEN deleted THEN ${dead} ELSE ${alive} END`
 }
 
 export const octets = (_type: ColumnType, column: string) => `octet_length(${column})`
@@ -122,7 +123,7 @@ function concat(parts: readonly string[]): string {
  * suite of the stores holds SQLite to it.
  */
 export function pageText(schema: Schema, bound: PageBound): string {
-  const params = pageParams({ param: (place) => `?${place}` })
+  const params = pageParams({ param: (place) => `?${place}` }, bound.again)
   const rows = pageArms(schema, bound, (table, part) =>
     pageRows(
       { above, aliveAbove },

@@ -2,6 +2,7 @@ import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import { limits } from '../../model/limits.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Schema } from '../../model/table.ts'
+import { type AppColumns, viewOf } from '../../model/view.ts'
 import type { Facts } from '../../observe/facts.ts'
 import { countSql } from '../../sql/count-sql.ts'
 import type { Statement } from '../../sql/statement.ts'
@@ -24,6 +25,7 @@ export type CountScopes = (
   cursor: Cursor | null,
   facts: Facts,
   counts: boolean,
+  columns?: AppColumns,
 ) => Promise<CountedScopes>
 
 /** Scopes that are counted by one batch: a statement for each table of each. */
@@ -38,8 +40,10 @@ const scopesAtOnce = 16
  * number a little. Throws the `Problem` of a cursor that must resync (P9, P16).
  */
 export function createCountScopes({ schema, store }: { readonly schema: Schema; readonly store: Store }): CountScopes {
-  const sql = countSql(store.dialect, schema)
-  return async (principal, cursor, facts, counts) => {
+  const whole = countSql(store.dialect, schema)
+  return async (principal, cursor, facts, counts, columns) => {
+    const seen = viewOf(schema, columns)
+    const sql = seen === schema ? whole : countSql(store.dialect, seen)
     const heads = new Map<string, ScopeHead | undefined>()
     for (const scope of principal.scopes.keys()) heads.set(scope, undefined)
     const batch: Store['batch'] = async (scope, statements) => {

@@ -1,16 +1,20 @@
 import type { CursorEntry, ScopeHead } from '../../model/cursor-entry.ts'
 import { rowBreak } from '../../model/row-text.ts'
+import type { Known } from '../../model/view.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Page } from '../../wire/answer.ts'
+import { withKnown } from './learn.ts'
 
 /**
  * Lays the pages of several scopes together, in order, up to `limit` rows. A scope that does not
  * fit is cut, or waits with its cursor where it was, so the cursor is never beyond what was handed
- * out (P3) and never before what came in (P4).
+ * out (P3) and never before what came in (P4). There is more where rows of before were handed out
+ * without columns that the app knows now.
  */
 export function joinPages(
   scopes: readonly { scope: string; entry: CursorEntry | undefined; page: ScopePage | undefined }[],
   limit: number,
+  known: Known,
 ): Page {
   const cursor = new Map<string, CursorEntry>()
   const rows: string[] = []
@@ -20,13 +24,14 @@ export function joinPages(
     const part = page && left > 0 ? cutPage(page, left) : undefined
     if (!part || (part.count === 0 && part.more)) {
       more = true
-      cursor.set(scope, entry ?? begin(page?.head))
+      cursor.set(scope, entry ?? { ...begin(page?.head), known })
       continue
     }
     left -= part.count
     if (part.count > 0) rows.push(part.rows)
-    more ||= part.more
-    cursor.set(scope, advance(entry, part))
+    const next = withKnown(entry, advance(entry, part), known)
+    more ||= part.more || next.learning !== undefined
+    cursor.set(scope, next)
   }
   return { count: limit - left, rows: rows.join(rowBreak), cursor, more }
 }

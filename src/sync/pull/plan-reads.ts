@@ -46,7 +46,7 @@ export function planIds(
   statementOf?: (table: Table) => string,
 ): Planned[] {
   return tables.flatMap(({ table, states }) => {
-    const ids = changes.filter((change) => change.table === table).map(({ id }) => id)
+    const ids = changes.filter((change) => change.table.name === table.name).map(({ id }) => id)
     if (ids.length === 0) return []
     const text = statementOf ? statementOf(table) : states
     return encodeParts(ids, (part) => [dialect.encodeIds(part)], paramBytesMax).map(

@@ -1,5 +1,7 @@
 import { type BoundedMap, createBoundedMap } from '../../model/bounded-map.ts'
 import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
+import type { Known } from '../../model/view.ts'
+import { pageAgain } from '../../sql/again-sql.ts'
 import { headSql } from '../../sql/count-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
@@ -14,6 +16,11 @@ export interface Pages {
   read(scope: string, rows: readonly Cells[] | undefined): ScopePage
   /** Scopes with a row so large that the answer to a push is weighed. */
   readonly heavy: BoundedMap<string, true>
+  /**
+   * [scope, position, start, 0, limit] → the head, and the rows from the position to the start that
+   * were handed out with such columns, and not with all that are known now.
+   */
+  again(sql: Sql, known: Known): string
   /** One page by itself, in a round trip of its own. */
   fetch(batch: Store['batch'], scope: string, range: PageRange): Promise<ScopePage>
   /** What a cursor is held against, and no row. */
@@ -25,6 +32,8 @@ export interface Pages {
  * try.
  */
 const rememberedMax = 10_000
+/** Other versions of which the statements are kept. */
+const againMax = 16
 
 /**
  * Remembers which scopes hold rows so large that a page must look at their sizes. Only the others,
@@ -34,6 +43,7 @@ const rememberedMax = 10_000
 export function createPages(sql: Sql): Pages {
   const large = createBoundedMap<string, true>(rememberedMax)
   const head = headSql(sql.dialect)
+  const again = createBoundedMap<string, string>(againMax)
   const pages: Pages = {
     heavy: createBoundedMap(rememberedMax),
     rangeOf: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.get(scope) === true }),
@@ -41,6 +51,12 @@ export function createPages(sql: Sql): Pages {
       const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
       if (page.large) large.set(scope, true)
       return page
+    },
+    again({ dialect, schema }, known) {
+      const key = known.join()
+      const text = again.get(key) ?? pageAgain(dialect, schema, known)
+      again.set(key, text)
+      return text
     },
     async fetch(batch, scope, range) {
       const [rows] = await batch(scope, [planPage(sql, scope, range)])

@@ -1,5 +1,6 @@
 import type { Change } from '../../model/change.ts'
 import { isLong } from '../../model/value.ts'
+import { isPartial } from '../../model/view.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { weightFields } from '../../sql/table-sql.ts'
@@ -41,7 +42,9 @@ export function planWeight(
 export function rowBytesMax(changes: readonly Change[]): number {
   let most = 0
   for (const change of changes) {
-    const largest = change.op === 'patch' ? Math.max(...change.values.map(unitsOf)) : 0
+    // What the row holds already is beside it.
+    const isPart = change.op === 'patch' || (change.op === 'put' && isPartial(change.table))
+    const largest = isPart ? Math.max(...change.values.map(unitsOf)) : 0
     const units =
       largest === 0 ? textUnits(change) : largest * change.table.columns.filter(({ type }) => isLong(type)).length
     most = Math.max(most, units)

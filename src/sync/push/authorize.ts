@@ -13,7 +13,7 @@ export type Authorized =
  * The scope that a change goes to. The refusal is worded the same whether or not the scope exists
  * (P11).
  */
-export function authorizeChange(change: Change, principal: Principal): Authorized {
+export function authorizeChange(change: Pick<Change, 'scope'>, principal: Principal): Authorized {
   const scope = change.scope ?? firstScope(principal)
   // No token will ever grant it, so that nobody has to keep the change until one does.
   if (scope !== undefined && !isName(scope, limits.scopeLengthMax)) return { error: scopeInvalid }

@@ -1,5 +1,6 @@
 import { type Change, isStampless } from '../../model/change.ts'
 import type { Table } from '../../model/table.ts'
+import { isPartial } from '../../model/view.ts'
 
 /** The changes of one row that one pass over the database can apply together. */
 export interface RowWrite {
@@ -87,14 +88,17 @@ export const keyOf = ({ table, id }: Pick<Change, 'table' | 'id'>): string => `$
  * finds a row it wins and the other is its duplicate; where it finds none it is rejected and the
  * other applies. Which of them it is, only the database knows, so what begins with the other goes
  * into a second pass of the same transaction. Clients that stamp each change anew never see this.
- * Changes without a stamp have a pass of their own as well, after all others of the row.
+ * Changes without a stamp have a pass of their own as well, after all others of the row. And so has
+ * a put behind a delete where the app does not know all columns: it leaves those as they are, and
+ * the delete has emptied them.
  */
 function splitPasses(row: readonly Change[]): Change[][] {
   const parts: Change[][] = [[]]
   for (const [place, change] of row.entries()) {
     const before = row[place - 1]
     const isBehindPatch = before?.at === change.at && before.op === 'patch' && change.op !== 'patch'
-    if (isBehindPatch || (before && isStampless(change) && !isStampless(before))) parts.push([])
+    const isRevival = before?.op === 'delete' && change.op === 'put' && isPartial(change.table)
+    if (isBehindPatch || isRevival || (before && isStampless(change) && !isStampless(before))) parts.push([])
     parts.at(-1)?.push(change)
   }
   return parts

@@ -2,14 +2,18 @@ import { type Change, type DecodeContext, decodeChange } from '../../model/chang
 import { Problem, type Rejection } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import { nextTurn, turnChanges } from '../../model/turn.ts'
+import type { Verdict } from '../../model/verdict.ts'
 import type { Call } from '../call.ts'
 import type { Rejections } from './admitted.ts'
 import type { Authorized } from './authorize.ts'
+import type { Verdicts } from './verdicts.ts'
 
 export interface Decoded {
   /** In the order in which the scopes come first. */
   readonly byScope: ReadonlyMap<string, readonly Change[]>
   readonly rejected: Rejections
+  /** Of changes of what is retired nothing is left: to their client they are done. */
+  readonly dropped: Verdicts
 }
 
 /** What a change is decoded by. `bytes` is the size of the body, where it is known. */
@@ -28,22 +32,24 @@ export function decodeContext(
 export async function decodeChanges(
   inputs: readonly unknown[],
   context: DecodeContext,
-  authorize: (change: Change) => Authorized,
+  authorize: (change: Pick<Change, 'scope'>) => Authorized,
 ): Promise<Decoded> {
   const byScope = new Map<string, Change[]>()
   const rejected = new Map<number, Rejection>()
+  const dropped = new Map<number, Verdict>()
   for (const [index, input] of inputs.entries()) {
     if (index > 0 && index % turnChanges === 0) await nextTurn()
     const decoded = decodeChange(input, index, context)
-    const authorized = decoded.change ? authorize(decoded.change) : decoded
+    const authorized = decoded.error ? decoded : authorize(decoded.dropped ?? decoded.change)
     if (authorized.error) rejected.set(index, authorized.error)
+    else if (decoded.dropped) dropped.set(index, { verdict: 'duplicate' })
     else if (decoded.change) {
       const changes = byScope.get(authorized.scope)
       if (changes) changes.push(decoded.change)
       else byScope.set(authorized.scope, [decoded.change])
     }
   }
-  return { byScope, rejected }
+  return { byScope, rejected, dropped }
 }
 
 /** All or nothing is a promise of one transaction. */

@@ -13,7 +13,7 @@ export function importOperation(core: Core): Operations['importChunk'] {
     const { changes, grant, cutDigits } = request
     facts.changes += changes.length
     await core.quotas.countChanges(subject, changes.length, true)
-    const call = beginCall(core, facts)
+    const call = beginCall(core, facts, 'all')
 
     // 1 Decode each change and find its scope.
     const context = { ...decodeContext(call, bytes), pulled: true, cutDigits }
@@ -27,7 +27,10 @@ export function importOperation(core: Core): Operations['importChunk'] {
     ).finally(deletes.end)
 
     // 3 Count.
-    const { tally, rejected } = joinImported([{ tally: tallyOf([]), rejected: decoded.rejected }, ...imported])
+    const { tally, rejected } = joinImported([
+      { tally: tallyOf(decoded.dropped.values()), rejected: decoded.rejected },
+      ...imported,
+    ])
     noteAnswer(facts, inOrder(rejectedVerdicts(rejected)), undefined, tally)
     return { tally, rejected }
   }

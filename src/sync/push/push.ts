@@ -21,7 +21,7 @@ export function pushOperation(core: Core): Operations['push'] {
     facts.changes += changes.length
     checkScopes(principal)
     await core.quotas.countChanges(principal.subject, changes.length, false)
-    const call = beginCall(core, facts)
+    const call = beginCall(core, facts, request.columns)
 
     // 1 Decode each change and find its scope.
     const decoded = await decodeChanges(changes, decodeContext(call, bytes), (one) => authorizeChange(one, principal))
@@ -50,9 +50,11 @@ export function pushOperation(core: Core): Operations['push'] {
 
     // 4 Answer: every change has its verdict, and the page goes as far as the limit.
     const scopes = pushed.flatMap((place) => place.scopes)
-    const verdicts = inOrder(joinVerdicts([rejectedVerdicts(decoded.rejected), ...scopes.map((one) => one.verdicts)]))
+    const verdicts = inOrder(
+      joinVerdicts([rejectedVerdicts(decoded.rejected), decoded.dropped, ...scopes.map((one) => one.verdicts)]),
+    )
     const pages = new Map([...read, ...nearby, ...scopes.map(({ scope, page }) => [scope, page] as const)])
-    const page = asks && joinScopes(principal, asks, pages)
+    const page = asks && joinScopes(principal, asks, pages, call.known)
     noteAnswer(facts, verdicts, page)
     return { now: call.receivedAt, verdicts, page, removedScopes: removedScopes(cursor, principal) }
   }

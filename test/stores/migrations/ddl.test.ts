@@ -9,7 +9,7 @@ import {
   livingIndex,
   positionIndex,
 } from '../../../src/migrations/ddl.ts'
-import { literal } from '../../../src/migrations/literal.ts'
+import { literal } from '../../../src/sql/literal.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { boolean, bytes, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
 import { defineSchema, type Schema, type Table } from '../../../src/model/table.ts'

@@ -14,7 +14,7 @@ export function receiveOperation(core: Core): Operations['receive'] {
   return async (request, { facts = startFacts(), bytes } = {}) => {
     const { source: client, id, grant, changes, atomic } = request
     facts.changes += changes.length
-    const call = beginCall(core, facts)
+    const call = beginCall(core, facts, 'all')
 
     // 1 Decode each change and find its scope. One without a stamp is the newest.
     const context = { ...decodeContext(call, bytes), stampless: true }
@@ -30,7 +30,7 @@ export function receiveOperation(core: Core): Operations['receive'] {
     const received = await inTurns(places, (scopes) => receivePlace(call, receipt, scopes, decoded))
 
     // 3 Answer. What took effect before outlasts what another scope recalls as rejected.
-    const all = [rejectedVerdicts(decoded.rejected), ...received.flat()]
+    const all = [rejectedVerdicts(decoded.rejected), decoded.dropped, ...received.flat()]
     const recalled = all.map((one) => rejectedVerdicts(rejectionsOf(one)))
     const verdicts = inOrder(joinVerdicts([...recalled, ...all.map(tookEffect)]))
     noteAnswer(facts, verdicts)

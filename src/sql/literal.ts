@@ -1,6 +1,6 @@
 import { base64urlToHex } from '../model/base64url.ts'
 import type { ColumnType } from '../model/value.ts'
-import type { Dialect } from '../sql/dialect.ts'
+import type { Dialect } from './dialect.ts'
 
 /** A default in SQL: the value exactly as the server itself would store it. */
 export function literal(type: ColumnType, value: unknown, dialect: Dialect['name']): string {
