@@ -25,8 +25,8 @@ interface Common<Value> {
   readonly nullable?: true
   readonly default?: Value
   /**
-   * The name that the column had before: `generate` renames it, and apps that know only this name go
-   * on with it. It may go once there are no such apps any more.
+   * The name that the column had before: `generate` renames it, and apps that know only this name
+   * go on with it. It may go once there are no such apps any more.
    */
   readonly renamedFrom?: string
   /**

@@ -159,8 +159,8 @@ export interface SchemaOptions {
    */
   readonly renamedFrom?: Readonly<Record<string, string>>
   /**
-   * What is gone, and apps in the field still send: `{ todos: ['color'], labels: true }`, columns of
-   * a table, or a whole table. It is accepted and dropped.
+   * What is gone, and apps in the field still send: `{ todos: ['color'], labels: true }`, columns
+   * of a table, or a whole table. It is accepted and dropped.
    */
   readonly retired?: Readonly<Record<string, true | readonly string[]>>
   /** The versions of the app that were the first to know tables. As that of a column. */

@@ -5,6 +5,7 @@ import { createApp } from '../../src/http/app.ts'
 import { formatCursor, parseCursor } from '../../src/model/cursor.ts'
 import type { CursorEntry } from '../../src/model/cursor-entry.ts'
 import { writeFirstForm } from '../../src/model/cursor-first-form.ts'
+import { writeSecondForm } from '../../src/model/cursor-forms.ts'
 import { checksum } from '../../src/model/packed.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { put } from '../support/sample.ts'
@@ -21,16 +22,20 @@ const anyNumber = fc.oneof(
   fc.nat(),
   fc.maxSafeNat(),
 )
+const sets = [[], [0], [1, 2, 2 ** 24 - 1], [1, 2, 2 ** 24 - 1], [2, 1], [5, 5], [2 ** 24]]
 const anyEntry = fc.record<CursorEntry>({
   incarnation: fc.constantFrom(null, 'inc', 'other', '', 'A', "'", 'x'.repeat(33), '\u0000', '98176938eb824d48'),
   position: anyNumber,
   start: anyNumber,
+  known: fc.constantFrom(undefined, ...sets),
+  learning: fc.option(fc.record({ known: fc.constantFrom(...sets), position: anyNumber }), { nil: undefined }),
 })
 const anyEntries = fc.array(fc.tuple(fc.constantFrom(...scopes), anyEntry), { maxLength: 6 })
-const forms = [formatCursor, formatFirstForm]
+const formatSecondForm = (cursor: Parameters<typeof writeSecondForm>[0]) => base64url.encode(writeSecondForm(cursor))
+const forms = [formatCursor, formatSecondForm, formatFirstForm]
 
 /** With a checksum that fits, as only somebody makes it who wants to get through. */
-function seal(body: Uint8Array, version = 1): string {
+function seal(body: Uint8Array, version = 2): string {
   const bytes = new Uint8Array(5 + body.length)
   bytes[0] = version
   new DataView(bytes.buffer).setUint32(1, checksum(body))
@@ -73,7 +78,10 @@ describe('a forged cursor', () => {
           return
         }
         expect(forms.map((form) => form(parsed))).toContain(text)
-        for (const [scope, { incarnation, position, start }] of parsed) {
+        for (const [scope, { incarnation, position, start, known, learning }] of parsed) {
+          for (const marks of [known, learning?.known])
+            expect(marks).toEqual(marks && [...new Set(marks)].sort((a, b) => a - b))
+          if (learning) expect(learning.position).toBeLessThan(position)
           expect(scope).toMatch(/^[^\u0000-\u001f]{1,128}$/u)
           for (const value of [position, start]) expect(Number.isSafeInteger(value) && value >= 0).toBe(true)
           if (incarnation === null) expect([position, start]).toEqual([0, 0])

@@ -9,10 +9,10 @@ import {
   livingIndex,
   positionIndex,
 } from '../../../src/migrations/ddl.ts'
-import { literal } from '../../../src/sql/literal.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { boolean, bytes, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
 import { defineSchema, type Schema, type Table } from '../../../src/model/table.ts'
+import { literal } from '../../../src/sql/literal.ts'
 import type { Store } from '../../../src/stores/store.ts'
 import { sampleMigrations } from '../../support/migrations.ts'
 import { schema as sample } from '../../support/schema.ts'

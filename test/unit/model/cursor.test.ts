@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { checkCursor, formatCursor, parseCursor } from '../../../src/model/cursor.ts'
 import type { CursorEntry } from '../../../src/model/cursor-entry.ts'
 import { writeFirstForm } from '../../../src/model/cursor-first-form.ts'
+import { writeSecondForm } from '../../../src/model/cursor-forms.ts'
 
 const formatFirstForm = (cursor: Parameters<typeof writeFirstForm>[0]) => base64url.encode(writeFirstForm(cursor))
 
@@ -32,6 +33,35 @@ describe('cursor', () => {
     expect(formatFirstForm(cursor)).not.toBe(formatCursor(cursor))
   })
 
+  it('says of each scope which columns its client has, and which it is learning', () => {
+    const [one, other] = [
+      [1, 70_000, 2 ** 24 - 1],
+      [1, 2],
+    ]
+    const learning = { known: other, position: 4 }
+    for (const entries of [
+      [{ ...entry, known: one }],
+      [
+        { ...entry, known: one },
+        { ...entry, known: [...one] },
+      ],
+      [{ ...entry, known: one, learning }, entry, { ...entry, known: other }, { ...entry, known: one, learning }],
+      [
+        { ...entry, known: [] },
+        { ...entry, known: one, learning: { known: [], position: 0 } },
+      ],
+    ]) {
+      const cursor = new Map(entries.map((one, n) => [`s${n}`, one] as const))
+      expect(parseCursor(formatCursor(cursor))).toEqual(cursor)
+    }
+    const refused = [
+      { ...entry, known: one, learning: { known: other, position: 5 } },
+      { ...entry, known: [2, 1] },
+    ]
+    for (const one of refused) expect(() => parseCursor(formatCursor(new Map([['s', one]])))).toThrow(/exactly/)
+    expect(parseCursor(base64url.encode(writeSecondForm(new Map([['s', entry]]))))).toEqual(new Map([['s', entry]]))
+  })
+
   it('takes about half of what its first form took', () => {
     const perScope = (write: typeof formatCursor, name: (n: number) => string) => {
       const of = (count: number) =>
@@ -39,12 +69,13 @@ describe('cursor', () => {
           new Map(
             Array.from({ length: count }, (_, n) => [
               name(n),
-              { incarnation: '98176938eb824d48', position: 1000 + n, start: 0 },
+              { incarnation: '98176938eb824d48', position: 1000 + n, start: 0, known },
             ]),
           ),
         )
       return (of(100).length - of(0).length) / 100
     }
+    const known = [1, 2, 3]
     for (const [name, most] of [
       [(n: number) => `team-${100 + n}`, 30],
       [(n: number) => `01935f0c-7a30-7c4e-9d1e-${String(n).padStart(12, '0')}`, 40],
