@@ -40,8 +40,8 @@ export interface PullOptions {
 
 /**
  * `GET /v1/pull?cursor=…&limit=…&columns=…`, or `POST /v1/pull` with the three in a JSON body where
- * a cursor is longer than a URL may be: one page, or with `Accept: application/x-ndjson` all of them as a
- * stream.
+ * a cursor is longer than a URL may be: one page, or with `Accept: application/x-ndjson` all of
+ * them as a stream.
  */
 export function pullHandler({
   schema,

@@ -24,8 +24,8 @@ export interface Change {
   /** Who wrote it, where that is not the client of the change set: in an import. */
   readonly by?: string | undefined
   /**
-   * A value for each column of the table. `undefined`: a patch leaves the column as it is. All
-   * `null` in a delete.
+   * A value for each column of the table. `undefined`: a patch leaves the column as it is. In a
+   * delete null, or the default of a column that not all versions of the app know.
    */
   readonly values: readonly unknown[]
   /**
@@ -192,7 +192,10 @@ type DecodedRow =
 function decodeRow(table: Table, op: Op, input: Record<string, unknown>, context: DecodeContext): DecodedRow {
   if (op === 'delete') {
     if ('row' in input) return reject('invalid_change', 'A delete has no "row".')
-    return { values: table.columns.map(() => null) }
+    // A server that does not know a new column yet may revive the row, which then needs a default.
+    return {
+      values: table.columns.map(({ since, default: preset }) => (since === undefined ? null : (preset ?? null))),
+    }
   }
   if (!isObject(input.row)) return reject('invalid_change', `A ${op} needs "row", an object.`)
   const names = Object.keys(input.row)

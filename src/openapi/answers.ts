@@ -50,16 +50,32 @@ const pushed = {
   },
 }
 
+const columns = ref('columns')
+/** What an app knows. */
+const columnsSchema = {
+  oneOf: [
+    { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+    { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
+  ],
+  description:
+    'What the app knows of the schema: its version, or the names of the columns that it knows of each table. Rows come with these and no others, and a put leaves all others as they are. Absent: everything, or version 1 where the schema says since which version there is more.',
+}
+
 /** The bodies of requests and answers, and their parts. */
 export const answerSchemas: Json = {
   ...valueSchemas,
-  'sync.request': closed({ ...pushed, limit: pageRows }, ['client']),
+  columns: columnsSchema,
+  'sync.request': closed({ ...pushed, limit: pageRows, columns }, ['client']),
   'pull.request': closed(
-    { cursor: { ...pushed.cursor, description: 'null or absent: from the beginning.' }, limit: pageRows },
+    { cursor: { ...pushed.cursor, description: 'null or absent: from the beginning.' }, limit: pageRows, columns },
     [],
   ),
   'push.request': closed(
-    { ...pushed, cursor: { ...pushed.cursor, description: 'Only checked: one that must resync applies nothing.' } },
+    {
+      ...pushed,
+      cursor: { ...pushed.cursor, description: 'Only checked: one that must resync applies nothing.' },
+      columns,
+    },
     ['client'],
   ),
   'webhook.request': closed(
@@ -148,7 +164,7 @@ export const answerSchemas: Json = {
       retryable: {
         enum: retryables,
         description:
-          'true (send_fewer): keep the change, and send it in a smaller change set. with_another_token: keep the change, and send it with a token that grants its scope. false: it would always be rejected.',
+          'true (send_fewer): keep the change, and send it in a smaller change set. with_another_token: keep the change, and send it with a token that grants its scope. with_another_version: keep the change for a later version of the server. false: it would always be rejected.',
       },
       constraint: {
         type: 'string',

@@ -93,6 +93,11 @@ export function routes({ tables }: Schema): Json {
           },
           { name: 'limit', in: 'query', schema: pageRows },
           {
+            name: 'columns',
+            in: 'query',
+            content: { 'application/json': { schema: ref('columns') } },
+          },
+          {
             name: 'If-None-Match',
             in: 'header',
             schema: { type: 'string' },

@@ -151,6 +151,16 @@ describe.each(allStoreNames)('two versions of an app at once, on %s', (name) => 
     expect((await pull(who, null, 2)).changes).toHaveLength(3)
   })
 
+  it('P1 an older server revives a row that a newer one deleted, though a column that it does not know needs a value', async () => {
+    const [who, old, fresh] = [someone(), server(before), server(second)]
+    expect(await fresh.verdicts(who, [put('a', { heading: 'T', stars: 3 }), del('a')], { columns: 2 })).toEqual([
+      'applied',
+      'applied',
+    ])
+    expect(await old.verdicts(who, [put('a', { heading: 'again' })])).toEqual(['applied'])
+    expect((await fresh.pull(who, null, 2)).changes).toMatchObject([{ row: { ...whole, heading: 'again' } }])
+  })
+
   it('a row shows the columns and tables that its app knows, under the names that it has for them', async () => {
     const [who, { sync, pull }] = [someone(), server(second)]
     await sync(who, [put('a', { heading: 'T', notes: 'n' }), put('t', { name: 'N' }, 'tags')], { columns: 2 })

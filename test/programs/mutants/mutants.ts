@@ -5,6 +5,7 @@
  */
 import type { Edit, Mutant } from './mutant.ts'
 import { refusalMutants } from './refusals.ts'
+import { versionMutants } from './versions.ts'
 
 const rowGuard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
 const sqliteGuard = `const guard = '${rowGuard}'`
@@ -333,4 +334,5 @@ export const mutants: readonly Mutant[] = [
     },
   },
   ...refusalMutants,
+  ...versionMutants,
 ]
