@@ -142,13 +142,17 @@ describe.each(allStoreNames)('two versions of an app at once, on %s', (name) => 
       const parts = id === 'a' ? [changes] : changes.map((change) => [change])
       for (const part of parts) expect(await verdicts(who, part)).toEqual(part.map(() => 'applied'))
     }
+    // What an older server deleted has kept what that did not know.
+    expect(await verdicts(who, [put('d', { heading: 'T', notes: 'first' })], { columns: 2 })).toEqual(['applied'])
+    expect(await server(before).verdicts(who, [del('d')])).toEqual(['applied'])
+    expect(await verdicts(who, [put('d', { title: 'T' })])).toEqual(['applied'])
     // A delete that comes too late empties nothing.
     expect(await verdicts(who, [put('c', { heading: 'T', notes: 'kept' })], { columns: 2 })).toEqual(['applied'])
     const late = { ...del('c'), at: noon - 5 }
     expect(await verdicts(who, [late, put('c', { title: 'T' })])).toEqual(['stale', 'applied'])
     const { rows } = await pullAll(server(second), who, null, 2)
-    expect(rows).toEqual({ a: whole, b: whole, c: { ...whole, notes: 'kept' } })
-    expect((await pull(who, null, 2)).changes).toHaveLength(3)
+    expect(rows).toEqual({ a: whole, b: whole, c: { ...whole, notes: 'kept' }, d: whole })
+    expect((await pull(who, null, 2)).changes).toHaveLength(4)
   })
 
   it('P1 an older server revives a row that a newer one deleted, though a column that it does not know needs a value', async () => {

@@ -248,7 +248,7 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/pull/join-pages.ts',
-      'cursor.set(scope, entry ?? begin(page?.head))',
+      'cursor.set(scope, entry ?? { ...begin(page?.head), known })',
       'if (entry) cursor.set(scope, entry)',
     ),
   },
