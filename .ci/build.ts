@@ -11,7 +11,7 @@ import { buildPages } from './pages/build.ts'
 const { name, version, description, license, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 /** Whoever uses one database installs its driver, and no other. */
-const drivers = ['pg', '@libsql/client', '@libsql/hrana-client', 'libsql']
+const drivers = ['pg', 'libsql']
 const isDriver = ([one]: [string, unknown]) => drivers.includes(one)
 const entries = Object.entries<string>(dependencies)
 

@@ -23,11 +23,8 @@ export async function openStore(
     })
   }
   if (!isPostgres(url)) {
-    const packages = ['@libsql/client', '@libsql/hrana-client']
-    const { fetchWithin, libsqlStore } = await driver('libsql://', packages, () => import('./libsql/http.ts'))
-    const { createClient } = await driver('libsql://', packages, () => import('@libsql/client/http'))
-    const server = { url, ...(authToken && { authToken }), fetch: fetchWithin(batchMsMax) }
-    return libsqlStore(createClient(server), server)
+    const { libsqlUrlStore } = await import('./libsql/http.ts')
+    return libsqlUrlStore(url, { authToken, batchMsMax, atOnceMax: 20 })
   }
   if (!isPostgresOverTcp(url)) {
     const { neonStore } = await import('./neon.ts')

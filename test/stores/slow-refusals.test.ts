@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createClient } from '@libsql/client/http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createImport } from '../../src/bulk/import.ts'
 import { migrate } from '../../src/migrations/apply.ts'
@@ -49,7 +48,7 @@ describe('refused changes on a server that is too slow to look for them all', ()
     drop = temporary.drop
     server = await startHranaServer(join(temporary.folder, 'a.db'))
     const at = { url: server.url, fetch: fetchSlowly(() => ms) }
-    store = libsqlStore(createClient(at), at)
+    store = libsqlStore(at)
     const own = 'CREATE UNIQUE INDEX lists_name ON lists (scope, name)'
     await migrate(store, [{ name: '0001_test', statements: [...createTables(schema, 'sqlite'), own] }])
   })

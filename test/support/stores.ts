@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { createClient } from '@libsql/client/http'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
@@ -72,7 +71,7 @@ async function open(name: StoreName): Promise<TestStore> {
     const { folder, drop } = await temporaryFolder()
     const server = await startHranaServer(join(folder, 'test.db'))
     const at = { url: server.url, fetch: fetchWithin(10_000) }
-    const store = libsqlStore(createClient(at), at)
+    const store = libsqlStore(at)
     const close = () => closeAll(store.close, server.close, drop)
     return { store, url: server.url, roundTrips: () => server.requests, close }
   }

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createClient } from '@libsql/client/http'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { createTables } from '../../../src/migrations/ddl.ts'
 import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'
@@ -45,7 +44,7 @@ export async function refusalFigures(report: (figure: Figure) => void): Promise<
   const slow = { batchMsMax: 60_000 }
   const stores: Record<string, () => Promise<Store> | Store> = {
     libSQL: () => libsqlFileStore(`file:${join(folder, 'file.db')}`, slow),
-    'libSQL over HTTP': () => libsqlStore(createClient(at), at),
+    'libSQL over HTTP': () => libsqlStore(at),
     Postgres: async () => postgresStore(await postgres.createDatabase(), slow),
     'Neon over HTTP': async () =>
       neonStore((await postgres.createDatabase()).replace('127.0.0.1', 'gateway.example'), slow),

@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createClient } from '@libsql/client/http'
 import pg from 'pg'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { createTables } from '../../../src/migrations/ddl.ts'
@@ -54,7 +53,7 @@ export async function openModelStore(
         close: drop,
       })
     const server = await startHranaServer(path)
-    const open = async () => libsqlStore(createClient({ url: server.url, fetch: fetchWithin(10_000) }))
+    const open = async () => libsqlStore({ url: server.url, fetch: fetchWithin(10_000) })
     const close = async () => {
       await server.close()
       await drop()

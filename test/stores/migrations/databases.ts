@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { createClient } from '@libsql/client/http'
 import { inject } from 'vitest'
 import type { Cells } from '../../../src/sql/statement.ts'
 import { fetchWithin, libsqlStore } from '../../../src/stores/libsql/http.ts'
@@ -73,7 +72,7 @@ async function start(
   const server = await startHranaServer(file)
   return {
     url: server.url,
-    open: () => libsqlStore(createClient({ url: server.url, fetch: fetchWithin(10_000) })),
+    open: () => libsqlStore({ url: server.url, fetch: fetchWithin(10_000) }),
     async drop() {
       await server.close()
       await drop()
