@@ -70,15 +70,28 @@ export async function idsOf(store: Store, scope: string): Promise<string[]> {
   return (await sampleSync(store).pull(principal(scope))).changes.map(({ id }) => id)
 }
 
+/** Connections of `query`, the oldest first: a new one costs Postgres more than what it is asked. */
+const clients = new Map<string, Promise<pg.Client>>()
+const clientsMax = 4
+
 /** Asks one database past driftline. */
 export async function query(url: string, sql: string): Promise<unknown[][]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query({ text: sql, rowMode: 'array' })).rows
-  } finally {
-    await client.end()
+  const client = clients.get(url) ?? connect(url)
+  clients.delete(url)
+  clients.set(url, client)
+  for (const [oldest] of [...clients].slice(0, -clientsMax)) {
+    const closed = clients.get(oldest)
+    clients.delete(oldest)
+    await (await closed)?.end()
   }
+  return (await (await client).query({ text: sql, rowMode: 'array' })).rows
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => clients.delete(url))
+  await client.connect()
+  return client
 }
 
 /** The scopes that one database holds. */
