@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { createClient } from '@libsql/client/http'
 import pg from 'pg'
-import { inject } from 'vitest'
+import { inject, it } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import type { Migration } from '../../src/migrations/migration.ts'
@@ -43,6 +43,16 @@ export const inThisRun = <const Name extends string>(names: readonly Name[]): re
 export const storeNames: readonly StoreName[] = inThisRun(['libsql file', 'libsql http', 'postgres', 'neon'])
 /** These, and those that are in workerd and migrate themselves. */
 export const allStoreNames = inThisRun([...storeNames, 'durable-object', 'd1'])
+
+/** One of each dialect: objects spell some of SQLite's statements in their own way. */
+export const isSpelled = (name: string): boolean => [...dialectStores, 'durable-object'].includes(name)
+/**
+ * In a suite over all stores, an `it` of what SQL decides, which is tried on one store of each
+ * dialect. What a store itself may keep or break is for `it`: atomic, in order, round trips, faults,
+ * limits.
+ */
+export const itOfDialects = (name: string): ((title: string, work: () => unknown, msMax?: number) => void) =>
+  isSpelled(name) ? it : () => {}
 
 /** `own` is SQL of the user's own, which a second migration brings. */
 export async function openTestStore(
