@@ -12,10 +12,8 @@ import { fetchWithin, libsqlStore } from '../../src/stores/libsql/http.ts'
 import { neonConfig, neonStore } from '../../src/stores/neon.ts'
 import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { openTestD1 } from './d1.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
-import { shareObjects, startObjects } from './objects.ts'
 import { onceInRun } from './once.ts'
 import { schema as sample } from './schema.ts'
 import { temporaryFolder } from './temporary.ts'
@@ -64,10 +62,13 @@ export async function openTestStore(
     { name: '0001_test', statements: createTables(schema, dialect) },
     ...(own[dialect] === '' ? [] : [{ name: '0002_own', statements: splitStatements(own[dialect], dialect) }]),
   ]
-  // Most suites ask for the sample; the workerd of any other schema ends with its suite.
-  if (name === 'durable-object')
+  // What starts workerd takes a second to load, and most files need none of it.
+  if (name === 'durable-object') {
+    const { shareObjects, startObjects } = await import('./objects.ts')
+    // Most suites ask for the sample; the workerd of any other schema ends with its suite.
     return (schema === sample && own.sqlite === '' ? shareObjects : startObjects)(migrations('sqlite'))
-  if (name === 'd1') return openTestD1(migrations('sqlite'), schema)
+  }
+  if (name === 'd1') return (await import('./d1.ts')).openTestD1(migrations('sqlite'), schema)
   const isPostgres = name === 'postgres' || name === 'neon'
   // A copy of tables costs a third of what making them does.
   if (isPostgres && schema === sample && own.postgres === '') {

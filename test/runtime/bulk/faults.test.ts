@@ -67,7 +67,7 @@ describe('an import that something happens to', () => {
   /** By one connection: each new one costs as much as some thousand lines. */
   async function someRows(url: string): Promise<void> {
     const store = await openStore(url)
-    const first = { sql: 'SELECT 1 FROM todos LIMIT 1', params: [], reads: true }
+    const first = { sql: 'SELECT 1 FROM todos LIMIT 1', params: [], reads: true } as const
     await until(async () => (await store.batch('alice', [first]))[0]?.length === 1).finally(() => store.close())
   }
   const all = { rows: count - count / 1000, titles: count - count / 1000 }
