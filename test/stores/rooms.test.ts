@@ -10,7 +10,7 @@ import { signToken } from '../../src/runtime/sign-token.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync, type Sync } from '../../src/sync/create-sync.ts'
 import type { RoomOptions } from '../../src/sync/quotas/rooms.ts'
-import { create, openUrls } from '../support/many.ts'
+import { createMigrated, openUrls } from '../support/many.ts'
 import { seededRandom } from '../support/random.ts'
 import { del, noon, patch, principal, put, type Sample, type SampleChange, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
@@ -29,7 +29,7 @@ const places = [...allStoreNames, 'libsql file, two rows at once', 'a file for e
 
 async function openPlace(name: (typeof places)[number]): Promise<Pick<TestStore, 'store' | 'close'>> {
   if (name === 'shards') {
-    const store = await openUrls(await create(2))
+    const store = await openUrls(await createMigrated(2))
     return { store, close: () => store.close() }
   }
   if (name === 'libsql file, two rows at once') {

@@ -6,7 +6,7 @@ import { type Databases, findDatabases } from '../../src/runtime/node/databases.
 import type { Store } from '../../src/stores/store.ts'
 import { principal, put, sampleSync } from './sample.ts'
 import { schema } from './schema.ts'
-import { createDatabase, temporaryFolder } from './stores.ts'
+import { createDatabase, createSampleDatabase, temporaryFolder } from './stores.ts'
 
 /** A store that is more than one database. */
 export interface ManyStore {
@@ -37,7 +37,7 @@ export async function openFilePerScope(): Promise<ManyStore & { readonly folder:
 }
 
 export async function openShards(count: number): Promise<ManyStore & { readonly urls: readonly string[] }> {
-  const urls = await create(count)
+  const urls = await createMigrated(count)
   const store = await openUrls(urls)
   return { store, url: urls.join(' '), urls, roundTrips: () => Number.NaN, close: () => store.close() }
 }
@@ -45,8 +45,17 @@ export async function openShards(count: number): Promise<ManyStore & { readonly 
 /** Shards as `npm start` opens them, with the sample's tables. */
 export async function openUrls(urls: readonly string[]): Promise<Store> {
   const databases = findDatabases(urls.join(' '), schema)
-  await migrateAll(databases)
+  if (!urls.every((url) => migrated.has(url))) await migrateAll(databases)
   return databases.open([])
+}
+
+const migrated = new Set<string>()
+
+/** Databases with the sample's tables, which belong to no shards yet. */
+export async function createMigrated(count: number): Promise<string[]> {
+  const urls = await Promise.all(Array.from({ length: count }, () => createSampleDatabase()))
+  for (const url of urls) migrated.add(url)
+  return urls
 }
 
 export async function migrateAll(databases: Databases): Promise<void> {

@@ -4,7 +4,6 @@ import pg from 'pg'
 import { inject, it } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
-import type { Migration } from '../../src/migrations/migration.ts'
 import { splitStatements } from '../../src/migrations/split.ts'
 import type { Schema } from '../../src/model/table.ts'
 import { libsqlFileStore } from '../../src/stores/libsql/file.ts'
@@ -71,10 +70,7 @@ export async function openTestStore(
   if (name === 'd1') return (await import('./d1.ts')).openTestD1(migrations('sqlite'), schema)
   const isPostgres = name === 'postgres' || name === 'neon'
   // A copy of tables costs a third of what making them does.
-  if (isPostgres && schema === sample && own.postgres === '') {
-    await onceInRun(sampleName, () => makeSample(migrations('postgres')))
-    return open(name, sampleName)
-  }
+  if (isPostgres && schema === sample && own.postgres === '') return open(name, createSampleDatabase)
   const opened = await open(name)
   await migrate(opened.store, migrations(opened.store.dialect.name))
   return opened
@@ -82,14 +78,17 @@ export async function openTestStore(
 
 const sampleName = 'driftline_sample'
 
-/** The database that others are copies of. Nobody may be connected to it while they are made. */
-async function makeSample(migrations: readonly Migration[]): Promise<void> {
-  const store = postgresStore(await createDatabase({ name: sampleName }))
-  await migrate(store, migrations)
-  await store.close()
+/** A database with the tables of the sample, which is a copy. Nobody is connected to the first one. */
+export async function createSampleDatabase(): Promise<string> {
+  await onceInRun(sampleName, async () => {
+    const store = postgresStore(await createDatabase({ name: sampleName }))
+    await migrate(store, [{ name: '0001_test', statements: createTables(sample, 'postgres') }])
+    await store.close()
+  })
+  return createDatabase({ template: sampleName })
 }
 
-async function open(name: StoreName, template?: string): Promise<TestStore> {
+async function open(name: StoreName, create: () => Promise<string> = createDatabase): Promise<TestStore> {
   if (name === 'libsql file') {
     const { folder, drop } = await temporaryFolder()
     const url = `file:${join(folder, 'test.db')}`
@@ -104,7 +103,7 @@ async function open(name: StoreName, template?: string): Promise<TestStore> {
     const close = () => closeAll(store.close, server.close, drop)
     return { store, url: server.url, roundTrips: () => server.requests, close }
   }
-  const url = await createDatabase(template === undefined ? {} : { template })
+  const url = await create()
   if (name === 'postgres') {
     const proxy = await startTurnProxy(Number(new URL(url).port))
     const through = new URL(url)
