@@ -88,10 +88,11 @@ export async function query(url: string, sql: string): Promise<unknown[][]> {
   const client = clients.get(url) ?? connect(url)
   clients.delete(url)
   clients.set(url, client)
+  client.catch(() => clients.delete(url))
   for (const [oldest] of [...clients].slice(0, -clientsMax)) {
     const closed = clients.get(oldest)
     clients.delete(oldest)
-    await (await closed)?.end()
+    await closed?.then((one) => one.end())
   }
   return (await (await client).query({ text: sql, rowMode: 'array' })).rows
 }

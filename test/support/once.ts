@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync, rmSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** What global-setup.ts sets for a run of tests; a program has a folder of its own. */
 const shared = process.env.TEST_RUN_FOLDER
 let own: Promise<string> | undefined
+const waitMsMax = 300_000
 
 /**
  * Makes something once for all processes of a run, in a folder of that name, and gives the folder:
@@ -29,7 +30,8 @@ export async function onceInRun(name: string, make: (folder: string) => Promise<
       (error: unknown) => writeFile(failed, String(error)),
     )
   }
-  while (!existsSync(done)) {
+  for (const end = Date.now() + waitMsMax; !existsSync(done); ) {
+    if (Date.now() > end) throw new Error(`${name} was not made: whoever began it is gone`)
     if (existsSync(failed)) throw new Error(`${name} could not be made: ${await readFile(failed, 'utf8')}`)
     await sleep(50)
   }
@@ -39,6 +41,6 @@ export async function onceInRun(name: string, make: (folder: string) => Promise<
 /** Of a program, until it ends. */
 async function ownFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-program-'))
-  process.once('beforeExit', () => void rm(folder, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }

@@ -123,6 +123,8 @@ async function open(name: StoreName, create: () => Promise<string> = createDatab
 }
 
 let admin: Promise<pg.Client> | undefined
+/** One after the other: a connection takes no second statement before the first is answered. */
+let lastMade: Promise<unknown> = Promise.resolve()
 
 /** One connection for all databases that a process makes: each costs more than making a database. */
 async function connectAdmin(): Promise<pg.Client> {
@@ -138,7 +140,10 @@ export async function createDatabase({
   template = 'template1',
 } = {}): Promise<string> {
   admin ??= connectAdmin()
-  await (await admin).query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`)
+  const sql = `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`
+  const made = Promise.all([admin, lastMade]).then(([client]) => client.query(sql))
+  lastMade = made.catch(() => {})
+  await made
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   return url.href
