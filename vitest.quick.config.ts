@@ -11,8 +11,13 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((name) => `test/${name.replaceAll('\\', '/')}`)
   .filter((file) => starters.test(readFileSync(file, 'utf8')))
 
-/** What fills tables or waits for deadlines. */
-const slow = ['test/stores/plans.test.ts', 'test/http/read-deadline.test.ts', 'test/stores/session.test.ts']
+/** What fills tables, waits for deadlines, or makes so many databases or runs that it takes seconds. */
+const slow = [
+  ...['bootstrap', 'read-deadline'].map((name) => `test/http/${name}.test.ts`),
+  ...['coalesce.property', 'plans', 'session', 'migrations/check', 'migrations/drafts'].map(
+    (name) => `test/stores/${name}.test.ts`,
+  ),
+]
 
 /** `npm run test:quick`: a store of each dialect and no process but one Postgres, for while one works. */
 export default mergeConfig(whole, {

@@ -105,7 +105,9 @@ describe.each(allStoreNames)('a bootstrap as a stream on %s', (name) => {
     await write(20)
     const held = (await sync.pull(who, { limit: 5000 })).changes
     expect(held.length).toBeGreaterThan(40)
-    for (const { replica, cursor } of resumed) {
+    // From each where a page is cheap, else from every third.
+    const isWhole = dialectStores.includes(name as never)
+    for (const { replica, cursor } of resumed.filter((_, n) => isWhole || n % 3 === 0)) {
       for await (const line of readLines(await serve()(who, `?limit=50&cursor=${cursor}`))) replica.take(line)
       expect(replica.rows(), `seed ${seed}`).toEqual(new Replica(held).rows())
     }

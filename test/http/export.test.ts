@@ -22,7 +22,7 @@ import { type Line, Replica } from '../support/streams.ts'
 
 const databases: Readonly<Record<string, (folder: string) => Promise<string>>> = {
   'a libSQL file': async (folder) => `file:${join(folder, 'a.db')}`,
-  Postgres: createDatabase,
+  Postgres: () => createDatabase(),
   'a file for each scope': async (folder) => `file:${join(folder, 'data', '{scope}.db')}`,
 }
 const linesIn = (text: string): Line[] =>

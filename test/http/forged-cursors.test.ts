@@ -143,11 +143,11 @@ describe.each(allStoreNames)('P13 a forged cursor on %s', (name) => {
         expect([200, 400, 410]).toContain(answer.status)
       }
     }
-    await fc.assert(fc.asyncProperty(forged, send), { numRuns: name === 'libsql file' && !isQuick ? 80 : 10 })
+    await fc.assert(fc.asyncProperty(forged, send), { numRuns: name === 'libsql file' && !isQuick ? 60 : 6 })
     // Those that get as far as the database: all of them to one of each dialect.
     const isWhole = dialectStores.includes(name as never) && !isQuick
     const some = isWhole ? forms : [formatCursor]
-    for (const scope of ['alice', 'team', 'never written', 'other']) {
+    for (const scope of isWhole ? ['alice', 'team', 'never written', 'other'] : ['alice', 'never written']) {
       for (const incarnation of isWhole ? ['inc', 'other'] : ['inc']) {
         for (const [position, start] of [
           [0, 0],

@@ -139,7 +139,7 @@ describe.each(places)('bodies sent to %s', (name) => {
     expect(await askWithoutBody('/v1/push', { ...token, ...json, 'Content-Encoding': 'br' })).toBe(415)
   })
 
-  it('of millions of lines that are nothing, the first rejected ones are named and the others counted', async () => {
+  it('of many lines that are nothing, the first rejected ones are named and the others counted', async () => {
     const send = async (sub: string, text: string) => {
       const headers = { ...ndjson, 'Content-Encoding': 'gzip' }
       const answer = await request(runtime.url, 'POST', '/v1/import', { sub, body: gzipSync(text), headers })
@@ -152,12 +152,12 @@ describe.each(places)('bodies sent to %s', (name) => {
     const more = await send('more', `${'x\n'.repeat(most)}{}\n${JSON.stringify(put('good'))}\n`)
     expect(more).toMatchObject({ listed: most, end: { applied: 1, rejected: most + 1 } })
     expect(more.end.unlisted).toEqual({ unknown_table: 1 })
-    const broken = await send('broken', '{x\n'.repeat(1_000_000))
-    expect(broken.end).toMatchObject({ lines: 1_000_000, rejected: 1_000_000, done: true })
-    expect(broken.end.unlisted).toEqual({ invalid_change: 1_000_000 - most })
+    const broken = await send('broken', '{x\n'.repeat(250_000))
+    expect(broken.end).toMatchObject({ lines: 250_000, rejected: 250_000, done: true })
+    expect(broken.end.unlisted).toEqual({ invalid_change: 250_000 - most })
     expect(broken.bytes).toBeLessThan(500_000)
-    const empty = await send('empty', '\n'.repeat(4_000_000))
-    expect(empty).toMatchObject({ listed: 0, end: { lines: 4_000_000, rejected: 0, done: true } })
+    const empty = await send('empty', '\n'.repeat(1_000_000))
+    expect(empty).toMatchObject({ listed: 0, end: { lines: 1_000_000, rejected: 0, done: true } })
     expect(empty.bytes).toBeLessThan(1_000)
   }, 120_000)
 })

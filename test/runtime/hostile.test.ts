@@ -110,9 +110,9 @@ describe('hostile input', () => {
 
   it('P7 P11 naughty texts anywhere else in a request, its path and its headers are refused with a 4xx', async () => {
     const places = Object.entries(requestPlaces)
-    // Of the ordinary ones a third, with each seed another.
+    // Of the ordinary ones a part, with each seed another; npm run hostile sends all.
     const texts = hostileTexts.filter(
-      (text, n) => text.isWellFormed() && (n >= hostileTexts.length - 40 || (n + seed) % 3 === 0),
+      (text, n) => text.isWellFormed() && (n >= hostileTexts.length - 40 || (n + seed) % 8 === 0),
     )
     // Each text in one place, and those that mean something to a program in more: others with each
     // seed.
@@ -127,17 +127,19 @@ describe('hostile input', () => {
   })
 
   it('P12 JSONTestSuite: what is no JSON is 400 and the rest gets its verdicts, in a sync, a push and a webhook', async () => {
-    const wrapped = jsonBodies.map(({ input }) => `{"changes":[${input}]}`)
+    // A third of it, with each seed another.
+    const bodies = jsonBodies.filter((_, n) => (n + seed) % 3 === 0)
+    const wrapped = bodies.map(({ input }) => `{"changes":[${input}]}`)
     const ofJson = entries.filter((entry) => entry !== 'import')
     const entryOf = (n: number) => ofJson[n % ofJson.length] ?? 'sync'
-    const bare = await everywhere(jsonBodies.map(({ input }, n) => bodyTo(entryOf(n), 'json', `b${n}`, input)))
+    const bare = await everywhere(bodies.map(({ input }, n) => bodyTo(entryOf(n), 'json', `b${n}`, input)))
     const inside = await everywhere(
       wrapped.map((body, n) => {
         const entry = entryOf(n + 1)
         return bodyTo(entry, 'json', `i${n}`, entry === 'webhook' ? body : body.replace('{', '{"client":"a",'))
       }),
     )
-    for (const [n, { name }] of jsonBodies.entries()) {
+    for (const [n, { name }] of bodies.entries()) {
       // None of them is a request, whether or not it is JSON.
       expect(bare[n]?.status, name).toBe(400)
       if (/^n_|^y_object/.test(name))
@@ -149,7 +151,7 @@ describe('hostile input', () => {
   })
 
   it('P7 P11 valid requests with a few values changed: never a 5xx, the same bytes everywhere', async () => {
-    const requests = fc.sample(mutatedRequest, { numRuns: 60, seed })
+    const requests = fc.sample(mutatedRequest, { numRuns: 24, seed })
     const bodies = requests.map((body) => JSON.stringify(body) ?? 'null')
     // One after the other: each meets the rows of those before it.
     for (const [n, body] of bodies.entries()) {
@@ -162,7 +164,7 @@ describe('hostile input', () => {
   })
 
   it('P9 P11 P16 forged cursors read nothing, and tell nothing of a scope that is not granted', async () => {
-    const numbers = [0, 1, 2, 3, 4, 2 ** 31, 2 ** 53 - 1]
+    const numbers = [0, 1, 3, 2 ** 53 - 1]
     const cursors = ['owner', 'nobody', 'reader'].flatMap((scope) =>
       [null, 'x', '0'.repeat(32)].flatMap((incarnation) =>
         numbers.map((position, n) => forgedCursor(scope, incarnation, position, numbers.at(-n) ?? 0)),

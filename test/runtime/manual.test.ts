@@ -32,6 +32,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'deno run -A npm:driftline start': 'test/runtime/elsewhere.test.ts',
   'npm ci && npm test': '.ci/run',
   'npm run test:quick': 'a part of npm test',
+  'npm run test:outside': '.ci/run',
   'npm run lint && npm run typecheck': '.ci/run',
   'npx wrangler login': 'needs an account at Cloudflare',
   'openssl rand -base64 48 | npx wrangler secret put AUTH_SECRET': 'needs an account at Cloudflare',

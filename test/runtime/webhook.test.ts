@@ -161,7 +161,7 @@ describe('webhooks', () => {
           sent++
         }
       })().catch(() => {})
-      await until(() => sent >= (round + 1) * 60)
+      await until(() => sent >= (round + 1) * 25)
       await server.stop('SIGKILL')
       await work
       server = await serve({ DATABASE_URL: `file:${folder}/a.db` })

@@ -10,7 +10,7 @@ import { createSender, leaseMs, type Sender } from '../../src/webhooks/out/send.
 import { type Receiver, startReceiver } from '../support/receiver.ts'
 import { del, noon, patch, principal, put } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
-import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
+import { allStoreNames, itOfDialects, openTestStore, type TestStore } from '../support/stores.ts'
 
 const post = nodePost({ allowPrivate: true })
 const impatient = nodePost({ allowPrivate: true, msMax: 800 })
@@ -20,6 +20,7 @@ afterAll(() => log.mockRestore())
 const hour = 3_600 * second
 
 describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
+  const itSpells = itOfDialects(name)
   let opened: TestStore
   let receiver: Receiver
   /** Milliseconds since the tests' noon. */
@@ -87,44 +88,55 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     expect(await rows()).toEqual([])
   })
 
-  it('P5 nothing applied is nothing recorded: replays, lost and rejected changes, other scopes, other tables', async () => {
-    const sync = syncTo([
-      mine({ scopes: [`${scope}`, 'team:*'], tables: ['lists'] }),
-      mine({ name: 'all', scopes: ['team:*'] }),
-    ])
-    const list = { table: 'lists', op: 'put', id: '1', at: noon, row: { name: 'x' } } as const
-    await pushTo(sync, put('1', 5, 'a'))
-    expect(await rows()).toEqual([])
-    await pushTo(sync, list as never)
-    await pushTo(sync, list as never)
-    await pushTo(sync, { ...list, at: noon - 1 } as never, put('1', 4, 'old'), patch('none', 9, { done: true }))
-    await sync.push(principal('elsewhere'), { client: 'a', changes: [list] })
-    expect(await rows()).toEqual([[`crm${scopes}`, 1, 2, 0, '']])
-  })
+  itSpells(
+    'P5 nothing applied is nothing recorded: replays, lost and rejected changes, other scopes, other tables',
+    async () => {
+      const sync = syncTo([
+        mine({ scopes: [`${scope}`, 'team:*'], tables: ['lists'] }),
+        mine({ name: 'all', scopes: ['team:*'] }),
+      ])
+      const list = { table: 'lists', op: 'put', id: '1', at: noon, row: { name: 'x' } } as const
+      await pushTo(sync, put('1', 5, 'a'))
+      expect(await rows()).toEqual([])
+      await pushTo(sync, list as never)
+      await pushTo(sync, list as never)
+      await pushTo(sync, { ...list, at: noon - 1 } as never, put('1', 4, 'old'), patch('none', 9, { done: true }))
+      await sync.push(principal('elsewhere'), { client: 'a', changes: [list] })
+      expect(await rows()).toEqual([[`crm${scopes}`, 1, 2, 0, '']])
+    },
+  )
 
-  it('records nothing of a push that is undone, and nothing for what the database refused', async () => {
+  itSpells('records nothing of a push that is undone, and nothing for what the database refused', async () => {
     const sync = syncTo([mine()])
     const atomic = { client: 'a', atomic: true, changes: [put('1', 1, 'a'), patch('none', 1, { done: true })] }
     await expect(sync.push(principal(scope), atomic)).rejects.toThrow()
     expect(await rows()).toEqual([])
   })
 
-  it('with rows, sends them as they are pulled, of its tables, and those written again since with their own push', async () => {
-    const endpoint = mine({ rows: true, tables: ['todos'] })
-    const sync = syncTo([endpoint])
-    const list = { table: 'lists', op: 'put', id: '1', at: noon, row: { name: 'x' } } as never
-    await pushTo(sync, put('1', 1, 'a'), put('2', 1, 'b'), list)
-    await pushTo(sync, put('1', 2, 'a again'), del('3', 1))
-    await senderTo([endpoint]).sendScope(scope)
-    const { changes } = await sync.pull(principal(scope))
-    const dead = { scope, table: 'todos', op: 'delete', id: '3', at: noon + 1, by: 'a', position: 5 }
-    expect(receiver.received.map(({ payload }) => payload.data)).toEqual([
-      { scope, from: 0, to: 3, changes: changes.filter(({ id, table }) => id === '2' && table === 'todos') },
-      { scope, from: 3, to: 5, changes: [...changes.filter(({ id, table }) => id === '1' && table === 'todos'), dead] },
-    ])
-  })
+  itSpells(
+    'with rows, sends them as they are pulled, of its tables, and those written again since with their own push',
+    async () => {
+      const endpoint = mine({ rows: true, tables: ['todos'] })
+      const sync = syncTo([endpoint])
+      const list = { table: 'lists', op: 'put', id: '1', at: noon, row: { name: 'x' } } as never
+      await pushTo(sync, put('1', 1, 'a'), put('2', 1, 'b'), list)
+      await pushTo(sync, put('1', 2, 'a again'), del('3', 1))
+      await senderTo([endpoint]).sendScope(scope)
+      const { changes } = await sync.pull(principal(scope))
+      const dead = { scope, table: 'todos', op: 'delete', id: '3', at: noon + 1, by: 'a', position: 5 }
+      expect(receiver.received.map(({ payload }) => payload.data)).toEqual([
+        { scope, from: 0, to: 3, changes: changes.filter(({ id, table }) => id === '2' && table === 'todos') },
+        {
+          scope,
+          from: 3,
+          to: 5,
+          changes: [...changes.filter(({ id, table }) => id === '1' && table === 'todos'), dead],
+        },
+      ])
+    },
+  )
 
-  it('says that there are more rows than one delivery carries', async () => {
+  itSpells('says that there are more rows than one delivery carries', async () => {
     const endpoint = mine({ rows: true })
     const sync = syncTo([endpoint])
     await pushTo(sync, ...Array.from({ length: 1_001 }, (_, n) => put(`${n}`, 1, 'x')))
@@ -166,7 +178,7 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     expect(JSON.stringify(lines)).not.toMatch(/whsec|127\.0\.0\.1|body of|"scope"/)
   })
 
-  it('Retry-After is the least that is waited, up to a day', async () => {
+  itSpells('Retry-After is the least that is waited, up to a day', async () => {
     const sync = syncTo([mine()])
     await pushTo(sync, put('1', 1, 'a'))
     const sender = senderTo([mine()])
@@ -184,80 +196,86 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     }
   })
 
-  it('410 disables an endpoint in its scope at once; what is pushed is kept, and a resend delivers all of it in order', async () => {
-    const [gone, other] = [mine(), mine({ name: `other${scopes}`, url: `${receiver.url}/other` })]
-    const sync = syncTo([gone, other])
-    const sender = senderTo([gone, other])
-    receiver.answers(({ path }) => (path === '/hook' ? 410 : 204))
-    await pushTo(sync, put('1', 1, 'a'))
-    expect(await sender.sendScope(scope)).toBeUndefined()
-    await pushTo(sync, put('1', 2, 'b'))
-    clock += 100 * hour
-    expect(await sender.sendScope(scope)).toBeUndefined()
-    expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(1)
-    expect(receiver.received.filter(({ path }) => path === '/hook/other').map(({ to }) => to)).toEqual([1, 2])
-    expect(await disabled()).toEqual([[gone.name, 'http_410']])
-    // Disabled again later than the setting's time, it stays so.
-    const again = { ...gone, resend: new Date(now()).toISOString() }
-    clock += hour
-    expect(await senderTo([again]).sendScope(scope)).toBeUndefined()
-    expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(2)
-    expect(await senderTo([again]).sendScope(scope)).toBeUndefined()
-    expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(2)
-    if (name === 'durable-object') return
-    const kept = (await listDeliveries(opened.store)).find(({ endpoint }) => endpoint === gone.name)
-    expect(kept).toEqual({
-      endpoint: gone.name,
-      waiting: 2,
-      oldest: noon / 1000,
-      attempts: 2,
-      lastError: 'http_410',
-      disabled: [{ scope, since: now(), reason: 'http_410' }],
-    })
-    receiver.answers(() => 204)
-    await resendDeliveries(opened.store, gone.name, now())
-    expect(await sender.sendScope(scope)).toBeUndefined()
-    expect(receiver.received.filter(({ path }) => path === '/hook').map(({ to }) => to)).toEqual([1, 1, 1, 2])
-  })
+  itSpells(
+    '410 disables an endpoint in its scope at once; what is pushed is kept, and a resend delivers all of it in order',
+    async () => {
+      const [gone, other] = [mine(), mine({ name: `other${scopes}`, url: `${receiver.url}/other` })]
+      const sync = syncTo([gone, other])
+      const sender = senderTo([gone, other])
+      receiver.answers(({ path }) => (path === '/hook' ? 410 : 204))
+      await pushTo(sync, put('1', 1, 'a'))
+      expect(await sender.sendScope(scope)).toBeUndefined()
+      await pushTo(sync, put('1', 2, 'b'))
+      clock += 100 * hour
+      expect(await sender.sendScope(scope)).toBeUndefined()
+      expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(1)
+      expect(receiver.received.filter(({ path }) => path === '/hook/other').map(({ to }) => to)).toEqual([1, 2])
+      expect(await disabled()).toEqual([[gone.name, 'http_410']])
+      // Disabled again later than the setting's time, it stays so.
+      const again = { ...gone, resend: new Date(now()).toISOString() }
+      clock += hour
+      expect(await senderTo([again]).sendScope(scope)).toBeUndefined()
+      expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(2)
+      expect(await senderTo([again]).sendScope(scope)).toBeUndefined()
+      expect(receiver.received.filter(({ path }) => path === '/hook')).toHaveLength(2)
+      if (name === 'durable-object') return
+      const kept = (await listDeliveries(opened.store)).find(({ endpoint }) => endpoint === gone.name)
+      expect(kept).toEqual({
+        endpoint: gone.name,
+        waiting: 2,
+        oldest: noon / 1000,
+        attempts: 2,
+        lastError: 'http_410',
+        disabled: [{ scope, since: now(), reason: 'http_410' }],
+      })
+      receiver.answers(() => 204)
+      await resendDeliveries(opened.store, gone.name, now())
+      expect(await sender.sendScope(scope)).toBeUndefined()
+      expect(receiver.received.filter(({ path }) => path === '/hook').map(({ to }) => to)).toEqual([1, 1, 1, 2])
+    },
+  )
 
-  it('what fails in one scope for good, by 410 or ten times, holds back no other scope of the endpoint', async () => {
-    const endpoint = mine()
-    const sync = syncTo([endpoint])
-    const sender = senderTo([endpoint])
-    const [bad, gone, fine] = [`${scope}bad`, `${scope}gone`, `${scope}fine`]
-    receiver.answers(({ scope: from }) => ({ [bad]: 500, [gone]: 410 })[from] ?? 204)
-    const push = (to: string, at: number) => sync.push(principal(to), { client: 'a', changes: [put('1', at, 'x')] })
-    const send = async (to: string) => {
-      if (name !== 'durable-object') await sender.sendDue(endpoint)
-      return sender.sendScope(to)
-    }
-    for (const to of [bad, gone, fine]) await push(to, 1)
-    expect(await send(gone)).toBeUndefined()
-    for (let next = await send(bad); next !== undefined; next = await send(bad)) clock += next - now()
-    expect(await disabled(bad)).toEqual([[`crm${scopes}`, 'http_500']])
-    expect(await disabled(gone)).toEqual([[`crm${scopes}`, 'http_410']])
-    for (const to of [bad, gone, fine]) {
-      await push(to, 2)
-      await send(to)
-    }
-    expect(receiver.received.filter(({ scope: from }) => from === fine).map(({ to }) => to)).toEqual([1, 2])
-    expect(receiver.received.filter(({ scope: from }) => from === gone)).toHaveLength(1)
-    expect(receiver.received.filter(({ scope: from }) => from === bad)).toHaveLength(10)
-    if (name === 'durable-object') return
-    const kept = (await listDeliveries(opened.store)).find(({ endpoint: of }) => of === endpoint.name)
-    expect(kept).toMatchObject({ waiting: 4, attempts: 10 })
-    expect(kept?.disabled.map(({ scope: of }) => of)).toEqual([gone, bad])
-    // What disabled a line goes after thirty days, and what waited behind it is tried.
-    clock += 30 * 24 * hour - 60 * second
-    await push(gone, 3)
-    clock += 90 * second
-    await pruneDeliveries(opened.store, now())
-    receiver.answers(() => 204)
-    expect(await send(gone)).toBeUndefined()
-    expect(receiver.received.filter(({ scope: from }) => from === gone).at(-1)?.to).toBe(3)
-  })
+  itSpells(
+    'what fails in one scope for good, by 410 or ten times, holds back no other scope of the endpoint',
+    async () => {
+      const endpoint = mine()
+      const sync = syncTo([endpoint])
+      const sender = senderTo([endpoint])
+      const [bad, gone, fine] = [`${scope}bad`, `${scope}gone`, `${scope}fine`]
+      receiver.answers(({ scope: from }) => ({ [bad]: 500, [gone]: 410 })[from] ?? 204)
+      const push = (to: string, at: number) => sync.push(principal(to), { client: 'a', changes: [put('1', at, 'x')] })
+      const send = async (to: string) => {
+        if (name !== 'durable-object') await sender.sendDue(endpoint)
+        return sender.sendScope(to)
+      }
+      for (const to of [bad, gone, fine]) await push(to, 1)
+      expect(await send(gone)).toBeUndefined()
+      for (let next = await send(bad); next !== undefined; next = await send(bad)) clock += next - now()
+      expect(await disabled(bad)).toEqual([[`crm${scopes}`, 'http_500']])
+      expect(await disabled(gone)).toEqual([[`crm${scopes}`, 'http_410']])
+      for (const to of [bad, gone, fine]) {
+        await push(to, 2)
+        await send(to)
+      }
+      expect(receiver.received.filter(({ scope: from }) => from === fine).map(({ to }) => to)).toEqual([1, 2])
+      expect(receiver.received.filter(({ scope: from }) => from === gone)).toHaveLength(1)
+      expect(receiver.received.filter(({ scope: from }) => from === bad)).toHaveLength(10)
+      if (name === 'durable-object') return
+      const kept = (await listDeliveries(opened.store)).find(({ endpoint: of }) => of === endpoint.name)
+      expect(kept).toMatchObject({ waiting: 4, attempts: 10 })
+      expect(kept?.disabled.map(({ scope: of }) => of)).toEqual([gone, bad])
+      // What disabled a line goes after thirty days, and what waited behind it is tried.
+      clock += 30 * 24 * hour - 60 * second
+      await push(gone, 3)
+      clock += 90 * second
+      await pruneDeliveries(opened.store, now())
+      receiver.answers(() => 204)
+      expect(await send(gone)).toBeUndefined()
+      expect(receiver.received.filter(({ scope: from }) => from === gone).at(-1)?.to).toBe(3)
+    },
+  )
 
-  it('the setting enables what was disabled before its time, in every scope', async () => {
+  itSpells('the setting enables what was disabled before its time, in every scope', async () => {
     const sync = syncTo([mine()])
     receiver.answers(() => 410)
     await pushTo(sync, put('1', 1, 'a'))
@@ -274,7 +292,7 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
     expect(await rows()).toEqual([])
   })
 
-  it('disables an endpoint after the tenth try, three days later, and loses nothing', async () => {
+  itSpells('disables an endpoint after the tenth try, three days later, and loses nothing', async () => {
     const sync = syncTo([mine()])
     const sender = senderTo([mine()])
     receiver.answers(() => 500)
@@ -397,26 +415,29 @@ describe.each(allStoreNames)('outgoing webhooks on %s', (name) => {
 
   if (name === 'durable-object') return
 
-  it('sends what is due in all scopes, several side by side, one line at a time, and past one that stalls', async () => {
-    const endpoint = mine({ scopes: [`${scope}-*`] })
-    const sync = syncTo([endpoint])
-    for (let n = 0; n < 12; n++)
-      for (const at of [1, 2])
-        await sync.push(principal(`${scope}-${n}`), { client: 'a', changes: [put('1', at, 'x')] })
-    receiver.answers(async ({ scope: of }) => {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      return of === `${scope}-0` ? 'stall' : 204
-    })
-    await senderTo([endpoint], { post: impatient }).sendDue(endpoint)
-    expect(receiver.most).toBeGreaterThan(1)
-    expect(receiver.most).toBeLessThanOrEqual(4)
-    for (let n = 1; n < 12; n++) {
-      expect(receiver.received.filter(({ scope: of }) => of === `${scope}-${n}`).map(({ to }) => to)).toEqual([1, 2])
-    }
-    expect(receiver.received.filter(({ scope: of }) => of === `${scope}-0`)).toHaveLength(1)
-  })
+  itSpells(
+    'sends what is due in all scopes, several side by side, one line at a time, and past one that stalls',
+    async () => {
+      const endpoint = mine({ scopes: [`${scope}-*`] })
+      const sync = syncTo([endpoint])
+      for (let n = 0; n < 12; n++)
+        for (const at of [1, 2])
+          await sync.push(principal(`${scope}-${n}`), { client: 'a', changes: [put('1', at, 'x')] })
+      receiver.answers(async ({ scope: of }) => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        return of === `${scope}-0` ? 'stall' : 204
+      })
+      await senderTo([endpoint], { post: impatient }).sendDue(endpoint)
+      expect(receiver.most).toBeGreaterThan(1)
+      expect(receiver.most).toBeLessThanOrEqual(4)
+      for (let n = 1; n < 12; n++) {
+        expect(receiver.received.filter(({ scope: of }) => of === `${scope}-${n}`).map(({ to }) => to)).toEqual([1, 2])
+      }
+      expect(receiver.received.filter(({ scope: of }) => of === `${scope}-0`)).toHaveLength(1)
+    },
+  )
 
-  it('keeps what nobody takes for 30 days, and what waited behind it is due then', async () => {
+  itSpells('keeps what nobody takes for 30 days, and what waited behind it is due then', async () => {
     const sync = syncTo([mine()])
     await pushTo(sync, put('1', 1, 'a'))
     clock = 29 * 24 * hour

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { limits } from '../../src/model/limits.ts'
 import type { Sync } from '../../src/sync/create-sync.ts'
 import { del, patch, principal, put, type Sample, sampleSync } from '../support/sample.ts'
-import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
+import { allStoreNames, itOfDialects, openTestStore, type TestStore } from '../support/stores.ts'
 
 const text = (length: number) => 'x'.repeat(length)
 const half = limits.changeBytesMax / 2
@@ -17,6 +17,7 @@ describe.each(allStoreNames)('a row that grows by patches, on %s', { timeout: 60
     sync = sampleSync(opened.store)
   }, 60_000)
   afterAll(() => opened.close())
+  const itSpells = itOfDialects(name)
 
   const push = async (who: string, changes: Parameters<Sync<Sample>['push']>[1]['changes'], atomic = false) =>
     (await sync.push(principal(who), { client: 'phone', changes: changes ?? [], atomic })).verdicts
@@ -46,7 +47,7 @@ describe.each(allStoreNames)('a row that grows by patches, on %s', { timeout: 60
     expect(['a', 'b', 'c', 'd'].map((id) => lengthsOf(rows.get(id)))).toEqual([[half, half], [half], [1, 5], [1]])
   })
 
-  it('is judged by what a change set leaves of it, and loses only the patch that is too much', async () => {
+  itSpells('is judged by what a change set leaves of it, and loses only the patch that is too much', async () => {
     const verdicts = await push('several', [
       put('a', 0, text(half)),
       patch('a', 1, { notes: text(half - 9) }),
@@ -63,7 +64,7 @@ describe.each(allStoreNames)('a row that grows by patches, on %s', { timeout: 60
     ])
   })
 
-  it('stays as it was by an atomic change set, which says which patch it was', async () => {
+  itSpells('stays as it was by an atomic change set, which says which patch it was', async () => {
     await push('atomic', [put('a', 0, text(half))])
     const changes = [put('b', 1, 'b'), patch('a', 1, { notes: text(half + 1) })]
     const error = await push('atomic', changes, true).catch((thrown) => thrown)
@@ -71,7 +72,7 @@ describe.each(allStoreNames)('a row that grows by patches, on %s', { timeout: 60
     expect([...(await rowsOf('atomic')).keys()]).toEqual(['a'])
   })
 
-  it('is not looked at by a patch that is stale, or finds no row, or makes it smaller', async () => {
+  itSpells('is not looked at by a patch that is stale, or finds no row, or makes it smaller', async () => {
     await push('others', [put('a', 10, text(half)), put('b', 0, text(half)), del('dead', 10)])
     const long = { notes: text(half + 1) }
     expect(await push('others', [patch('a', 1, long), patch('dead', 1, long), patch('never', 1, long)])).toMatchObject([

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { noon, principal, type SampleChange } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
-import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
+import { allStoreNames, dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
 
 const key = (of: string, to: string) => `FOREIGN KEY (scope, ${of}) REFERENCES ${to} (scope, id)`
 const deferred = 'DEFERRABLE INITIALLY DEFERRED'
@@ -54,7 +54,7 @@ describe.each(allStoreNames)('new rows that refer to each other, on %s', (name) 
     return verdicts.map(({ verdict }) => verdict === 'applied')
   }
 
-  it.each<[string, () => readonly SampleChange[], readonly boolean[]]>([
+  const cases: [string, () => readonly SampleChange[], readonly boolean[]][] = [
     ['alone', () => [list('l', 't'), todo('t', { list_id: 'l' })], [true, true]],
     [
       'beside an orphan',
@@ -114,7 +114,11 @@ describe.each(allStoreNames)('new rows that refer to each other, on %s', (name) 
       () => [list('l', 'none'), todo('t', { list_id: 'l' }), todo('u', { notes: 't' })],
       [false, false, false],
     ],
-  ])('P12 %s', async (_, changes, expected) => {
+  ]
+  // What is found out is found out the same way by every store of a dialect.
+  const isWhole = dialectStores.includes(name as never)
+  const some = ['beside an orphan', 'two pairs beside orphans first and last', 'a pair of which one is refused: both']
+  it.each(isWhole ? cases : cases.filter(([title]) => some.includes(title)))('P12 %s', async (_, changes, expected) => {
     expect(await verdictsOf(changes())).toEqual(expected)
     expect(await verdictsOf(changes().toReversed())).toEqual(expected.toReversed())
   })

@@ -111,7 +111,8 @@ describe.each(inThisRun(['libsql file', 'd1']))('a store that has batches only: 
       else expect(verdict).toMatchObject({ code: 'send_fewer' })
     }
     for (const [n, change] of changes.entries()) {
-      if (!fewer.includes(change)) continue
+      // Each costs D1 a batch of its own, and says what the one before it did.
+      if (!fewer.includes(change) || (name === 'd1' && n % 10 > 1)) continue
       const [verdict] = await push(plain, who, [change])
       if (isBad(n)) expect(verdict).toMatchObject({ code: 'constraint', retryable: false })
       else expect(verdict).toBe('applied')

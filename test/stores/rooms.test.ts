@@ -10,19 +10,26 @@ import { signToken } from '../../src/runtime/sign-token.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync, type Sync } from '../../src/sync/create-sync.ts'
 import type { RoomOptions } from '../../src/sync/quotas/rooms.ts'
-import { create, openUrls } from '../support/many.ts'
+import { createMigrated, openUrls } from '../support/many.ts'
 import { seededRandom } from '../support/random.ts'
 import { del, noon, patch, principal, put, type Sample, type SampleChange, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
 import { testSecret } from '../support/server.ts'
-import { allStoreNames, dialectStores, openTestStore, type TestStore, temporaryFolder } from '../support/stores.ts'
+import {
+  allStoreNames,
+  dialectStores,
+  itOfDialects,
+  openTestStore,
+  type TestStore,
+  temporaryFolder,
+} from '../support/stores.ts'
 import { sendWebhook, webhookSecret } from '../support/webhook.ts'
 
 const places = [...allStoreNames, 'libsql file, two rows at once', 'a file for each scope', 'shards'] as const
 
 async function openPlace(name: (typeof places)[number]): Promise<Pick<TestStore, 'store' | 'close'>> {
   if (name === 'shards') {
-    const store = await openUrls(await create(2))
+    const store = await openUrls(await createMigrated(2))
     return { store, close: () => store.close() }
   }
   if (name === 'libsql file, two rows at once') {
@@ -69,6 +76,7 @@ describe.each(places)('the rows of a scope, on %s', { timeout: 60_000 }, (name) 
     opened = await openPlace(name)
   }, 60_000)
   afterAll(() => opened.close())
+  const itSpells = itOfDialects(name)
 
   const open = (options: RoomOptions, store = opened.store) => {
     const sync = createSync({ schema, store, now: () => noon / 1000, ...options })
@@ -106,7 +114,7 @@ describe.each(places)('the rows of a scope, on %s', { timeout: 60_000 }, (name) 
     expect(await push('others', [put('a', 0, 'a')])).toEqual(['applied'])
   })
 
-  it('count by what a change set leaves of them: deletes make room first, and one id is one row', async () => {
+  itSpells('count by what a change set leaves of them: deletes make room first, and one id is one row', async () => {
     const push = open({ scopeRowsMax: 2 })
     expect(await push('sets', [put('a', 0, 'a'), put('a', 1, 'a'), put('b', 0, 'b'), put('b', 0, 'b')])).toEqual([
       'applied',
@@ -134,7 +142,7 @@ describe.each(places)('the rows of a scope, on %s', { timeout: 60_000 }, (name) 
     expect(await idsIn(opened.store, 'sets')).toEqual(['b', 'c'])
   })
 
-  it('are refused as a whole where the set is atomic, which is applied where it makes room itself', async () => {
+  itSpells('are refused as a whole where the set is atomic, which is applied where it makes room itself', async () => {
     const push = open({ scopeRowsMax: 1 })
     await push('atomic', [put('a', 0, 'a')])
     const refused = push('atomic', [put('a', 1, 'A'), put('b', 1, 'b')], true)
@@ -292,6 +300,7 @@ describe.each(['libsql file', 'a file for each scope'] as const)('counting a lar
 })
 
 describe.each(allStoreNames)('the bytes of a scope, on %s', { timeout: 60_000 }, (name) => {
+  const itSpells = itOfDialects(name)
   const wide = defineSchema({
     notes: {
       title: text({ nullable: true }),
@@ -351,7 +360,7 @@ describe.each(allStoreNames)('the bytes of a scope, on %s', { timeout: 60_000 },
     }
   })
 
-  it('refuse what makes a row larger, and nothing that makes it smaller or no larger', async () => {
+  itSpells('refuse what makes a row larger, and nothing that makes it smaller or no larger', async () => {
     const size = 64 + 100
     const sync = createSync({ schema, store: plain.store, now: () => noon / 1000, scopeBytesMax: 2 * size })
     const push = async (changes: readonly SampleChange[], atomic = false) =>

@@ -4,7 +4,7 @@ import { createSync } from '../../src/sync/create-sync.ts'
 import { createOperations } from '../../src/sync/sync.ts'
 import { noon, patch, principal, put, type SampleChange } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
-import { allStoreNames, openTestStore, type TestStore } from '../support/stores.ts'
+import { allStoreNames, isSpelled, openTestStore, type TestStore } from '../support/stores.ts'
 
 /** One trigger swallows, another refuses. */
 const own = {
@@ -83,6 +83,9 @@ describe.each(allStoreNames)(
       ],
     ]
 
+    // All of them on a store of each dialect; the last but one has what a store may do wrong.
+    const some = isSpelled(name) ? cases : cases.filter(([title]) => title === 'one swallowed and one refused')
+
     async function someone() {
       const who = principal(`u${++people}`)
       await sync().push(who, { client: 'a', changes: [put('a', 0, 'there')] })
@@ -91,7 +94,7 @@ describe.each(allStoreNames)(
     const rowOf = async (who: ReturnType<typeof principal>) =>
       (await sync().pull(who)).changes.find(({ id }) => id === 'a') ?? {}
 
-    it.each(cases)('P12 a push rejects it alone: %s', async (_, changes, expected, row) => {
+    it.each(some)('P12 a push rejects it alone: %s', async (_, changes, expected, row) => {
       const who = await someone()
       const { verdicts } = await sync().push(who, { client: 'a', changes: [...changes] })
       expect(verdicts.map(named)).toEqual(expected)
@@ -117,7 +120,7 @@ describe.each(allStoreNames)(
       expect(await rowOf(who)).toMatchObject({ row })
     })
 
-    it.each(cases)(
+    it.each(some)(
       'P14 a webhook rejects it alone, and again when it comes again: %s',
       async (_, changes, expected, row) => {
         const who = await someone()
@@ -134,7 +137,7 @@ describe.each(allStoreNames)(
       },
     )
 
-    it.each(cases)('P12 an import rejects its line alone: %s', async (_, changes, expected, row) => {
+    it.each(some)('P12 an import rejects its line alone: %s', async (_, changes, expected, row) => {
       const who = await someone()
       const operations = createOperations({ schema, store: opened.store, now })
       const grant = { scope: who.subject, isAllowed: () => true }

@@ -7,8 +7,6 @@ import { startPostgres } from './postgres.ts'
 declare module 'vitest' {
   interface ProvidedContext {
     postgresUrl: string
-    /** A folder that all files of the run share. */
-    runFolder: string
   }
 }
 
@@ -27,7 +25,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const postgres = await startPostgres({ settings })
   project.provide('postgresUrl', postgres.url)
   const folder = await mkdtemp(join(tmpdir(), 'driftline-run-'))
-  project.provide('runFolder', folder)
+  // What the processes of the run share: see once.ts.
+  process.env.TEST_RUN_FOLDER = folder
   return async () => {
     await rm(folder, { recursive: true, force: true })
     await postgres.stop()

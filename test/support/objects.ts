@@ -1,4 +1,5 @@
-import type { TestHarness } from 'wrangler'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import type { Migration } from '../../src/migrations/migration.ts'
 import {
   durableObjectStore,
@@ -8,7 +9,7 @@ import {
 } from '../../src/stores/durable-object.ts'
 import type { Store } from '../../src/stores/store.ts'
 import type { ObjectCall } from '../worker/objects.ts'
-import { startTestWorker, testWorker } from './worker.ts'
+import { startWorkerd, type Workerd } from './workerd.ts'
 
 /** Durable Objects in real workerd, called from here. */
 export interface Objects {
@@ -18,31 +19,40 @@ export interface Objects {
   roundTrips(): number
   /** Replaces the worker by one with these migrations. The objects keep what they stored. */
   deploy(migrations: readonly Migration[]): Promise<void>
-  readonly harness: TestHarness
+  readonly harness: Workerd
   readonly namespace: ScopeNamespace
   close(): Promise<void>
 }
 
-const bindings = {
-  durable_objects: { bindings: [{ name: 'SCOPES', class_name: 'TestObject' }] },
-  migrations: [{ tag: 'v1', new_sqlite_classes: ['TestObject'] }],
+let code: Promise<string> | undefined
+
+/** The worker of test/worker/objects.ts, which needs nothing of what wrangler adds. */
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('../worker/objects.ts', import.meta.url))],
+    ...{ bundle: true, format: 'esm', write: false, logLevel: 'error' },
+    ...{ external: ['cloudflare:*', 'node:*'], conditions: ['workerd', 'worker', 'browser'] },
+  })
+  return outputFiles[0]?.text ?? ''
 }
 
 export async function startObjects(
   migrations: readonly Migration[],
   vars: Record<string, string> = {},
 ): Promise<Objects> {
-  const harness = await startTestWorker('objects', { MIGRATIONS: JSON.stringify(migrations), ...vars }, bindings)
-  const namespace = namespaceAt(harness.url)
+  code ??= bundle()
+  const varsOf = (all: readonly Migration[]) => ({ MIGRATIONS: JSON.stringify(all), ...vars })
+  const harness = await startWorkerd({
+    ...{ name: 'objects', code: await code, bindings: varsOf(migrations) },
+    durableObjects: { SCOPES: { className: 'TestObject', useSQLite: true } },
+  })
+  const namespace = namespaceAt(() => harness.url)
   return {
     ...countCalls((scope) => namespace.getByName(scope)),
     namespace,
     url: harness.url.href,
     harness,
-    async deploy(next) {
-      const config = testWorker('objects', { MIGRATIONS: JSON.stringify(next), ...vars }, bindings)
-      await harness.update({ workers: [{ config }] })
-    },
+    deploy: (next) => harness.restart(varsOf(next)),
     close: () => harness.close(),
   }
 }
@@ -83,9 +93,9 @@ function countCalls(get: ScopeNamespace['getByName']): Pick<Objects, 'store' | '
   return { store, roundTrips: () => calls }
 }
 
-function namespaceAt(url: URL): ScopeNamespace {
+function namespaceAt(url: () => URL): ScopeNamespace {
   async function call<Answer>(asked: ObjectCall): Promise<Answer> {
-    const answer = await fetch(url, { method: 'POST', body: JSON.stringify(asked) })
+    const answer = await fetch(url(), { method: 'POST', body: JSON.stringify(asked) })
     const body = await answer.json()
     if (answer.ok) return body as Answer
     const { message, ...more } = body as { message: string }

@@ -54,7 +54,17 @@ export async function startPostgres(options: { settings?: Record<string, string>
   const watchdog = startWatchdog(folder)
   const dataDir = join(folder, 'data')
   if (user.uid !== undefined) await chown(folder, user.uid, user.gid)
-  const initArgs = ['-D', dataDir, '-U', 'postgres', '--encoding=UTF8', '--locale=C', '--auth=trust', '--no-sync']
+  const initArgs = [
+    '-D',
+    dataDir,
+    '-U',
+    'postgres',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--auth=trust',
+    '--no-sync',
+    '--wal-segsize=1',
+  ]
   await promisify(execFile)(join(bin, 'initdb'), initArgs, { ...user, env, cwd: folder })
 
   const port = await findFreePort()

@@ -24,7 +24,7 @@ export function pushing(servers: readonly Pushable[], writer: string) {
         .catch(() => undefined)
       if (answer?.status === 200) acknowledged.push(...ids)
       else if (answer) refused.add(answer.status)
-      if (!answer) await new Promise((resolve) => setTimeout(resolve, 5))
+      if (answer?.status !== 200) await new Promise((resolve) => setTimeout(resolve, 20))
     }
   })()
   const stop = async () => {

@@ -69,11 +69,8 @@ export const runtimes: Readonly<Record<string, () => Promise<Runtime>>> = {
     await migrateAt(url)
     // wrangler wants a password, and this Postgres asks for none.
     const localConnectionString = url.replace('postgres@', 'postgres:any@')
-    const worker = await startTestWorker(
-      'hyperdrive',
-      { AUTH_SECRET: testSecret, ...settings },
-      { ...likeOurs, hyperdrive: [{ binding: 'HYPERDRIVE', id: 'local', localConnectionString }] },
-    )
+    const hyperdrive = [{ binding: 'HYPERDRIVE', id: 'local', localConnectionString }]
+    const worker = await startWorker({ ...settings }, { ...likeOurs, hyperdrive })
     return { url: worker.url.origin, close: () => worker.close() }
   },
 }

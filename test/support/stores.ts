@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import pg from 'pg'
-import { inject } from 'vitest'
+import { inject, it } from 'vitest'
 import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { splitStatements } from '../../src/migrations/split.ts'
@@ -10,10 +10,9 @@ import { fetchWithin, libsqlStore } from '../../src/stores/libsql/http.ts'
 import { neonConfig, neonStore } from '../../src/stores/neon.ts'
 import { postgresStore } from '../../src/stores/postgres/pool.ts'
 import type { Store } from '../../src/stores/store.ts'
-import { openTestD1 } from './d1.ts'
 import { startHranaServer } from './hrana-server.ts'
 import { startNeonGateway } from './neon-gateway.ts'
-import { shareObjects, startObjects } from './objects.ts'
+import { onceInRun } from './once.ts'
 import { schema as sample } from './schema.ts'
 import { temporaryFolder } from './temporary.ts'
 import { startTurnProxy } from './turn-proxy.ts'
@@ -41,6 +40,16 @@ export const storeNames: readonly StoreName[] = inThisRun(['libsql file', 'libsq
 /** These, and those that are in workerd and migrate themselves. */
 export const allStoreNames = inThisRun([...storeNames, 'durable-object', 'd1'])
 
+/** One of each dialect: objects spell some of SQLite's statements in their own way. */
+export const isSpelled = (name: string): boolean => [...dialectStores, 'durable-object'].includes(name)
+/**
+ * In a suite over all stores, an `it` of what SQL decides, which is tried on one store of each
+ * dialect. What a store itself may keep or break is for `it`: atomic, in order, round trips, faults,
+ * limits.
+ */
+export const itOfDialects = (name: string): ((title: string, work: () => unknown, msMax?: number) => void) =>
+  isSpelled(name) ? it : () => {}
+
 /** `own` is SQL of the user's own, which a second migration brings. */
 export async function openTestStore(
   name: (typeof allStoreNames)[number],
@@ -51,16 +60,34 @@ export async function openTestStore(
     { name: '0001_test', statements: createTables(schema, dialect) },
     ...(own[dialect] === '' ? [] : [{ name: '0002_own', statements: splitStatements(own[dialect], dialect) }]),
   ]
-  // Most suites ask for the sample; the workerd of any other schema ends with its suite.
-  if (name === 'durable-object')
+  // What starts workerd takes a second to load, and most files need none of it.
+  if (name === 'durable-object') {
+    const { shareObjects, startObjects } = await import('./objects.ts')
+    // Most suites ask for the sample; the workerd of any other schema ends with its suite.
     return (schema === sample && own.sqlite === '' ? shareObjects : startObjects)(migrations('sqlite'))
-  if (name === 'd1') return openTestD1(migrations('sqlite'), schema)
+  }
+  if (name === 'd1') return (await import('./d1.ts')).openTestD1(migrations('sqlite'), schema)
+  const isPostgres = name === 'postgres' || name === 'neon'
+  // A copy of tables costs a third of what making them does.
+  if (isPostgres && schema === sample && own.postgres === '') return open(name, createSampleDatabase)
   const opened = await open(name)
   await migrate(opened.store, migrations(opened.store.dialect.name))
   return opened
 }
 
-async function open(name: StoreName): Promise<TestStore> {
+const sampleName = 'driftline_sample'
+
+/** A database with the tables of the sample, which is a copy. Nobody is connected to the first one. */
+export async function createSampleDatabase(): Promise<string> {
+  await onceInRun(sampleName, async () => {
+    const store = postgresStore(await createDatabase({ name: sampleName }))
+    await migrate(store, [{ name: '0001_test', statements: createTables(sample, 'postgres') }])
+    await store.close()
+  })
+  return createDatabase({ template: sampleName })
+}
+
+async function open(name: StoreName, create: () => Promise<string> = createDatabase): Promise<TestStore> {
   if (name === 'libsql file') {
     const { folder, drop } = await temporaryFolder()
     const url = `file:${join(folder, 'test.db')}`
@@ -75,7 +102,7 @@ async function open(name: StoreName): Promise<TestStore> {
     const close = () => closeAll(store.close, server.close, drop)
     return { store, url: server.url, roundTrips: () => server.requests, close }
   }
-  const url = await createDatabase()
+  const url = await create()
   if (name === 'postgres') {
     const proxy = await startTurnProxy(Number(new URL(url).port))
     const through = new URL(url)
@@ -94,13 +121,28 @@ async function open(name: StoreName): Promise<TestStore> {
   }
 }
 
-/** A fresh database in the run's Postgres. */
-export async function createDatabase(): Promise<string> {
-  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
+let admin: Promise<pg.Client> | undefined
+/** One after the other: a connection takes no second statement before the first is answered. */
+let lastMade: Promise<unknown> = Promise.resolve()
+
+/** One connection for all databases that a process makes: each costs more than making a database. */
+async function connectAdmin(): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: inject('postgresUrl') })
+  client.on('error', () => {}) // at the end of the run
   await client.connect()
-  await client.query(`CREATE DATABASE ${name} STRATEGY FILE_COPY`)
-  await client.end()
+  return client
+}
+
+/** A fresh database in the run's Postgres, or a copy of one. */
+export async function createDatabase({
+  name = `test_${crypto.randomUUID().replaceAll('-', '')}`,
+  template = 'template1',
+} = {}): Promise<string> {
+  admin ??= connectAdmin()
+  const sql = `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`
+  const made = Promise.all([admin, lastMade]).then(([client]) => client.query(sql))
+  lastMade = made.catch(() => {})
+  await made
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   return url.href

@@ -1,1 +1,0 @@
-export { default, LiveObject } from '../../src/app/worker.ts'
