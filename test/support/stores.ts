@@ -27,6 +27,8 @@ export interface TestStore {
   readonly url: string
   /** Round trips to the database so far, where the store can tell. */
   roundTrips(): number
+  /** Takes the database away; what it gives brings it back. */
+  away?(): Promise<() => Promise<void>>
   close(): Promise<void>
 }
 
@@ -56,12 +58,13 @@ export async function openTestStore(
   if (name === 'durable-object')
     return (schema === sample && own.sqlite === '' ? shareObjects : startObjects)(migrations('sqlite'))
   if (name === 'd1') return openTestD1(migrations('sqlite'), schema)
-  const opened = await open(name)
+  const opened = await openEmptyStore(name)
   await migrate(opened.store, migrations(opened.store.dialect.name))
   return opened
 }
 
-async function open(name: StoreName): Promise<TestStore> {
+/** A store on a fresh database without a table. */
+export async function openEmptyStore(name: StoreName): Promise<TestStore> {
   if (name === 'libsql file') {
     const { folder, drop } = await temporaryFolder()
     const url = `file:${join(folder, 'test.db')}`
@@ -71,28 +74,25 @@ async function open(name: StoreName): Promise<TestStore> {
   if (name === 'libsql http') {
     const { folder, drop } = await temporaryFolder()
     const server = await startHranaServer(join(folder, 'test.db'))
-    const at = { url: server.url, fetch: fetchWithin(10_000) }
+    const proxy = await startTurnProxy(portOf(server.url))
+    const at = { url: through(server.url, proxy.port), fetch: fetchWithin(10_000) }
     const store = libsqlStore(createClient(at), at)
-    const close = () => closeAll(store.close, server.close, drop)
-    return { store, url: server.url, roundTrips: () => server.requests, close }
+    const close = () => closeAll(store.close, proxy.close, server.close, drop)
+    return { store, url: server.url, roundTrips: () => server.requests, away: proxy.cut, close }
   }
   const url = await createDatabase()
   if (name === 'postgres') {
-    const proxy = await startTurnProxy(Number(new URL(url).port))
-    const through = new URL(url)
-    through.port = String(proxy.port)
-    const store = postgresStore(through.href)
-    return { store, url, roundTrips: () => proxy.turns, close: () => closeAll(store.close, proxy.close) }
+    const proxy = await startTurnProxy(portOf(url))
+    const store = postgresStore(through(url, proxy.port))
+    const close = () => closeAll(store.close, proxy.close)
+    return { store, url, roundTrips: () => proxy.turns, away: proxy.cut, close }
   }
   const gateway = await startNeonGateway(inject('postgresUrl'))
-  neonConfig.fetchEndpoint = () => gateway.fetchEndpoint
+  const proxy = await startTurnProxy(portOf(gateway.fetchEndpoint))
+  neonConfig.fetchEndpoint = () => through(gateway.fetchEndpoint, proxy.port)
   const store = neonStore(url.replace('127.0.0.1', 'gateway.example'))
-  return {
-    store,
-    url,
-    roundTrips: () => gateway.requests,
-    close: () => closeAll(store.close, gateway.close),
-  }
+  const close = () => closeAll(store.close, proxy.close, gateway.close)
+  return { store, url, roundTrips: () => gateway.requests, away: proxy.cut, close }
 }
 
 /** A fresh database in the run's Postgres. */
@@ -105,6 +105,13 @@ export async function createDatabase(): Promise<string> {
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   return url.href
+}
+
+const portOf = (url: string) => Number(new URL(url).port)
+function through(url: string, port: number): string {
+  const other = new URL(url)
+  other.port = String(port)
+  return other.href
 }
 
 async function closeAll(...closings: (() => unknown)[]): Promise<void> {
