@@ -23,6 +23,7 @@ import { authWarnings } from '../auth-settings.ts'
 import { devSecret } from '../dev-secret.ts'
 import { printToken } from '../dev-token.ts'
 import type { Environment } from '../environment.ts'
+import { watchEnvironment } from '../misspelt.ts'
 import { type Config, readConfig } from '../settings.ts'
 import { nodeInflate } from '../zlib-inflate.ts'
 import { readIncoming } from './body.ts'
@@ -53,7 +54,14 @@ export async function start<S extends Schema>({
   env,
   migrations: directory,
 }: StartOptions<S>): Promise<void> {
-  const config = readConfig(env, sources)
+  const watched = watchEnvironment(env)
+  let config: Config
+  try {
+    config = readConfig(watched.env, sources)
+  } finally {
+    // Also beside what is missing: it may be there by another name.
+    for (const line of watched.misspelt()) console.warn(line)
+  }
   for (const warning of authWarnings(config.auth)) console.warn(warning)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
   const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
