@@ -1,4 +1,4 @@
-import { base64url } from 'jose'
+import * as base64url from 'jose/base64url'
 import type { Cursor, CursorEntry, ScopeHead } from './cursor-entry.ts'
 import { readFirstForm, writeFirstForm } from './cursor-first-form.ts'
 import { Problem } from './errors.ts'
