@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bootstrapFigures } from './bootstrap.ts'
 import { engineFigures } from './engine.ts'
+import { idleFigures } from './idle.ts'
 import { importFigures } from './import.ts'
 import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
@@ -38,6 +39,7 @@ for (const [name, figures] of Object.entries({
   live: liveFigures,
   waits: waitFigures,
   engine: engineFigures,
+  idle: idleFigures,
   refusals: refusalFigures,
   tombstones: tombstoneFigures,
   scopes: scopeFigures,
