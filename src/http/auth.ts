@@ -1,4 +1,6 @@
-import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { JWTPayload } from 'jose'
+import * as errors from 'jose/errors'
+import { type JWTVerifyGetKey, jwtVerify } from 'jose/jwt/verify'
 import { createBoundedMap } from '../model/bounded-map.ts'
 import { Problem } from '../model/errors.ts'
 import type { Access, Principal } from '../model/principal.ts'

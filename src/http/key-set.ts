@@ -1,4 +1,6 @@
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
+import * as errors from 'jose/errors'
+import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote'
+import type { JWTVerifyGetKey } from 'jose/jwt/verify'
 import { isObject } from '../model/change.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { formatLines } from './lines.ts'
 import { migrationsDirectory, readMigrations } from './read.ts'
 
 /**
@@ -13,5 +14,5 @@ export async function bundleMigrations(directory = migrationsDirectory()): Promi
 }
 
 export function formatBundle(migrations: Awaited<ReturnType<typeof readMigrations>>): string {
-  return `${JSON.stringify(migrations, null, 2)}\n`
+  return formatLines(migrations)
 }

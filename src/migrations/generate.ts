@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import type { Schema } from '../model/table.ts'
 import { dialectNames } from './ddl.ts'
 import { draftText } from './draft.ts'
+import { writeAttributes } from './lines.ts'
 import { planMigration } from './plan.ts'
 import { findDrafts, migrationsDirectory, readNames } from './read.ts'
 import { formatSnapshot, parseSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts'
@@ -97,4 +98,5 @@ async function readSnapshot(directory: URL): Promise<Snapshot | undefined> {
 async function record(snapshot: Snapshot, directory: URL): Promise<void> {
   await mkdir(directory, { recursive: true })
   await writeFile(new URL('schema.json', directory), formatSnapshot(snapshot))
+  await writeAttributes(directory)
 }

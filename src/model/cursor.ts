@@ -1,4 +1,4 @@
-import { base64url } from 'jose'
+import * as base64url from 'jose/base64url'
 import type { Cursor, CursorEntry, ScopeHead } from './cursor-entry.ts'
 import { formOf, today } from './cursor-forms.ts'
 import { Problem } from './errors.ts'

@@ -1,6 +1,7 @@
 import { createReadSubject, readScopesAt } from '../http/claims.ts'
 import { checkKeySetUrl } from '../http/key-set.ts'
 import type { Environment } from './environment.ts'
+import { readEach } from './read-each.ts'
 
 /** Without a secret and a jwksUrl where neither is set. */
 export interface AuthSettings {
@@ -21,17 +22,15 @@ const sharedKeys = /^(www\.googleapis\.com|login\.microsoftonline\.com|appleid\.
 export function readAuth(env: Environment): AuthSettings {
   const { AUTH_SECRET: secret, AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = env
   const { AUTH_SCOPES_CLAIM: scopesClaim, AUTH_SUB_CLAIM: subClaim } = env
-  if (secret && jwksUrl) throw new TypeError('Set either AUTH_SECRET or AUTH_JWKS_URL, not both')
-  if (secret) checkSecret(secret)
-  if (jwksUrl) {
-    checkKeySetUrl('AUTH_JWKS_URL', jwksUrl)
-    if (!audience && sharedKeys.test(new URL(jwksUrl).hostname))
-      throw new TypeError(
-        'Set AUTH_AUDIENCE (of Firebase the id of the project, of others the id of your app): the keys of this AUTH_JWKS_URL sign tokens for the apps of everybody',
-      )
-  }
-  if (scopesClaim) readScopesAt('AUTH_SCOPES_CLAIM', scopesClaim)
-  if (subClaim) createReadSubject({ subClaim })
+  readEach({
+    key() {
+      if (secret && jwksUrl) throw new TypeError('Set either AUTH_SECRET or AUTH_JWKS_URL, not both')
+      if (secret) checkSecret(secret)
+      if (jwksUrl) checkKeys(jwksUrl, audience)
+    },
+    scopes: () => scopesClaim && readScopesAt('AUTH_SCOPES_CLAIM', scopesClaim),
+    sub: () => subClaim && createReadSubject({ subClaim }),
+  })
   return {
     ...(secret && { secret }),
     ...(jwksUrl && { jwksUrl }),
@@ -53,6 +52,14 @@ export function authWarnings({ jwksUrl, issuer, audience }: AuthSettings): strin
       ? ['AUTH_AUDIENCE is not set: the tokens are taken that the issuer makes for any other app of its own.']
       : []),
   ]
+}
+
+function checkKeys(jwksUrl: string, audience: string | undefined): void {
+  checkKeySetUrl('AUTH_JWKS_URL', jwksUrl)
+  if (!audience && sharedKeys.test(new URL(jwksUrl).hostname))
+    throw new TypeError(
+      'Set AUTH_AUDIENCE (of Firebase the id of the project, of others the id of your app): the keys of this AUTH_JWKS_URL sign tokens for the apps of everybody',
+    )
 }
 
 function checkSecret(secret: string): void {

@@ -13,6 +13,7 @@ import type { Post } from '../webhooks/out/post.ts'
 import { createSender } from '../webhooks/out/send.ts'
 import type { AppConfig } from './app-config.ts'
 import { authWarnings } from './auth-settings.ts'
+import { sentencesOf } from './read-each.ts'
 import { hasKey, type Settings } from './settings.ts'
 
 /** What a runtime has, beside the settings. */
@@ -76,5 +77,5 @@ export function refuse(error: unknown): Response {
     return answer(error)
   }
   console.error(error.message)
-  return answer(new Problem('internal', `The server is not set up. ${error.message}.`))
+  return answer(new Problem('internal', `The server is not set up. ${sentencesOf(error).join('. ')}.`))
 }

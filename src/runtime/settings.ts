@@ -11,6 +11,7 @@ import type { WebhookSecrets } from '../webhooks/in/verify.ts'
 import { type Endpoint, readEndpoints } from '../webhooks/out/endpoints.ts'
 import { type AuthSettings, readAuth } from './auth-settings.ts'
 import type { Environment } from './environment.ts'
+import { readEach } from './read-each.ts'
 
 /** The settings of the server wherever it runs, checked. */
 export interface Settings {
@@ -62,27 +63,25 @@ export interface Config extends Settings {
 }
 
 /**
- * Reads the environment. A wrong or missing setting is a `TypeError` with one sentence that says
- * what to do.
+ * Reads the environment. Wrong and missing settings are one `TypeError`, with a line for each that
+ * says what to do.
  */
 export function readConfig<S extends Schema>(env: Environment, sources: WebhookSources<S> = {}): Config {
   const host = env.HOST || '127.0.0.1'
-  const settings = readSettings(env, sources)
+  const settings = readEach({
+    ...settingReaders(env, sources),
+    auth: () => checkKey(readAuth(env), env.NODE_ENV === 'production' || !isLoopback(host)),
+    port: () => readInteger(env, 'PORT', 8787, 0, 65_535),
+    databaseUrl: () => readDatabaseUrl(env),
+    headersMsMax: () => readInteger(env, 'HEADERS_MS_MAX', limits.headersMsMax, 1, msMax),
+    keepAliveMs: () => readInteger(env, 'KEEP_ALIVE_MS', limits.keepAliveMs, 1, msMax),
+  })
   const development = !hasKey(settings)
-  if (development && (env.NODE_ENV === 'production' || !isLoopback(host))) {
-    throw new TypeError(
-      'Set AUTH_SECRET (32 bytes or more, for example from `openssl rand -base64 48`) or AUTH_JWKS_URL: only on a loopback HOST and without NODE_ENV=production does driftline make a development secret of its own',
-    )
-  }
   return {
-    host,
-    port: readInteger(env, 'PORT', 8787, 0, 65_535),
-    databaseUrl: readDatabaseUrl(env),
-    databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
-    headersMsMax: readInteger(env, 'HEADERS_MS_MAX', limits.headersMsMax, 1, msMax),
-    keepAliveMs: readInteger(env, 'KEEP_ALIVE_MS', limits.keepAliveMs, 1, msMax),
-    development,
     ...settings,
+    host,
+    databaseAuthToken: env.DATABASE_AUTH_TOKEN || undefined,
+    development,
     // Whoever tries it out has the answers before them, and wants to see the token and the curl
     // lines.
     log: env.LOG || !development ? settings.log : 'errors',
@@ -91,37 +90,48 @@ export function readConfig<S extends Schema>(env: Environment, sources: WebhookS
 
 /** The part of `readConfig` that has nothing to do with a process or a machine. */
 export function readSettings<S extends Schema>(env: Environment, sources: WebhookSources<S> = {}): Settings {
-  const webhookAllowPrivate = readBoolean(env, 'WEBHOOK_ALLOW_PRIVATE')
+  return readEach(settingReaders(env, sources))
+}
+
+function settingReaders<S extends Schema>(env: Environment, sources: WebhookSources<S>) {
+  const webhookAllowPrivate = () => readBoolean(env, 'WEBHOOK_ALLOW_PRIVATE')
+  const integer = (name: string, fallback: number, least: number, most: number) => () =>
+    readInteger(env, name, fallback, least, most)
+  const optional = (name: string, least: number, most: number) => () =>
+    env[name] ? readInteger(env, name, least, least, most) : undefined
+  const { unseenDeletesPerHourMax } = limits
   return {
-    auth: readAuth(env),
-    webhookSecrets: readWebhookSecrets(env.WEBHOOK_SECRETS, sources),
-    webhookAgeMsMax: readInteger(env, 'WEBHOOK_AGE_MS_MAX', limits.webhookAgeMsMax, 1_000, 24 * 3_600_000),
-    corsOrigins: readOrigins('CORS_ORIGINS', env.CORS_ORIGINS),
-    corsHeaders: readHeaderNames('CORS_HEADERS', env.CORS_HEADERS),
-    clockDriftMsMax: readInteger(env, 'CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, 24 * 3_600_000),
-    retentionMs: env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault,
-    liveSocketsMax: readInteger(env, 'LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
-    bodyIdleMsMax: readInteger(env, 'BODY_IDLE_MS_MAX', limits.bodyIdleMsMax, 1, msMax),
-    streamsMax: readInteger(env, 'STREAMS_MAX', limits.streamsMax, 1, 1_000_000),
-    streamIdleMsMax: readInteger(env, 'STREAM_IDLE_MS_MAX', limits.streamIdleMsMax, 1_000, 24 * 3_600_000),
-    changesPerMinuteMax: readInteger(env, 'CHANGES_PER_MINUTE_MAX', limits.changesPerMinuteMax, 1, 1_000_000_000),
-    unseenDeletesPerHourMax: readInteger(
-      env,
-      'UNSEEN_DELETES_PER_HOUR_MAX',
-      limits.unseenDeletesPerHourMax,
-      1,
-      1_000_000_000,
-    ),
-    scopeRowsMax: readOptional(env, 'SCOPE_ROWS_MAX', 1, 999_999_999_999),
-    scopeBytesMax: readOptional(env, 'SCOPE_BYTES_MAX', 1, 999_999_999_999),
-    log: readLog(env.LOG || 'json'),
-    deliveries: readEndpoints(env.WEBHOOK_ENDPOINTS, webhookAllowPrivate),
+    auth: () => readAuth(env),
+    webhookSecrets: () => readWebhookSecrets(env.WEBHOOK_SECRETS, sources),
+    webhookAgeMsMax: integer('WEBHOOK_AGE_MS_MAX', limits.webhookAgeMsMax, 1_000, msMax),
+    corsOrigins: () => readOrigins('CORS_ORIGINS', env.CORS_ORIGINS),
+    corsHeaders: () => readHeaderNames('CORS_HEADERS', env.CORS_HEADERS),
+    clockDriftMsMax: integer('CLOCK_DRIFT_MS_MAX', limits.clockDriftMsMax, 0, msMax),
+    retentionMs: () => (env.RETENTION ? parseRetention('RETENTION', env.RETENTION) : retentionMsDefault),
+    liveSocketsMax: integer('LIVE_SOCKETS_MAX', limits.liveSocketsMax, 1, 1_000_000),
+    bodyIdleMsMax: integer('BODY_IDLE_MS_MAX', limits.bodyIdleMsMax, 1, msMax),
+    streamsMax: integer('STREAMS_MAX', limits.streamsMax, 1, 1_000_000),
+    streamIdleMsMax: integer('STREAM_IDLE_MS_MAX', limits.streamIdleMsMax, 1_000, msMax),
+    changesPerMinuteMax: integer('CHANGES_PER_MINUTE_MAX', limits.changesPerMinuteMax, 1, 1_000_000_000),
+    unseenDeletesPerHourMax: integer('UNSEEN_DELETES_PER_HOUR_MAX', unseenDeletesPerHourMax, 1, 1_000_000_000),
+    scopeRowsMax: optional('SCOPE_ROWS_MAX', 1, 999_999_999_999),
+    scopeBytesMax: optional('SCOPE_BYTES_MAX', 1, 999_999_999_999),
+    log: () => readLog(env.LOG || 'json'),
+    deliveries: () => readEndpoints(env.WEBHOOK_ENDPOINTS, webhookAllowPrivate()),
     webhookAllowPrivate,
   }
 }
 
+/** Without a key a server makes one of its own, on this machine alone. */
+function checkKey(auth: AuthSettings, isNeeded: boolean): AuthSettings {
+  if (!isNeeded || hasKey({ auth })) return auth
+  throw new TypeError(
+    'Set AUTH_SECRET (32 bytes or more, for example from `openssl rand -base64 48`) or AUTH_JWKS_URL: only on a loopback HOST and without NODE_ENV=production does driftline make a development secret of its own',
+  )
+}
+
 /** Whether tokens can be verified at all. */
-export function hasKey({ auth }: Settings): boolean {
+export function hasKey({ auth }: Pick<Settings, 'auth'>): boolean {
   return auth.secret !== undefined || auth.jwksUrl !== undefined
 }
 
@@ -134,10 +144,6 @@ function readInteger(env: Environment, name: string, fallback: number, least: nu
   const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= least && value <= most)) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
   return value
-}
-
-function readOptional(env: Environment, name: string, least: number, most: number): number | undefined {
-  return env[name] ? readInteger(env, name, least, least, most) : undefined
 }
 
 function readBoolean(env: Environment, name: string): boolean {

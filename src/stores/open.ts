@@ -4,6 +4,8 @@ import type { BatchOptions, Store } from './store.ts'
 
 export interface OpenOptions extends BatchOptions {
   readonly authToken?: string | undefined
+  /** Of a file: nobody else waits for this thread, so that it may write itself. */
+  readonly inThisThread?: boolean | undefined
 }
 
 /**
@@ -13,12 +15,12 @@ export interface OpenOptions extends BatchOptions {
  */
 export async function openStore(
   url: string,
-  { authToken, batchMsMax = limits.databaseMsMax }: OpenOptions = {},
+  { authToken, batchMsMax = limits.databaseMsMax, inThisThread }: OpenOptions = {},
 ): Promise<Store> {
   if (url.startsWith('file:')) {
     const { libsqlFileStore } = await driver('file:', ['libsql'], () => import('./libsql/file.ts'))
     const { explainFile } = await import('./file-fault.ts')
-    return libsqlFileStore(url, { batchMsMax }).catch((error: unknown) => {
+    return libsqlFileStore(url, { batchMsMax, inThisThread }).catch((error: unknown) => {
       throw explainFile(error)
     })
   }

@@ -57,6 +57,8 @@ await runCommand(async () => {
   await mkdir('node_modules/.cache', { recursive: true })
   const folder = await mkdtemp(resolve('node_modules/.cache/size-'))
   try {
+    // What a build of the worker fills weighs nothing, but must be there.
+    await mkdir('public', { recursive: true })
     const toml = await readFile('wrangler.toml', 'utf8')
     const all = [['every store', undefined, bytesMax.every] as const, ...Object.entries(workers).map(([name, code]) => [name, code, name.startsWith('Postgres') ? bytesMax.postgres : bytesMax.one] as const)] // biome-ignore format: one line
     const tooLarge: string[] = []

@@ -52,7 +52,7 @@ describe('npx driftline init --empty in a clone', () => {
       "Took the sample's tables out of src/app/schema.ts, and its migration out of migrations/\nNext: write your tables in src/app/schema.ts, then npx driftline generate --name tables\n",
     )
     expect(await readdir(join(folder, 'migrations/sqlite'))).toEqual([])
-    expect(await readFile(join(folder, 'migrations/schema.json'), 'utf8')).toBe('{}\n')
+    expect(await readFile(join(folder, 'migrations/schema.json'), 'utf8')).toBe('[\n]\n')
     const bundle = JSON.parse(await readFile(join(folder, 'migrations/sqlite.json'), 'utf8'))
     expect(bundle.map(({ name }: { name: string }) => name)).toEqual(['driftline/0001_tables'])
     await driftline('openapi')

@@ -4,6 +4,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { binaryOf } from '../support/elsewhere.ts'
+import { filesInManual } from '../support/manual-code.ts'
 import { buildPackage } from '../support/package.ts'
 import { createDatabase } from '../support/stores.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -81,6 +83,15 @@ async function pages(url: string): Promise<number[]> {
   return [manual, ...(await Promise.all(others))].map(({ status }) => status)
 }
 const stored = [{ title: 'Buy milk', done: false }]
+
+/** Types as strict as they can be, of all files. */
+const tsconfig = JSON.stringify({
+  compilerOptions: {
+    ...{ target: 'ES2024', module: 'NodeNext', strict: true, noEmit: true, types: ['node'] },
+    ...{ allowImportingTsExtensions: true, skipLibCheck: true, typeRoots: [join(root, 'node_modules/@types')] },
+  },
+  include: ['backend.ts', 'my-store.test.ts', 'wrapping.test.ts'],
+})
 
 describe('the packed package, installed by npm into an empty project', () => {
   it('brings no driver and no binary of Node with it, and says which driver is missing', async () => {
@@ -202,13 +213,7 @@ if (first?.op === 'put') first.row.nothing
 console.log(JSON.stringify([pushed.verdicts.map(({ verdict }) => verdict), first?.op === 'put' && first.row.title]))
 await store.close()
 `,
-      'tsconfig.json': JSON.stringify({
-        compilerOptions: {
-          ...{ target: 'ES2024', module: 'NodeNext', strict: true, noEmit: true, types: ['node'] },
-          ...{ allowImportingTsExtensions: true, skipLibCheck: true, typeRoots: [join(root, 'node_modules/@types')] },
-        },
-        include: ['backend.ts'],
-      }),
+      'tsconfig.json': tsconfig,
     })
     await driftline(home, ['init'])
     const DATABASE_URL = await createDatabase()
@@ -218,5 +223,44 @@ await store.close()
     await run(process.execPath, [resolve('typescript/bin/tsc'), '-p', home])
     const { stdout } = await run(process.execPath, ['backend.ts'], { cwd: home, env: { ...env, DATABASE_URL } })
     expect(JSON.parse(stdout)).toEqual([['applied'], 'Buy milk'])
+  })
+
+  it('holds a store of one’s own, and one that wraps another, to its promises by node:test', async () => {
+    const wrapping = (batch: string) => `import { after, test } from 'node:test'
+import type { Statement } from 'driftline/stores/own'
+import { libsqlFileStore } from 'driftline/stores/libsql-file'
+import { createTestClock, storeSuite } from 'driftline/testing'
+
+createTestClock().step(1)
+const { checks, close } = storeSuite(async () => {
+  const store = await libsqlFileStore('file:data/' + Date.now() + '.db')
+  return { store: { ...store, batch: async (scope: string, statements: readonly Statement[]) => ${batch} } }
+})
+for (const { title, run } of checks) test(title, run)
+after(close)
+`
+    const { 'my-store.ts': store = '', 'my-store.test.ts': test = '' } = filesInManual('deploy.md')
+    const home = await project('stores', ['libsql'], {
+      'tsconfig.json': tsconfig,
+      'my-store.ts': store,
+      'my-store.test.ts': test,
+      'wrapping.test.ts': wrapping('store.batch(scope, statements)'),
+      'bun.test.ts': wrapping('store.batch(scope, statements)')
+        .replaceAll('after', 'afterAll')
+        .replace('node:test', 'bun:test'),
+      'reversed.ts': wrapping('(await store.batch(scope, statements)).reverse()'),
+    })
+    await run(process.execPath, [resolve('typescript/bin/tsc'), '-p', home])
+    const nodeTest = (file: string) =>
+      run(process.execPath, ['--test', '--test-reporter=tap', file], { cwd: home, env, maxBuffer: 1e9 })
+    for (const file of ['my-store.test.ts', 'wrapping.test.ts']) {
+      const { stdout } = await nodeTest(file)
+      expect(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]), stdout).toBeGreaterThan(50)
+      expect(stdout).toMatch(/^# fail 0$/m)
+    }
+    const bun = binaryOf('Bun')
+    if (bun !== undefined) await run(bun, ['test', 'bun.test.ts', '-t', 'P5'], { cwd: home, env })
+    const { stdout } = await nodeTest('reversed.ts').catch((error: { stdout: string }) => error)
+    expect(stdout).toMatch(/^not ok \d+ - gives the rows of each statement in its place/m)
   })
 })

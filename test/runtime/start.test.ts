@@ -37,6 +37,7 @@ describe('npm start', () => {
 
   const refusals: [string, Record<string, string>, RegExp][] = [
     ['production without a secret', { AUTH_SECRET: '', NODE_ENV: 'production' }, /Set AUTH_SECRET/],
+    ['a misspelt secret', { AUTH_SECRET: '', NODE_ENV: 'production', AUTH_SECERT: 'x' }, /AUTH_SECERT is no setting: AUTH_SECRET is/], // biome-ignore format: one line
     ['another host without a secret', { AUTH_SECRET: '', HOST: '0.0.0.0' }, /Set AUTH_SECRET/],
     ['a short secret', { AUTH_SECRET: 'short' }, /5 bytes and needs 32/],
     ['a secret and a key set', { AUTH_JWKS_URL: 'https://x.example' }, /not both/],

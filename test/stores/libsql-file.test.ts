@@ -68,6 +68,20 @@ describe('a file that others use at the same time', () => {
     expect(await stored()).toEqual([1, 2, 3, 4, 5])
   })
 
+  it('P2 P13 writes in this thread, where it is asked to, what it writes in another, and waits alike', async () => {
+    const here = await libsqlFileStore(`file:${path}`, { batchMsMax: 150, inThisThread: true })
+    cleanups.push(() => here.close())
+    await here.batch('', add(1))
+    await expect(here.batch('', [...add(2), ...add(1)])).rejects.toMatchObject({ kind: 'refused' })
+    const rehearsal = { opening: add(3), groups: [add(1), add(4)], closing: ids }
+    expect((await here.rehearse?.('', rehearsal))?.closing).toEqual([[[1], [3], [4]]])
+    other.exec('BEGIN IMMEDIATE')
+    await expect(here.batch('', add(5))).rejects.toMatchObject({ kind: 'transient', code: 'SQLITE_BUSY' })
+    other.exec('COMMIT')
+    await Promise.all([here.batch('', add(6)), store.batch('', add(7))])
+    expect(await stored()).toEqual([1, 6, 7])
+  })
+
   it('P13 writers that wait for too long fail with a passing fault, nothing of them is applied, and the next ones write', async () => {
     const hasty = await open(150)
     other.exec('BEGIN IMMEDIATE')

@@ -3,7 +3,8 @@ import type { Statement } from '../../src/sql/statement.ts'
 import type { Store } from '../../src/stores/store.ts'
 
 /**
- * What a store is held to that can rehearse. `scope` names the database, where a store has several.
+ * What a rehearsal meets in SQLite, beside what the suite of `src/testing` holds every store to.
+ * `scope` names the database, where a store has several.
  */
 export function rehearseSuite(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
   describe(`a rehearsal on ${name}`, () => {
@@ -33,51 +34,6 @@ export function rehearseSuite(name: string, open: () => Promise<{ store: Store; 
     })
     afterAll(() => opened.close())
 
-    it('P13 says which groups the database would take, in their order, and keeps nothing', async () => {
-      const { faults, closing } = await rehearse([[add(1, 'a')], [add(2, 'b', 0)], [add(3, 'c')], [add(4, 'a')]])
-      expect(faults.map((fault) => fault?.kind)).toEqual([undefined, 'refused', undefined, 'refused'])
-      expect(closing).toEqual([[...kept, [1, 'a'], [3, 'c']]])
-      expect(await stored()).toEqual(kept)
-    })
-
-    it('undoes the whole of a group that fails, and nothing of its neighbours', async () => {
-      const groups = [[add(1, 'a')], [add(2, 'b'), add(3, 'c'), add(4, 'd', 0)], [add(2, 'b'), add(3, 'c')]]
-      const { faults, closing } = await rehearse(groups)
-      expect(faults.map((fault) => fault?.kind)).toEqual([undefined, 'refused', undefined])
-      expect(closing).toEqual([[...kept, [1, 'a'], [2, 'b'], [3, 'c']]])
-      expect(await stored()).toEqual(kept)
-    })
-
-    it('lets a group see the opening and what passed before it', async () => {
-      const rename = (from: string, to: string) => run('UPDATE words SET word = ?2 WHERE word = ?1', from, to)
-      const { faults, closing } = await rehearse(
-        [[add(2, 'kept')], [rename('kept', 'moved')], [add(3, 'kept')], [add(4, 'opened')]],
-        [all, run('SELECT count(*) FROM words')],
-        [add(1, 'opened')],
-      )
-      expect(faults.map((fault) => fault?.kind)).toEqual(['refused', undefined, undefined, 'refused'])
-      const rows = [
-        [0, 'moved'],
-        [1, 'opened'],
-        [3, 'kept'],
-      ]
-      expect(closing).toEqual([rows, [[3]]])
-      expect(await stored()).toEqual(kept)
-    })
-
-    it.each([
-      ['none', [], []],
-      ['one that passes', [[add(1, 'a')]], [undefined]],
-      ['one that fails', [[add(1, 'kept')]], ['refused']],
-      ['one without a statement', [[]], [undefined]],
-      ['nothing but failing ones', [1, 2, 3].map((id) => [add(id, 'kept')]), ['refused', 'refused', 'refused']],
-    ])('takes %s for all groups', async (_, groups, kinds) => {
-      const { faults } = await rehearse(groups)
-      expect(faults.map((fault) => fault?.kind)).toEqual(kinds)
-      expect(await rehearse(groups, [])).toMatchObject({ closing: [] })
-      expect(await stored()).toEqual(kept)
-    })
-
     it('P12 goes on where a trigger rolls the whole transaction back, with what passed before it', async () => {
       const groups = [[add(1, 'a')], [add(2, 'poison')], [add(3, 'a')], [add(4, 'b')], [add(5, 'poison')]]
       const { faults, closing } = await rehearse(groups, [all], [add(9, 'opened')])
@@ -92,23 +48,6 @@ export function rehearseSuite(name: string, open: () => Promise<{ store: Store; 
       expect(faults.map((fault) => fault?.kind)).toEqual(['refused', undefined, undefined])
       expect(closing).toEqual([[...kept, [1, 'a']]])
       expect(await stored()).toEqual(kept)
-    })
-
-    it('throws a fault of the opening and of the closing, and keeps nothing', async () => {
-      await expect(rehearse([[add(1, 'a')]], [], [add(2, 'kept')])).rejects.toMatchObject({ kind: 'refused' })
-      await expect(rehearse([[add(1, 'a')]], [run('SELECT 1 FROM nowhere')])).rejects.toMatchObject({ kind: 'broken' })
-      expect(await stored()).toEqual(kept)
-      await batch(add(1, 'after'), run('DELETE FROM words WHERE id = 1'))
-    })
-
-    it('P2 runs a statement again that failed, as often as it likes, and what is written afterwards is there', async () => {
-      const groups = Array.from({ length: 2_000 }, (_, n) => [add(n + 1, `w${n >> 1}`)])
-      const { faults, closing } = await rehearse(groups, [run('SELECT count(*) FROM words')])
-      expect(faults.map((fault) => fault?.kind)).toEqual(groups.map((_, n) => (n % 2 ? 'refused' : undefined)))
-      expect(closing).toEqual([[[1_001]]])
-      await batch(add(1, 'w0'), add(2, 'w1'))
-      expect(await stored()).toEqual([...kept, [1, 'w0'], [2, 'w1']])
-      await batch(run('DELETE FROM words WHERE id > 0'))
     })
 
     it('P3 lets readers go on, who see nothing of it, and makes writers wait', async () => {

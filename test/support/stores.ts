@@ -25,6 +25,8 @@ export interface TestStore {
   readonly url: string
   /** Round trips to the database so far, where the store can tell. */
   roundTrips(): number
+  /** Takes the database away; what it gives brings it back. */
+  away?(): Promise<() => Promise<void>>
   close(): Promise<void>
 }
 
@@ -69,8 +71,8 @@ export async function openTestStore(
   if (name === 'd1') return (await import('./d1.ts')).openTestD1(migrations('sqlite'), schema)
   const isPostgres = name === 'postgres' || name === 'neon'
   // A copy of tables costs a third of what making them does.
-  if (isPostgres && schema === sample && own.postgres === '') return open(name, createSampleDatabase)
-  const opened = await open(name)
+  if (isPostgres && schema === sample && own.postgres === '') return openEmptyStore(name, createSampleDatabase)
+  const opened = await openEmptyStore(name)
   await migrate(opened.store, migrations(opened.store.dialect.name))
   return opened
 }
@@ -87,7 +89,11 @@ export async function createSampleDatabase(): Promise<string> {
   return createDatabase({ template: sampleName })
 }
 
-async function open(name: StoreName, create: () => Promise<string> = createDatabase): Promise<TestStore> {
+/** A store on a fresh database without a table, or on a copy of one. */
+export async function openEmptyStore(
+  name: StoreName,
+  create: () => Promise<string> = createDatabase,
+): Promise<TestStore> {
   if (name === 'libsql file') {
     const { folder, drop } = await temporaryFolder()
     const url = `file:${join(folder, 'test.db')}`
@@ -97,28 +103,25 @@ async function open(name: StoreName, create: () => Promise<string> = createDatab
   if (name === 'libsql http') {
     const { folder, drop } = await temporaryFolder()
     const server = await startHranaServer(join(folder, 'test.db'))
-    const at = { url: server.url, fetch: fetchWithin(10_000) }
+    const proxy = await startTurnProxy(portOf(server.url))
+    const at = { url: through(server.url, proxy.port), fetch: fetchWithin(10_000) }
     const store = libsqlStore(at)
-    const close = () => closeAll(store.close, server.close, drop)
-    return { store, url: server.url, roundTrips: () => server.requests, close }
+    const close = () => closeAll(store.close, proxy.close, server.close, drop)
+    return { store, url: server.url, roundTrips: () => server.requests, away: proxy.cut, close }
   }
   const url = await create()
   if (name === 'postgres') {
-    const proxy = await startTurnProxy(Number(new URL(url).port))
-    const through = new URL(url)
-    through.port = String(proxy.port)
-    const store = postgresStore(through.href)
-    return { store, url, roundTrips: () => proxy.turns, close: () => closeAll(store.close, proxy.close) }
+    const proxy = await startTurnProxy(portOf(url))
+    const store = postgresStore(through(url, proxy.port))
+    const close = () => closeAll(store.close, proxy.close)
+    return { store, url, roundTrips: () => proxy.turns, away: proxy.cut, close }
   }
   const gateway = await startNeonGateway(inject('postgresUrl'))
-  neonConfig.fetchEndpoint = () => gateway.fetchEndpoint
+  const proxy = await startTurnProxy(portOf(gateway.fetchEndpoint))
+  neonConfig.fetchEndpoint = () => through(gateway.fetchEndpoint, proxy.port)
   const store = neonStore(url.replace('127.0.0.1', 'gateway.example'))
-  return {
-    store,
-    url,
-    roundTrips: () => gateway.requests,
-    close: () => closeAll(store.close, gateway.close),
-  }
+  const close = () => closeAll(store.close, proxy.close, gateway.close)
+  return { store, url, roundTrips: () => gateway.requests, away: proxy.cut, close }
 }
 
 let admin: Promise<pg.Client> | undefined
@@ -146,6 +149,13 @@ export async function createDatabase({
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   return url.href
+}
+
+const portOf = (url: string) => Number(new URL(url).port)
+function through(url: string, port: number): string {
+  const other = new URL(url)
+  other.port = String(port)
+  return other.href
 }
 
 async function closeAll(...closings: (() => unknown)[]): Promise<void> {

@@ -7,6 +7,8 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 export interface TurnProxy {
   readonly port: number
   readonly turns: number
+  /** Cuts every connection, and takes no other until what it gives is called. */
+  cut(): Promise<() => Promise<void>>
   close(): void
 }
 
@@ -34,16 +36,27 @@ export async function startTurnProxy(toPort: number): Promise<TurnProxy> {
       sockets.add(one)
       one.on('error', () => other.destroy()).on('close', () => other.destroy())
     }
-  }).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  })
+  async function listen(at: number): Promise<number> {
+    server.listen(at, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    return (server.address() as AddressInfo).port
+  }
+  const port = await listen(0)
+  function cutAll(): void {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     get turns() {
       return turns
     },
-    close() {
-      server.close()
-      for (const socket of sockets) socket.destroy()
+    async cut() {
+      cutAll()
+      return async () => void (await listen(port))
     },
+    close: cutAll,
   }
 }

@@ -105,7 +105,9 @@ describe('docs/limits.md', () => {
     const sources = ['src/runtime/settings.ts', 'src/runtime/auth-settings.ts', 'src/stores/database-url.ts']
     const text = (await Promise.all(sources.map(read))).join('\n')
     const used = [
-      ...text.matchAll(/\benv\.([A-Z][A-Z_]+)|\(env, '([A-Z_]+)'|\b(AUTH_[A-Z_]+): \w|^ {6}'([A-Z_]+)',$/gm),
+      ...text.matchAll(
+        /\benv\.([A-Z][A-Z_]+)|(?:\(env, |\binteger\(|\boptional\()'([A-Z_]+)'|\b(AUTH_[A-Z_]+): \w|^ {6}'([A-Z_]+)',$/gm,
+      ),
     ]
     const isSet = new Set(used.map(([, ...names]) => names.find((name) => name !== undefined)))
     isSet.delete('NODE_ENV')

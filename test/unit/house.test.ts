@@ -18,7 +18,7 @@ const floors = [
   ['bulk', 'webhooks'],
   ['http', 'prune'],
   ['runtime'],
-  ['cli'],
+  ['cli', 'testing'],
   ['app'],
 ] as const
 const folders = floors.flat()

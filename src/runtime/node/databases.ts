@@ -14,7 +14,7 @@ import { sqlite } from '../../sql/sqlite/dialect.ts'
 import { isPostgres, splitShards } from '../../stores/database-url.ts'
 import { filePath } from '../../stores/libsql/file-path.ts'
 import { fileRowsAtOnceMax } from '../../stores/libsql/file-url.ts'
-import { openStore } from '../../stores/open.ts'
+import { type OpenOptions, openStore } from '../../stores/open.ts'
 import { perScopeStore } from '../../stores/per-scope/per-scope.ts'
 import { readPostgresUrl } from '../../stores/postgres/url.ts'
 import { isScopeUrl, scopeFilePattern, scopeUrl } from '../../stores/scope-url.ts'
@@ -27,7 +27,7 @@ export interface Database {
   /** For a person: holds no password. */
   readonly name: string
   /** A store with the time that a migration may take. */
-  open(): Promise<Store>
+  open(options?: Pick<OpenOptions, 'inThisThread'>): Promise<Store>
 }
 
 /** All that `DATABASE_URL` stands for. */
@@ -47,7 +47,7 @@ export interface Databases {
 export function findDatabases(url: string, schema: Schema, authToken?: string): Databases {
   const database = (one: string): Database => ({
     name: nameOf(one),
-    open: () => openStore(one, { authToken, batchMsMax: limits.migrationMsMax }),
+    open: (options) => openStore(one, { ...options, authToken, batchMsMax: limits.migrationMsMax }),
   })
   if (isPostgres(url)) return shards(splitShards(url), database)
   if (!isScopeUrl(url)) {

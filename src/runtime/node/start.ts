@@ -23,11 +23,13 @@ import { authWarnings } from '../auth-settings.ts'
 import { devSecret } from '../dev-secret.ts'
 import { printToken } from '../dev-token.ts'
 import type { Environment } from '../environment.ts'
+import { watchEnvironment } from '../misspelt.ts'
 import { type Config, readConfig } from '../settings.ts'
 import { nodeInflate } from '../zlib-inflate.ts'
 import { readIncoming } from './body.ts'
 import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
 import { nodeGzip } from './gzip.ts'
+import { settle } from './settle.ts'
 import { serverTimes } from './times.ts'
 
 /** How long a stopping server waits for the requests that it has begun. */
@@ -53,7 +55,14 @@ export async function start<S extends Schema>({
   env,
   migrations: directory,
 }: StartOptions<S>): Promise<void> {
-  const config = readConfig(env, sources)
+  const watched = watchEnvironment(env)
+  let config: Config
+  try {
+    config = readConfig(watched.env, sources)
+  } finally {
+    // Also beside what is missing: it may be there by another name.
+    for (const line of watched.misspelt()) console.warn(line)
+  }
   for (const warning of authWarnings(config.auth)) console.warn(warning)
   const auth = config.development ? { ...config.auth, secret: devSecret() } : config.auth
   const databases = findDatabases(config.databaseUrl, schema, config.databaseAuthToken)
@@ -102,9 +111,13 @@ export async function start<S extends Schema>({
     passThroughOnException() {},
     props: {},
   }
+  let requests = 0
   const server = serve(
     {
-      fetch: (request, env) => app.fetch(request, env, context),
+      fetch(request, env) {
+        requests++
+        return app.fetch(request, env, context)
+      },
       hostname: config.host,
       port: config.port,
       serverOptions: { maxHeaderSize: 64 * 1024, ...serverTimes(config), ...socketServerOptions },
@@ -113,6 +126,7 @@ export async function start<S extends Schema>({
       void announce(address, schema, applied, config.development ? auth.secret : undefined)
     },
   )
+  settle(() => requests)
   live.attach(server as Server, (request) => app.fetch(request, undefined, context))
   server.on('error', (error: Error) => {
     console.error(`driftline cannot listen: ${error.message}`)
@@ -183,7 +197,7 @@ async function pruneAll(
 async function prepareAll(databases: Databases, schema: Schema, migrations: readonly Migration[]): Promise<string[]> {
   const applied = new Set<string>()
   for (const { name, open } of await databases.list()) {
-    const store = await open()
+    const store = await open({ inThisThread: true })
     try {
       for (const migration of await migrate(store, migrations)) applied.add(migration)
       const faults = await check(store, schema)

@@ -9,6 +9,15 @@ import { fileRowsAtOnceMax } from './file-url.ts'
 import { createFileReader } from './reader.ts'
 import { openRemoteWriter, type RemoteWriter } from './remote.ts'
 import { createWriteQueue } from './write-queue.ts'
+import { createFileWriter } from './writer.ts'
+
+export interface FileOptions extends BatchOptions {
+  /**
+   * Writes in this thread, for which nobody else waits: while a server starts, say, which so needs
+   * no second thread, nor its memory.
+   */
+  readonly inThisThread?: boolean | undefined
+}
 
 /**
  * A local libSQL file, for Node: `file:data/app.db`. Reads are answered in this thread, at once, by
@@ -17,7 +26,7 @@ import { createWriteQueue } from './write-queue.ts'
  */
 export async function libsqlFileStore(
   url: string,
-  { batchMsMax = limits.databaseMsMax }: BatchOptions = {},
+  { batchMsMax = limits.databaseMsMax, inThisThread = false }: FileOptions = {},
 ): Promise<Store> {
   if (url.includes(':memory:'))
     throw new TypeError('Give a file: a database in memory is lost with its first busy moment')
@@ -34,7 +43,7 @@ export async function libsqlFileStore(
     try {
       // Nothing may reach the thread behind the order to close.
       if (closed) throw new StoreFault('transient', { message: 'the store is closed' })
-      writer ??= openRemoteWriter(path)
+      writer ??= inThisThread ? openWriterHere(path) : openRemoteWriter(path)
       return await write(writer, Math.max(0, until - performance.now()))
     } finally {
       end()
@@ -63,4 +72,14 @@ export async function libsqlFileStore(
   }
   await store.batch('', [{ sql: 'SELECT 1', params: [], reads: true }])
   return store
+}
+
+function openWriterHere(path: string): RemoteWriter {
+  const { batch, rehearse, close } = createFileWriter(path)
+  const until = (msMax: number) => performance.now() + msMax
+  return {
+    batch: (statements, msMax) => batch(statements, until(msMax)),
+    rehearse: (rehearsal, msMax) => rehearse(rehearsal, until(msMax)),
+    close,
+  }
 }

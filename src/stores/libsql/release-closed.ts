@@ -30,13 +30,17 @@ export async function releaseClosed(): Promise<void> {
 async function collect(): Promise<void> {
   await setImmediate()
   waiting = 0
-  findCollector()()
+  collectGarbage()
   await setImmediate()
   collecting = undefined
 }
 
-/** `gc` without --expose-gc on the command line: the flag holds for contexts made after it. */
-function findCollector(): () => void {
+/**
+ * Collects at once; as a `last-resort` it also gives the memory back, which takes longer. `gc`
+ * without --expose-gc on the command line: the flag holds for contexts made after it.
+ */
+export function collectGarbage(flavor: 'regular' | 'last-resort' = 'regular'): void {
   setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
+  const gc = runInNewContext('gc') as (options: object) => void
+  gc({ type: 'major', execution: 'sync', flavor })
 }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bootstrapFigures } from './bootstrap.ts'
+import { engineFigures } from './engine.ts'
+import { idleFigures } from './idle.ts'
 import { importFigures } from './import.ts'
 import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
@@ -36,6 +38,8 @@ for (const [name, figures] of Object.entries({
   bootstrap: bootstrapFigures,
   live: liveFigures,
   waits: waitFigures,
+  engine: engineFigures,
+  idle: idleFigures,
   refusals: refusalFigures,
   tombstones: tombstoneFigures,
   scopes: scopeFigures,

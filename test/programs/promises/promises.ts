@@ -25,11 +25,15 @@ export const promises: Readonly<Record<string, string>> = {
 
 const root = new URL('../../', import.meta.url)
 
+/** The checks of the suite of stores, which stand in the sources: the package has them. */
+const checks = '../src/testing/checks/'
+
 /** The files whose tests carry a promise in their title, by promise. */
 export async function findTests(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const names = (await readdir(root, { recursive: true }))
-    .filter((name) => /(\.test|-suite)\.ts$/.test(name) && !name.startsWith('promises'))
-    .sort()
+  const tests = (await readdir(root, { recursive: true })).filter(
+    (name) => /(\.test|-suite)\.ts$/.test(name) && !name.startsWith('promises'),
+  )
+  const names = [...tests, ...(await readdir(new URL(checks, root))).map((name) => `${checks}${name}`)].sort()
   const texts = await Promise.all(
     names.map(async (name) => [name, await readFile(new URL(name, root), 'utf8')] as const),
   )
@@ -59,14 +63,14 @@ export async function promiseSection(): Promise<string> {
   const tests = await findTests()
   const rows = Object.entries(promises).map(
     ([promise, words]) =>
-      `| ${promise} | ${words} | ${(tests.get(promise) ?? []).map((name) => `\`${name}\``).join(' ')} |`,
+      `| ${promise} | ${words} | ${(tests.get(promise) ?? []).map((name) => `\`${name.replace(/^\.\.\//, '')}\``).join(' ')} |`,
   )
   const runs = (await readLastRuns()).map(({ command, date, figures }) => {
     const list = Object.entries(figures).map(([name, value]) => `${name} ${formatFigure(value)}`)
     return `| \`${command}\` | ${date} | ${list.join(', ')} |`
   })
   return [
-    '| | promise | tests that carry its number, in `test/` |',
+    '| | promise | tests that carry its number, in `test/` unless they say where |',
     '|---|---|---|',
     ...rows,
     ...(runs.length > 0 ? ['', '| program | last run | what it did |', '|---|---|---|', ...runs] : []),

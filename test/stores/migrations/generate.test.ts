@@ -185,7 +185,14 @@ CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE
       new TypeError('migrations/sqlite/0002_lone.sql has no partner: write migrations/postgres/0002_lone.sql'),
     )
     await rm(new URL('sqlite/0002_lone.sql', directory))
-    for (const text of ['{', '[]', '{"todos":{"title":{}}}']) {
+    for (const text of [
+      '{',
+      '[1]',
+      '[\n["todos","title",{}]\n]\n',
+      '[["todos","title"]]',
+      '""',
+      '{"todos":{"title":{}}}',
+    ]) {
       await writeFile(new URL('schema.json', directory), text)
       await expect(generate(first, { directory })).rejects.toThrow(
         new TypeError('migrations/schema.json cannot be read: put back the version that npx driftline generate wrote'),

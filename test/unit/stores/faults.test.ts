@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { postgresFault } from '../../../src/stores/fault.ts'
+import { postgresFault, sqliteFault } from '../../../src/stores/fault.ts'
+import { sqliteCode } from '../../../src/stores/sqlite-code.ts'
 
 it.each([
   ['EPIPE', 'transient'],
@@ -17,4 +18,18 @@ it.each([
 it.each(['QUOTA', 'ELIMT', 'EPIPE'])('P12 a trigger may raise %s, five letters: it refuses', (code) => {
   const error = Object.assign(new Error('some words'), { code, severity: 'ERROR' })
   expect(postgresFault(error).kind).toBe('refused')
+})
+
+it.each([
+  [1, 'SQLITE_ERROR', 'broken'],
+  [5, 'SQLITE_BUSY', 'transient'],
+  [517, 'SQLITE_BUSY', 'transient'],
+  [13, 'SQLITE_FULL', 'transient'],
+  [19, 'SQLITE_CONSTRAINT', 'refused'],
+  [2067, 'SQLITE_CONSTRAINT', 'refused'],
+  [26, 'SQLITE_NOTADB', 'transient'],
+  [99, 'SQLITE_ERROR', 'broken'],
+] as const)('P13 the result code %d of SQLite is %s, which is %s', (result, name, kind) => {
+  expect(sqliteCode(result)).toBe(name)
+  expect(sqliteFault({ message: 'no such table: t', code: name }).kind).toBe(kind)
 })
