@@ -1,5 +1,5 @@
 import { type BoundedMap, createBoundedMap } from '../../model/bounded-map.ts'
-import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
+import type { CursorEntry, ScopeHead } from '../../model/cursor-entry.ts'
 import { headSql } from '../../sql/count-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
@@ -10,7 +10,7 @@ import { planPage } from './plan-reads.ts'
 
 /** Asks for pages and reads them. */
 export interface Pages {
-  rangeOf(scope: string, cursor: Cursor | null | undefined, limit: number): PageRange
+  rangeOf(scope: string, entry: CursorEntry | undefined, limit: number): PageRange
   read(scope: string, rows: readonly Cells[] | undefined): ScopePage
   /** Scopes with a row so large that the answer to a push is weighed. */
   readonly heavy: BoundedMap<string, true>
@@ -36,7 +36,7 @@ export function createPages(sql: Sql): Pages {
   const head = headSql(sql.dialect)
   const pages: Pages = {
     heavy: createBoundedMap(rememberedMax),
-    rangeOf: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.get(scope) === true }),
+    rangeOf: (scope, entry, limit) => ({ entry, limit, sized: large.get(scope) === true }),
     read(scope, rows) {
       const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
       if (page.large) large.set(scope, true)

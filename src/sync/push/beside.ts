@@ -28,7 +28,14 @@ export function readNearby(
   budget: Budget,
 ): Nearby {
   const gates = planGates(call.sql, scopes, cursor)
-  const survey = asks && scopes.length > 0 ? surveyPlace(call, scopes, asks.cursor, budget) : undefined
+  const survey =
+    asks && scopes.length > 0
+      ? surveyPlace(
+          call,
+          scopes.map((scope) => ({ scope, entry: asks.cursor?.get(scope), n: 0 })),
+          budget,
+        )
+      : undefined
   return {
     scopes,
     plan: [...gates, ...(survey?.plan ?? [])],

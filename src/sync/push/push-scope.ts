@@ -95,7 +95,8 @@ export interface PlannedScope extends ScopeWrite {
 export function planScope(call: Call, push: Omit<ScopePush, 'deletes'>, scope: string): PlannedScope {
   const { sql, pages, receivedAt } = call
   const { client, atomic, cursor, limit, answerBytesMax, beside } = push
-  const range = cursor === undefined || limit === undefined ? undefined : pages.rangeOf(scope, cursor, limit)
+  const range =
+    cursor === undefined || limit === undefined ? undefined : pages.rangeOf(scope, cursor?.get(scope), limit)
   const recordings = call.record(scope, receivedAt)
   return {
     ...{ scope, client, atomic, cursor, answerBytesMax, beside, range },
@@ -136,7 +137,7 @@ async function readUnwritten(call: Call, { cursor, limit }: ScopePush, scope: st
     throwResync(cursor, new Map([[scope, await call.pages.fetchHead(call.batch, scope)]]))
     return undefined
   }
-  const page = await call.pages.fetch(call.batch, scope, call.pages.rangeOf(scope, cursor, limit))
+  const page = await call.pages.fetch(call.batch, scope, call.pages.rangeOf(scope, cursor?.get(scope), limit))
   throwResync(cursor, new Map([[scope, page.head]]))
   return page
 }
