@@ -2,7 +2,7 @@ import type { Schema, Table } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
 import type { RehearseBatch } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
-import type { AskedPage, PagesBound, Placed } from './scope-pages.ts'
+import type { AskedPage, PagesBound } from './scope-pages.ts'
 import type { Cells, Field } from './statement.ts'
 
 /** An id, and the stamp's two halves: when, and who. */
@@ -86,13 +86,13 @@ export interface Dialect {
   page(schema: Schema, bound: PageBound): string
   readPage(schema: Schema, scope: string, rows: readonly Cells[]): ScopePage
   /** Scopes and how far each was read, as the texts of parameters. */
-  encodeAsked(asked: readonly Placed<AskedPage>[]): readonly string[]
+  encodeAsked(asked: readonly AskedPage[]): readonly string[]
   /**
    * [scopes as `encodeAsked` gives them, limit] → the head and the page of each that has moved, in
    * one statement, whose rows `readPages` reads.
    */
   pages(schema: Schema, bound: PagesBound): string
-  readPages(schema: Schema, asked: readonly Placed<AskedPage>[], rows: readonly Cells[]): readonly ScopePage[]
+  readPages(schema: Schema, asked: readonly AskedPage[], rows: readonly Cells[]): readonly ScopePage[]
   /**
    * An expression that fails the statement, and so the batch, with the text in its message. `salt`
    * keeps planners from evaluating it early.

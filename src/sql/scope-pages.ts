@@ -4,14 +4,13 @@ import { emptyPage, type ScopePage } from './scope-page.ts'
 /** A scope of which a page is asked for together with others of its database. */
 export interface AskedPage {
   readonly scope: string
+  /** Its place among those that are asked for. */
+  readonly place: number
   /** How far it was read. Undefined: it bootstraps. */
   readonly entry: CursorEntry | undefined
   /** Positions that the same transaction took, whose rows are left out. */
   readonly n: number
 }
-
-/** Its place among those that are asked for. */
-export type Placed<Item> = Item & { readonly place: number }
 
 export interface PagesBound {
   /** Of all rows that are read. */
@@ -32,10 +31,7 @@ export interface FoundPage {
 }
 
 /** Lays what was found, by its place, beside what was asked for. */
-export function toPages(
-  asked: readonly Placed<AskedPage>[],
-  found: ReadonlyMap<number, FoundPage>,
-): readonly ScopePage[] {
+export function toPages(asked: readonly AskedPage[], found: ReadonlyMap<number, FoundPage>): readonly ScopePage[] {
   return asked.map((one) => {
     const page = found.get(one.place)
     if (!page) return standingPage(one)

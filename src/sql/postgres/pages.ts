@@ -1,7 +1,7 @@
 import type { Schema } from '../../model/table.ts'
 import { reachArms, reachSql } from '../reach-sql.ts'
 import { parseHead, type ScopePage } from '../scope-page.ts'
-import { type AskedPage, type FoundPage, type PagesBound, type Placed, toPages } from '../scope-pages.ts'
+import { type AskedPage, type FoundPage, type PagesBound, toPages } from '../scope-pages.ts'
 import type { Cell, Cells, Field } from '../statement.ts'
 import { above, aliveAbove } from './keys.ts'
 import { headPlace, octets, pageCells, pageText, slotsOf } from './rows.ts'
@@ -17,7 +17,7 @@ export const askedFields: readonly Field[] = [
 ]
 
 /** The values of `askedFields`. */
-export function askedRow({ scope, entry, n, place }: Placed<AskedPage>): readonly unknown[] {
+export function askedRow({ scope, entry, n, place }: AskedPage): readonly unknown[] {
   return [place, scope, entry?.incarnation, entry?.position ?? 0, entry?.start, n]
 }
 
@@ -52,7 +52,7 @@ const [turnAt, cellsAt, positionAt] = [0, 1, 6]
 
 export function readPagesCells(
   schema: Schema,
-  asked: readonly Placed<AskedPage>[],
+  asked: readonly AskedPage[],
   results: readonly Cells[],
 ): readonly ScopePage[] {
   const slots = slotsOf(schema)

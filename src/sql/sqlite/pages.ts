@@ -3,7 +3,7 @@ import type { Schema } from '../../model/table.ts'
 import { inOrder } from '../dialect.ts'
 import { reachArms, reachSql } from '../reach-sql.ts'
 import { parseHead, type ScopePage } from '../scope-page.ts'
-import { type AskedPage, type FoundPage, type PagesBound, type Placed, toPages } from '../scope-pages.ts'
+import { type AskedPage, type FoundPage, type PagesBound, toPages } from '../scope-pages.ts'
 import type { Cell, Cells } from '../statement.ts'
 import { above, aliveAbove } from './keys.ts'
 import { changeText, octets, resolveMarks } from './rows.ts'
@@ -14,7 +14,7 @@ import { changeText, octets, resolveMarks } from './rows.ts'
  * position and a bar. Behind that is JSON of the place, the position, where the bootstrap began, and
  * the positions that the transaction took.
  */
-export function encodeAsked(asked: readonly Placed<AskedPage>[]): readonly string[] {
+export function encodeAsked(asked: readonly AskedPage[]): readonly string[] {
   let text = '{'
   for (const { scope, entry, n, place } of asked) {
     const { incarnation = null, position = 0, start = null } = entry ?? {}
@@ -28,14 +28,14 @@ export function encodeAsked(asked: readonly Placed<AskedPage>[]): readonly strin
 const limit = '?2'
 
 function reach(schema: Schema, bound: PagesBound, termsMax?: number): string {
-  const [place, position, start, n] = [0, 1, 2, 3].map((at) => `asked$ ->> '$[${at}]'`)
-  const fits = `incarnation$ IN ('', own$) AND (${start} IS NULL OR at$ >= ${start} AND watermark$ <= max(${position}, ${start}))`
+  const told = ['place$', 'position$', 'start$', 'n$'].map((name, at) => `asked$ ->> '$[${at}]' AS ${name}`)
+  const fits = `incarnation$ IN ('', own$) AND (start$ IS NULL OR at$ >= start$ AND watermark$ <= max(position$, start$))`
   return reachSql(schema, bound, {
     ...{ above, aliveAbove, octets, limit, array: 'json_array', ...(termsMax && { termsMax }) },
-    heads: `SELECT ${place} AS place$, scope$, ${position} AS position$, coalesce(${start}, ${Number.MAX_SAFE_INTEGER}) AS start$, own$, at$, watermark$, row_bytes$, at$ - (${n}) AS upper$, at$ - (${n}) > ${position} AND ${fits} AS reads$, concat('{"scope":', json_quote(scope$)) AS begin$
-FROM (SELECT sent$.scope$, substr(words$, instr(words$, '|') + 1) AS asked$, substr(words$, 1, instr(words$, ' ') - 1) AS incarnation$, scope$.incarnation AS own$, scope$.position AS at$, scope$.watermark AS watermark$, scope$.row_bytes AS row_bytes$
+    heads: `SELECT place$, scope$, position$, coalesce(start$, ${Number.MAX_SAFE_INTEGER}) AS start$, own$, at$, watermark$, row_bytes$, at$ - n$ AS upper$, at$ - n$ > position$ AND ${fits} AS reads$, concat('{"scope":', json_quote(scope$)) AS begin$
+FROM (SELECT *, ${told.join(', ')} FROM (SELECT sent$.scope$, substr(words$, instr(words$, '|') + 1) AS asked$, substr(words$, 1, instr(words$, ' ') - 1) AS incarnation$, scope$.incarnation AS own$, scope$.position AS at$, scope$.watermark AS watermark$, scope$.row_bytes AS row_bytes$
 FROM (SELECT key AS scope$, value AS words$ FROM json_each(?1) LIMIT -1) AS sent$ LEFT JOIN driftline_scopes AS scope$ ON scope$.scope = sent$.scope$
-WHERE instr(words$, concat(scope$.incarnation, ' ', scope$.position, '|')) <> 1 LIMIT -1)`,
+WHERE instr(words$, concat(scope$.incarnation, ' ', scope$.position, '|')) <> 1 LIMIT -1) LIMIT -1)`,
   })
 }
 
@@ -55,7 +55,7 @@ FROM head$ LEFT JOIN reach$ ON reach$.place$ = head$.place$`
 
 export function readPagesText(
   _schema: Schema,
-  asked: readonly Placed<AskedPage>[],
+  asked: readonly AskedPage[],
   results: readonly Cells[],
 ): readonly ScopePage[] {
   const found = new Map<number, FoundPage>()
@@ -112,7 +112,7 @@ function inGroups(arms: readonly string[]): string {
 
 export function readPagesLines(
   _schema: Schema,
-  asked: readonly Placed<AskedPage>[],
+  asked: readonly AskedPage[],
   results: readonly Cells[],
 ): readonly ScopePage[] {
   const found = new Map<number, { page: FoundPage; texts: string[]; last: number }>()

@@ -1,23 +1,16 @@
 import { type BoundedMap, createBoundedMap } from '../../model/bounded-map.ts'
-import type { CursorEntry, ScopeHead } from '../../model/cursor-entry.ts'
-import { headSql } from '../../sql/count-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
-import type { Cells } from '../../sql/statement.ts'
-import type { Store } from '../../stores/store.ts'
-import type { PageRange } from '../push/planned.ts'
+import type { ScopePage } from '../../sql/scope-page.ts'
+import type { AskedPage } from '../../sql/scope-pages.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import { planPage } from './plan-reads.ts'
 
-/** Asks for pages and reads them. */
+/** Asks for the page of one scope and reads it. */
 export interface Pages {
-  rangeOf(scope: string, entry: CursorEntry | undefined, limit: number): PageRange
+  plan(asked: AskedPage, limit: number): Statement
   read(scope: string, rows: readonly Cells[] | undefined): ScopePage
   /** Scopes with a row so large that the answer to a push is weighed. */
   readonly heavy: BoundedMap<string, true>
-  /** One page by itself, in a round trip of its own. */
-  fetch(batch: Store['batch'], scope: string, range: PageRange): Promise<ScopePage>
-  /** What a cursor is held against, and no row. */
-  fetchHead(batch: Store['batch'], scope: string): Promise<ScopeHead | undefined>
 }
 
 /**
@@ -33,23 +26,13 @@ const rememberedMax = 10_000
  */
 export function createPages(sql: Sql): Pages {
   const large = createBoundedMap<string, true>(rememberedMax)
-  const head = headSql(sql.dialect)
-  const pages: Pages = {
+  return {
     heavy: createBoundedMap(rememberedMax),
-    rangeOf: (scope, entry, limit) => ({ entry, limit, sized: large.get(scope) === true }),
+    plan: (asked, limit) => planPage(sql, asked, limit, large.get(asked.scope) === true),
     read(scope, rows) {
       const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
       if (page.large) large.set(scope, true)
       return page
     },
-    async fetch(batch, scope, range) {
-      const [rows] = await batch(scope, [planPage(sql, scope, range)])
-      return pages.read(scope, rows)
-    },
-    async fetchHead(batch, scope) {
-      const [rows = []] = await batch(scope, [{ sql: head, params: [scope], reads: true }])
-      return parseHead(rows)
-    },
   }
-  return pages
 }

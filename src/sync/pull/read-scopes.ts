@@ -8,10 +8,7 @@ import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import { groupByPlace } from '../places.ts'
-import { planPage } from './plan-reads.ts'
 import { readStates } from './scope-states.ts'
-
-type PageOf = readonly [scope: string, page: ScopePage]
 
 /** What the answer still has room for, over all scopes: rows, and bytes of their text. */
 export interface Budget {
@@ -22,7 +19,8 @@ export interface Budget {
 /** How to read the scopes of one database: statements, and what to make of their results. */
 export interface Survey {
   readonly plan: readonly Statement[]
-  finish(results: readonly (readonly Cells[])[]): readonly PageOf[]
+  /** The pages of the scopes, in their order. */
+  finish(results: readonly (readonly Cells[])[]): readonly ScopePage[]
 }
 
 export const startBudget = (limit: number): Budget => ({ rows: limit, bytes: limits.pageBytesMax })
@@ -45,13 +43,17 @@ export async function readScopes(
   cursor: Cursor | null,
   budget: Budget,
 ): Promise<ReadonlyMap<string, ScopePage>> {
-  const read = await inTurns(await groupForReads(call, scopes), async (some) => {
-    const asked = some.map((scope) => ({ scope, entry: cursor?.get(scope), n: 0 }))
-    const { plan, finish } = surveyPlace(call, asked, budget)
-    return finish(await call.batch(some[0] ?? '', plan))
+  const pages = new Map<string, ScopePage>()
+  await inTurns(await groupForReads(call, scopes), async (some) => {
+    const { plan, finish } = surveyPlace(call, askPages(some, cursor), budget)
+    const read = finish(await call.batch(some[0] ?? '', plan))
+    for (const [place, page] of read.entries()) pages.set(some[place] ?? '', page)
   })
-  return new Map(read.flat())
+  return pages
 }
+
+export const askPages = (scopes: readonly string[], cursor: Cursor | null): AskedPage[] =>
+  scopes.map((scope, place) => ({ scope, place, entry: cursor?.get(scope), n: 0 }))
 
 /** Scopes that are read by one batch: those of a database, where it takes a statement so long. */
 export function groupForReads({ sql, store }: Call, scopes: readonly string[]) {
@@ -61,23 +63,23 @@ export function groupForReads({ sql, store }: Call, scopes: readonly string[]) {
 /** Reads scopes of one database. */
 export function surveyPlace(call: Call, asked: readonly AskedPage[], budget: Budget): Survey {
   const limit = rowsLeft(budget)
-  const [one] = asked
-  const survey = asked.length === 1 && one ? surveyOne(call, one, limit) : surveyMany(call.sql, asked, limit)
+  const { pages } = call.sql
+  const survey = asked.length > 1 && pages ? surveyMany(call.sql, pages, asked, limit) : surveyEach(call, asked, limit)
   return {
     plan: survey.plan,
     finish(results) {
       const read = survey.finish(results)
-      for (const [, page] of read) takeRoom(budget, page)
+      for (const page of read) takeRoom(budget, page)
       return read
     },
   }
 }
 
 /** By the statement of a scope alone, which is the cheapest. */
-function surveyOne({ sql, pages }: Call, { scope, entry, n }: AskedPage, limit: number): Survey {
+function surveyEach({ pages }: Call, asked: readonly AskedPage[], limit: number): Survey {
   return {
-    plan: [planPage(sql, scope, pages.rangeOf(scope, entry, limit), n)],
-    finish: ([rows]) => [[scope, pages.read(scope, rows)]],
+    plan: asked.map((one) => pages.plan(one, limit)),
+    finish: (results) => asked.map(({ scope }, place) => pages.read(scope, results[place])),
   }
 }
 
@@ -86,29 +88,20 @@ function surveyOne({ sql, pages }: Call, { scope, entry, n }: AskedPage, limit: 
  * do the same. More scopes than a parameter holds are further statements.
  */
 function surveyMany(
-  { schema, dialect, pages, paramBytesMax }: Sql,
+  { schema, dialect, paramBytesMax }: Sql,
+  pages: NonNullable<Sql['pages']>,
   asked: readonly AskedPage[],
   limit: number,
 ): Survey {
-  const numbered = asked.map((one, place) => ({ ...one, place }))
-  const plan = [true, false].flatMap((first) => {
-    const some = numbered.filter(({ entry }) => (entry === undefined || entry.start > entry.position) === first)
-    if (some.length === 0 || !pages) return []
-    const texts = encodeParts(some, (part) => dialect.encodeAsked(part), paramBytesMax)
-    return texts.map(
-      (params): Statement => ({ sql: first ? pages.first : pages.next, params: [...params, limit], reads: true }),
-    )
-  })
-  return {
-    plan,
-    finish(results) {
-      const read = dialect.readPages(schema, numbered, results.flat())
-      return asked.flatMap(({ scope }, place) => {
-        const page = read[place]
-        return page ? [[scope, page] as const] : []
-      })
-    },
+  const plan: Statement[] = []
+  for (const bootstraps of [true, false]) {
+    const some = asked.filter(({ entry }) => (entry === undefined || entry.start > entry.position) === bootstraps)
+    if (some.length === 0) continue
+    const sql = bootstraps ? pages.first : pages.next
+    for (const params of encodeParts(some, (part) => dialect.encodeAsked(part), paramBytesMax))
+      plan.push({ sql, params: [...params, limit], reads: true })
   }
+  return { plan, finish: (results) => dialect.readPages(schema, asked, results.flat()) }
 }
 
 export function headsOf(pages: ReadonlyMap<string, ScopePage>): ReadonlyMap<string, ScopeHead | undefined> {

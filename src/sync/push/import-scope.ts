@@ -112,7 +112,7 @@ async function pushOthers(
   scope: string,
   changes: readonly Change[],
 ): Promise<ImportAnswer> {
-  const push = { ...chunk, atomic: false, return: 'lost', cursor: undefined, limit: undefined } as const
+  const push = { ...chunk, atomic: false, return: 'lost', cursor: undefined } as const
   try {
     const { verdicts } = await pushScope(call, push, scope, admitAll(changes))
     return { tally: tallyOf(verdicts.values()), rejected: rejectionsOf(verdicts) }
