@@ -8,8 +8,8 @@ import { headPlace, octets, pageCells, pageText, slotsOf } from './rows.ts'
 
 /** A scope that is asked for. */
 export const askedFields: readonly Field[] = [
-  { name: 'place$', type: 'integer' },
   { name: 'scope$', type: 'text' },
+  { name: 'place$', type: 'integer' },
   { name: 'incarnation$', type: 'text' },
   { name: 'position$', type: 'integer' },
   { name: 'start$', type: 'integer' },
@@ -18,7 +18,7 @@ export const askedFields: readonly Field[] = [
 
 /** The values of `askedFields`. */
 export function askedRow({ scope, entry, n, place }: AskedPage): readonly unknown[] {
-  return [place, scope, entry?.incarnation, entry?.position ?? 0, entry?.start, n]
+  return [scope, place, entry?.incarnation, entry?.position ?? 0, entry?.start, n]
 }
 
 /**
