@@ -14,6 +14,8 @@ export interface PagesSpelling extends Pick<Dialect, 'above' | 'aliveAbove' | 'o
   readonly limit: string
   /** The function that makes a JSON array. */
   readonly array: string
+  /** Whether each SELECT of a union is to be bounded by itself, lest it be read to its end. */
+  readonly boundsArms?: true
   /** SELECTs that one UNION ALL may join. */
   readonly termsMax?: number
 }
@@ -39,7 +41,8 @@ export function reachSql(schema: Schema, bound: PagesBound, spelling: PagesSpell
   const sizes = pageArms(schema, bound, (table, part) => {
     const size = part === 'died' ? '64' : rowOctets(table, spelling.octets)
     const weighed = `CASE WHEN (SELECT weighs$ FROM bound$) THEN ${size} ELSE 0 END`
-    return pageRows(spelling, table, part, `position, ${weighed} AS size$`, params.position, params)
+    const arm = pageRows(spelling, table, part, `position, ${weighed} AS size$`, params.position, params)
+    return spelling.boundsArms ? `(${arm} ORDER BY position LIMIT ${limit} + 1)` : arm
   })
   const arms = sizes.length > 0 ? sizes : ['SELECT 0 AS position, 0 AS size$ WHERE 1 = 0']
   const isAll = 'count(*) = count(*) FILTER (WHERE taken$)'

@@ -58,6 +58,8 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     countRows: counts.rows.join(';\n'),
     countFirstRows: counts.firstRows.join(';\n'),
   }
+  const pagesWith = (bootstraps: boolean) => dialect.pages(schema, { bytesMax: 4_194_304, bootstraps })
+  const paging = { pages: pagesWith(false), firstPages: pagesWith(true) }
   const room = roomSql(dialect, schema, true)
   const limits = {
     ...{ roomHead: room.head, roomCounts: room.counts.join(';\n'), roomSteps: room.steps.join(';\n') },
@@ -65,7 +67,7 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   }
   const statements = {
     ...limits,
-    ...{ ...scope, ...bulkStatements, ...counting },
+    ...{ ...scope, ...bulkStatements, ...counting, ...paging },
     ...{ weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery },
   }
   it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
@@ -88,6 +90,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('../golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 42)
+  expect(files).toHaveLength(2 * 44)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

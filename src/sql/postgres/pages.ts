@@ -32,7 +32,7 @@ export function pagesSql(schema: Schema, bound: PagesBound, sent: string, limit:
   const isStanding = `scope$.incarnation = sent$.incarnation$ AND scope$.position = sent$.position$ AND scope$.watermark <= sent$.position$ AND NOT ${ahead}`
   const fits = `(sent$.incarnation$ IS NULL OR sent$.incarnation$ = scope$.incarnation) AND (sent$.start$ IS NULL OR scope$.position >= sent$.start$ AND scope$.watermark <= CASE WHEN ${ahead} THEN sent$.start$ ELSE sent$.position$ END)`
   const reach = reachSql(schema, bound, {
-    ...{ above, aliveAbove, octets, limit: `CAST(${limit} AS bigint)`, array: 'json_build_array' },
+    ...{ above, aliveAbove, octets, limit: `CAST(${limit} AS bigint)`, array: 'json_build_array', boundsArms: true },
     heads: `SELECT sent$.place$, sent$.scope$, sent$.position$, coalesce(sent$.start$, ${Number.MAX_SAFE_INTEGER}) AS start$, scope$.incarnation AS own$, scope$.position AS at$, scope$.watermark AS watermark$, scope$.row_bytes AS row_bytes$, scope$.position - sent$.n$ AS upper$, scope$.position - sent$.n$ > sent$.position$ AND ${fits} AS reads$
 FROM ${sent} LEFT JOIN LATERAL (SELECT * FROM driftline_scopes WHERE scope = sent$.scope$ OFFSET 0) AS scope$ ON true
 WHERE (${isStanding}) IS NOT TRUE AND (sent$.incarnation$ IS NOT NULL OR scope$.scope IS NOT NULL)`,
