@@ -173,6 +173,50 @@ describe.each(allStoreNames)('sixty scopes on %s', (name) => {
     ])
   })
 
+  it('P12 a chunk of an import to many scopes is one round trip, and what is refused of one harms no other', async () => {
+    const some = names.slice(36, 46)
+    const grant = { scope: undefined, isAllowed: () => true, byToken: false }
+    const load = async (changes: readonly object[], looks = false) => {
+      let answer = await Promise.resolve<Awaited<ReturnType<Operations['importChunk']>> | undefined>(undefined)
+      const trips = await tripsOf(async () => {
+        answer = await together.importChunk('scope0', { client: 'file', changes, grant, looks })
+      })
+      const { tally, rejected } = answer ?? { tally: undefined, rejected: new Map() }
+      return { tally, rejected: [...rejected].map(([index, { code }]) => `${index} ${code}`), trips }
+    }
+    const counted = isOnePlace() && !Number.isNaN(opened.roundTrips())
+    const once = (trips: number) => expect(counted ? trips : 1).toBe(1)
+    const rows = (at: number) => some.toReversed().flatMap((scope) => [put(scope, 'i', at), put(scope, 'j', at)])
+    const first = await load(rows(80))
+    expect(first).toMatchObject({ tally: { applied: 20, duplicate: 0, stale: 0 }, rejected: [] })
+    once(first.trips)
+    const again = await load(rows(80), true)
+    expect(again).toMatchObject({ tally: { applied: 0, duplicate: 20, stale: 0 }, rejected: [] })
+    once(again.trips)
+    // What comes more than once, or only patches, goes as a change set of each scope.
+    const patches = some.map((scope) => ({ ...put(scope, 'i', 82), op: 'patch', row: { done: true } }))
+    const folded = await load([...some.map((scope) => put(scope, 'i', 81)), ...patches])
+    expect(folded).toMatchObject({ tally: { applied: 20, duplicate: 0, stale: 0 }, rejected: [] })
+    once(folded.trips)
+    // Stale lines are looked at once more, of all scopes together: a trigger may have swallowed them.
+    const stale = await load(rows(79))
+    expect(stale).toMatchObject({ tally: { applied: 0, duplicate: 0, stale: 20 }, rejected: [] })
+    expect(counted ? stale.trips : 2).toBe(2)
+    for (const scope of some)
+      await opened.store.batch(scope, [
+        {
+          sql: "CREATE UNIQUE INDEX IF NOT EXISTS one_taken ON todos (scope, title) WHERE title = 'taken'",
+          params: [],
+        },
+      ])
+    const refused = [put('scope40', 'k', 83, 'taken'), put('scope40', 'l', 83, 'taken')]
+    const missing = { scope: 'scope41', table: 'todos', op: 'patch', id: 'none', at: noon, row: { done: true } }
+    expect(await load([...refused, missing, ...rows(84)])).toMatchObject({
+      tally: { applied: 21, duplicate: 0, stale: 0 },
+      rejected: ['1 constraint', '2 row_missing'],
+    })
+  })
+
   it('P9 a push or sync whose cursor must resync for a scope that it does not write applies nothing', async () => {
     const { cursor } = (await together.pull(who, { cursor: null, limit: 5_000 })).page
     const entry = cursor.get('scope50')
