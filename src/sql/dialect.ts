@@ -92,6 +92,8 @@ export interface Dialect {
    * one statement, whose rows `readPages` reads.
    */
   pages(schema: Schema, bound: PagesBound): string
+  /** [scopes as `encodeAsked` gives them] → how many rows all their pages will hand out. */
+  countPages(schema: Schema, bound: Pick<PagesBound, 'bootstraps'>): string
   readPages(schema: Schema, asked: readonly AskedPage[], rows: readonly Cells[]): readonly ScopePage[]
   /**
    * An expression that fails the statement, and so the batch, with the text in its message. `salt`

@@ -74,3 +74,21 @@ export function reachArms(
     pageRows(spelling, table, part, select(table, part, place), params.position, params),
   )
 }
+
+/** How many rows the pages of all scopes will hand out, by the very conditions of a page. */
+export function countReachSql(
+  schema: Schema,
+  bound: Pick<PagesBound, 'bootstraps'>,
+  spelling: Pick<PagesSpelling, 'above' | 'aliveAbove' | 'heads'>,
+): string {
+  const params: PageParams = {
+    ...{ scope: 'behind$.scope$', position: 'behind$.position$', start: 'behind$.start$' },
+    ...{ limit: '', upper: 'behind$.upper$' },
+  }
+  const counts = pageArms(
+    schema,
+    bound,
+    (table, part) => `(${pageRows(spelling, table, part, 'count(*)', params.position, params)})`,
+  )
+  return `SELECT coalesce(sum(rows$), 0) FROM (SELECT ${counts.join(' + ') || '0'} AS rows$ FROM (${spelling.heads}) AS behind$ WHERE reads$) AS counted$`
+}

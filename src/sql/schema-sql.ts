@@ -15,10 +15,10 @@ export interface Sql {
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
   /**
-   * Pages of many scopes that go on, and of many that bootstrap: see `Dialect.pages`. Undefined:
-   * the store takes no statement so long, and each scope is read by itself.
+   * Pages of many scopes that go on, and of many that bootstrap: see `Dialect.pages`; and their
+   * counts. Undefined: the store takes no statement so long, and each scope is read by itself.
    */
-  readonly pages: { readonly next: string; readonly first: string } | undefined
+  readonly pages: PagesSql | undefined
   /** See `gatesSql`. */
   readonly gates: string
   readonly paramBytesMax: number | undefined
@@ -50,9 +50,21 @@ export function compileSchema(
   return sql
 }
 
-function pagesOf(schema: Schema, dialect: Dialect, storeLimits?: StoreLimits): Sql['pages'] {
-  const pagesWith = (bootstraps: boolean) => dialect.pages(schema, { bytesMax: limits.pageBytesMax, bootstraps })
-  const pages = { next: pagesWith(false), first: pagesWith(true) }
+export interface PagesSql {
+  readonly next: string
+  readonly first: string
+  readonly countNext: string
+  readonly countFirst: string
+}
+
+export function pagesOf(schema: Schema, dialect: Dialect, storeLimits?: StoreLimits): PagesSql | undefined {
+  const bytesMax = limits.pageBytesMax
+  const pages: PagesSql = {
+    next: dialect.pages(schema, { bytesMax, bootstraps: false }),
+    first: dialect.pages(schema, { bytesMax, bootstraps: true }),
+    countNext: dialect.countPages(schema, { bootstraps: false }),
+    countFirst: dialect.countPages(schema, { bootstraps: true }),
+  }
   const sqlBytesMax = storeLimits?.sqlBytesMax ?? Number.POSITIVE_INFINITY
   return Object.values(pages).some((text) => bytesOf(text) > sqlBytesMax) ? undefined : pages
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { text } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { countSql, headSql, headsSql } from '../../src/sql/count-sql.ts'
+import { countSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -44,7 +44,7 @@ const deliveries = [...recording, head, claim, ...finish, fail].map(
 statements.push(...deliveries)
 const counts = [schema, small].map((one) => countSql(postgres, one))
 const counting = counts.flatMap(({ rows }, place) =>
-  [headSql(postgres), ...rows].map((sql, table) => [`count ${place} ${table}`, sql] as [string, string]),
+  rows.map((sql, table) => [`count ${place} ${table}`, sql] as [string, string]),
 )
 statements.push(...counting)
 

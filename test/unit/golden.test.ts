@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { countSql, gatesSql, headSql, headsSql } from '../../src/sql/count-sql.ts'
+import { countSql, gatesSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -52,14 +52,17 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   }
   const counts = countSql(dialect, schema)
   const counting = {
-    countHead: headSql(dialect),
     countHeads: headsSql(dialect),
     countGates: gatesSql(dialect, raise),
     countRows: counts.rows.join(';\n'),
     countFirstRows: counts.firstRows.join(';\n'),
   }
   const pagesWith = (bootstraps: boolean) => dialect.pages(schema, { bytesMax: 4_194_304, bootstraps })
-  const paging = { pages: pagesWith(false), firstPages: pagesWith(true) }
+  const countsOf = (bootstraps: boolean) => dialect.countPages(schema, { bootstraps })
+  const paging = {
+    ...{ pages: pagesWith(false), firstPages: pagesWith(true) },
+    ...{ countPages: countsOf(false), countFirstPages: countsOf(true) },
+  }
   const room = roomSql(dialect, schema, true)
   const limits = {
     ...{ roomHead: room.head, roomCounts: room.counts.join(';\n'), roomSteps: room.steps.join(';\n') },
@@ -90,6 +93,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('../golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 44)
+  expect(files).toHaveLength(2 * 45)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

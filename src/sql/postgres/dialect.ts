@@ -4,7 +4,7 @@ import { onConflictWhere } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import type { Field } from '../statement.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
-import { askedFields, askedRow, pagesSql, readPagesCells } from './pages.ts'
+import { askedFields, askedRow, countPagesSql, pagesSql, readPagesCells } from './pages.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
 
@@ -75,6 +75,7 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   encodeAsked: (asked) => encodeColumns(askedFields, asked.map(askedRow)),
   pages: (schema, bound) => pagesSql(schema, bound, decodeArrays(askedFields, 1, param), param(askedFields.length + 1)),
   readPages: readPagesCells,
+  countPages: (schema, bound) => countPagesSql(schema, bound, decodeArrays(askedFields, 1, param)),
   raise: (marker, salt) => `('${marker}' || ${salt})::integer`,
 })
 

@@ -1,5 +1,5 @@
 import type { Schema } from '../../model/table.ts'
-import { reachArms, reachSql } from '../reach-sql.ts'
+import { countReachSql, reachArms, reachSql } from '../reach-sql.ts'
 import { parseHead, type ScopePage } from '../scope-page.ts'
 import { type AskedPage, type FoundPage, type PagesBound, toPages } from '../scope-pages.ts'
 import type { Cell, Cells, Field } from '../statement.ts'
@@ -22,20 +22,31 @@ export function askedRow({ scope, entry, n, place }: AskedPage): readonly unknow
 }
 
 /**
- * The scopes are looked up one by one by their key, and the rows of each by an index of its
- * positions, whatever the statistics say: OFFSET 0 keeps the planner from joining them in another
- * way. Heads come as rows of their own, in the columns of a row.
+ * The scopes that are not where their cursor is, see `PagesSpelling`. They are looked up one by one
+ * by their key, whatever the statistics say: OFFSET 0 keeps the planner from joining them in another
+ * way.
+ */
+function headsSql(sent: string): string {
+  const ahead = 'sent$.start$ > sent$.position$'
+  const stands = `scope$.incarnation = sent$.incarnation$ AND scope$.position = sent$.position$ AND NOT ${ahead}`
+  const fits = `(sent$.incarnation$ IS NULL OR sent$.incarnation$ = scope$.incarnation) AND (sent$.start$ IS NULL OR scope$.position >= sent$.start$ AND scope$.watermark <= CASE WHEN ${ahead} THEN sent$.start$ ELSE sent$.position$ END)`
+  return `SELECT sent$.place$, sent$.scope$, sent$.position$, coalesce(sent$.start$, ${Number.MAX_SAFE_INTEGER}) AS start$, scope$.incarnation AS own$, scope$.position AS at$, scope$.watermark AS watermark$, scope$.row_bytes AS row_bytes$, scope$.position - sent$.n$ AS upper$, scope$.position - sent$.n$ > sent$.position$ AND ${fits} AS reads$
+FROM ${sent} LEFT JOIN LATERAL (SELECT * FROM driftline_scopes WHERE scope = sent$.scope$ OFFSET 0) AS scope$ ON true
+WHERE (${stands}) IS NOT TRUE AND (sent$.incarnation$ IS NOT NULL OR scope$.scope IS NOT NULL)`
+}
+
+export const countPagesSql = (schema: Schema, bound: Pick<PagesBound, 'bootstraps'>, sent: string): string =>
+  countReachSql(schema, bound, { above, aliveAbove, heads: headsSql(sent) })
+
+/**
+ * The rows of each scope come by an index of its positions, and the heads as rows of their own, in
+ * the columns of a row.
  */
 export function pagesSql(schema: Schema, bound: PagesBound, sent: string, limit: string): string {
   const slots = slotsOf(schema)
-  const ahead = 'sent$.start$ > sent$.position$'
-  const isStanding = `scope$.incarnation = sent$.incarnation$ AND scope$.position = sent$.position$ AND scope$.watermark <= sent$.position$ AND NOT ${ahead}`
-  const fits = `(sent$.incarnation$ IS NULL OR sent$.incarnation$ = scope$.incarnation) AND (sent$.start$ IS NULL OR scope$.position >= sent$.start$ AND scope$.watermark <= CASE WHEN ${ahead} THEN sent$.start$ ELSE sent$.position$ END)`
   const reach = reachSql(schema, bound, {
-    ...{ above, aliveAbove, octets, limit: `CAST(${limit} AS bigint)`, array: 'json_build_array', boundsArms: true },
-    heads: `SELECT sent$.place$, sent$.scope$, sent$.position$, coalesce(sent$.start$, ${Number.MAX_SAFE_INTEGER}) AS start$, scope$.incarnation AS own$, scope$.position AS at$, scope$.watermark AS watermark$, scope$.row_bytes AS row_bytes$, scope$.position - sent$.n$ AS upper$, scope$.position - sent$.n$ > sent$.position$ AND ${fits} AS reads$
-FROM ${sent} LEFT JOIN LATERAL (SELECT * FROM driftline_scopes WHERE scope = sent$.scope$ OFFSET 0) AS scope$ ON true
-WHERE (${isStanding}) IS NOT TRUE AND (sent$.incarnation$ IS NOT NULL OR scope$.scope IS NOT NULL)`,
+    ...{ above, aliveAbove, octets, heads: headsSql(sent), limit: `CAST(${limit} AS bigint)` },
+    ...{ array: 'json_build_array', boundsArms: true },
   })
   const cells = (table: Schema['tables'][number], _: unknown, place: number) => pageCells(slots, table, place)
   const arms = reachArms(schema, bound, { above, aliveAbove }, cells).map((arm) => `(${arm} OFFSET 0)`)

@@ -2,7 +2,7 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import type { Dialect } from '../dialect.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
-import { encodeAsked, pagesText, readPagesText } from './pages.ts'
+import { countPagesText, encodeAsked, pagesText, readPagesText } from './pages.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
 
 const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
@@ -79,6 +79,7 @@ ${columns.map((column) => `${column} = CASE WHEN ${guard} THEN excluded.${column
   encodeAsked,
   pages: pagesText,
   readPages: readPagesText,
+  countPages: countPagesText,
   raise: (marker, salt) => `json_extract('{}', '${marker}' || ${salt})`,
 }
 

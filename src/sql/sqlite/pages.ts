@@ -1,7 +1,7 @@
 import { rowBreak } from '../../model/row-text.ts'
 import type { Schema } from '../../model/table.ts'
 import { inOrder } from '../dialect.ts'
-import { reachArms, reachSql } from '../reach-sql.ts'
+import { countReachSql, reachArms, reachSql } from '../reach-sql.ts'
 import { parseHead, type ScopePage } from '../scope-page.ts'
 import { type AskedPage, type FoundPage, type PagesBound, toPages } from '../scope-pages.ts'
 import type { Cell, Cells } from '../statement.ts'
@@ -27,17 +27,23 @@ export function encodeAsked(asked: readonly AskedPage[]): readonly string[] {
 
 const limit = '?2'
 
-function reach(schema: Schema, bound: PagesBound, termsMax?: number): string {
+/** The scopes that are not where their cursor is: see `PagesSpelling`. */
+function headsText(): string {
   const told = ['place$', 'position$', 'start$', 'n$'].map((name, at) => `asked$ ->> '$[${at}]' AS ${name}`)
   const fits = `incarnation$ IN ('', own$) AND (start$ IS NULL OR at$ >= start$ AND watermark$ <= max(position$, start$))`
-  return reachSql(schema, bound, {
-    ...{ above, aliveAbove, octets, limit, array: 'json_array', ...(termsMax && { termsMax }) },
-    heads: `SELECT place$, scope$, position$, coalesce(start$, ${Number.MAX_SAFE_INTEGER}) AS start$, own$, at$, watermark$, row_bytes$, at$ - n$ AS upper$, at$ - n$ > position$ AND ${fits} AS reads$, concat('{"scope":', json_quote(scope$)) AS begin$
+  return `SELECT place$, scope$, position$, coalesce(start$, ${Number.MAX_SAFE_INTEGER}) AS start$, own$, at$, watermark$, row_bytes$, at$ - n$ AS upper$, at$ - n$ > position$ AND ${fits} AS reads$, concat('{"scope":', json_quote(scope$)) AS begin$
 FROM (SELECT *, ${told.join(', ')} FROM (SELECT sent$.scope$, substr(words$, instr(words$, '|') + 1) AS asked$, substr(words$, 1, instr(words$, ' ') - 1) AS incarnation$, scope$.incarnation AS own$, scope$.position AS at$, scope$.watermark AS watermark$, scope$.row_bytes AS row_bytes$
 FROM (SELECT key AS scope$, value AS words$ FROM json_each(?1) LIMIT -1) AS sent$ LEFT JOIN driftline_scopes AS scope$ ON scope$.scope = sent$.scope$
-WHERE instr(words$, concat(scope$.incarnation, ' ', scope$.position, '|')) <> 1 LIMIT -1) LIMIT -1)`,
-  })
+WHERE instr(words$, concat(scope$.incarnation, ' ', scope$.position, '|')) <> 1 LIMIT -1) LIMIT -1)`
 }
+
+function reach(schema: Schema, bound: PagesBound, termsMax?: number): string {
+  const spelling = { above, aliveAbove, octets, heads: headsText(), limit, array: 'json_array' }
+  return reachSql(schema, bound, { ...spelling, ...(termsMax && { termsMax }) })
+}
+
+export const countPagesText = (schema: Schema, bound: Pick<PagesBound, 'bootstraps'>): string =>
+  countReachSql(schema, bound, { above, aliveAbove, heads: headsText() })
 
 /** A row for each scope that is not where its cursor is: its head, and its page as one text. */
 export function pagesText(schema: Schema, bound: PagesBound): string {

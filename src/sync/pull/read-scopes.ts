@@ -1,5 +1,6 @@
 import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import { limits } from '../../model/limits.ts'
+import type { Dialect } from '../../sql/dialect.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
@@ -93,15 +94,23 @@ function surveyMany(
   asked: readonly AskedPage[],
   limit: number,
 ): Survey {
-  const plan: Statement[] = []
-  for (const bootstraps of [true, false]) {
-    const some = asked.filter(({ entry }) => (entry === undefined || entry.start > entry.position) === bootstraps)
-    if (some.length === 0) continue
-    const sql = bootstraps ? pages.first : pages.next
-    for (const params of encodeParts(some, (part) => dialect.encodeAsked(part), paramBytesMax))
-      plan.push({ sql, params: [...params, limit], reads: true })
-  }
+  const plan = splitAsked(dialect, asked, paramBytesMax).map(
+    ({ bootstraps, params }): Statement => ({
+      sql: bootstraps ? pages.first : pages.next,
+      params: [...params, limit],
+      reads: true,
+    }),
+  )
   return { plan, finish: (results) => dialect.readPages(schema, asked, results.flat()) }
+}
+
+/** Scopes as the parameters of statements. */
+export function splitAsked(dialect: Dialect, asked: readonly AskedPage[], paramBytesMax: number | undefined) {
+  return [true, false].flatMap((bootstraps) => {
+    const some = asked.filter(({ entry }) => (entry === undefined || entry.start > entry.position) === bootstraps)
+    const texts = some.length > 0 ? encodeParts(some, (part) => dialect.encodeAsked(part), paramBytesMax) : []
+    return texts.map((params) => ({ bootstraps, params }))
+  })
 }
 
 export function headsOf(pages: ReadonlyMap<string, ScopePage>): ReadonlyMap<string, ScopeHead | undefined> {
@@ -118,7 +127,7 @@ export async function readHeads(
   const places = await groupByPlace(store, known)
   const read = await inTurns(places, async (some) => {
     const states = await readStates(store, batch, some)
-    return some.map((scope) => [scope, states.get(scope)?.head] as const)
+    return some.map((scope) => [scope, states.get(scope)] as const)
   })
   return new Map(read.flat())
 }
