@@ -113,6 +113,18 @@ describe.each(inThisRun([...dialectStores, 'd1']))('pages of many scopes with la
     expect(rows).toBe(2 * scopes.length)
   })
 
+  it('P3 and what has no room waits, where each scope has a database of its own, too', async () => {
+    const each = createOperations({ schema, store: { ...opened.store, placeOf: (scope: string) => scope }, now })
+    let cursor: Cursor = null
+    let rows = 0
+    for (let pages = 0, more = true; more && pages < 50; pages++) {
+      const { page }: Awaited<ReturnType<Operations['pull']>> = await each.pull(who, { cursor, limit: 1_000 })
+      rows += page.count
+      ;({ cursor, more } = page)
+    }
+    expect(rows).toBe(2 * scopes.length)
+  })
+
   it('P3 and a sync, whether it writes one of the scopes, all of them, or is refused for one', async () => {
     const sync = (changes: readonly object[]) =>
       costOf(async ({ push }) => {

@@ -22,9 +22,9 @@ export function askedRow({ scope, entry, n, place }: AskedPage): readonly unknow
 }
 
 /**
- * The scopes that are not where their cursor is, see `PagesSpelling`. They are looked up one by one
- * by their key, whatever the statistics say: OFFSET 0 keeps the planner from joining them in another
- * way.
+ * The scopes that are not where their cursor is, see `PagesSpelling`. They are looked up one by
+ * one by their key, whatever the statistics say: OFFSET 0 keeps the planner from joining them in
+ * another way.
  */
 function headsSql(sent: string): string {
   const ahead = 'sent$.start$ > sent$.position$'

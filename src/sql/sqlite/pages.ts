@@ -9,10 +9,10 @@ import { above, aliveAbove } from './keys.ts'
 import { changeText, octets, resolveMarks } from './rows.ts'
 
 /**
- * An object from scopes to texts. Each begins with the very words that the database has for a scope
- * which is where its cursor is, so that nothing more is read of those, by far the most: incarnation,
- * position and a bar. Behind that is JSON of the place, the position, where the bootstrap began, and
- * the positions that the transaction took.
+ * An object from scopes to texts. Each begins with the very words that the database has for a
+ * scope which is where its cursor is, so that nothing more is read of those, by far the most:
+ * incarnation, position and a bar. Behind that is JSON of the place, the position, where the
+ * bootstrap began, and the positions that the transaction took.
  */
 export function encodeAsked(asked: readonly AskedPage[]): readonly string[] {
   let text = '{'

@@ -135,10 +135,12 @@ export function pageText(schema: Schema, bound: PageBound): string {
       params,
     ),
   )
+  // Of no row, where the answer is full, what follows is what was asked for.
+  const last = `coalesce(page$.last$, ${params.position})`
   const more = pageArms(
     schema,
     bound,
-    (table, part) => `EXISTS (${pageRows({ above, aliveAbove }, table, part, '1', 'page$.last$', params)})`,
+    (table, part) => `EXISTS (${pageRows({ above, aliveAbove }, table, part, '1', last, params)})`,
   )
   const cap = pageCap({ above, aliveAbove, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`

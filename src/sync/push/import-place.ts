@@ -73,7 +73,9 @@ function changesOf(parts: readonly ImportPart[], client: string | undefined): Re
   )
 }
 
-/** What lost is looked at once more where it was written in bulk: a trigger may have swallowed it. */
+/**
+ * What lost is looked at once more where it was written in bulk: a trigger may have swallowed it.
+ */
 async function findSwallowed(
   call: Call,
   { client }: ScopeImport,

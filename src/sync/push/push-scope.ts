@@ -45,7 +45,8 @@ interface PushedParts extends PushedScope {
 }
 
 /**
- * Applies what the database takes of a scope's changes, and gives each its verdict. `first` is what came of them where they were written already.
+ * Applies what the database takes of a scope's changes, and gives each its verdict. `first` is what
+ * came of them where they were written already.
  */
 export async function pushScope(
   call: Call,

@@ -26,9 +26,9 @@ export function pushOperation(core: Core): Operations['push'] {
     const decoded = await decodeChanges(changes, decodeContext(call, bytes), (one) => authorizeChange(one, principal))
     checkAtomic(atomic, decoded)
 
-    // 2 Read the scopes of databases in which nothing is written. A cursor that must resync is found
-    // before anything is applied (P9): where the scopes of one database are written, by their batch,
-    // which also reads the other scopes of that database.
+    // 2 Read the scopes of databases in which nothing is written. A cursor that must resync is
+    // found before anything is applied (P9): where the scopes of one database are written, by their
+    // batch, which also reads the other scopes of that database.
     const order = [...principal.scopes.keys()]
     const asks = cursor !== undefined && limit !== undefined ? { cursor, order, budget: startBudget(limit) } : undefined
     const unwritten = order.filter((scope) => !decoded.byScope.has(scope))
