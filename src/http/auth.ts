@@ -81,11 +81,24 @@ export function createAuthenticate({
     const token = authorization === undefined ? undefined : /^Bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1]
     if (token === undefined)
       throw unauthorized('Send the header Authorization: Bearer <token>.', Boolean(authorization))
-    const claims = recent.find(token) ?? recent.keep(token, await verify(token, key, options))
-    const subject = subjectOf(claims)
-    const own = claimNames.subClaim ?? 'sub'
-    const granted = scopesOf?.(claims) ?? [[checkScope(subject, own), 'write'] as const, ...readScopes(claims)]
+    const known = recent.find(token) ?? recent.keep(token, await verify(token, key, options))
+    // What somebody's own function grants may change with every request.
+    if (scopesOf) return principalOf(known.claims, scopesOf(known.claims))
+    known.principal ??= principalOf(known.claims, grantedBy(known.claims))
+    return known.principal
+  }
+
+  function* grantedBy(claims: JWTPayload): Iterable<readonly [scope: string, access: Access]> {
+    yield [checkScope(subjectOf(claims), claimNames.subClaim ?? 'sub'), 'write']
+    yield* readScopes(claims)
+  }
+
+  function principalOf(
+    claims: JWTPayload,
+    granted: Iterable<readonly [scope: string, access: Access]>,
+  ): TokenPrincipal {
     const scopes = new Map<string, Access>()
+    const subject = subjectOf(claims)
     for (const [scope, access] of granted) {
       if (scopes.get(checkScope(scope, 'that scopesOf reads')) !== 'write') scopes.set(scope, access)
     }
@@ -95,31 +108,38 @@ export function createAuthenticate({
 
 /**
  * For how long a verified token is not verified again, how many of them there are, and how long
- * they may be.
+ * they may be: as long as Node takes the head of a request.
  */
 const rememberedMs = 60_000
 const rememberedMax = 1_000
-const rememberedLength = 4_096
+const rememberedLength = 16_384
+
+interface Verified {
+  readonly claims: JWTPayload
+  /** Once it was asked for. */
+  principal?: TokenPrincipal
+}
 
 /**
  * A phone sends one token for minutes, and its signature costs a third of a small sync. What is
  * remembered is the whole token, so another signature is another token, and none is taken beyond
- * its own end.
+ * its own end. With it the scopes are kept that it grants, which may be hundreds.
  */
 function rememberTokens() {
-  const tokens = createBoundedMap<string, { claims: JWTPayload; until: number }>(rememberedMax)
+  const tokens = createBoundedMap<string, { verified: Verified; until: number }>(rememberedMax)
   return {
-    find(token: string): JWTPayload | undefined {
+    find(token: string): Verified | undefined {
       const known = tokens.get(token)
-      if (known && Date.now() < known.until) return known.claims
+      if (known && Date.now() < known.until) return known.verified
       tokens.delete(token)
       return undefined
     },
-    keep(token: string, claims: JWTPayload): JWTPayload {
-      if (token.length > rememberedLength) return claims
+    keep(token: string, claims: JWTPayload): Verified {
+      const verified: Verified = { claims }
+      if (token.length > rememberedLength) return verified
       const until = Math.min(Date.now() + rememberedMs, ((claims.exp ?? 0) + leewaySeconds) * 1000)
-      tokens.set(token, { claims, until })
-      return claims
+      tokens.set(token, { verified, until })
+      return verified
     },
   }
 }

@@ -7,7 +7,10 @@ import type { Known } from './view.ts'
 /** The bytes of a cursor, both ways. */
 export interface CursorForm {
   readonly write: (cursor: Cursor) => Uint8Array
-  /** The entries, not yet checked. Throws where this is no such cursor. */
+  /**
+   * The entries, not yet checked. Throws where this is no such cursor, or has another spelling than
+   * the one that is written.
+   */
   readonly read: (bytes: Uint8Array) => Entries
 }
 
@@ -32,7 +35,9 @@ function readToday(packed: Uint8Array): Entries {
     const learning = code % 2 === 1 ? { known: setAt(number()), position: number() } : undefined
     entries.push([scope ?? '', { ...entryOf(incarnation, position, ahead), known, learning }])
   }
-  return entries
+  // Numbers and texts have one spelling. Sets may stand in another order, or be there for nothing.
+  if (isUniform && sets.length !== Math.min(entries.length, 1)) throw invalid
+  return isUniform ? entries : theSame(entries, writeToday, packed)
 }
 
 function unpackKnown(number: () => number): Known {
@@ -146,9 +151,21 @@ const markMax = 2 ** 24 - 1
 
 export const today: CursorForm = { write: writeToday, read: readToday }
 
+/** Written again they must be the same. */
+function theSame(entries: Entries, write: CursorForm['write'], packed: Uint8Array): Entries {
+  if (!isSame(write(new Map(entries)), packed)) throw invalid
+  return entries
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
+}
+
 /** The form that a cursor has: today's, or one that clients still hold. */
 export function formOf([first]: Uint8Array): CursorForm {
   if (first === version) return today
   if (first === secondForm) return { write: writeSecondForm, read: readSecondForm }
-  return { write: writeFirstForm, read: readFirstForm }
+  return { write: writeFirstForm, read: (bytes) => theSame(readFirstForm(bytes), writeFirstForm, bytes) }
 }

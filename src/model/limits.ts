@@ -117,11 +117,6 @@ export const limits = Object.freeze({
   homesMax: 100_000,
   /** Scopes that are read side by side for one request. */
   scopesAtOnceMax: 6,
-  /**
-   * Scopes of one database whose pages are asked for at once. More of them are asked for their
-   * positions first, and only those that moved for pages.
-   */
-  pagesAtOnceMax: 4,
   /** Scopes of one database that are written by one batch. */
   scopesTogetherMax: 100,
   /** For how long the ids of webhooks are kept: longer than a sender tries again. */

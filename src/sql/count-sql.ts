@@ -14,14 +14,9 @@ export interface CountSql {
   readonly firstRows: readonly string[]
 }
 
-/** [scope] → incarnation, position, watermark: one row of one small table. */
-export function headSql({ param }: Dialect): string {
-  return `SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ${param(1)}`
-}
-
-/** [scopes] → scope, incarnation, position, watermark, row bytes of each that was ever written. */
+/** [scopes] → scope, incarnation, position, watermark of each that was ever written. */
 export function headsSql({ param, fromScopes }: Dialect): string {
-  return `SELECT scope, incarnation, position, watermark, row_bytes ${fromScopes(param(1))}`
+  return `SELECT scope, incarnation, position, watermark ${fromScopes(param(1))}`
 }
 
 /** A scope of a cursor, and how far it needs the scope's history to be whole. */

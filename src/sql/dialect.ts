@@ -2,6 +2,7 @@ import type { Schema, Table } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
 import type { RehearseBatch } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
+import type { AskedPage, PagesBound } from './scope-pages.ts'
 import type { Cells, Field } from './statement.ts'
 
 /** An id, and the stamp's two halves: when, and who. */
@@ -87,6 +88,16 @@ export interface Dialect {
    */
   page(schema: Schema, bound: PageBound): string
   readPage(schema: Schema, scope: string, rows: readonly Cells[]): ScopePage
+  /** Scopes and how far each was read, as the texts of parameters. */
+  encodeAsked(asked: readonly AskedPage[]): readonly string[]
+  /**
+   * [scopes as `encodeAsked` gives them, limit] → the head and the page of each that has moved, in
+   * one statement, whose rows `readPages` reads.
+   */
+  pages(schema: Schema, bound: PagesBound): string
+  /** [scopes as `encodeAsked` gives them] → how many rows all their pages will hand out. */
+  countPages(schema: Schema, bound: Pick<PagesBound, 'bootstraps'>): string
+  readPages(schema: Schema, asked: readonly AskedPage[], rows: readonly Cells[]): readonly ScopePage[]
   /**
    * An expression that fails the statement, and so the batch, with the text in its message. `salt`
    * keeps planners from evaluating it early.
@@ -145,6 +156,8 @@ export interface PageParams {
   /** The scope's position less `n`, the last that a page may hold. */
   readonly upper: string
   readonly again?: PageBound['again']
+  /** What stands before the table in FROM, where that names the scopes. */
+  readonly outer?: string
 }
 
 export function pageParams(
@@ -175,7 +188,7 @@ export function pageRows(
   part: PagePart,
   select: string,
   from: string,
-  { scope, start, upper, again }: PageParams,
+  { scope, start, upper, again, outer = '' }: PageParams,
 ): string {
   const conditions = {
     all: `${above(scope, from)} AND position <= ${upper} AND (NOT deleted OR position > ${start})`,
@@ -185,7 +198,7 @@ export function pageRows(
     died: `${above(scope, start)} AND position > ${from} AND position <= ${upper} AND deleted`,
     again: `${aliveAbove(scope, from)} AND position <= ${start} AND (${again?.(table)})`,
   }
-  return `SELECT ${select} FROM ${quoted(table.name)}
+  return `SELECT ${select} FROM ${outer}${quoted(table.name)}
 WHERE ${conditions[part]}`
 }
 

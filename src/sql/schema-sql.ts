@@ -14,6 +14,11 @@ export interface Sql {
   readonly dialect: Dialect
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
+  /**
+   * Pages of many scopes that go on, and of many that bootstrap: see `Dialect.pages`; and their
+   * counts. Undefined: the store takes no statement so long, and each scope is read by itself.
+   */
+  readonly pages: PagesSql | undefined
   /** See `gatesSql`. */
   readonly gates: string
   readonly paramBytesMax: number | undefined
@@ -35,6 +40,7 @@ export function compileSchema(
     dialect,
     tables: schema.tables.map((table) => tableSql(dialect, table, raise)),
     scope: scopeSql(dialect, schema, limits.pageBytesMax, raise),
+    pages: pagesOf(schema, dialect, storeLimits),
     gates: gatesSql(dialect, raise),
     paramBytesMax: storeLimits?.paramBytesMax,
     nonce,
@@ -42,6 +48,25 @@ export function compileSchema(
   }
   if (storeLimits) checkFit(sql, storeLimits)
   return sql
+}
+
+export interface PagesSql {
+  readonly next: string
+  readonly first: string
+  readonly countNext: string
+  readonly countFirst: string
+}
+
+export function pagesOf(schema: Schema, dialect: Dialect, storeLimits?: StoreLimits): PagesSql | undefined {
+  const bytesMax = limits.pageBytesMax
+  const pages: PagesSql = {
+    next: dialect.pages(schema, { bytesMax, bootstraps: false }),
+    first: dialect.pages(schema, { bytesMax, bootstraps: true }),
+    countNext: dialect.countPages(schema, { bootstraps: false }),
+    countFirst: dialect.countPages(schema, { bootstraps: true }),
+  }
+  const sqlBytesMax = storeLimits?.sqlBytesMax ?? Number.POSITIVE_INFINITY
+  return Object.values(pages).some((text) => bytesOf(text) > sqlBytesMax) ? undefined : pages
 }
 
 /**

@@ -8,7 +8,9 @@ export async function groupByPlace(store: Store, scopes: readonly string[]): Pro
   if (scopes.length < 2) return scopes.length > 0 ? [scopes] : []
   const places = new Map<string, string[]>()
   for (const scope of scopes) {
-    const place = await placeOf(scope)
+    const found = placeOf(scope)
+    // Nearly always known: waiting for nothing costs a turn for each scope.
+    const place = typeof found === 'string' ? found : await found
     const some = places.get(place)
     if (some) some.push(scope)
     else places.set(place, [scope])

@@ -1,1 +1,1 @@
-SELECT scope, incarnation, position, watermark, row_bytes FROM (SELECT unnest($1::text[]) COLLATE "C" AS id$) AS sent$ CROSS JOIN LATERAL (SELECT * FROM driftline_scopes WHERE scope = sent$.id$ OFFSET 0) AS found$
+SELECT scope, incarnation, position, watermark FROM (SELECT unnest($1::text[]) COLLATE "C" AS id$) AS sent$ CROSS JOIN LATERAL (SELECT * FROM driftline_scopes WHERE scope = sent$.id$ OFFSET 0) AS found$

@@ -1,1 +1,1 @@
-SELECT scope, incarnation, position, watermark, row_bytes FROM driftline_scopes WHERE scope IN (SELECT value FROM json_each(?1))
+SELECT scope, incarnation, position, watermark FROM driftline_scopes WHERE scope IN (SELECT value FROM json_each(?1))

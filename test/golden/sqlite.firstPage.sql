@@ -1,11 +1,11 @@
 SELECT scope$.incarnation, scope$.position, scope$.watermark, row_bytes * ?5 > 4194304, page$.count$, page$.last$, page$.rows$, CASE WHEN EXISTS (SELECT 1 FROM "notes"
-WHERE scope = ?1 AND position > page$.last$ AND NOT deleted AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1))
+WHERE scope = ?1 AND position > coalesce(page$.last$, ?2) AND NOT deleted AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1))
 OR EXISTS (SELECT 1 FROM "notes"
-WHERE scope = ?1 AND position > ?3 AND position > page$.last$ AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1) AND deleted)
+WHERE scope = ?1 AND position > ?3 AND position > coalesce(page$.last$, ?2) AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1) AND deleted)
 OR EXISTS (SELECT 1 FROM "tags"
-WHERE scope = ?1 AND position > page$.last$ AND NOT deleted AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1))
+WHERE scope = ?1 AND position > coalesce(page$.last$, ?2) AND NOT deleted AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1))
 OR EXISTS (SELECT 1 FROM "tags"
-WHERE scope = ?1 AND position > ?3 AND position > page$.last$ AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1) AND deleted) THEN 1 ELSE 0 END
+WHERE scope = ?1 AND position > ?3 AND position > coalesce(page$.last$, ?2) AND position <= (SELECT position - CAST(?4 AS bigint) FROM driftline_scopes WHERE scope = ?1) AND deleted) THEN 1 ELSE 0 END
 FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, '
 ') AS rows$
 FROM (SELECT position, concat((SELECT concat('{"scope":', json_quote(?1), ',"table":"notes","op":"put","id":')), json_quote(id), ',"at":', updated_at, ',"by":"', updated_by, '","position":', position, ',"row":{"title":', json_quote("title"), ',"count":', coalesce("count", 'null'), ',"price":', CASE WHEN "price" IS NULL THEN 'null'

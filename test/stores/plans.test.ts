@@ -10,6 +10,7 @@ import { roomSql } from '../../src/sql/room-sql.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import { sqlite } from '../../src/sql/sqlite/dialect.ts'
 import { sqliteObject } from '../../src/sql/sqlite/object.ts'
+import { createOperations } from '../../src/sync/sync.ts'
 import { planFaults, statementsIn } from '../support/plans.ts'
 import { principal, put, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
@@ -80,6 +81,7 @@ describe.each(Object.entries(wrong))('where the statistics of Postgres know %s',
       for (const sql of statements) faults.push(...(await planFaults(client, sql)))
       expect(faults).toEqual([])
       expect(statements.length).toBeGreaterThan(35)
+      expect(statements).toEqual(expect.arrayContaining(Object.values(compiled.pages ?? {})))
     },
   )
 
@@ -92,6 +94,26 @@ describe.each(Object.entries(wrong))('where the statistics of Postgres know %s',
       expect(new Set(verdicts.map((one) => one.verdict))).toEqual(new Set([verdict]))
     }
     expect((await entriesRead()) - began).toBeLessThan(2 * 10 * changes.length)
+  })
+
+  it('a page of many scopes reads no more of them than its rows', async () => {
+    const scopes = ['new', ...Array.from({ length: 30 }, (_, n) => `small${n}`)]
+    await client.query(
+      `INSERT INTO todos SELECT 'small' || n % 30, 's' || n, 1, 'x', false, n, n, 'title', false, 1 FROM generate_series(0, 299) AS n`,
+    )
+    await client.query(
+      `INSERT INTO driftline_scopes SELECT 'small' || n, 'i', 300, 0, 300 FROM generate_series(0, 29) AS n`,
+    )
+    const who = { subject: 'new', scopes: new Map(scopes.toReversed().map((scope) => [scope, 'write'] as const)) }
+    const { pull } = createOperations({ schema, store: opened.store })
+    const began = await entriesRead()
+    // Behind thirty scopes of ten rows comes one of 20,000, of which the page has ten.
+    const { page } = await pull(who, { cursor: null, limit: 310 })
+    expect(page.count).toBe(310)
+    expect((await entriesRead()) - began).toBeLessThan(10 * 310)
+    const again = await entriesRead()
+    expect((await pull(who, { cursor: page.cursor, limit: 10 })).page.count).toBe(10)
+    expect((await entriesRead()) - again).toBeLessThan(20 * 10 + 31)
   })
 
   it('a bootstrap of 20,000 tombstones reads none of them, nor does the count of its rows', async () => {
@@ -130,7 +152,8 @@ describe.each([sqlite, sqliteObject])('SQLite', (dialect) => {
     const opened = await openTestStore('libsql file')
     const run = async (sql: string, params: readonly (string | number)[] = []) =>
       (await opened.store.batch('', [{ sql, params }]))[0] ?? []
-    const { firstPage, sizedFirstPage } = compileSchema(schema, dialect).scope
+    const { pages, scope } = compileSchema(schema, dialect)
+    const { firstPage, sizedFirstPage } = scope
     const { firstRows } = countSql(dialect, schema)
     const plansOf = async () => {
       const rows = []
@@ -139,6 +162,25 @@ describe.each([sqlite, sqliteObject])('SQLite', (dialect) => {
           ...(await run(`EXPLAIN QUERY PLAN ${sql}`, ['full', 0, 1, 0, 10].slice(0, firstRows.includes(sql) ? 3 : 5))),
         )
       return rows.map((row) => String(row.at(-1))).filter((detail) => /todos|lists/.test(detail))
+    }
+    /** Pages of many scopes: as they are read, and as they are counted where not all fits. */
+    const checkPages = async () => {
+      for (const [sql, indexes] of [
+        [pages?.next, ['position']],
+        [pages?.first, ['position', 'position_living']],
+      ] as const) {
+        const plan = (await run(`EXPLAIN QUERY PLAN ${sql}`, ['{}', 10])).map((row) => String(row.at(-1)))
+        const details = plan.filter(
+          (detail) => /\b(todos|lists)\b/.test(detail) && !/^(SCAN|MATERIALIZE) \w+\$/.test(detail),
+        )
+        const found = details.map(
+          (detail) =>
+            /SEARCH (?:todos|lists) USING (?:COVERING )?INDEX (?:todos|lists)_(\w+) \(scope=\? AND position>\?/.exec(
+              detail,
+            )?.[1],
+        )
+        expect(found.toSorted()).toEqual(indexes.flatMap((index) => [index, index, index, index]).toSorted())
+      }
     }
     const check = (details: readonly string[]) => {
       expect(details.length).toBeGreaterThan(10)
@@ -149,11 +191,13 @@ describe.each([sqlite, sqliteObject])('SQLite', (dialect) => {
       expect(details.filter((one) => one.includes('_living')).length).toBe(details.length / 2)
     }
     check(await plansOf())
+    await checkPages()
     // Nearly nothing is deleted, as far as it knows.
     await run(`INSERT INTO todos (scope, id, updated_at, updated_by, deleted, position, created_position, title, done, priority)
 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) SELECT 'full', 'd' || n, 1, 'x', n = 1, n, n, 't', 0, 1 FROM n`)
     await run('ANALYZE')
     check(await plansOf())
+    await checkPages()
     await opened.close()
   })
 })

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
 import { defineSchema } from '../../src/model/table.ts'
-import { countSql, gatesSql, headSql, headsSql } from '../../src/sql/count-sql.ts'
+import { countSql, gatesSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { postgres } from '../../src/sql/postgres/dialect.ts'
@@ -52,11 +52,16 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   }
   const counts = countSql(dialect, schema)
   const counting = {
-    countHead: headSql(dialect),
     countHeads: headsSql(dialect),
     countGates: gatesSql(dialect, raise),
     countRows: counts.rows.join(';\n'),
     countFirstRows: counts.firstRows.join(';\n'),
+  }
+  const pagesWith = (bootstraps: boolean) => dialect.pages(schema, { bytesMax: 4_194_304, bootstraps })
+  const countsOf = (bootstraps: boolean) => dialect.countPages(schema, { bootstraps })
+  const paging = {
+    ...{ pages: pagesWith(false), firstPages: pagesWith(true) },
+    ...{ countPages: countsOf(false), countFirstPages: countsOf(true) },
   }
   const room = roomSql(dialect, schema, true)
   const limits = {
@@ -65,7 +70,7 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   }
   const statements = {
     ...limits,
-    ...{ ...scope, ...bulkStatements, ...counting },
+    ...{ ...scope, ...bulkStatements, ...counting, ...paging },
     ...{ weigh: `${scope.weigh}${weight?.(3)}`, ...ofTable, ...delivery },
   }
   it.each(Object.entries(statements))('%s is the golden one', async (name, sql) => {
@@ -88,6 +93,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('../golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 42)
+  expect(files).toHaveLength(2 * 45)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

@@ -4,6 +4,7 @@ import { onConflictWhere } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import type { Field } from '../statement.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
+import { askedFields, askedRow, countPagesSql, pagesSql, readPagesCells } from './pages.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
 
@@ -35,7 +36,7 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   // An array for each column, as the text of a literal: Postgres reads it in half the time of JSON,
   // whose names it would look up for each row. One text that grows: a text for each value, joined
   // in the end, costs three times as much.
-  encodeRows: (fields, rows) => fields.map(({ type }, place) => arrayText(rows, type, (row) => row[place])),
+  encodeRows: encodeColumns,
   // The arrays stand in subqueries, so that the planner does not know their length: it would read a
   // whole scope where it has no fresh statistics, instead of looking each row up by its key. In the
   // select list they are read side by side; as a function of FROM each would be stored first, which
@@ -71,12 +72,20 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   readRow: rowJson,
   page: pageRowsSql,
   readPage: readPageRows,
+  encodeAsked: (asked) => encodeColumns(askedFields, asked.map(askedRow)),
+  pages: (schema, bound) => pagesSql(schema, bound, decodeArrays(askedFields, 1, param), param(askedFields.length + 1)),
+  readPages: readPagesCells,
+  countPages: (schema, bound) => countPagesSql(schema, bound, decodeArrays(askedFields, 1, param)),
   raise: (marker, salt) => `('${marker}' || ${salt})::integer`,
 })
 
 export const postgres: Dialect = {
   ...postgresWithParams((place) => `$${place}`),
   rehearseBatch: rehearseByBlock(postgresWithParams(blockParam)),
+}
+
+function encodeColumns(fields: readonly Field[], rows: readonly (readonly unknown[])[]): readonly string[] {
+  return fields.map(({ type }, place) => arrayText(rows, type, (row) => row[place]))
 }
 
 function decodeArrays(fields: readonly Field[], first: number, param: Dialect['param']): string {

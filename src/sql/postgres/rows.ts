@@ -90,14 +90,17 @@ function cellJson(type: ColumnType | undefined, cell: Cell): string {
   }
 }
 
+export interface Slots {
+  readonly types: readonly string[]
+  /** Of each table, which slot each of its columns has. */
+  readonly places: readonly (readonly number[])[]
+}
+
 /**
  * What a page's cells beyond the first six hold: columns of the tables, which share those of one
  * type.
  */
-function slotsOf(schema: Schema): {
-  readonly types: readonly string[]
-  readonly places: readonly (readonly number[])[]
-} {
+export function slotsOf(schema: Schema): Slots {
   const types: string[] = []
   const places = schema.tables.map((table) => {
     const taken = new Set<number>()
@@ -123,6 +126,16 @@ const printedAs = {
   bytes: 'text',
 } as const
 
+/** The columns of a row of a page, by their names. */
+export function pageCells(slots: Slots, table: Table, place: number): string {
+  const values = slots.types.map((type, slot) => {
+    const column = shown(table)[slots.places[place]?.indexOf(slot) ?? -1]
+    return column ? columnSql(column) : `NULL::${type}`
+  })
+  const names = ['place$', 'id$', 'at$', 'by$', 'deleted$', 'position', ...values.map((_, slot) => `value${slot}$`)]
+  return [String(place), ...systemSql, ...values].map((cell, at) => `${cell} AS ${names[at]}`).join(', ')
+}
+
 /**
  * One statement, so one snapshot: the head and the rows belong together, and no row can lie between
  * two tables' reads. The head is a row of its own, and one row more than the page says if there is
@@ -134,23 +147,9 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
   const places = { param: (place: number) => `$${place}` }
   const params = pageParams(places, bound.again, '(SELECT upper$ FROM head$)')
   const slots = slotsOf(schema)
-  const names = [
-    'place$',
-    'id$',
-    'at$',
-    'by$',
-    'deleted$',
-    'position',
-    ...slots.types.map((_, slot) => `value${slot}$`),
-  ]
-  const arms = pageArms(schema, bound, (table, part, place) => {
-    const values = slots.types.map((type, slot) => {
-      const column = shown(table)[slots.places[place]?.indexOf(slot) ?? -1]
-      return column ? columnSql(column) : `NULL::${type}`
-    })
-    const cells = [String(place), ...systemSql, ...values].map((cell, at) => `${cell} AS ${names[at]}`)
-    return pageRows({ above, aliveAbove }, table, part, cells.join(', '), params.position, params)
-  })
+  const arms = pageArms(schema, bound, (table, part, place) =>
+    pageRows({ above, aliveAbove }, table, part, pageCells(slots, table, place), params.position, params),
+  )
   // Bounded each by itself, so that every table is read by its index and no further than needed.
   const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
   const cap = pageCap({ above, aliveAbove, octets }, schema, pageParams(places, bound.again), bound)
@@ -165,7 +164,7 @@ SELECT ${headPlace} AS place$, incarnation AS id$, watermark AS at$, cap$::text 
 }
 
 /** Stands where a row has the place of its table. */
-const headPlace = -1
+export const headPlace = -1
 
 export function readPageRows(schema: Schema, scope: string, cells: readonly Cells[]): ScopePage {
   const top = cells.find(([place]) => Number(place) === headPlace)
@@ -174,17 +173,7 @@ export function readPageRows(schema: Schema, scope: string, cells: readonly Cell
   const head = { incarnation: String(incarnation), position: Number(position), watermark: Number(watermark) }
   const found = inPositionOrder(cells.filter((row) => row !== top))
   const kept = found.slice(0, Number(cap))
-  const { places } = slotsOf(schema)
-  const addRow = schema.tables.map((table, place) =>
-    rowsJson(
-      table,
-      scope,
-      1,
-      (places[place] ?? []).map((slot) => 1 + systemSql.length + slot),
-    ),
-  )
-  let rows = ''
-  for (const row of kept) rows = (addRow[Number(row[0])] as AddRow)(rows === '' ? '' : rows + rowBreak, row)
+  const rows = pageText(schema, slotsOf(schema), scope, kept, 0)
   return {
     head,
     count: kept.length,
@@ -193,6 +182,27 @@ export function readPageRows(schema: Schema, scope: string, cells: readonly Cell
     more: found.length > kept.length,
     large: large !== null,
   }
+}
+
+/** The rows of a page as changes, a line each. The cells of `pageCells` begin at place `from`. */
+export function pageText(
+  schema: Schema,
+  { places }: Slots,
+  scope: string,
+  rows: readonly Cells[],
+  from: number,
+): string {
+  const addRow = schema.tables.map((table, place) =>
+    rowsJson(
+      table,
+      scope,
+      from + 1,
+      (places[place] ?? []).map((slot) => from + 1 + systemSql.length + slot),
+    ),
+  )
+  let text = ''
+  for (const row of rows) text = (addRow[Number(row[from])] as AddRow)(text === '' ? '' : text + rowBreak, row)
+  return text
 }
 
 const positionPlace = 5

@@ -2,6 +2,7 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import type { Dialect } from '../dialect.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
+import { countPagesText, encodeAsked, pagesText, readPagesText } from './pages.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
 
 const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
@@ -75,6 +76,10 @@ ${columns.map(([column, value]) => `${column} = CASE WHEN ${guard} THEN ${value}
   readRow: (_table, _scope, cells, from) => resolveMarks(String(cells[from])),
   page: pageText,
   readPage: readPageText,
+  encodeAsked,
+  pages: pagesText,
+  readPages: readPagesText,
+  countPages: countPagesText,
   raise: (marker, salt) => `json_extract('{}', '${marker}' || ${salt})`,
 }
 

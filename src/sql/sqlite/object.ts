@@ -4,6 +4,7 @@ import { type Dialect, inOrder, isLarge, type PageBound, pageArms, pageCap, page
 import { emptyPage, type ScopePage } from '../scope-page.ts'
 import type { Cells } from '../statement.ts'
 import { sqlite } from './dialect.ts'
+import { pagesLines, readPagesLines } from './pages.ts'
 import { changeText, resolveMarks } from './rows.ts'
 
 /** SELECTs that one UNION ALL may join in a Durable Object. */
@@ -14,7 +15,10 @@ const unionTermsMax = 5
  * So a page comes as a row for each change rather than as one text. The object runs in the same
  * process, where a row costs little.
  */
-export const sqliteObject: Dialect = { ...sqlite, page: pageLines, readPage: readPageLines }
+export const sqliteObject: Dialect = {
+  ...sqlite,
+  ...{ page: pageLines, readPage: readPageLines, pages: pagesLines, readPages: readPagesLines },
+}
 
 /**
  * The head is at position 0, before every row; one row more than the page says if there is more.

@@ -5,21 +5,26 @@ import type { Table } from '../../model/table.ts'
 import { gateFields } from '../../sql/count-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
+import type { AskedPage } from '../../sql/scope-pages.ts'
 import type { Statement } from '../../sql/statement.ts'
-import type { PageRange, Planned } from '../push/planned.ts'
+import type { Planned } from '../push/planned.ts'
 
 /**
  * One statement: a page of one scope, which for a bootstrap has no tombstone at all, without the
  * last `n` positions, which the same transaction took.
  */
-export function planPage({ scope: sql }: Sql, scope: string, { entry, limit, sized }: PageRange, n = 0): Planned {
+export function planPage(
+  { scope: sql }: Sql,
+  { scope, entry, n }: Omit<AskedPage, 'place'>,
+  limit: number,
+  sized: boolean,
+): Statement {
   const { position, start } = entry ?? { position: 0, start: Number.MAX_SAFE_INTEGER }
   const [page, sizedPage] = start > position ? [sql.firstPage, sql.sizedFirstPage] : [sql.page, sql.sizedPage]
   return {
     sql: sized ? sizedPage : page,
     params: [scope, position, start, n, limit],
     reads: true,
-    role: { kind: 'page' },
   }
 }
 

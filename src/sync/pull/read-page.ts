@@ -1,18 +1,15 @@
 import { type BoundedMap, createBoundedMap } from '../../model/bounded-map.ts'
-import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import type { Known } from '../../model/view.ts'
 import { pageAgain } from '../../sql/again-sql.ts'
-import { headSql } from '../../sql/count-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
-import type { Cells } from '../../sql/statement.ts'
-import type { Store } from '../../stores/store.ts'
-import type { PageRange } from '../push/planned.ts'
+import type { ScopePage } from '../../sql/scope-page.ts'
+import type { AskedPage } from '../../sql/scope-pages.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import { planPage } from './plan-reads.ts'
 
-/** Asks for pages and reads them. */
+/** Asks for the page of one scope and reads it. */
 export interface Pages {
-  rangeOf(scope: string, cursor: Cursor | null | undefined, limit: number): PageRange
+  plan(asked: AskedPage, limit: number): Statement
   read(scope: string, rows: readonly Cells[] | undefined): ScopePage
   /** Scopes with a row so large that the answer to a push is weighed. */
   readonly heavy: BoundedMap<string, true>
@@ -21,10 +18,6 @@ export interface Pages {
    * were handed out with such columns, and not with all that are known now.
    */
   again(sql: Sql, known: Known): string
-  /** One page by itself, in a round trip of its own. */
-  fetch(batch: Store['batch'], scope: string, range: PageRange): Promise<ScopePage>
-  /** What a cursor is held against, and no row. */
-  fetchHead(batch: Store['batch'], scope: string): Promise<ScopeHead | undefined>
 }
 
 /**
@@ -42,11 +35,10 @@ const againMax = 16
  */
 export function createPages(sql: Sql): Pages {
   const large = createBoundedMap<string, true>(rememberedMax)
-  const head = headSql(sql.dialect)
   const again = createBoundedMap<string, string>(againMax)
-  const pages: Pages = {
+  return {
     heavy: createBoundedMap(rememberedMax),
-    rangeOf: (scope, cursor, limit) => ({ entry: cursor?.get(scope), limit, sized: large.get(scope) === true }),
+    plan: (asked, limit) => planPage(sql, asked, limit, large.get(asked.scope) === true),
     read(scope, rows) {
       const page = sql.dialect.readPage(sql.schema, scope, rows ?? [])
       if (page.large) large.set(scope, true)
@@ -58,14 +50,5 @@ export function createPages(sql: Sql): Pages {
       again.set(key, text)
       return text
     },
-    async fetch(batch, scope, range) {
-      const [rows] = await batch(scope, [planPage(sql, scope, range)])
-      return pages.read(scope, rows)
-    },
-    async fetchHead(batch, scope) {
-      const [rows = []] = await batch(scope, [{ sql: head, params: [scope], reads: true }])
-      return parseHead(rows)
-    },
   }
-  return pages
 }

@@ -1,15 +1,15 @@
-import { checkCursor } from '../../model/cursor.ts'
-import type { Cursor, CursorEntry, ScopeHead } from '../../model/cursor-entry.ts'
+import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import { limits } from '../../model/limits.ts'
-import { emptyPage, type ScopePage } from '../../sql/scope-page.ts'
+import type { Dialect } from '../../sql/dialect.ts'
+import { encodeParts } from '../../sql/parts.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
+import type { ScopePage } from '../../sql/scope-page.ts'
+import type { AskedPage } from '../../sql/scope-pages.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import { groupByPlace } from '../places.ts'
-import { planPage } from './plan-reads.ts'
-import { parseStates, planStates, readStates, type ScopeState } from './scope-states.ts'
-
-type PageOf = readonly [scope: string, page: ScopePage]
+import { readStates } from './scope-states.ts'
 
 /** What the answer still has room for, over all scopes: rows, and bytes of their text. */
 export interface Budget {
@@ -20,15 +20,23 @@ export interface Budget {
 /** How to read the scopes of one database: statements, and what to make of their results. */
 export interface Survey {
   readonly plan: readonly Statement[]
-  finish(results: readonly (readonly Cells[])[]): Promise<readonly PageOf[]>
+  /** The pages of the scopes, in their order. */
+  finish(results: readonly (readonly Cells[])[]): readonly ScopePage[]
 }
 
 export const startBudget = (limit: number): Budget => ({ rows: limit, bytes: limits.pageBytesMax })
 
+/** The rows that may still be asked for. Of none a page is the head, and whether there are rows. */
+export const rowsLeft = ({ rows, bytes }: Budget): number => (rows > 0 && bytes > 0 ? rows : 0)
+
+export function takeRoom(budget: Budget, { count, rows }: Pick<ScopePage, 'count' | 'rows'>): void {
+  budget.rows -= count
+  budget.bytes -= rows.length
+}
+
 /**
- * A page of each scope, of which `joinPages` makes one. The scopes of a database are read together:
- * a few of them by one batch; of more of them the positions by one statement, and then by one batch
- * the pages of those that moved, as many as the answer has room for.
+ * A page of each scope, of which `joinPages` makes one. The scopes of a database are read in one
+ * round trip, whatever has moved, and together no more of their rows than the answer has room for.
  */
 export async function readScopes(
   call: Call,
@@ -36,89 +44,74 @@ export async function readScopes(
   cursor: Cursor | null,
   budget: Budget,
 ): Promise<ReadonlyMap<string, ScopePage>> {
-  const places = await groupByPlace(call.store, scopes)
-  const read = await inTurns(places, async (some) => {
-    const { plan, finish } = surveyPlace(call, some, cursor, budget)
-    return finish(await call.batch(some[0] ?? '', plan))
+  const pages = new Map<string, ScopePage>()
+  await inTurns(await groupForReads(call, scopes), async (some) => {
+    const { plan, finish } = surveyPlace(call, askPages(some, cursor), budget)
+    const read = finish(await call.batch(some[0] ?? '', plan))
+    for (const [place, page] of read.entries()) pages.set(some[place] ?? '', page)
   })
-  return new Map(read.flat())
+  return pages
 }
 
-export function surveyPlace(call: Call, scopes: readonly string[], cursor: Cursor | null, budget: Budget): Survey {
-  if (scopes.length <= limits.pagesAtOnceMax) return surveyPages(call, scopes, cursor, budget)
-  const finish: Survey['finish'] = async (results) => {
-    const states = parseStates(results)
-    const pages: PageOf[] = []
-    const waiting: Waiting[] = []
-    for (const scope of scopes) {
-      const state = states.get(scope)
-      const entry = cursor?.get(scope)
-      if (state && isBehind(entry, state.head)) waiting.push({ scope, entry, state })
-      else pages.push([scope, { ...emptyPage, head: state?.head }])
-    }
-    let at = 0
-    while (at < waiting.length && budget.rows > 0 && budget.bytes > 0) {
-      const some = takeFitting(waiting.slice(at), budget).map(({ scope }) => scope)
-      const { plan, finish: read } = surveyPages(call, some, cursor, budget)
-      pages.push(...(await read(await call.batch(some[0] ?? '', plan))))
-      at += some.length
-    }
-    // They have rows, for which there is no room left.
-    for (const { scope, state } of waiting.slice(at))
-      pages.push([scope, { ...emptyPage, head: state.head, more: true }])
-    return pages
-  }
-  return { plan: planStates(call.store, scopes), finish }
+export const askPages = (scopes: readonly string[], cursor: Cursor | null): AskedPage[] =>
+  scopes.map((scope, place) => ({ scope, place, entry: cursor?.get(scope), n: 0 }))
+
+/** Scopes that are read by one batch: those of a database, where it takes a statement so long. */
+export function groupForReads({ sql, store }: Call, scopes: readonly string[]) {
+  return sql.pages ? groupByPlace(store, scopes) : scopes.map((scope) => [scope])
 }
 
-/** A page of each. Once the answer is full, the rest is asked for little more than its heads. */
-function surveyPages({ sql, pages }: Call, scopes: readonly string[], cursor: Cursor | null, budget: Budget): Survey {
-  const limit = budget.rows > 0 && budget.bytes > 0 ? budget.rows : 1
+/** Reads scopes of one database. */
+export function surveyPlace(call: Call, asked: readonly AskedPage[], budget: Budget): Survey {
+  const limit = rowsLeft(budget)
+  const { pages } = call.sql
+  const survey = asked.length > 1 && pages ? surveyMany(call.sql, pages, asked, limit) : surveyEach(call, asked, limit)
   return {
-    plan: scopes.map((scope) => planPage(sql, scope, pages.rangeOf(scope, cursor, limit))),
-    async finish(results) {
-      const read = scopes.map((scope, place) => [scope, pages.read(scope, results[place])] as const)
-      for (const [, page] of read) {
-        budget.rows -= page.count
-        budget.bytes -= page.rows.length
-      }
+    plan: survey.plan,
+    finish(results) {
+      const read = survey.finish(results)
+      for (const page of read) takeRoom(budget, page)
       return read
     },
   }
 }
 
-/** A scope that has moved on. */
-interface Waiting {
-  readonly scope: string
-  readonly entry: CursorEntry | undefined
-  readonly state: ScopeState
-}
-
-/** What a cursor that must resync would read is read by nobody. */
-function isBehind(entry: CursorEntry | undefined, head: ScopeHead): boolean {
-  return entry?.position !== head.position && !(entry && checkCursor(entry, head))
+/** By the statement of a scope alone, which is the cheapest. */
+function surveyEach({ pages }: Call, asked: readonly AskedPage[], limit: number): Survey {
+  return {
+    plan: asked.map((one) => pages.plan(one, limit)),
+    finish: (results) => asked.map(({ scope }, place) => pages.read(scope, results[place])),
+  }
 }
 
 /**
- * As many scopes from the first on as fill the answer, and no more text than it may have: a scope
- * has no more rows than positions since the cursor, and none larger than its largest. At least one.
+ * Those that go on by one statement and those that bootstrap by another: nearly always all of them
+ * do the same. More scopes than a parameter holds are further statements.
  */
-function takeFitting(waiting: readonly Waiting[], { rows, bytes }: Budget): readonly Waiting[] {
-  let [rowsLeft, bytesLeft] = [rows, bytes]
-  let count = 0
-  for (const { entry, state } of waiting) {
-    const most = Math.min(state.head.position - (entry?.position ?? 0), rows)
-    bytesLeft -= most * state.rowBytes
-    if (count > 0 && (rowsLeft <= 0 || bytesLeft < 0)) break
-    rowsLeft -= most
-    count++
-    if (count === batchScopesMax) break
-  }
-  return waiting.slice(0, count)
+function surveyMany(
+  { schema, dialect, paramBytesMax }: Sql,
+  pages: NonNullable<Sql['pages']>,
+  asked: readonly AskedPage[],
+  limit: number,
+): Survey {
+  const plan = splitAsked(dialect, asked, paramBytesMax).map(
+    ({ bootstraps, params }): Statement => ({
+      sql: bootstraps ? pages.first : pages.next,
+      params: [...params, limit],
+      reads: true,
+    }),
+  )
+  return { plan, finish: (results) => dialect.readPages(schema, asked, results.flat()) }
 }
 
-/** Page statements of one batch: each is some thousand characters long. */
-const batchScopesMax = 16
+/** Scopes as the parameters of statements. */
+export function splitAsked(dialect: Dialect, asked: readonly AskedPage[], paramBytesMax: number | undefined) {
+  return [true, false].flatMap((bootstraps) => {
+    const some = asked.filter(({ entry }) => (entry === undefined || entry.start > entry.position) === bootstraps)
+    const texts = some.length > 0 ? encodeParts(some, (part) => dialect.encodeAsked(part), paramBytesMax) : []
+    return texts.map((params) => ({ bootstraps, params }))
+  })
+}
 
 export function headsOf(pages: ReadonlyMap<string, ScopePage>): ReadonlyMap<string, ScopeHead | undefined> {
   return new Map([...pages].map(([scope, { head }]) => [scope, head]))
@@ -134,7 +127,7 @@ export async function readHeads(
   const places = await groupByPlace(store, known)
   const read = await inTurns(places, async (some) => {
     const states = await readStates(store, batch, some)
-    return some.map((scope) => [scope, states.get(scope)?.head] as const)
+    return some.map((scope) => [scope, states.get(scope)] as const)
   })
   return new Map(read.flat())
 }

@@ -5,22 +5,15 @@ import { parseHead } from '../../sql/scope-page.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Store } from '../../stores/store.ts'
 
-/** Where a scope stands. */
-export interface ScopeState {
-  readonly head: ScopeHead
-  /** The most that the text of one of its rows may take, see `rowBytesMax`. */
-  readonly rowBytes: number
-}
-
 /**
- * The states of scopes that live in one database, in one round trip and of no row more than theirs.
+ * The heads of scopes that live in one database, in one round trip and of no row more than theirs.
  * A scope that was never written has none.
  */
 export async function readStates(
   store: Pick<Store, 'dialect' | 'limits'>,
   batch: Store['batch'],
   scopes: readonly string[],
-): Promise<ReadonlyMap<string, ScopeState>> {
+): Promise<ReadonlyMap<string, ScopeHead>> {
   const [first] = scopes
   return first === undefined ? new Map() : parseStates(await batch(first, planStates(store, scopes)))
 }
@@ -35,11 +28,11 @@ export function planStates(
   return parts.map((params) => ({ sql, params, reads: true }))
 }
 
-export function parseStates(results: readonly (readonly Cells[])[]): ReadonlyMap<string, ScopeState> {
-  const states = new Map<string, ScopeState>()
+export function parseStates(results: readonly (readonly Cells[])[]): ReadonlyMap<string, ScopeHead> {
+  const states = new Map<string, ScopeHead>()
   for (const [scope, ...cells] of results.flat()) {
     const head = parseHead([cells])
-    if (head) states.set(String(scope), { head, rowBytes: Number(cells[3]) })
+    if (head) states.set(String(scope), head)
   }
   return states
 }

@@ -4,12 +4,13 @@ import { Problem } from '../../model/errors.ts'
 import { limits } from '../../model/limits.ts'
 import { nextTurn, turnChanges } from '../../model/turn.ts'
 import { markerIn } from '../../sql/markers.ts'
-import { parseHead } from '../../sql/scope-page.ts'
-import type { Cells, Statement } from '../../sql/statement.ts'
+import { parseHead, type ScopePage } from '../../sql/scope-page.ts'
+import type { Cells } from '../../sql/statement.ts'
 import { StoreFault } from '../../stores/store.ts'
 import type { Call } from '../call.ts'
 import type { RoomOfScope } from '../quotas/rooms.ts'
 import { noRejections, type Rejections } from './admitted.ts'
+import type { Beside } from './beside.ts'
 import type { RowWrite } from './coalesce.ts'
 import type { AnswerBound, Planned, RoomBound } from './planned.ts'
 import { isRefusal, isSuspect } from './refusals.ts'
@@ -26,16 +27,10 @@ export interface ScopeWrite {
   readonly room?: RoomOfScope | undefined
   /** For the rows that the verdicts repeat. */
   readonly answerBytesMax: number
+  /** What its batch does beside, where it is the only one of it. */
   readonly beside?: Beside | undefined
   /** The statements that write the parts, one after the other. */
   plan(attempt: Attempt): WritePlan
-}
-
-/** Other scopes of the same database, which the same batch looks at. */
-export interface Beside {
-  readonly scopes: readonly string[]
-  /** Reads of them, before anything is written. */
-  readonly plan: readonly Statement[]
 }
 
 /** One try to write what has not been refused so far. */
@@ -59,8 +54,8 @@ export interface Done extends Attempt, WritePlan {
   readonly scope: string
   readonly changes: readonly Change[]
   readonly results: readonly (readonly Cells[])[]
-  /** What was read of other scopes. */
-  readonly beside: readonly (readonly Cells[])[]
+  /** What was read of the scope, and of others of its database. None: nothing was asked for. */
+  readonly pages?: ReadonlyMap<string, ScopePage> | undefined
   /** The scope's position now. Undefined: it was never written. */
   readonly position: number | undefined
 }
@@ -85,9 +80,9 @@ export async function attempt(
     if (isLarge) await nextTurn()
     const tried = planAttempt(write, { ...base, answer: { bytesMax: write.answerBytesMax, weigh } }, changes)
     try {
-      const results = await call.batch(scope, tried.statements)
+      const { results, pages } = await sendAttempts(call, [tried], write.beside)
       if (isLarge) await nextTurn()
-      return readAttempt(write, tried, results)
+      return { ...readAttempt(write, tried, results[0] ?? []), pages }
     } catch (fault) {
       if (!(fault instanceof StoreFault) || markerIn(fault.message, call.sql.nonce) !== 'driftline_large') throw fault
       if (weigh) throw answerTooLarge()
@@ -96,27 +91,56 @@ export async function attempt(
   }
 }
 
-interface PlannedAttempt extends Omit<Done, 'results' | 'beside' | 'position'> {
-  readonly statements: readonly Statement[]
+interface PlannedAttempt extends Omit<Done, 'results' | 'pages' | 'position'> {
+  /** The positions that it takes. */
+  readonly n: number
+  readonly lock: number
 }
 
 function planAttempt(write: ScopeWrite, tried: Attempt, changes: readonly Change[]): PlannedAttempt {
   const planned = write.plan(tried)
-  const statements = [...(write.beside?.plan ?? []), ...planned.plan]
-  return { ...tried, ...planned, scope: write.scope, changes, statements }
+  const lock = planned.plan.findIndex(({ role }) => role.kind === 'head')
+  return { ...tried, ...planned, scope: write.scope, changes, lock, n: Number(planned.plan[lock]?.params[2]) }
 }
 
 function readAttempt(
-  { beside, room }: ScopeWrite,
-  { statements: _, ...tried }: PlannedAttempt,
+  { room }: ScopeWrite,
+  { lock, n, ...tried }: PlannedAttempt,
   results: readonly (readonly Cells[])[],
 ): Done {
-  const reads = beside?.plan.length ?? 0
-  const own = results.slice(reads)
-  const lock = tried.plan.findIndex(({ role }) => role.kind === 'head')
-  const position = parseHead(own[lock] ?? [])?.position
-  if (position !== undefined) room?.written(Number(tried.plan[lock]?.params[2]), position)
-  return { ...tried, results: own, beside: results.slice(0, reads), position }
+  const position = parseHead(results[lock] ?? [])?.position
+  if (position !== undefined) room?.written(n, position)
+  return { ...tried, results, position }
+}
+
+/** What the batch gave of each attempt, and the pages that it read behind all of them. */
+interface Sent {
+  readonly results: readonly (readonly (readonly Cells[])[])[]
+  readonly pages: ReadonlyMap<string, ScopePage> | undefined
+}
+
+/** The attempts of scopes of one database as one batch, between what is done beside them. */
+async function sendAttempts(
+  { batch }: Call,
+  attempts: readonly PlannedAttempt[],
+  beside: Beside | undefined,
+): Promise<Sent> {
+  const gates = beside?.gates ?? []
+  const read = beside?.read?.(new Map(attempts.map(({ scope, n }) => [scope, n])))
+  const plans = [gates, ...attempts.map(({ plan }) => plan), read?.plan ?? []]
+  const results = await batch(attempts[0]?.scope ?? '', plans.flat())
+  let at = 0
+  const parts = plans.map(({ length }) => {
+    at += length
+    return results.slice(at - length, at)
+  })
+  return { results: parts.slice(1, -1), pages: read?.finish(parts.at(-1) ?? []) }
+}
+
+/** What came of several scopes that were written by one batch. */
+export interface Together {
+  readonly done: ReadonlyMap<string, Done>
+  readonly pages: ReadonlyMap<string, ScopePage> | undefined
 }
 
 /**
@@ -127,7 +151,8 @@ function readAttempt(
 export async function writeTogether(
   call: Call,
   writes: readonly { readonly write: ScopeWrite; readonly changes: readonly Change[] }[],
-): Promise<ReadonlyMap<string, Done> | undefined> {
+  beside?: Beside,
+): Promise<Together | undefined> {
   const { heavy } = call.pages
   const inOrder = writes.toSorted((a, b) => (a.write.scope < b.write.scope ? -1 : 1))
   const isLarge = writes.reduce((sum, { changes }) => sum + changes.length, 0) > turnChanges
@@ -137,18 +162,17 @@ export async function writeTogether(
     const base = { parts: [changes], rejected: noRejections, room: undefined, incarnation: call.incarnation() }
     return { write, tried: planAttempt(write, { ...base, answer }, changes) }
   })
-  const statements = planned.flatMap(({ tried }) => tried.statements)
   try {
-    const results = await call.batch(inOrder[0]?.write.scope ?? '', statements)
-    if (isLarge) await nextTurn()
-    let at = 0
-    return new Map(
-      planned.map(({ write, tried }) => {
-        const own = results.slice(at, at + tried.statements.length)
-        at += tried.statements.length
-        return [write.scope, readAttempt(write, tried, own)]
-      }),
+    const { results, pages } = await sendAttempts(
+      call,
+      planned.map(({ tried }) => tried),
+      beside,
     )
+    if (isLarge) await nextTurn()
+    const done = planned.map(
+      ({ write, tried }, place) => [write.scope, readAttempt(write, tried, results[place] ?? [])] as const,
+    )
+    return { done: new Map(done), pages }
   } catch (fault) {
     if (fault instanceof StoreFault && (isRefusal(fault) || isSuspect(fault))) return undefined
     throw fault

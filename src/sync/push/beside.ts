@@ -1,43 +1,58 @@
 import type { Cursor } from '../../model/cursor-entry.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
-import type { Cells } from '../../sql/statement.ts'
-import type { PullRequest } from '../../wire/request.ts'
+import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Call } from '../call.ts'
 import { planGates } from '../pull/plan-reads.ts'
-import { type Budget, headsOf, readHeads, readScopes, surveyPlace } from '../pull/read-scopes.ts'
-import { throwResync } from '../resync.ts'
-import type { Beside } from './attempt.ts'
+import { askPages, type Budget, surveyPlace } from '../pull/read-scopes.ts'
 
-type Pages = Iterable<readonly [scope: string, page: ScopePage | undefined]>
+/** What a batch does for scopes of one database beside writing some of them. */
+export interface Beside {
+  /** Those that are not written. */
+  readonly scopes: readonly string[]
+  /** Hold the cursor against them, before anything is written (P9). */
+  readonly gates: readonly Statement[]
+  /**
+   * Reads the pages of all, once the positions are known that each written scope takes. None: no
+   * page is asked for.
+   */
+  readonly read?: (taken: ReadonlyMap<string, number>) => BesideRead
+}
 
-/** The scopes that a push reads where it writes others of their database. */
-export interface Nearby extends Beside {
-  /** Their pages, by what their reads gave. Undefined: nothing was written, and so nothing read. */
-  finish(results: readonly (readonly Cells[])[] | undefined): Promise<Pages>
+export interface BesideRead {
+  readonly plan: readonly Statement[]
+  finish(results: readonly (readonly Cells[])[]): ReadonlyMap<string, ScopePage>
+}
+
+/** A sync asks for a page of all scopes, in their order. */
+export interface AskedScopes {
+  readonly cursor: Cursor | null
+  readonly order: readonly string[]
+  readonly budget: Budget
 }
 
 /**
- * Reads scopes in the batch that writes others, which is not kept where the cursor must resync
- * (P9). No page is read where none is asked for.
+ * The pages of the written scopes are read with those of the others, in the very batch and under
+ * their locks, and share the room of the answer with them.
  */
-export function readNearby(
+export function planBeside(
   call: Call,
   scopes: readonly string[],
   cursor: Cursor | null | undefined,
-  asks: PullRequest | undefined,
-  budget: Budget,
-): Nearby {
+  asks: AskedScopes | undefined,
+): Beside {
   const gates = planGates(call.sql, scopes, cursor)
-  const survey = asks && scopes.length > 0 ? surveyPlace(call, scopes, asks.cursor, budget) : undefined
+  if (!asks) return { scopes, gates }
+  const others = new Set(scopes)
   return {
-    scopes,
-    plan: [...gates, ...(survey?.plan ?? [])],
-    async finish(results) {
-      if (scopes.length === 0) return []
-      if (results) return survey ? survey.finish(results.slice(gates.length)) : []
-      const read = asks ? await readScopes(call, scopes, asks.cursor, budget) : undefined
-      throwResync(cursor, read ? headsOf(read) : await readHeads(call, scopes, cursor))
-      return read ?? []
+    ...{ scopes, gates },
+    read(taken) {
+      const some = asks.order.filter((scope) => taken.has(scope) || others.has(scope))
+      const asked = askPages(some, asks.cursor).map((one) => ({ ...one, n: taken.get(one.scope) ?? 0 }))
+      const { plan, finish } = surveyPlace(call, asked, asks.budget)
+      return {
+        plan,
+        finish: (results) => new Map(finish(results).map((page, place) => [some[place] ?? '', page])),
+      }
     },
   }
 }

@@ -2,9 +2,11 @@ import { noteAnswer, startFacts } from '../../observe/facts.ts'
 import { beginCall, type Core } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import type { Operations } from '../operations.ts'
+import { groupForWrites } from '../places.ts'
 import { authorizeNamed } from './authorize.ts'
 import { decodeChanges, decodeContext, shareOf } from './decode.ts'
-import { importScope, joinImported } from './import-scope.ts'
+import { importPlace } from './import-place.ts'
+import { joinImported } from './import-scope.ts'
 import { inOrder, rejectedVerdicts, tallyOf } from './verdicts.ts'
 
 /** A part of an import. */
@@ -19,12 +21,11 @@ export function importOperation(core: Core): Operations['importChunk'] {
     const context = { ...decodeContext(call, bytes), pulled: true, cutDigits }
     const decoded = await decodeChanges(changes, context, (one) => authorizeNamed(one, grant))
 
-    // 2 Write each scope: see import-scope.ts.
+    // 2 Write the scopes of each database by one batch: see import-place.ts.
     const deletes = call.quotas.countDeletes(subject, { ...call, atomic: false })
     const part = { ...request, deletes, answerBytesMax: shareOf(decoded) }
-    const imported = await inTurns([...decoded.byScope], ([scope, some]) =>
-      importScope(call, part, scope, some),
-    ).finally(deletes.end)
+    const places = await groupForWrites(call.store, [...decoded.byScope.keys()])
+    const imported = await inTurns(places, (scopes) => importPlace(call, part, scopes, decoded)).finally(deletes.end)
 
     // 3 Count.
     const { tally, rejected } = joinImported([

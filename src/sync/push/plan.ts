@@ -4,25 +4,23 @@ import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
 import { reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
-import { planPage } from '../pull/plan-reads.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
 import { planClaim } from './inbox/claim.ts'
 import { planLock } from './lock.ts'
-import type { PageRange, Planned, PushOptions, Role } from './planned.ts'
+import type { Planned, PushOptions, Role } from './planned.ts'
 
 /**
  * The statements of one scope's part of a change set, for one batch: lock the scope, check the
- * cursor, write the tables pass by pass, record whom to tell, read the page. Costs two or three
- * statements and one for each table touched on SQLite, two on Postgres, one for each endpoint of
- * outgoing webhooks that matches, and more only where a store takes no parameter that large.
+ * cursor, write the tables pass by pass, record whom to tell. Costs one or two statements and one
+ * for each table touched on SQLite, two on Postgres, one for each endpoint of outgoing webhooks
+ * that matches, and more only where a store takes no parameter that large.
  */
 export function planPush(
   sql: Sql,
   scope: string,
   passes: readonly (readonly RowWrite[])[],
   options: PushOptions,
-  page?: PageRange,
 ): Planned[] {
   const n = passes.reduce((most, rows) => rows.reduce((top, row) => Math.max(top, row.ordinal), most), 0)
   const { bytesMax, weigh } = options.answer
@@ -51,7 +49,6 @@ export function planPush(
   if (options.atomic) plan.push(...planSwallowed(sql, scope, passes, options))
   for (const record of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
-  if (page) plan.push(planPage(sql, scope, page, n))
   return plan
 }
 

@@ -6,20 +6,12 @@ import type { InboxEntry } from './inbox/inbox.ts'
 
 /** What the rows of a statement are to `reconcile`. */
 export type Role =
-  | { readonly kind: 'head' | 'page' | 'guard' | 'claim' }
+  | { readonly kind: 'head' | 'guard' | 'claim' }
   | { readonly kind: 'states' | 'results'; readonly table: Table; readonly pass: number }
   | { readonly kind: 'settled'; readonly table: Table }
   | { readonly kind: 'tally'; readonly table: Table; readonly count: number }
 
 export type Planned = Statement & { readonly role: Role }
-
-/** What a page of one scope begins from. `undefined`: the scope bootstraps. */
-export interface PageRange {
-  readonly entry: CursorEntry | undefined
-  readonly limit: number
-  /** The scope is known to hold large rows. */
-  readonly sized?: boolean
-}
 
 /**
  * A statement that writes down whom to tell of the push. Its parameters come after the scope and n.

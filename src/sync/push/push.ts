@@ -9,7 +9,6 @@ import { headsOf, readHeads, readScopes, startBudget } from '../pull/read-scopes
 import { throwResync } from '../resync.ts'
 import { refuseAtomic } from './atomic.ts'
 import { authorizeChange } from './authorize.ts'
-import { readNearby } from './beside.ts'
 import { checkAtomic, decodeChanges, decodeContext, shareOf } from './decode.ts'
 import { pushPlace } from './push-place.ts'
 import { inOrder, joinVerdicts, rejectedVerdicts } from './verdicts.ts'
@@ -27,34 +26,32 @@ export function pushOperation(core: Core): Operations['push'] {
     const decoded = await decodeChanges(changes, decodeContext(call, bytes), (one) => authorizeChange(one, principal))
     checkAtomic(atomic, decoded)
 
-    // 2 Read the scopes that are not written. A cursor that must resync is found before anything is
-    // applied (P9): where the scopes of one database are written, by their batch, which also reads
-    // the other scopes of that database.
-    const asks = cursor !== undefined && limit !== undefined ? { cursor, limit } : undefined
-    const budget = startBudget(asks?.limit ?? 0)
-    const unwritten = [...principal.scopes.keys()].filter((scope) => !decoded.byScope.has(scope))
+    // 2 Read the scopes of databases in which nothing is written. A cursor that must resync is
+    // found before anything is applied (P9): where the scopes of one database are written, by their
+    // batch, which also reads the other scopes of that database.
+    const order = [...principal.scopes.keys()]
+    const asks = cursor !== undefined && limit !== undefined ? { cursor, order, budget: startBudget(limit) } : undefined
+    const unwritten = order.filter((scope) => !decoded.byScope.has(scope))
     const places = await groupForWrites(call.store, [...decoded.byScope.keys()])
     const isOne = places.length === 1
     const { near, far } = await splitPlaces(call.store, isOne ? places[0]?.[0] : undefined, unwritten)
-    const read = asks ? await readScopes(call, far, asks.cursor, budget) : new Map<string, ScopePage>()
+    const read = asks ? await readScopes(call, far, asks.cursor, asks.budget) : new Map<string, ScopePage>()
     const looked = [...(asks ? [] : far), ...(isOne ? [] : decoded.byScope.keys())]
     throwResync(cursor, new Map([...headsOf(read), ...(await readHeads(call, looked, cursor))]))
 
     // 3 Write the scopes of each database by one batch, side by side: see push-place.ts.
     if (atomic) await refuseAtomic(call.refusalsOf(client), decoded)
     const deletes = call.quotas.countDeletes(principal.subject, { ...call, atomic })
-    const beside = readNearby(call, near, cursor, asks, budget)
-    const part = { ...request, cursor, limit, deletes, beside, answerBytesMax: shareOf(decoded) }
+    const part = { ...request, cursor, asks, near, deletes, answerBytesMax: shareOf(decoded) }
     const pushed = await inTurns(places, (scopes) => pushPlace(call, part, scopes, decoded)).finally(deletes.end)
-    const nearby = await beside.finish(pushed[0]?.beside)
 
     // 4 Answer: every change has its verdict, and the page goes as far as the limit.
-    const scopes = pushed.flatMap((place) => place.scopes)
     const verdicts = inOrder(
-      joinVerdicts([rejectedVerdicts(decoded.rejected), decoded.dropped, ...scopes.map((one) => one.verdicts)]),
+      joinVerdicts([rejectedVerdicts(decoded.rejected), decoded.dropped, ...pushed.map((one) => one.verdicts)]),
     )
-    const pages = new Map([...read, ...nearby, ...scopes.map(({ scope, page }) => [scope, page] as const)])
-    const page = asks && joinScopes(principal, asks, pages, call.known)
+    const pages = new Map([...read, ...pushed.flatMap((one) => [...one.pages])])
+    const page =
+      asks && limit !== undefined ? joinScopes(principal, { cursor: asks.cursor, limit }, pages, call.known) : undefined
     noteAnswer(facts, verdicts, page)
     return { now: call.receivedAt, verdicts, page, removedScopes: removedScopes(cursor, principal) }
   }

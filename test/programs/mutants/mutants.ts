@@ -26,6 +26,11 @@ const manyScopes = (title: string) => ({
   why: 'its phones have few scopes',
 })
 
+const manyPages = (title: string) => ({
+  ...manyScopes(title),
+  file: 'test/stores/many-scopes-pages.test.ts',
+})
+
 const importTest = { file: 'test/stores/bulk/import.test.ts', why: 'phones import nothing' }
 
 /**
@@ -307,10 +312,62 @@ export const mutants: readonly Mutant[] = [
     race: manyScopes('libsql file .*whose cursor must resync for a scope that it does not write'),
   },
   {
-    name: 'many scopes: one whose rows have no room in the answer is passed over',
+    name: 'many scopes: one that was read in part, or had no room, is passed over',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/pull/read-scopes.ts', 'head: state.head, more: true }', 'head: state.head }'),
-    race: manyScopes('large rows, on libsql file'),
+    edits: inOneEdit('src/sql/scope-pages.ts', 'cut < head.position - one.n', 'cut < 0'),
+    race: manyScopes('each page is that of the scopes read one by one'),
+  },
+  {
+    name: 'many scopes: their rows are bounded by their number alone',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sql/reach-sql.ts',
+      '(total$ <= ${bytesLeft} OR number$ = 1 AND ${bytesLeft} = ${bytesMax})',
+      '1 = 1',
+    ),
+    race: manyPages('libsql file .*the database itself ends a pull'),
+  },
+  {
+    name: 'many scopes: each that is written by itself reads as much as all may',
+    store: 'postgres',
+    edits: inOneEdit('src/sync/pull/read-scopes.ts', 'rows > 0 && bytes > 0 ? rows : 0', 'Math.max(rows, 1_000)'),
+    race: manyPages('on postgres .*and a sync, whether'),
+  },
+  {
+    name: 'many scopes: a sync pulls what it wrote itself',
+    store: 'libsql file',
+    edits: inOneEdit('src/sync/push/beside.ts', 'n: taken.get(one.scope) ?? 0', 'n: 0'),
+    race: manyScopes('libsql file .*a sync writes one scope and reads the others'),
+  },
+  {
+    name: 'many scopes: one that was put back at the same position is not noticed',
+    store: 'postgres',
+    edits: inOneEdit(
+      'src/sql/postgres/pages.ts',
+      'scope$.incarnation = sent$.incarnation$ AND scope$.position =',
+      'scope$.position =',
+    ),
+    race: manyScopes('on postgres .*must resync is found among all'),
+  },
+  {
+    name: 'many scopes: those that are read are not in the order of the token',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sql/reach-sql.ts',
+      'row_number() OVER (ORDER BY place$)',
+      'row_number() OVER (ORDER BY place$ DESC)',
+    ),
+    race: manyScopes('libsql file .*each page is that of the scopes read one by one'),
+  },
+  {
+    name: 'many scopes: what an import wrote of a client is taken for what it wrote in bulk',
+    store: 'libsql file',
+    edits: inOneEdit(
+      'src/sync/push/import-place.ts',
+      'done.get(scope)?.set(client, one)',
+      'done.get(scope)?.set(undefined, one)',
+    ),
+    race: manyScopes('libsql file .*a chunk of an import'),
   },
   {
     name: 'many scopes: what is refused of one is told to all',

@@ -109,6 +109,18 @@ describe('cursor', () => {
     },
   )
 
+  it('is refused where it names a scope twice, in both of its forms', () => {
+    for (const write of [formatCursor, formatFirstForm]) {
+      // No map: what a server never holds can only be forged.
+      const twice = [
+        ['alice', entry],
+        ['bob', entry],
+        ['alice', entry],
+      ] as unknown as Parameters<typeof write>[0]
+      expect(() => parseCursor(write(twice)), write.name).toThrow(/exactly/)
+    }
+  })
+
   it.each([
     ['fits', entry, head, undefined],
     ['P16 another incarnation', { ...entry, incarnation: 'inc2' }, head, 'restored'],

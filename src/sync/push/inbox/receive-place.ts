@@ -37,7 +37,7 @@ export async function receivePlace(
   // Where scopes are limited, each is looked at before it is written.
   const together = parts.length > 1 && !call.rooms ? await writeTogether(call, parts) : undefined
   return inTurns(parts, async ({ write, changes }) => {
-    const first = together?.get(write.scope)
+    const first = together?.done.get(write.scope)
     const written = first ? { done: first, rejected: noRejections } : await writeScope(call, write, changes)
     if (written.repeated) return recall(call, receipt, write.scope)
     const refused = rejectedVerdicts(written.rejected)
@@ -76,7 +76,7 @@ async function readOutcome(call: Call, receipt: ScopeReceipt, done: Done): Promi
   // What was swallowed of rows that were folded comes once more, each change by itself.
   const folded = foldedAndSwallowed(changes, verdicts)
   if (folded.length > 0) {
-    const push = { ...receipt, return: 'all' as const, cursor: undefined, limit: undefined }
+    const push = { ...receipt, return: 'all' as const, cursor: undefined }
     const alone = await pushAlone(call, push, scope, folded)
     for (const [index, verdict] of alone.verdicts) verdicts.set(index, withoutRow(verdict))
   }

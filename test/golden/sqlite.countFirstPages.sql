@@ -1,0 +1,8 @@
+SELECT coalesce(sum(rows$), 0) FROM (SELECT (SELECT count(*) FROM "notes"
+WHERE scope = behind$.scope$ AND position > behind$.position$ AND NOT deleted AND position <= behind$.upper$) + (SELECT count(*) FROM "notes"
+WHERE scope = behind$.scope$ AND position > behind$.start$ AND position > behind$.position$ AND position <= behind$.upper$ AND deleted) + (SELECT count(*) FROM "tags"
+WHERE scope = behind$.scope$ AND position > behind$.position$ AND NOT deleted AND position <= behind$.upper$) + (SELECT count(*) FROM "tags"
+WHERE scope = behind$.scope$ AND position > behind$.start$ AND position > behind$.position$ AND position <= behind$.upper$ AND deleted) AS rows$ FROM (SELECT place$, scope$, position$, coalesce(start$, 9007199254740991) AS start$, own$, at$, watermark$, row_bytes$, at$ - n$ AS upper$, at$ - n$ > position$ AND incarnation$ IN ('', own$) AND (start$ IS NULL OR at$ >= start$ AND watermark$ <= max(position$, start$)) AS reads$, concat('{"scope":', json_quote(scope$)) AS begin$
+FROM (SELECT *, asked$ ->> '$[0]' AS place$, asked$ ->> '$[1]' AS position$, asked$ ->> '$[2]' AS start$, asked$ ->> '$[3]' AS n$ FROM (SELECT sent$.scope$, substr(words$, instr(words$, '|') + 1) AS asked$, substr(words$, 1, instr(words$, ' ') - 1) AS incarnation$, scope$.incarnation AS own$, scope$.position AS at$, scope$.watermark AS watermark$, scope$.row_bytes AS row_bytes$
+FROM (SELECT key AS scope$, value AS words$ FROM json_each(?1) LIMIT -1) AS sent$ LEFT JOIN driftline_scopes AS scope$ ON scope$.scope = sent$.scope$
+WHERE instr(words$, concat(scope$.incarnation, ' ', scope$.position, '|')) <> 1 LIMIT -1) LIMIT -1)) AS behind$ WHERE reads$) AS counted$

@@ -1,1 +1,0 @@
-SELECT incarnation, position, watermark FROM driftline_scopes WHERE scope = ?1
