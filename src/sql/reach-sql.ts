@@ -41,10 +41,14 @@ export function reachSql(schema: Schema, bound: PagesBound, spelling: PagesSpell
   const sizes = pageArms(schema, bound, (table, part) => {
     const size = part === 'died' ? '64' : rowOctets(table, spelling.octets)
     const weighed = `CASE WHEN (SELECT weighs$ FROM bound$) THEN ${size} ELSE 0 END`
-    const arm = pageRows(spelling, table, part, `position, ${weighed} AS size$`, params.position, params)
-    return spelling.boundsArms ? `(${arm} ORDER BY position LIMIT ${limit} + 1)` : arm
+    return pageRows(spelling, table, part, `position, ${weighed} AS size$`, params.position, params)
   })
-  const arms = sizes.length > 0 ? sizes : ['SELECT 0 AS position, 0 AS size$ WHERE 1 = 0']
+  // One alone is bounded where it is taken.
+  const bounded =
+    spelling.boundsArms && sizes.length > 1
+      ? sizes.map((arm) => `(${arm} ORDER BY position LIMIT ${limit} + 1)`)
+      : sizes
+  const arms = bounded.length > 0 ? bounded : ['SELECT 0 AS position, 0 AS size$ WHERE 1 = 0']
   const isAll = 'count(*) = count(*) FILTER (WHERE taken$)'
   return `WITH RECURSIVE head$ AS MATERIALIZED (${heads}),
 behind$ AS MATERIALIZED (SELECT head$.*, row_number() OVER (ORDER BY place$) AS turn$, CASE WHEN upper$ - position$ > ${limit} THEN ${limit} + 1 ELSE upper$ - position$ END AS most$ FROM head$ WHERE reads$),

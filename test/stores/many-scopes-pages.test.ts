@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { limits } from '../../src/model/limits.ts'
 import type { Principal } from '../../src/model/principal.ts'
+import { compileSchema } from '../../src/sql/schema-sql.ts'
 import { onePlace, type Store } from '../../src/stores/store.ts'
 import { createOperations, type Operations } from '../../src/sync/sync.ts'
 import { pullToJson } from '../../src/wire/answer.ts'
@@ -149,5 +150,41 @@ describe.each(inThisRun([...dialectStores, 'd1']))('pages of many scopes with la
     ])
     // Each is written by itself, and six of them at a time are read side by side.
     expect(apart.bytes).toBeLessThan(limits.scopesAtOnceMax * most)
+  })
+})
+
+describe('a store that takes no statement of many pages', () => {
+  it('P3 is asked for each scope by itself, and writes them together all the same', async () => {
+    const opened = await openTestStore('libsql file')
+    const { pages } = compileSchema(schema, opened.store.dialect)
+    const sqlBytesMax = String(pages?.first).length - 1
+    let batches = 0
+    const store: Store = {
+      ...opened.store,
+      limits: { paramBytesMax: 1_000_000, resultColumnsMax: 100, sqlBytesMax },
+      batch(scope, statements) {
+        batches++
+        for (const { sql } of statements) expect(sql.length).toBeLessThanOrEqual(sqlBytesMax)
+        return opened.store.batch(scope, statements)
+      },
+    }
+    const { push, pull } = createOperations({ schema, store, now })
+    const scopes = Array.from({ length: 8 }, (_, n) => `scope${n}`)
+    const changes = scopes.map((scope) => ({
+      scope,
+      table: 'todos',
+      op: 'put',
+      id: 'a',
+      at: noon,
+      row: { title: 't' },
+    }))
+    const base = { client: 'a', atomic: false, return: 'lost', cursor: null, limit: 5 } as const
+    const { page } = await push(whoHas(scopes), { ...base, changes })
+    expect(batches).toBe(1)
+    expect(page).toMatchObject({ count: 0, more: false })
+    const pulled = await pull(whoHas(scopes), { cursor: null, limit: 5 })
+    expect(batches).toBe(1 + scopes.length)
+    expect(pulled.page).toMatchObject({ count: 5, more: true })
+    await opened.close()
   })
 })
