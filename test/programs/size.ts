@@ -12,7 +12,7 @@ const run = promisify(execFile)
  * Bytes of gzip, as a worker is uploaded. `pg` alone has 23,000: it is made for Node, and brings what
  * a worker never calls. So that worker is still above what all others keep to.
  */
-const bytesMax = { every: 200_000, one: 100_000, postgres: 110_000 }
+const bytesMax = { every: 200_000, one: 100_000, postgres: 115_000 }
 
 /** A worker that opens one store, as someone's own project has it. */
 const single = (

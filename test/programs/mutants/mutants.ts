@@ -96,8 +96,8 @@ export const mutants: readonly Mutant[] = [
     store: 'libsql file',
     edits: inOneEdit(
       'src/sync/push/push.ts',
-      '...scopes.map(({ scope, page }) => [scope, page] as const)',
-      '...scopes.map(({ scope, page }) => [scope, page && { ...page, more: false }] as const)',
+      '...pushed.flatMap((one) => [...one.pages])',
+      '...pushed.flatMap((one) => [...one.pages].map(([scope, page]) => [scope, page && { ...page, more: false }] as const))',
     ),
   },
   { name: 'hard delete', store: 'libsql file', edits: removing('deleted') },
