@@ -14,7 +14,7 @@ export type AppColumns = 'all' | number | ReadonlyMap<string, ReadonlySet<string
  * has version 1.
  */
 export function viewOf(schema: Schema, app: AppColumns | undefined): Schema {
-  if (app === 'all' || (app === undefined && !isVersioned(schema))) return schema
+  if (app === 'all' || (app === undefined && latestVersion(schema) === undefined)) return schema
   const known = app ?? 1
   const tables = schema.tables.flatMap((table) => {
     const from = schema.renamedFrom.get(table.name)
@@ -27,8 +27,12 @@ export function viewOf(schema: Schema, app: AppColumns | undefined): Schema {
   return Object.freeze({ ...schema, ...withTables(tables, schema.renamedFrom) })
 }
 
-const isVersioned = ({ tables, since }: Schema) =>
-  since.size > 0 || tables.some(({ columns }) => columns.some((column) => column.since !== undefined))
+/** The version of the app that knows everything, where the schema says so. */
+export function latestVersion({ tables, since }: Schema): number | undefined {
+  const versions = tables.flatMap(({ columns }) => columns.flatMap((column) => column.since ?? []))
+  const all = [...since.values(), ...versions]
+  return all.length > 0 ? Math.max(...all) : undefined
+}
 
 type Said = Exclude<AppColumns, 'all'>
 

@@ -1,6 +1,6 @@
 import { createBoundedMap } from '../model/bounded-map.ts'
 import type { Schema } from '../model/table.ts'
-import { type AppColumns, type Known, knownOf, viewOf } from '../model/view.ts'
+import { type AppColumns, type Known, knownOf, latestVersion, viewOf } from '../model/view.ts'
 import type { Sql } from '../sql/schema-sql.ts'
 import { createPages, type Pages } from './pull/read-page.ts'
 
@@ -17,21 +17,25 @@ const viewsMax = 100
 /** Compiles the schema as each app sees it, once. */
 export function createViews(schema: Schema, compile: (view: Schema) => Sql): (app?: AppColumns) => View {
   const views = createBoundedMap<string, View>(viewsMax)
-  const make = (seen: Schema, known: Known): View => {
-    const sql = compile(seen)
-    return { sql, pages: createPages(sql), known }
-  }
-  const whole = make(schema, knownOf(schema))
-  const silent = viewOf(schema, undefined)
-  return (app) => {
-    if (app === 'all' || (app === undefined && silent === schema)) return whole
-    const seen = app === undefined ? silent : viewOf(schema, app)
+  const versions = createBoundedMap<number, View>(viewsMax)
+  const latest = latestVersion(schema)
+  function compiled(seen: Schema): View {
     const known = knownOf(seen)
     const key = known.join()
-    // An app that knows everything, under its name of today, sees the whole.
-    if (key === whole.known.join()) return whole
-    const found = views.get(key) ?? make(seen, known)
-    views.set(key, found)
-    return found
+    const found = views.get(key)
+    if (found) return found
+    const sql = compile(seen)
+    const view = { sql, pages: createPages(sql), known }
+    views.set(key, view)
+    return view
+  }
+  const whole = compiled(schema)
+  return (app) => {
+    if (app === 'all' || (app === undefined && latest === undefined)) return whole
+    if (app !== undefined && typeof app !== 'number') return compiled(viewOf(schema, app))
+    const version = Math.min(app ?? 1, latest ?? 1)
+    const view = versions.get(version) ?? compiled(viewOf(schema, version))
+    versions.set(version, view)
+    return view
   }
 }
