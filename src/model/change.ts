@@ -207,14 +207,14 @@ function decodeRow(table: Table, op: Op, input: Record<string, unknown>, context
   const values: unknown[] = []
   let respelled = false
   for (const column of table.columns) {
-    const { wire: name, nullable, default: fallback, check, canonical, hidden } = column
+    const { wire: name, nullable, default: fallback, check, canonical, hidden, kept } = column
     if (hidden || !Object.hasOwn(row, name)) {
       if (op === 'patch') values.push(undefined)
       else if (fallback !== undefined) values.push(fallback)
       else if (nullable) values.push(null)
       else {
         const detail = `A put into ${table.wire} needs the column ${name}.`
-        return reject('missing_column', detail, hidden && anotherVersion)
+        return reject('missing_column', detail, kept && anotherVersion)
       }
       continue
     }
@@ -226,9 +226,9 @@ function decodeRow(table: Table, op: Op, input: Record<string, unknown>, context
     }
     const fault = check(value)
     if (fault) return reject('invalid_value', `${table.wire}.${name} must be ${fault}.`)
-    const kept = canonical ? canonical(value) : value
-    if (kept !== value) respelled = true
-    values.push(kept)
+    const stored = canonical ? canonical(value) : value
+    if (stored !== value) respelled = true
+    values.push(stored)
   }
   return respelled ? { values, respelled } : { values }
 }

@@ -31,7 +31,7 @@ interface Common<Value> {
   readonly renamedFrom?: string
   /**
    * The version of the app, from 2 on, that was the first to know the column, or its new name. Apps
-   * say theirs in the `columns` of their requests; those that say nothing have version 1.
+   * say theirs in the `columns` of their requests; those that say nothing may have version 1.
    */
   readonly since?: number
 }

@@ -30,7 +30,7 @@ export function bringsOther(
 function isStored({ op, table, values }: Change, { op: storedOp, row = {} }: Stored): boolean {
   if (op === 'delete' || storedOp === 'delete') return op === storedOp
   return table.columns.every(
-    ({ wire, hidden }, place) => hidden || values[place] === undefined || sameText(values[place], row[wire]),
+    ({ wire, kept }, place) => kept || values[place] === undefined || sameText(values[place], row[wire]),
   )
 }
 

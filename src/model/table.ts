@@ -11,8 +11,10 @@ export interface TableColumn {
   readonly name: string
   /** What the app calls it, see `viewOf`. */
   readonly wire: string
-  /** The app does not know it: no row shows it, and a put leaves it as it is. */
+  /** The app does not know it: no row shows it. */
   readonly hidden?: true
+  /** A put leaves it as it is, where the row lives. */
+  readonly kept?: true
   /** The version of the app that was the first to know it. */
   readonly since?: number
   readonly type: ColumnType

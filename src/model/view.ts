@@ -9,22 +9,67 @@ export type AppColumns = 'all' | number | ReadonlyMap<string, ReadonlySet<string
 
 /**
  * The schema as an app sees it (RULES 2.7): the tables that it knows, under the names that it has
- * for them, and of their columns those that it does not know as hidden ones. Of an app that says
- * nothing it is the whole schema, unless that says since when columns are known: then such an app
- * has version 1.
+ * for them, and of their columns those that it does not know as hidden ones, which a put leaves as
+ * they are.
  */
 export function viewOf(schema: Schema, app: AppColumns | undefined): Schema {
-  if (app === 'all' || (app === undefined && latestVersion(schema) === undefined)) return schema
-  const known = app ?? 1
-  const tables = schema.tables.flatMap((table) => {
+  if (app === 'all') return schema
+  if (app === undefined) return viewOfSilent(schema, noNames)
+  return viewWith(schema, (table) => {
     const from = schema.renamedFrom.get(table.name)
-    const since = schema.since.get(table.name)
-    const wire = isKnown(known, table.name, since) ? table.name : from
-    if (wire === undefined || (typeof known !== 'number' && !known.has(wire))) return []
-    const columns = table.columns.map((column) => viewColumn(table, column, wire, known))
-    return columns.every(({ hidden }) => hidden) ? [] : [viewTable(table, wire, columns)]
+    const wire = isKnown(app, table.name, schema.since.get(table.name)) ? table.name : from
+    if (wire === undefined || (typeof app !== 'number' && !app.has(wire))) return undefined
+    const columns = table.columns.map((column) => viewColumn(table, column, wire, app))
+    return columns.every(({ hidden }) => hidden) ? undefined : viewTable(table, wire, columns)
   })
+}
+
+/**
+ * The schema as an app sees it that says nothing. Where the schema says since when columns are
+ * known such an app may well have version 1: then it sees them all, and has the names of version 1,
+ * and a put leaves later columns as they are, but those that its change set names: `todos.notes`.
+ */
+export function viewOfSilent(schema: Schema, named: ReadonlySet<string>): Schema {
+  if (latestVersion(schema) === undefined) return schema
+  return viewWith(schema, (table) => {
+    const isLater = schema.since.has(table.name)
+    const wire = isLater ? (schema.renamedFrom.get(table.name) ?? table.name) : table.name
+    const columns = table.columns.map((column): TableColumn => {
+      const from = table.renamedFrom.get(column.name)
+      if (column.since === undefined || from !== undefined)
+        return { ...column, wire: isOld(column, from) ? from : column.name }
+      return named.has(`${table.name}.${column.name}`) ? column : { ...column, kept: true }
+    })
+    const aliases = columns.flatMap(({ name, wire: old }) => (old === name ? [] : [[name, old] as const]))
+    return viewTable(table, wire, columns, aliases)
+  })
+}
+
+const isOld = ({ since }: TableColumn, from: string | undefined): from is string =>
+  since !== undefined && from !== undefined
+
+const noNames: ReadonlySet<string> = new Set()
+
+function viewWith(schema: Schema, view: (table: Table) => Table | undefined): Schema {
+  const tables = schema.tables.flatMap((table) => view(table) ?? [])
   return Object.freeze({ ...schema, ...withTables(tables, schema.renamedFrom) })
+}
+
+/** The later columns that puts of an app name which does not say what it knows. */
+export function namedLater(schema: Schema, changes: readonly unknown[]): ReadonlySet<string> {
+  const later = new Map<string, readonly string[]>()
+  for (const { name, columns } of schema.tables) {
+    const names = columns.flatMap((column) => (column.since === undefined ? [] : [column.name]))
+    if (names.length > 0) later.set(name, names)
+  }
+  const named = new Set<string>()
+  if (later.size === 0) return named
+  for (const change of changes) {
+    const { table, op, row } = Object(change) as { table?: unknown; op?: unknown; row?: unknown }
+    if (op !== 'put' || typeof table !== 'string') continue
+    for (const name of later.get(table) ?? []) if (Object.hasOwn(Object(row), name)) named.add(`${table}.${name}`)
+  }
+  return named
 }
 
 /** The version of the app that knows everything, where the schema says so. */
@@ -45,12 +90,17 @@ function viewColumn(table: Table, column: TableColumn, wire: string, app: Said):
   const knows = (name: string) => typeof app !== 'number' && app.get(wire)?.has(name) === true
   if (typeof app === 'number' ? (column.since ?? 1) <= app : knows(column.name)) return column
   if (from !== undefined && (typeof app === 'number' || knows(from))) return { ...column, wire: from }
-  return { ...column, hidden: true }
+  return { ...column, hidden: true, kept: true }
 }
 
-function viewTable(table: Table, wire: string, columns: readonly TableColumn[]): Table {
+function viewTable(
+  table: Table,
+  wire: string,
+  columns: readonly TableColumn[],
+  more: readonly (readonly [alias: string, wire: string])[] = [],
+): Table {
   const places = new Map(columns.flatMap((column, place) => (column.hidden ? [] : [[column.wire, place] as const])))
-  const aliases = new Map([...table.aliases].filter(([from, to]) => !places.has(from) && places.has(to)))
+  const aliases = new Map([...table.aliases, ...more].filter(([from, to]) => !places.has(from) && places.has(to)))
   return Object.freeze({ ...table, wire, columns, places, aliases })
 }
 
@@ -65,8 +115,8 @@ export function knownOf({ tables }: Pick<Schema, 'tables'>): Known {
   return [...new Set(all)].sort((a, b) => a - b)
 }
 
-/** Whether the app does not know all columns. */
-export const isPartial = ({ columns }: Table): boolean => columns.some(({ hidden }) => hidden)
+/** Whether a put leaves some columns as they are. */
+export const isPartial = ({ columns }: Table): boolean => columns.some(({ kept }) => kept)
 
 /** The columns that an app sees. */
 export const shown = ({ columns }: Table): readonly TableColumn[] => columns.filter(({ hidden }) => !hidden)

@@ -58,7 +58,7 @@ const columnsSchema = {
     { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
   ],
   description:
-    'What the app knows of the schema: its version, or the names of the columns that it knows of each table. Rows come with these and no others, and a put leaves all others as they are. Absent: everything, or version 1 where the schema says since which version there is more.',
+    'What the app knows of the schema: its version, or the names of the columns that it knows of each table. Rows come with these and no others, and a put leaves all others as they are. Absent: rows come whole, and a put leaves as they are the columns of later versions that its change set does not name.',
 }
 
 /** The bodies of requests and answers, and their parts. */

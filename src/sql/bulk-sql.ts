@@ -85,13 +85,13 @@ export function bulkFields({ columns }: Table): readonly Field[] {
  * and after.
  */
 export function assigned({ columns }: Table, system: readonly string[]): readonly Assigned[] {
-  const kept = (column: string) =>
+  const asItIs = (column: string) =>
     `CASE WHEN excluded.deleted OR stored$.deleted THEN excluded.${column} ELSE stored$.${column} END`
   return [
     ...system.map((column): Assigned => [column, `excluded.${column}`]),
-    ...columns.map(({ name, hidden }): Assigned => {
+    ...columns.map(({ name, kept }): Assigned => {
       const column = quoted(name)
-      return [column, hidden ? kept(column) : `excluded.${column}`]
+      return [column, kept ? asItIs(column) : `excluded.${column}`]
     }),
   ]
 }

@@ -122,7 +122,7 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePos
 SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map((column) => overlay(column, isSet)).join(', ')}
 FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
 WHERE NOT found$.deleted${guard}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
-${onConflictWhere(assigned(table, ['updated_at', 'updated_by', 'position']))}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
+${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column) => [column, `excluded.${column}`]))}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
   const isLower = `(found$.updated_at, found$.updated_by) < `
   const guardedUpdate = (returned: 'all' | 'nothing') =>
     update(returned, (stamp) => `${isLower}(${stamp}, ${client})`, 'sent$.at$', ` AND ${isLower}(sent$.at$, ${client})`)

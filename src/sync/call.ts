@@ -8,13 +8,13 @@ import { createRefusals, type Refusals } from './push/refusals.ts'
 import { createRehearse } from './push/rehearse.ts'
 import type { Quotas } from './quotas/quotas.ts'
 import type { Rooms } from './quotas/rooms.ts'
-import type { View } from './views.ts'
+import type { createViews, View } from './views.ts'
 
 /** What all operations of a server share. */
 export interface Core {
   readonly store: Store
   /** The schema as an app sees it. */
-  readonly viewOf: (app?: AppColumns) => View
+  readonly viewOf: ReturnType<typeof createViews>
   /** What scopes may hold, where that is limited. */
   readonly rooms: Rooms | undefined
   /** Draws the incarnation of a scope that is written for the first time. */
@@ -45,9 +45,9 @@ export interface Call extends Core, View {
  * Begins a request of an app that knows such columns. What its batches take goes into the facts; a
  * batch that lost against another transaction is sent again.
  */
-export function beginCall(core: Core, facts: Facts, app: AppColumns | undefined): Call {
+export function beginCall(core: Core, facts: Facts, app: AppColumns | undefined, changes?: readonly unknown[]): Call {
   const { store, incarnation } = core
-  const view = core.viewOf(app)
+  const view = core.viewOf(app, changes)
   const { sql } = view
   async function counted<Result>(work: () => Promise<Result>): Promise<Result> {
     const began = performance.now()

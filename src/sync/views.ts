@@ -1,6 +1,15 @@
 import { createBoundedMap } from '../model/bounded-map.ts'
 import type { Schema } from '../model/table.ts'
-import { type AppColumns, type Known, knownOf, latestVersion, viewOf } from '../model/view.ts'
+import {
+  type AppColumns,
+  isSameKnown,
+  type Known,
+  knownOf,
+  latestVersion,
+  namedLater,
+  viewOf,
+  viewOfSilent,
+} from '../model/view.ts'
 import type { Sql } from '../sql/schema-sql.ts'
 import { createPages, type Pages } from './pull/read-page.ts'
 
@@ -14,28 +23,33 @@ export interface View {
 /** Of apps that are seldom heard of the SQL is made anew. */
 const viewsMax = 100
 
-/** Compiles the schema as each app sees it, once. */
-export function createViews(schema: Schema, compile: (view: Schema) => Sql): (app?: AppColumns) => View {
+/**
+ * The schema as each app sees it, compiled once. For an app that does not say what it knows the
+ * changes count that it sends.
+ */
+export function createViews(
+  schema: Schema,
+  compile: (view: Schema) => Sql,
+): (app: AppColumns | undefined, changes?: readonly unknown[]) => View {
   const views = createBoundedMap<string, View>(viewsMax)
-  const versions = createBoundedMap<number, View>(viewsMax)
-  const latest = latestVersion(schema)
-  function compiled(seen: Schema): View {
-    const known = knownOf(seen)
-    const key = known.join()
-    const found = views.get(key)
-    if (found) return found
-    const sql = compile(seen)
-    const view = { sql, pages: createPages(sql), known }
+  function compiled(key: string, seen: Schema, known: Known): View {
+    const view = views.get(key) ?? viewWith(compile(seen), known)
     views.set(key, view)
     return view
   }
-  const whole = compiled(schema)
-  return (app) => {
+  const viewWith = (sql: Sql, known: Known): View => ({ sql, pages: createPages(sql), known })
+  const whole = viewWith(compile(schema), knownOf(schema))
+  const latest = latestVersion(schema)
+  // It may have version 1, and get what is later again once it says that it knows it.
+  const knownFirst = knownOf(viewOf(schema, 1))
+  return (app, changes = []) => {
     if (app === 'all' || (app === undefined && latest === undefined)) return whole
-    if (app !== undefined && typeof app !== 'number') return compiled(viewOf(schema, app))
-    const version = Math.min(app ?? 1, latest ?? 1)
-    const view = versions.get(version) ?? compiled(viewOf(schema, version))
-    versions.set(version, view)
-    return view
+    if (app === undefined) {
+      const named = namedLater(schema, changes)
+      return compiled(`silent ${[...named].sort()}`, viewOfSilent(schema, named), knownFirst)
+    }
+    const seen = viewOf(schema, typeof app === 'number' ? Math.min(app, latest ?? 1) : app)
+    const known = knownOf(seen)
+    return isSameKnown(known, whole.known) ? whole : compiled(known.join(), seen, known)
   }
 }

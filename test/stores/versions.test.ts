@@ -168,18 +168,47 @@ describe.each(allStoreNames)('two versions of an app at once, on %s', (name) => 
   it('a row shows the columns and tables that its app knows, under the names that it has for them', async () => {
     const [who, { sync, pull }] = [someone(), server(second)]
     await sync(who, [put('a', { heading: 'T', notes: 'n' }), put('t', { name: 'N' }, 'tags')], { columns: 2 })
-    const old = [{ table: 'todos', id: 'a', op: 'put', row: { title: 'T', done: false } }]
-    expect((await pull(who)).changes).toMatchObject(old)
-    expect((await pull(who, null, { todos: ['title', 'done', 'unheard'], unheard: ['x'] })).changes).toMatchObject(old)
-    expect(Object.keys((await pull(who)).changes[0]?.row ?? {})).toEqual(['title', 'done'])
+    for (const columns of [1, { todos: ['title', 'done', 'unheard'], unheard: ['x'] }]) {
+      const { changes } = await pull(who, null, columns)
+      expect(changes).toMatchObject([{ table: 'todos', id: 'a', op: 'put', row: { title: 'T', done: false } }])
+      expect(Object.keys(changes[0]?.row ?? {})).toEqual(['title', 'done'])
+    }
     expect((await pull(who, null, { tags: ['name'] })).changes).toMatchObject([{ table: 'tags', row: { name: 'N' } }])
     expect((await pull(who, null, {})).changes).toEqual([])
     // So does the row that won.
-    const { verdicts } = await sync(who, [{ ...put('a', { title: 'late' }), at: noon - 1 }])
+    const { verdicts } = await sync(who, [{ ...put('a', { title: 'late' }), at: noon - 1 }], { columns: 1 })
     expect(verdicts[0]).toMatchObject({ verdict: 'stale', current: { row: { title: 'T', done: false } } })
     expect(Object.keys(verdicts[0]?.current?.row ?? {})).toEqual(['title', 'done'])
     // Who says everything reads everything.
     expect((await pull(who, null, { todos: Object.keys(whole) })).changes).toMatchObject([{ row: { notes: 'n' } }])
+  })
+
+  it('an app that says nothing sees everything under its first names, and its puts leave what they do not name', async () => {
+    const [who, { sync, verdicts, pull }] = [someone(), server(second)]
+    const { heading: title, ...rest } = whole
+    expect(await verdicts(who, [put('a', { title: 'T', notes: 'n' }), put('t', { name: 'N' }, 'tags')])).toEqual([
+      'applied',
+      'applied',
+    ])
+    expect((await pull(who)).changes).toMatchObject([{ row: { ...rest, title, notes: 'n' } }, { table: 'tags' }])
+    // The new name is taken as well, and so is a patch of what is later.
+    const changes = [put('a', { heading: 'new name', done: true }), patch('a', { stars: 5 })]
+    expect(await verdicts(who, changes)).toEqual(['applied', 'applied'])
+    const { verdicts: lost } = await sync(who, [{ ...put('a', { title: 'late' }), at: noon - 1 }])
+    expect(lost[0]).toMatchObject({ current: { row: { title: 'new name', done: true, notes: 'n', stars: 5 } } })
+    // Whoever names a column in a change set knows it: what another put of it leaves out is empty.
+    expect(await verdicts(who, [put('a', { title: 'A' }), put('b', { title: 'B', notes: 'b' })])).toEqual([
+      'applied',
+      'applied',
+    ])
+    expect((await pull(who, null, 2)).changes).toMatchObject([
+      { table: 'tags' },
+      { row: { heading: 'A', notes: null, stars: 5 } },
+      { row: { heading: 'B', notes: 'b' } },
+    ])
+    // It may be of version 1 all the same, and gets what is later once it says that it knows it.
+    const { cursor } = await pull(who)
+    expect(Object.keys((await pullAll(server(second), who, cursor, 2)).rows)).toEqual(['t', 'a', 'b'])
   })
 
   it('a column, a table and a name of before are taken: what is gone is dropped, and leaves the outbox', async () => {

@@ -20,7 +20,7 @@ export function pushOperation(core: Core): Operations['push'] {
     facts.changes += changes.length
     checkScopes(principal)
     await core.quotas.countChanges(principal.subject, changes.length, false)
-    const call = beginCall(core, facts, request.columns)
+    const call = beginCall(core, facts, request.columns, changes)
 
     // 1 Decode each change and find its scope.
     const decoded = await decodeChanges(changes, decodeContext(call, bytes), (one) => authorizeChange(one, principal))

@@ -14,8 +14,8 @@ export const versionMutants: readonly Mutant[] = [
     'a put empties columns that its app does not know',
     'on libsql file .*a put leaves columns',
     'src/sql/bulk-sql.ts',
-    'hidden ? kept(column)',
-    'false ? kept(column)',
+    'kept ? asItIs(column)',
+    'false ? asItIs(column)',
   ),
   version(
     'a row that is revived has columns of its first life',
