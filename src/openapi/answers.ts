@@ -53,10 +53,10 @@ const pushed = {
 const columns = ref('columns')
 /** What an app knows. */
 const columnsSchema = {
-  oneOf: [
-    { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
-    { type: 'object', additionalProperties: { type: 'array', items: { type: 'string' } } },
-  ],
+  type: ['integer', 'object'],
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  additionalProperties: { type: 'array', items: { type: 'string' } },
   description:
     'What the app knows of the schema: its version, or the names of the columns that it knows of each table. Rows come with these and no others, and a put leaves all others as they are. Absent: rows come whole, and a put leaves as they are the columns of later versions that its change set does not name.',
 }

@@ -95,7 +95,9 @@ export function routes({ tables }: Schema): Json {
           {
             name: 'columns',
             in: 'query',
-            content: { 'application/json': { schema: ref('columns') } },
+            schema: { type: 'string' },
+            description:
+              'What the app knows of the schema: its version, or as JSON the names of the columns of each table.',
           },
           {
             name: 'If-None-Match',

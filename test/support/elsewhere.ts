@@ -35,13 +35,16 @@ export async function makeProject(folder: string): Promise<void> {
   await symlink('../driftline/cli/main.js', join(modules, '.bin/driftline'))
   await chmod(join(modules, 'driftline/cli/main.js'), 0o755)
   await cp(join(root, 'test/support/project/migrations'), join(folder, 'migrations'), { recursive: true })
-  const tables = await readFile(join(root, 'test/support/schema.ts'), 'utf8')
-  const schema = tables.replaceAll(/'\.\.\/\.\.\/src\/[\w/]+\.ts'/g, "'driftline'")
-  const config = "import { defineConfig } from 'driftline'\nexport default defineConfig({ schema })\n"
+  const sample = await readFile(join(root, 'src/testing/sample.ts'), 'utf8')
+  const [, tables] = /^export const suiteSchema = (.*?^}\))$/ms.exec(sample) ?? []
+  const config = `import { boolean, defineConfig, defineSchema, integer, real, text } from 'driftline'
+export const schema = ${tables}
+export default defineConfig({ schema })
+`
   const files = {
     ...filesInManual('deploy.md'),
     'package.json': JSON.stringify({ private: true, type: 'module', dependencies: { driftline: '0.1.0' } }),
-    'driftline.config.ts': `${schema}\n${config}`,
+    'driftline.config.ts': config,
   }
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(folder, name)), { recursive: true })
