@@ -289,8 +289,8 @@ export const mutants: readonly Mutant[] = [
     name: 'an import counts by what it saw before the chunk before was written',
     store: 'libsql file',
     edits: inOneEdit(
-      'src/sync/push/import-scope.ts',
-      'before && before.applied > 0 ? await look(scope, plan) : await early',
+      'src/sync/push/import-looks.ts',
+      'before && before.applied > 0 ? await lookAt(call, client, changes, look) : await early',
       'await early',
     ),
     race: importTest,

@@ -214,8 +214,8 @@ export const refusalMutants: readonly Mutant[] = [
     'libsql file',
     refusals('on libsql file .*in an import'),
     'src/sync/push/import-scope.ts',
-    'tally.stale > 0 ? await findSwallowed',
-    'tally.stale < 0 ? await findSwallowed',
+    'tally.stale === 0',
+    'tally.stale >= 0',
   ),
   refusal(
     'a rehearsal is kept behind a trigger that ends the transaction, on a file',
@@ -230,7 +230,7 @@ export const refusalMutants: readonly Mutant[] = [
     'libsql http',
     rollback,
     'src/stores/libsql/rehearse.ts',
-    'alive = BatchCond.or(batch, [BatchCond.ok(undone.step), BatchCond.ok(next.step)])',
+    "alive = { type: 'or', conds: [ok(undone), ok(next)] }",
     'alive = opened.end',
   ),
   refusal(
