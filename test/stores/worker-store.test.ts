@@ -21,10 +21,10 @@ it('P11 a worker keeps each scope in its own Turso database', async () => {
   const asked = new Set<string>()
   const real = globalThis.fetch
   // The name server of this test: *.acme.example has no address.
-  vi.stubGlobal('fetch', (request: Request, init?: RequestInit) => {
-    const url = new URL(request.url)
+  vi.stubGlobal('fetch', (input: string, init?: RequestInit) => {
+    const url = new URL(input)
     asked.add(url.host)
-    return real(new Request(new URL(url.pathname, servers.get(url.host)?.url), request), init)
+    return real(new URL(url.pathname, servers.get(url.host)?.url), init)
   })
   const store = await openAnyStore({ DATABASE_URL: 'http://{scope}-acme.example' })
   const sync = sampleSync(store)
