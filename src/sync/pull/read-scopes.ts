@@ -26,6 +26,20 @@ export interface Survey {
 
 export const startBudget = (limit: number): Budget => ({ rows: limit, bytes: limits.pageBytesMax })
 
+/**
+ * As many rows again, and the bytes that are left: for statements that do not come in the order of
+ * the scopes, of which `joinPages` takes the first ones.
+ */
+export const withOwnRows = (budget: Budget): Budget => ({
+  rows: budget.rows,
+  get bytes() {
+    return budget.bytes
+  },
+  set bytes(left) {
+    budget.bytes = left
+  },
+})
+
 /** The rows that may still be asked for. Of none a page is the head, and whether there are rows. */
 export const rowsLeft = ({ rows, bytes }: Budget): number => (rows > 0 && bytes > 0 ? rows : 0)
 

@@ -3,7 +3,7 @@ import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Call } from '../call.ts'
 import { planGates } from '../pull/plan-reads.ts'
-import { askPages, type Budget, surveyPlace } from '../pull/read-scopes.ts'
+import { askPages, type Budget, surveyPlace, withOwnRows } from '../pull/read-scopes.ts'
 
 /** What a batch does for scopes of one database beside writing some of them. */
 export interface Beside {
@@ -48,7 +48,7 @@ export function planBeside(
     read(taken) {
       const some = asks.order.filter((scope) => taken.has(scope) || others.has(scope))
       const asked = askPages(some, asks.cursor).map((one) => ({ ...one, n: taken.get(one.scope) ?? 0 }))
-      const { plan, finish } = surveyPlace(call, asked, asks.budget)
+      const { plan, finish } = surveyPlace(call, asked, withOwnRows(asks.budget))
       return {
         plan,
         finish: (results) => new Map(finish(results).map((page, place) => [some[place] ?? '', page])),

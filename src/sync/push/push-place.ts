@@ -1,7 +1,7 @@
 import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
-import { headsOf, readHeads, readScopes } from '../pull/read-scopes.ts'
+import { headsOf, readHeads, readScopes, withOwnRows } from '../pull/read-scopes.ts'
 import { throwResync } from '../resync.ts'
 import { type Together, writeTogether } from './attempt.ts'
 import { type AskedScopes, planBeside } from './beside.ts'
@@ -78,7 +78,7 @@ async function readRest(
     return pages
   }
   const left = scopes.filter((scope) => !pages.has(scope))
-  const read = left.length > 0 ? await readScopes(call, left, asks.cursor, asks.budget) : []
+  const read = left.length > 0 ? await readScopes(call, left, asks.cursor, withOwnRows(asks.budget)) : []
   const all = new Map([...pages, ...read])
   throwResync(cursor, headsOf(all))
   return all

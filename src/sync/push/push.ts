@@ -5,7 +5,7 @@ import { inTurns } from '../in-turns.ts'
 import type { Operations } from '../operations.ts'
 import { groupForWrites, splitPlaces } from '../places.ts'
 import { checkScopes, joinScopes, removedScopes } from '../pull/join-scopes.ts'
-import { headsOf, readHeads, readScopes, startBudget } from '../pull/read-scopes.ts'
+import { headsOf, readHeads, readScopes, startBudget, withOwnRows } from '../pull/read-scopes.ts'
 import { throwResync } from '../resync.ts'
 import { refuseAtomic } from './atomic.ts'
 import { authorizeChange } from './authorize.ts'
@@ -35,7 +35,9 @@ export function pushOperation(core: Core): Operations['push'] {
     const places = await groupForWrites(call.store, [...decoded.byScope.keys()])
     const isOne = places.length === 1
     const { near, far } = await splitPlaces(call.store, isOne ? places[0]?.[0] : undefined, unwritten)
-    const read = asks ? await readScopes(call, far, asks.cursor, asks.budget) : new Map<string, ScopePage>()
+    const read = asks
+      ? await readScopes(call, far, asks.cursor, withOwnRows(asks.budget))
+      : new Map<string, ScopePage>()
     const looked = [...(asks ? [] : far), ...(isOne ? [] : decoded.byScope.keys())]
     throwResync(cursor, new Map([...headsOf(read), ...(await readHeads(call, looked, cursor))]))
 
