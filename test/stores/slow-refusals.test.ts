@@ -112,8 +112,9 @@ describe('refused changes on a server that is too slow to look for them all', ()
 
   it('an atomic change set is refused whole by what was found out, or by send_fewer', async () => {
     const who = await someone()
-    ms = 0.5
-    await expect(push(who, half(600), { atomic: true })).rejects.toMatchObject({
+    // Far from what it has time for, on a busy machine too.
+    ms = 0.1
+    await expect(push(who, half(200), { atomic: true })).rejects.toMatchObject({
       code: 'atomic_rejected',
       members: { index: 1, error: { code: 'constraint' } },
     })
