@@ -1,6 +1,7 @@
-import { type DecodeContext, decodeChange, isObject } from '../model/change.ts'
+import { type DecodeContext, decodeChange } from '../model/change.ts'
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
+import { isObject } from '../model/untrusted.ts'
 import { authorizeNamed } from '../sync/push/authorize.ts'
 import { type ChunkResult, isPageEnd, type LineOptions } from './import.ts'
 import type { ImportLine } from './ndjson.ts'
@@ -18,14 +19,15 @@ export function checkLines(
 ): ChunkResult {
   const context = { schema, ...clock, measure: false, pulled: true }
   const rejections: ChunkResult['rejections'][number][] = []
-  let applied = 0
+  let [applied, dropped] = [0, 0]
   for (const { line, value, error: fault } of lines) {
     if (!fault && isPageEnd(value)) continue
     const change = isObject(value) && table !== undefined && !('table' in value) ? { ...value, table } : value
     const decoded = fault ? { error: fault } : decodeChange(change, line % limits.changesMax, context)
     const error = decoded.error ?? authorizeNamed(decoded.dropped ?? decoded.change, grant).error
     if (error) rejections.push({ line, error })
+    else if (decoded.dropped) dropped++
     else applied++
   }
-  return { applied, duplicate: 0, stale: 0, rejections }
+  return { applied, duplicate: dropped, stale: 0, rejections }
 }

@@ -1,6 +1,6 @@
-import { isObject, quote } from '../model/change.ts'
 import { type Rejection, rejection } from '../model/errors.ts'
 import type { TableColumn } from '../model/table.ts'
+import { isObject, quote } from '../model/untrusted.ts'
 import { readStamp } from './csv/lines.ts'
 import { NumberWatch } from './csv/number-text.ts'
 import { BadField, fieldReader, plainRules } from './csv/value.ts'

@@ -1,5 +1,5 @@
-import { quote } from '../model/change.ts'
 import type { Table } from '../model/table.ts'
+import { quote } from '../model/untrusted.ts'
 import type { FieldRules } from './csv/value.ts'
 
 /** How the rows of a file become rows of a table. */

@@ -1,9 +1,9 @@
 import * as errors from 'jose/errors'
 import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote'
 import type { JWTVerifyGetKey } from 'jose/jwt/verify'
-import { isObject } from '../model/change.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
+import { isObject } from '../model/untrusted.ts'
 import { logError, logReturn } from '../observe/log.ts'
 
 /** For how long fetched keys are taken without asking whether there are others. */

@@ -1,8 +1,9 @@
-import { clientRule, isClient, isObject, quote } from '../model/change.ts'
+import { clientRule, isClient } from '../model/change.ts'
 import { parseCursor } from '../model/cursor.ts'
 import type { Cursor } from '../model/cursor-entry.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
+import { isObject, quote } from '../model/untrusted.ts'
 import type { Tally } from '../model/verdict.ts'
 import type { AppColumns } from '../model/view.ts'
 

@@ -231,6 +231,32 @@ describe.each(allStoreNames)('two versions of an app at once, on %s', (name) => 
     expect(await verdicts(who, [{ ...old[1], scope: 'other' }])).toEqual(['forbidden_scope'])
   })
 
+  it('P12 what is retired is done alone, all of it, first and last, beside good and bad, atomic, by webhook and import', async () => {
+    const [who, { verdicts }] = [someone(), server(second)]
+    const gone = () => patch('a', { color: 'blue' })
+    const [good, bad] = [() => put('a', { title: 'T' }), () => patch('none', { title: 'x' })]
+    expect(await verdicts(who, [gone()])).toEqual(['duplicate'])
+    expect(await verdicts(who, [gone(), put('l', {}, 'labels'), gone()])).toEqual(Array(3).fill('duplicate'))
+    expect(await verdicts(who, [gone(), good(), bad(), gone()])).toEqual([
+      'duplicate',
+      'applied',
+      'row_missing',
+      'duplicate',
+    ])
+    expect(await verdicts(who, [gone()], { atomic: true })).toEqual(['duplicate'])
+    expect(await verdicts(who, [good(), gone()], { atomic: true })).toEqual(['applied', 'duplicate'])
+    const atomic = server(second).sync(who, [gone(), bad()], { atomic: true })
+    await expect(atomic).rejects.toMatchObject({ code: 'atomic_rejected', members: { index: 1 } })
+    const { receive, importChunk } = createOperations({ schema: second, store, now })
+    const grant = { scope: who.subject, isAllowed: () => true }
+    for (const [id, changes] of Object.entries({ alone: [gone()], last: [good(), gone()] })) {
+      const { verdicts: said } = await receive({ source: 'crm', id, grant, changes, atomic: false })
+      expect(said.at(-1)).toMatchObject({ verdict: 'duplicate' })
+      const { tally, rejected } = await importChunk(who.subject, { client: 'a', changes, grant, looks: false })
+      expect([tally.duplicate > 0, rejected.size]).toEqual([true, 0])
+    }
+  })
+
   it('what a server does not know yet is for another version, and harms nothing beside it', async () => {
     const [who, { sync }] = [someone(), server(before)]
     const changes = [put('a', { heading: 'T', notes: 'n' }), put('t', {}, 'tags'), put('b', { heading: 'T' }), del('t')]

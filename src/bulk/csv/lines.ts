@@ -1,6 +1,6 @@
-import { quote } from '../../model/change.ts'
 import { rejection } from '../../model/errors.ts'
 import { timestamptzToMicroseconds } from '../../model/timestamptz.ts'
+import { quote } from '../../model/untrusted.ts'
 import type { ChunkSize, ImportLine, ReadChunk } from '../ndjson.ts'
 import { checkMap, headerFinder, type RowOptions } from '../row-options.ts'
 import { type CsvBlock, type CsvRecord, readCsv } from './csv.ts'

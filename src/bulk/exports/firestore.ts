@@ -1,4 +1,4 @@
-import { isObject } from '../../model/change.ts'
+import { isObject } from '../../model/untrusted.ts'
 import type { Exported } from './shape.ts'
 
 export const firestoreWrapper = /^\s*\{\s*"(documents|__collections__)"\s*:/

@@ -1,4 +1,4 @@
-import { isObject } from '../../model/change.ts'
+import { isObject } from '../../model/untrusted.ts'
 import type { Exported } from './shape.ts'
 
 /** A document of mongoexport: MongoDB Extended JSON, canonical or relaxed. `_id` is the id. */

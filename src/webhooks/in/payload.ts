@@ -1,7 +1,7 @@
-import { isObject } from '../../model/change.ts'
 import { isInexact } from '../../model/exact.ts'
 import { PayloadFault } from '../../model/payload-fault.ts'
 import type { PutRow, Schema, TableName } from '../../model/table.ts'
+import { isObject } from '../../model/untrusted.ts'
 
 /** An object of someone else's JSON. */
 export type JsonObject = Readonly<Record<string, unknown>>

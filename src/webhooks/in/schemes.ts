@@ -1,4 +1,4 @@
-import { isObject } from '../../model/change.ts'
+import { isObject } from '../../model/untrusted.ts'
 import { hmac, readKey, readTextKey, Signer, toBase64, toHex } from '../signer.ts'
 
 /** A webhook as it came. */

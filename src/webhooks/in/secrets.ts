@@ -1,6 +1,6 @@
-import { isObject } from '../../model/change.ts'
 import { limits } from '../../model/limits.ts'
 import type { Schema } from '../../model/table.ts'
+import { isObject } from '../../model/untrusted.ts'
 import type { WebhookSources } from './sources.ts'
 import { createVerifyWebhook, type WebhookSecrets } from './verify.ts'
 

@@ -62,14 +62,14 @@ export const versionMutants: readonly Mutant[] = [
   version(
     'a change of what is retired is rejected',
     'on libsql file .*what is gone is dropped',
-    'src/model/change.ts',
+    'src/model/decode-row.ts',
     'else if (!table.retired.has(name)) return name',
     'else return name',
   ),
   version(
     'a new column is empty in a tombstone, and no older server can revive the row',
     'on libsql file .*an older server revives',
-    'src/model/change.ts',
+    'src/model/decode-row.ts',
     'since === undefined ? null : (preset ?? null)',
     'since === undefined || since > 0 ? null : (preset ?? null)',
   ),
