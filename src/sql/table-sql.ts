@@ -6,6 +6,7 @@ import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
 import type { Raise } from './markers.ts'
 import { type AddSql, addSql, filledValue, meeting, type Now, patching, stampsCell } from './merge-sql.ts'
+import type { TrialKind } from './rehearse-sql.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -51,6 +52,8 @@ export interface TableSql {
   readonly takesTime: boolean
   /** Statements that few change sets need: made when one does. */
   readonly variant: (options: Variant) => string
+  /** The text of a trial, see `TrialPlan`. */
+  readonly trial: (kind: TrialKind) => string
   /**
    * [scope, client, …rows] → nothing: aborts where a change would apply and its row is not as its
    * writer saw it.
@@ -71,6 +74,8 @@ export interface Variant {
   readonly seen?: boolean
   /** Each gets a stamp that is later than what is stored. */
   readonly stampless?: boolean
+  /** Gives nothing back. */
+  readonly silent?: boolean
 }
 
 /** The stamp that a row had when its writer saw it. */
@@ -150,7 +155,7 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
     ? dialect.onMeeting(meeting(dialect, table))
     : dialect.onConflict(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))
   const upsert = (
-    returned: 'all' | 'won',
+    returned: 'all' | 'won' | 'nothing',
     stamp = 'sent$.at$',
     before = '',
     condition = always,
@@ -158,8 +163,7 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   ) => `${into}
 SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map((column) => filledValue(column, `sent$.${column.key}`, position, now, 'sent$.deleted$ IS NULL')).join(', ')}
 FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${base}${before} WHERE ${condition}
-${onPut}
-RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}`
+${onPut}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}`}`
   // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is
   // certain. An UPDATE would write the rows in an order of the database's own, and a unique value
   // may have to move from one to the next.
@@ -194,12 +198,13 @@ ON CONFLICT (scope, id) DO UPDATE SET ${set.map(([name]) => `${name} = excluded.
   // By the rules, an older change may apply.
   const mayApply = ruled ? `(found$.updated_at, found$.updated_by) <> (sent$.at$, ${client})` : isNewer('sent$.at$')
   const withStored = ` ${found('LEFT JOIN')}`
-  const makeVariant = ({ kind, seen = false, stampless = false }: Variant): string => {
+  const makeVariant = ({ kind, seen = false, stampless = false, silent = false }: Variant): string => {
+    const returned = silent ? 'nothing' : 'all'
     if (kind === 'update')
       return ruled
-        ? ruledUpdate('all', { stampless, seen })
+        ? ruledUpdate(returned, { stampless, seen })
         : update(
-            'all',
+            returned,
             stampless ? (stamp) => `${stamp} IS NOT NULL` : isNewer,
             stampless ? raisedStamp : 'sent$.at$',
             `${stampless ? '' : ` AND ${isNewer('sent$.at$')}`}${seen ? ` AND ${isSeen}` : ''}`,
@@ -208,16 +213,23 @@ ON CONFLICT (scope, id) DO UPDATE SET ${set.map(([name]) => `${name} = excluded.
     const vacant = kind === 'create' ? ['(found$.id IS NULL OR found$.deleted)'] : []
     const conditions = [...vacant, ...(seen ? [isSeen] : [])].join(' AND ')
     const fields = seen ? [...rowFields, ...seenFields] : rowFields
-    return upsert('all', stampless ? raisedStamp : 'sent$.at$', withStored, conditions || always, fields)
+    return upsert(returned, stampless ? raisedStamp : 'sent$.at$', withStored, conditions || always, fields)
   }
   const variants = new Map<string, string>()
+  const variant = (options: Variant): string => {
+    const { kind, seen = false, stampless = false, silent = false } = options
+    const key = JSON.stringify([kind, seen, stampless, silent])
+    const text = variants.get(key) ?? makeVariant(options)
+    variants.set(key, text)
+    return text
+  }
   // The base is the put or delete before the patch in the change set.
   const missing = (selected: string) => `SELECT ${selected} FROM ${dialect.decodeRows(stepFields, 3)}
 ${found('LEFT JOIN')}
 WHERE CASE WHEN found$.id IS NULL THEN sent$.base_at$ IS NULL OR sent$.base_deleted$
 ELSE (found$.deleted AND ${isLower}(sent$.at$, ${client}) AND (sent$.base_at$ IS NULL OR (found$.updated_at, found$.updated_by) >= (sent$.base_at$, ${client})))
 OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
-  return {
+  const made: TableSql = {
     table,
     rowFields,
     patchFields,
@@ -240,12 +252,8 @@ OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
     bulk: bulkSql(dialect, table),
     adds: addSql(dialect, table, { base, now, line: resultLine(dialect, table, 'all', 'all') }),
     takesTime,
-    variant(options) {
-      const key = JSON.stringify([options.kind, options.seen === true, options.stampless === true])
-      const text = variants.get(key) ?? makeVariant(options)
-      variants.set(key, text)
-      return text
-    },
+    variant,
+    trial: (kind) => trialText(made, kind),
     changed: `SELECT ${raise('driftline_changed', 'sent$.ordinal$')} FROM ${dialect.decodeRows(changedFields, 3)} ${found('LEFT JOIN')}
 WHERE CASE WHEN found$.id IS NULL THEN ${always} ELSE ${mayApply} AND NOT ${isSeen} END`,
     weight: (first) =>
@@ -259,6 +267,34 @@ WHEN ${isLower}(sent$.base_at$, ${client}) THEN substr(sent$.letters$, 1, 1)
 WHEN found$.deleted THEN substr(sent$.letters$, 3, 1) ELSE substr(sent$.letters$, 4, 1) END, '' ORDER BY sent$.ordinal$)
 FROM ${dialect.decodeRows(forecastFields, 6)} ${found('LEFT JOIN')} WHERE ${always}
 ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || excluded.outcome RETURNING outcome`,
+  }
+  return made
+}
+
+function trialText({ bulk, updateSilent, adds, changed, swallowed, variant }: TableSql, kind: TrialKind): string {
+  const silent = true
+  switch (kind) {
+    case 'write':
+      return bulk.upsert
+    case 'put':
+      return variant({ kind: 'upsert', silent })
+    case 'seenPut':
+      return variant({ kind: 'upsert', seen: true, silent })
+    case 'create':
+      return variant({ kind: 'create', silent })
+    case 'seenCreate':
+      return variant({ kind: 'create', seen: true, silent })
+    case 'update':
+      return updateSilent
+    case 'seenUpdate':
+      return variant({ kind: 'update', seen: true, silent })
+    case 'changed':
+      return changed
+    case 'swallowed':
+      return swallowed
+    default:
+      if (!adds) throw new TypeError('A table without counters has nothing to add to')
+      return kind === 'add' ? adds.addSilent : adds[kind]
   }
 }
 
@@ -300,7 +336,7 @@ export const stampKey = (key: string) => key.replace('c', 's')
  * The rows that a trigger kept from being written: no newer stamp is stored, and not this one
  * either.
  */
-export function swallowedFrom(
+function swallowedFrom(
   dialect: Pick<Dialect, 'decodeRows' | 'found'>,
   table: Table,
   scope: string,

@@ -209,12 +209,12 @@ function planTable(
 }
 
 /** The server's time as a parameter, with six digits of a second. */
-function timeOf(micros: number): string {
+export function timeOf(micros: number): string {
   return new Date(Math.floor(micros / 1000)).toISOString().replace('Z', `${String(micros % 1000).padStart(3, '0')}Z`)
 }
 
 /** The values of `rowFields`, and of `seenFields` behind them where the change asks for that. */
-function putValues({ id, ordinal, table }: RowWrite, change: Change, at: number | undefined): unknown[] {
+export function putValues({ id, ordinal, table }: RowWrite, change: Change, at: number | undefined): unknown[] {
   const values = change.created ?? change.values
   return [id, ordinal, at, change.op === 'delete' || null, ...firstValues(table, values), ...seenValues(change)]
 }
@@ -228,7 +228,10 @@ export function firstValues(table: Table, values: readonly unknown[]): readonly 
 }
 
 /** The values of `addFields`, a row each. */
-function addValues({ id, ordinal, table, adds }: RowWrite, stampOf: (at: number) => number | undefined): unknown[][] {
+export function addValues(
+  { id, ordinal, table, adds }: RowWrite,
+  stampOf: (at: number) => number | undefined,
+): unknown[][] {
   return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n])
 }
 
@@ -274,7 +277,7 @@ function byKind(rows: readonly RowWrite[]): (readonly [kind: Kind, rows: readonl
 }
 
 /** Changes that ask for a row as it was seen: the values of `changedFields`. */
-function seenSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
+export function seenSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
   return changes.flatMap((change) => (change.if ? [[id, ordinal, change.at, ...seenValues(change)]] : []))
 }
 
