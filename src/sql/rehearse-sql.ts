@@ -14,12 +14,13 @@ export type TrialKind =
   | 'add'
   | 'remember'
   | 'forget'
-  /** Checks, which fail: a row is not as it was seen, or a trigger swallowed it. */
+  /** Checks, which fail: a row is not as it was seen, its key is taken, or a trigger swallowed it. */
   | 'changed'
+  | 'taken'
   | 'swallowed'
 
 /** Whether a trial is a query. */
-export const isCheck = (kind: TrialKind): boolean => kind === 'changed' || kind === 'swallowed'
+export const isCheck = (kind: TrialKind): boolean => kind === 'changed' || kind === 'taken' || kind === 'swallowed'
 
 /** One statement of a group. */
 export interface Trial {

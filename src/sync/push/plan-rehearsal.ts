@@ -8,8 +8,8 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
 import { changedFields, reachFields, seenFields, type TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
-import { coalesce, type RowWrite } from './coalesce.ts'
-import { addValues, inWriteOrder, patchValues, putValues, reachOf, seenSteps, timeOf } from './plan.ts'
+import { coalesce, inWriteOrder, type RowWrite } from './coalesce.ts'
+import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './plan.ts'
 
 export interface TrialOptions {
   readonly client: string
@@ -39,14 +39,16 @@ export function planTrial(
   return {
     lock: [scope, options.incarnation, n, rowBytesMax(changes)],
     tables: tables.map(({ table }) => table),
-    groups: parts.map((part) =>
-      coalesce([part]).flatMap((rows) =>
+    groups: parts.map((part, nth) => {
+      const later = parts.slice(nth).flat()
+      return coalesce([part]).flatMap((rows) =>
         tables.flatMap((table, place) => {
           const written = rows.filter((row) => row.table === table.table)
-          return written.length > 0 ? planTable(sql, table, place, [scope, n], written, options) : []
+          const ids = table.keys ? later.filter((change) => change.table === table.table).map(({ id }) => id) : []
+          return written.length > 0 ? planTable(sql, table, place, { scope, n, ids }, written, options) : []
         }),
-      ),
-    ),
+      )
+    }),
     ids: options.immediate ? parts.map(idsOf) : [],
     immediate: options.immediate,
     nonce: sql.nonce,
@@ -63,7 +65,7 @@ function planTable(
   { dialect, paramBytesMax }: Sql,
   sql: TableSql,
   table: number,
-  [scope, n]: readonly [string, number],
+  { scope, n, ids }: { readonly scope: string; readonly n: number; readonly ids: readonly string[] },
   rows: readonly RowWrite[],
   { client, atomic, receivedAt }: TrialOptions,
 ): Trial[] {
@@ -79,12 +81,14 @@ function planTable(
           (part): Trial => ({ kind, table, params: [...params, ...part] }),
         )
   const time = sql.takesTime ? [timeOf(receivedAt)] : []
+  const stillWritten = sql.keys ? [dialect.encodeIds(ids)] : []
   const [ofWriter, ofClient] = [
     [scope, n],
-    [scope, client, n, ...time],
+    [scope, client, n, ...time, ...stillWritten],
   ]
+  const keyed = sql.keys && atomic ? rows.flatMap((row) => keyValues(sql, row)) : []
   const isSeen = ({ changes }: RowWrite) => changes.some((change) => change.if)
-  const isPlain = (row: RowWrite) => !hasRules(sql.table) && !isSeen(row)
+  const isPlain = (row: RowWrite) => !hasRules(sql.table) && !sql.keys && !isSeen(row)
   const based = inWriteOrder(rows.filter(({ base }) => base))
   const byWriter = based
     .filter(isPlain)
@@ -116,12 +120,13 @@ function planTable(
   const deletes = rest.some(({ base }) => base?.op === 'delete')
   return [
     ...trials('changed', [scope, client], changedFields, atomic ? rows.flatMap(seenSteps) : []),
+    ...trials('taken', [scope, client, ...stillWritten], sql.keys?.fields ?? [], keyed),
     ...trials('write', ofWriter, sql.bulk.fields, byWriter),
     ...both('put', sql.rowFields, rest, (row) => putValues(row, row.base as Change, row.base?.at)),
     ...(sql.adds && deletes ? [{ kind: 'forget' as const, table, params: [scope, n] }] : []),
     ...both('create', sql.rowFields, created, (row) => putValues(row, row.created as Change, row.created?.at)),
     ...both('update', sql.patchFields, patched, (row) => patchValues(row, row.patch?.at)),
-    ...trials('add', ofClient, addFields, added),
+    ...trials('add', [scope, client, n, ...time], addFields, added),
     ...trials('remember', [scope, client, n], addFields, added),
     ...trials('swallowed', [scope, client], reachFields, atomic ? rows.map((row) => reachOf(row)) : []),
   ]

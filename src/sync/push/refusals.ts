@@ -1,8 +1,9 @@
+import { uniqueIndex } from '../../migrations/ddl.ts'
 import type { Change } from '../../model/change.ts'
 import { type Rejection, rejection } from '../../model/errors.ts'
 import { groupBy } from '../../model/group-by.ts'
 import { limits } from '../../model/limits.ts'
-import { refusal, rowChanged, rowMissing } from '../../model/stamp.ts'
+import { keyTaken, refusal, rowChanged, rowMissing } from '../../model/stamp.ts'
 import { markerIn } from '../../sql/markers.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { isTooSlow } from '../../stores/fault.ts'
@@ -132,9 +133,15 @@ function rejectionOf({ schema, nonce }: Sql, fault: StoreFault): Rejection {
   if (marker === 'driftline_missing') return rowMissing
   if (marker === 'driftline_grown') return rowTooLarge
   if (marker === 'driftline_changed') return rowChanged
+  if (marker === 'driftline_taken' || isUniqueKey(schema, constraint)) return keyTaken
   const text = constraint === undefined ? undefined : schema.messages.get(constraint)
   if (text === undefined || constraint === undefined) return refusal
   return { ...rejection('constraint', text), constraint }
+}
+
+/** Whether a constraint is one of the keys that the schema says are unique, by the name of its index. */
+function isUniqueKey({ tables }: Sql['schema'], constraint: string | undefined): boolean {
+  return tables.some(({ name, unique }) => unique.some((key) => uniqueIndex(name, key) === constraint))
 }
 
 /** A row is no larger than the change that would put it. */
