@@ -218,6 +218,17 @@ export function stampsCell(table: Table): string {
   return names.length === 0 ? "''" : names.map((name) => `coalesce(CAST(${name} AS text), '')`).join(` || ',' || `)
 }
 
+/** The stamp that a row had when its writer saw it, and that of the change, which is alone in its pass. */
+export const seenFields: readonly Field[] = [
+  { name: 'seen_at$', type: 'integer' },
+  { name: 'seen_by$', type: 'text' },
+  { name: 'own_at$', type: 'integer' },
+]
+
+/** Whether the row is as it was seen, or as the change itself has left it: it may take several statements. */
+export const isStillSeen = (client: string): string =>
+  `((found$.updated_at, found$.updated_by) = (sent$.seen_at$, sent$.seen_by$) OR (found$.updated_at, found$.updated_by) = (sent$.own_at$, ${client}))`
+
 /** Fields of what is added: an id, the column, and how much. */
 export const addFields: readonly Field[] = [
   { name: 'id$', type: 'text' },
@@ -234,6 +245,10 @@ export interface AddSql {
   readonly addSilent: string
   /** [scope, client, n, …adds] → nothing: remembers what was added. Goes right behind `add`. */
   readonly remember: string
+  /** The same of rows that must be as they were seen. */
+  readonly addSeen: string
+  readonly addSeenSilent: string
+  readonly rememberSeen: string
   /**
    * The same of adds without a stamp, at most one for each counter of a row: each gets one later than
    * the last set, and than what the client has added before.
@@ -258,6 +273,7 @@ export function addSql(dialect: Dialect, table: Table, parts: AddParts): AddSql 
   if (counters.length === 0) return undefined
   const [scope, client] = [dialect.param(1), dialect.param(2)] as const
   const rows = dialect.decodeRows(addFields, 4)
+  const seenRows = [...addFields, ...seenFields]
   const found = dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')
   const known = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.foundAdd(table.name, scope, client, join)
   const setAt = `CASE sent$.col$ ${counters.map(({ name }) => `WHEN '${name}' THEN found$.${quoted(stampColumn(name))}`).join(' ')} END`
@@ -269,15 +285,24 @@ export function addSql(dialect: Dialect, table: Table, parts: AddParts): AddSql 
     condition: string,
   ) => `INSERT INTO driftline_adds (scope, at, by, tbl, id, col, n, position)
 SELECT ${scope}, ${at}, ${client}, '${table.name}', sent$.id$, sent$.col$, sent$.n$, found$.position
-FROM ${rows} CROSS JOIN ${parts.base} ${found} WHERE ${condition} AND found$.position = scope$.base$ + sent$.ordinal$
+FROM ${of} CROSS JOIN ${parts.base} ${found} WHERE ${condition} AND found$.position = scope$.base$ + sent$.ordinal$
 ON CONFLICT (scope, at, by, tbl, id, col) DO NOTHING`
   const first = fillsTime(table) ? 5 : 4
-  const news = `${dialect.decodeRows(addFields, first)} ${found} ${known('LEFT JOIN')}
-WHERE ${counts} AND known$.position IS NULL`
+  const news = (
+    fields: readonly Field[],
+    condition = '',
+  ) => `${dialect.decodeRows(fields, first)} ${found} ${known('LEFT JOIN')}
+WHERE ${counts} AND known$.position IS NULL${condition}`
+  const isSeen = ` AND ${isStillSeen(client)}`
+  const add = addRows(dialect, table, parts, news(addFields))
+  const addSeen = addRows(dialect, table, parts, news(seenRows, isSeen))
   return {
-    add: `${addRows(dialect, table, parts, news)}\nRETURNING ${parts.line}`,
-    addSilent: addRows(dialect, table, parts, news),
+    add: `${add}\nRETURNING ${parts.line}`,
+    addSilent: add,
     remember: remember('sent$.at$', counts),
+    addSeen: `${addSeen}\nRETURNING ${parts.line}`,
+    addSeenSilent: addSeen,
+    rememberSeen: remember('sent$.at$', counts + isSeen, dialect.decodeRows(seenRows, 4)),
     addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(addFields, first)} ${found} WHERE NOT found$.deleted`)}\nRETURNING ${parts.line}`,
     rememberStampless: remember(raised, 'NOT found$.deleted'),
     known: `SELECT sent$.id$, sent$.at$, sent$.col$ FROM ${rows} CROSS JOIN ${parts.base} ${known('CROSS JOIN')} WHERE known$.position <= scope$.base$`,

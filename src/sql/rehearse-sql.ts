@@ -13,6 +13,8 @@ export type TrialKind =
   | 'seenUpdate'
   | 'add'
   | 'remember'
+  | 'seenAdd'
+  | 'rememberSeen'
   | 'forget'
   /** Checks, which fail: a row is not as it was seen, its key is taken, or a trigger swallowed it. */
   | 'changed'

@@ -6,7 +6,17 @@ import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
 import { afterPut, isTaken, type KeySql, keySql } from './key-sql.ts'
 import type { Raise } from './markers.ts'
-import { type AddSql, addSql, filledValue, meeting, type Now, patching, stampsCell } from './merge-sql.ts'
+import {
+  type AddSql,
+  addSql,
+  filledValue,
+  isStillSeen,
+  meeting,
+  type Now,
+  patching,
+  seenFields,
+  stampsCell,
+} from './merge-sql.ts'
 import type { TrialKind } from './rehearse-sql.ts'
 import type { Field } from './statement.ts'
 
@@ -84,17 +94,12 @@ export interface Variant {
   readonly silent?: boolean
 }
 
-/** The stamp that a row had when its writer saw it. */
-export const seenFields: readonly Field[] = [
-  { name: 'seen_at$', type: 'integer' },
-  { name: 'seen_by$', type: 'text' },
-]
 /** Of changes that ask for a row as it was seen. */
 export const changedFields: readonly Field[] = [
   { name: 'id$', type: 'text' },
   { name: 'ordinal$', type: 'integer' },
   { name: 'at$', type: 'integer' },
-  ...seenFields,
+  ...seenFields.slice(0, 2),
 ]
 
 /**
@@ -199,7 +204,7 @@ ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column
   /** Where columns meet by rules: as `update`, and each column says by itself whether it is taken. */
   const ruledUpdate = (returned: 'all' | 'nothing', { stampless = false, seen = false }: Partial<Variant> = {}) => {
     const patch = patching(dialect, table, { scope, client, now, stampKey, stampless })
-    const guard = ` AND ${patch.applies}${seen ? ` AND ${isSeen}` : ''}`
+    const guard = ` AND ${patch.applies}${seen ? ` AND ${isStillSeen(client)}` : ''}`
     const set = [['position', position] as const, ...patch.selected]
     const fields = seen ? [...patchFields, ...seenFields] : patchFields
     return `INSERT INTO ${target} AS stored$ (scope, id, deleted, created_position, ${set.map(([name]) => name).join(', ')})
@@ -310,7 +315,7 @@ function trialText({ bulk, updateSilent, adds, keys, changed, swallowed, variant
       return keys?.taken ?? ''
     default:
       if (!adds) throw new TypeError('A table without counters has nothing to add to')
-      return kind === 'add' ? adds.addSilent : adds[kind]
+      return kind === 'add' ? adds.addSilent : kind === 'seenAdd' ? adds.addSeenSilent : adds[kind]
   }
 }
 

@@ -213,6 +213,8 @@ export function inWriteOrder(rows: readonly RowWrite[]): RowWrite[] {
  */
 function meetsByItself(change: Change, part: readonly Change[]): boolean {
   const { op, table } = change
+  // What merges may count beside a change of the very same stamp.
+  if (part.at(-1)?.at === change.at) return true
   if (op === 'delete') return true
   if (op === 'patch') {
     const added = new Set(part.flatMap(counterEdits).flatMap(([place, edit]) => ('add' in edit ? [place] : [])))

@@ -1,5 +1,14 @@
 import type { Change } from '../../model/change.ts'
-import { hasRules, hasStamp, isMerged, lostColumns, type MergeState, mergeChange } from '../../model/merge.ts'
+import {
+  counterEdits,
+  hasRules,
+  hasStamp,
+  isMerged,
+  lostColumns,
+  type MergeState,
+  mergeChange,
+  stampText,
+} from '../../model/merge.ts'
 import { keyTaken, type Outcome, refusal, rejectedChanged } from '../../model/stamp.ts'
 import type { Table } from '../../model/table.ts'
 import type { Verdict } from '../../model/verdict.ts'
@@ -82,7 +91,9 @@ export function createMerging({ dialect, scope, plan, results, client, taken }: 
         else if (holder && saysKey(one)) verdicts.push([one.index, takenVerdict(dialect, scope, table, holder)])
         else if (!isWritten) answer(one, { verdict: 'rejected', error: refusal })
         else {
-          for (const place of one.values.keys()) counted.add(`${place} ${one.at}`)
+          const text = stampText({ at: one.at, by: client })
+          for (const [place] of counterEdits(one))
+            if ((next?.stamps.get(place) ?? '') < text) counted.add(`${place} ${one.at}`)
           state = next
           answer(one, outcome)
         }

@@ -1,12 +1,12 @@
 import type { Change } from '../../model/change.ts'
 import { hasRules } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
-import { addFields } from '../../sql/merge-sql.ts'
+import { addFields, seenFields } from '../../sql/merge-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Trial, TrialKind, TrialPlan } from '../../sql/rehearse-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
-import { changedFields, reachFields, seenFields, type TableSql } from '../../sql/table-sql.ts'
+import { changedFields, reachFields, type TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { coalesce, inWriteOrder, type RowWrite } from './coalesce.ts'
 import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './plan.ts'
@@ -116,7 +116,9 @@ function planTable(
   const rest = based.filter((row) => !isPlain(row))
   const created = rows.filter((row) => row.created)
   const patched = inWriteOrder(rows.filter(({ patch }) => patch))
-  const added = rows.flatMap((row) => addValues(row, (at) => at))
+  const addsOf = (of: boolean) => rows.filter((row) => isSeen(row) === of).flatMap((row) => addValues(row, (at) => at))
+  const [added, seenAdds] = [addsOf(false), addsOf(true)]
+  const seenAddFields = [...addFields, ...seenFields]
   const deletes = rest.some(({ base }) => base?.op === 'delete')
   return [
     ...trials('changed', [scope, client], changedFields, atomic ? rows.flatMap(seenSteps) : []),
@@ -128,6 +130,8 @@ function planTable(
     ...both('update', sql.patchFields, patched, (row) => patchValues(row, row.patch?.at)),
     ...trials('add', [scope, client, n, ...time], addFields, added),
     ...trials('remember', [scope, client, n], addFields, added),
+    ...trials('seenAdd', [scope, client, n, ...time], seenAddFields, seenAdds),
+    ...trials('rememberSeen', [scope, client, n], seenAddFields, seenAdds),
     ...trials('swallowed', [scope, client], reachFields, atomic ? rows.map((row) => reachOf(row)) : []),
   ]
 }

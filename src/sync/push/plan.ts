@@ -1,12 +1,12 @@
 import type { Change } from '../../model/change.ts'
 import { cursorFloor } from '../../model/cursor.ts'
-import { counterEdit, hasCounters, hasRules } from '../../model/merge.ts'
+import { counterEdit, hasCounters } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
-import { addFields } from '../../sql/merge-sql.ts'
+import { addFields, seenFields } from '../../sql/merge-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
-import { changedFields, reachFields, seenFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
+import { changedFields, reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import { inWriteOrder, type RowWrite, saysKey } from './coalesce.ts'
 import { planClaim } from './inbox/claim.ts'
@@ -121,6 +121,7 @@ function planTable(
 ): Planned[] {
   const plan: Planned[] = []
   const { client, receivedAt } = options
+  const isForecast = options.inbox !== undefined && !options.isJudged
   const role = (kind: 'states' | 'results' | 'known' | 'taken'): Role => ({ kind, table: sql.table, pass })
   const idsOf = (of: readonly RowWrite[]) =>
     encodeParts(of, (part) => [dialect.encodeIds(part.map(({ id }) => id))], paramBytesMax)
@@ -131,8 +132,7 @@ function planTable(
   const created = rows.filter((row) => row.created)
   const patched = inWriteOrder(rows.filter(({ patch }) => patch))
   const adding = rows.filter(({ adds }) => adds.length > 0)
-  const isRuled = hasRules(sql.table)
-  if (folded.length > 0 && (!options.inbox || isRuled)) {
+  if (folded.length > 0 && !isForecast) {
     for (const ids of idsOf(folded))
       plan.push({ sql: sql.states, params: [scope, ...ids], reads: true, role: role('states') })
   }
@@ -167,7 +167,7 @@ function planTable(
     for (const [{ stampless, seen }, some] of byKind(based)) {
       const values = some.map((row) => putValues(row, row.base as Change, stampOf(row, row.base?.at)))
       const isHeld = options.return === 'lost' && folded.length === 0 && !some.some(({ base }) => base?.respelled)
-      const isWonOnly = (options.inbox || isHeld) && !sql.table.rewrites
+      const isWonOnly = (isForecast || isHeld) && !sql.table.rewrites
       const plain = stampless ? sql.upsertStampless : isWonOnly ? sql.upsertWonOnly : sql.upsert
       if (seen) write(sql.variant({ kind: 'upsert', seen, stampless }), [...sql.rowFields, ...seenFields], values)
       else write(plain, sql.rowFields, values)
@@ -189,12 +189,13 @@ function planTable(
   }
   const writeAdds = () => {
     if (!sql.adds) return
-    for (const [{ stampless }, some] of byKind(adding)) {
+    for (const [{ stampless, seen }, some] of byKind(adding)) {
       const values = some.flatMap((row) => addValues(row, (at) => stampOf(row, at)))
-      const { add, remember, addStampless, rememberStampless } = sql.adds
-      write(stampless ? addStampless : add, addFields, values, time)
-      for (const part of rowsOf(addFields, values)) {
-        const text = stampless ? rememberStampless : remember
+      const { add, remember, addSeen, rememberSeen, addStampless, rememberStampless } = sql.adds
+      const fields = seen && !stampless ? [...addFields, ...seenFields] : addFields
+      write(stampless ? addStampless : seen ? addSeen : add, fields, values, time)
+      for (const part of rowsOf(fields, values)) {
+        const text = stampless ? rememberStampless : seen ? rememberSeen : remember
         plan.push({ sql: text, params: [scope, client, n, ...part], role: { kind: 'guard' } })
       }
     }
@@ -217,7 +218,7 @@ function planTable(
   writeAdds()
   // What became of a webhook's changes is known by its claim, but for whether a stamp came with
   // other content.
-  const read = options.inbox && !isRuled ? rows.filter(({ stampless }) => !stampless) : rows
+  const read = isForecast ? rows.filter(({ stampless }) => !stampless) : rows
   const isReturned = ({ base }: RowWrite) => base !== undefined && base.if === undefined && !sql.keys
   const unseen = dialect.returnsLosers ? read.filter((row) => !isReturned(row)) : read
   if (unseen.length > 0) {
@@ -258,7 +259,7 @@ export function putValues({ id, ordinal, table }: RowWrite, change: Change, at: 
   return [id, ordinal, at, change.op === 'delete' || null, ...firstValues(table, values), ...seenValues(change)]
 }
 
-const seenValues = ({ if: seen }: Change) => (seen ? [seen.at, seen.by] : [])
+const seenValues = ({ if: seen, at }: Change) => (seen ? [seen.at, seen.by, at] : [])
 
 /** What a new row holds: of a counter the number that it begins with. */
 export function firstValues(table: Table, values: readonly unknown[]): readonly unknown[] {
@@ -266,12 +267,13 @@ export function firstValues(table: Table, values: readonly unknown[]): readonly 
   return values.map((value, place) => (table.columns[place]?.merge === 'counter' && counterEdit(value) ? 0 : value))
 }
 
-/** The values of `addFields`, a row each. */
+/** The values of `addFields`, a row each, and of `seenFields` behind them. */
 export function addValues(
-  { id, ordinal, table, adds }: RowWrite,
+  { id, ordinal, table, adds, changes }: RowWrite,
   stampOf: (at: number) => number | undefined,
 ): unknown[][] {
-  return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n])
+  const seen = changes.slice(0, 1).flatMap(seenValues)
+  return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n, ...seen])
 }
 
 /** The values of `patchFields`, and of `seenFields` behind them where the change asks for that. */
@@ -306,7 +308,7 @@ function byKind(rows: readonly RowWrite[]): (readonly [kind: Kind, rows: readonl
 
 /** Changes that ask for a row as it was seen: the values of `changedFields`. */
 export function seenSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
-  return changes.flatMap((change) => (change.if ? [[id, ordinal, change.at, ...seenValues(change)]] : []))
+  return changes.flatMap((change) => (change.if ? [[id, ordinal, change.at, ...seenValues(change).slice(0, 2)]] : []))
 }
 
 /**

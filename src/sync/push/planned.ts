@@ -60,6 +60,10 @@ export interface PushOptions extends LockOptions {
   readonly receivedAt: number
   /** The write is a webhook's, whose source is the client. */
   readonly inbox?: InboxEntry | undefined
+  /**
+   * Of a webhook: its verdicts are known only by the rows that come of it, as those of a push are.
+   */
+  readonly isJudged?: boolean
   /** How large the rows may be that the verdicts repeat: beyond it the batch undoes itself. */
   readonly answer: AnswerBound
   readonly recordings?: readonly Recording[]

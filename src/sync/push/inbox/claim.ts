@@ -6,7 +6,7 @@ import { forecastFields } from '../../../sql/table-sql.ts'
 import type { RowWrite } from '../coalesce.ts'
 import type { Planned, PushOptions } from '../planned.ts'
 import type { Verdicts } from '../verdicts.ts'
-import { forecast, type InboxDetails, type InboxEntry, letterToOutcome } from './inbox.ts'
+import { forecast, type InboxDetails, type InboxEntry, letterToOutcome, outcomeToLetter } from './inbox.ts'
 
 /**
  * Takes a webhook's id, or ends the batch where it is taken, and finds the verdicts, before
@@ -66,6 +66,16 @@ export function readClaim(plan: readonly Planned[], results: readonly (readonly 
 export function rejectLetters({ letters, details }: Claimed, rejected: ReadonlySet<number>): string {
   const { places }: Partial<InboxDetails> = details === '' ? {} : JSON.parse(details)
   return [...letters].map((letter, place) => (rejected.has(places?.[place] ?? place) ? 'x' : letter)).join('')
+}
+
+/** The letters of verdicts that are known only now, where they are others. */
+export function otherLetters({ letters, details }: Claimed, verdicts: Verdicts): string | undefined {
+  const { places }: Partial<InboxDetails> = details === '' ? {} : JSON.parse(details)
+  const known = [...letters].map((letter, place) => {
+    const verdict = verdicts.get(places?.[place] ?? place)
+    return verdict ? outcomeToLetter(verdict) : letter
+  })
+  return known.join('') === letters ? undefined : known.join('')
 }
 
 /** The outcome of a webhook that took effect before. Undefined where it was pruned just now. */

@@ -1,6 +1,16 @@
 import type { Change } from '../../../model/change.ts'
 import type { Rejection } from '../../../model/errors.ts'
-import { judge, type Outcome, type RowState, refusal, rowMissing } from '../../../model/stamp.ts'
+import {
+  addExpired,
+  judge,
+  type Outcome,
+  opOn,
+  type RowState,
+  refusal,
+  rejectedChanged,
+  rejectedTaken,
+  rowMissing,
+} from '../../../model/stamp.ts'
 import type { Table } from '../../../model/table.ts'
 import type { RowWrite } from '../coalesce.ts'
 
@@ -22,7 +32,8 @@ export interface InboxDetails extends Pick<InboxEntry, 'errors'> {
 
 /**
  * The verdict of a change as one letter, so that a webhook's outcome is one short text: inserted,
- * updated, deleted, duplicate, stale, row missing, and what a trigger swallowed.
+ * updated, deleted, duplicate, stale, row missing, what a trigger swallowed, a row that changed, a
+ * key that is taken, and an add that is too old.
  */
 const outcomes: Readonly<Record<string, Outcome>> = {
   i: { verdict: 'applied', action: 'inserted' },
@@ -32,6 +43,9 @@ const outcomes: Readonly<Record<string, Outcome>> = {
   s: { verdict: 'stale' },
   m: { verdict: 'rejected', error: rowMissing },
   x: { verdict: 'rejected', error: refusal },
+  c: rejectedChanged,
+  k: rejectedTaken,
+  e: { verdict: 'rejected', error: addExpired },
 }
 
 export function letterToOutcome(letter: string): Outcome {
@@ -40,10 +54,17 @@ export function letterToOutcome(letter: string): Outcome {
   return outcome
 }
 
-function outcomeToLetter(outcome: Outcome): string {
+export function outcomeToLetter(outcome: Outcome): string {
   if (outcome.verdict === 'applied') return outcome.action.charAt(0)
-  return outcome.verdict === 'duplicate' ? '=' : outcome.verdict === 'stale' ? 's' : 'm'
+  if (outcome.verdict !== 'rejected') return outcome.verdict === 'duplicate' ? '=' : 's'
+  return lettersOfErrors.get(outcome.error) ?? 'x'
 }
+
+const lettersOfErrors = new Map(
+  Object.entries(outcomes).flatMap(([letter, outcome]) =>
+    outcome.verdict === 'rejected' ? [[outcome.error, letter] as const] : [],
+  ),
+)
 
 /**
  * What the database needs to know of a change to tell its verdict from the row's state before the
@@ -109,7 +130,8 @@ function forecastRow(changes: readonly Change[]): Forecast[] {
   let baseAt: number | null = null
   let afterPatch = false
   let decided = false
-  return changes.map(({ id, index, at, op }, place) => {
+  return changes.map((change, place) => {
+    const { id, index, at, op } = change
     if (changes[place - 1]?.at !== at) {
       onDead = dead
       onLiving = living
@@ -118,7 +140,7 @@ function forecastRow(changes: readonly Change[]): Forecast[] {
     }
     const stamp = { at, by: '' }
     const step = (state: RowState | undefined): [string, RowState | undefined] => {
-      const outcome = judge(state, op, stamp)
+      const outcome = judge(state, opOn(state, change), stamp)
       return [outcomeToLetter(outcome), outcome.verdict === 'applied' ? { ...stamp, deleted: op === 'delete' } : state]
     }
     const steps = [step(below), step(none), step(onDead), step(onLiving)] as const

@@ -1,18 +1,19 @@
+import { hasRules } from '../../../model/merge.ts'
 import { refusal } from '../../../model/stamp.ts'
 import { StoreFault } from '../../../stores/store.ts'
 import type { Call } from '../../call.ts'
 import { inTurns } from '../../in-turns.ts'
 import { noRejections, type Rejections } from '../admitted.ts'
 import { type Done, notifyApplied, type ScopeWrite, writeTogether } from '../attempt.ts'
-import { coalesce } from '../coalesce.ts'
+import { coalesce, type RowWrite } from '../coalesce.ts'
 import type { Decoded } from '../decode.ts'
 import { planPush } from '../plan.ts'
 import { pushAlone, type ScopePush } from '../push-scope.ts'
-import { markConflicts, swallowedOf } from '../reconcile.ts'
+import { markConflicts, reconcile, swallowedOf } from '../reconcile.ts'
 import { foldedAndSwallowed, withoutRow } from '../swallowed.ts'
 import { joinVerdicts, rejectedVerdicts, type Verdicts } from '../verdicts.ts'
 import { writeScope } from '../write-scope.ts'
-import { readClaim, readRecalled, rejectLetters } from './claim.ts'
+import { type Claimed, otherLetters, readClaim, readRecalled, rejectLetters } from './claim.ts'
 
 /** A webhook, whose source is the client. */
 export interface ScopeReceipt extends Pick<ScopePush, 'client' | 'atomic' | 'answerBytesMax'> {
@@ -56,7 +57,8 @@ function planReceipt(call: Call, receipt: ScopeReceipt, scope: string): ScopeWri
     plan(attempt) {
       const passes = coalesce(attempt.parts)
       const inbox = { id, errors: Object.fromEntries([...receipt.rejected, ...attempt.rejected]) }
-      return { passes, plan: planPush(sql, scope, passes, { ...attempt, ...base, inbox }) }
+      const isJudged = isJudgedByRows(passes)
+      return { passes, plan: planPush(sql, scope, passes, { ...attempt, ...base, inbox, isJudged }) }
     },
   }
 }
@@ -68,6 +70,7 @@ async function readOutcome(call: Call, receipt: ScopeReceipt, done: Done): Promi
   const { client, id } = receipt
   const claimed = readClaim(plan, results)
   if (!claimed) return new Map()
+  if (isJudgedByRows(done.passes)) return judgeOutcome(call, receipt, done, claimed)
   const verdicts = new Map([...claimed.verdicts, ...markConflicts(dialect, done, client, claimed.verdicts)])
   const swallowed = swallowedOf(dialect, done, verdicts)
   for (const index of swallowed) verdicts.set(index, { verdict: 'rejected', error: refusal })
@@ -83,6 +86,38 @@ async function readOutcome(call: Call, receipt: ScopeReceipt, done: Done): Promi
   const rejected = new Set([...swallowed].filter((index) => verdicts.get(index)?.verdict === 'rejected'))
   const outcome = rejectLetters(claimed, rejected)
   await call.batch(scope, [{ sql: call.sql.scope.rewriteClaim, params: [scope, client, id, outcome] }])
+  return verdicts
+}
+
+/**
+ * Whether verdicts cannot be told from stamps before the rows are written: where columns merge, keys
+ * are unique, and changes ask for a row as it was seen.
+ */
+function isJudgedByRows(passes: Done['passes']): boolean {
+  const isByRow = ({ table, changes }: RowWrite) =>
+    hasRules(table) || table.unique.length > 0 || changes.some((change) => change.if ?? change.created)
+  return passes.some((rows) => rows.some(isByRow))
+}
+
+/** The verdicts of such a webhook, as those of a push, which are kept where they are others than was said. */
+async function judgeOutcome(call: Call, receipt: ScopeReceipt, done: Done, claimed: Claimed): Promise<Verdicts> {
+  const { client, id } = receipt
+  const { scope, changes } = done
+  const judged = reconcile(call.sql.dialect, done, client, 'all')
+  const verdicts = new Map([
+    ...claimed.verdicts,
+    ...[...judged].map(([index, one]) => [index, withoutRow(one)] as const),
+  ])
+  notifyApplied(call, done, verdicts)
+  const folded = foldedAndSwallowed(changes, verdicts)
+  if (folded.length > 0) {
+    const push = { ...receipt, return: 'all' as const, cursor: undefined }
+    const alone = await pushAlone(call, push, scope, folded)
+    for (const [index, verdict] of alone.verdicts) verdicts.set(index, withoutRow(verdict))
+  }
+  const outcome = otherLetters(claimed, verdicts)
+  if (outcome !== undefined)
+    await call.batch(scope, [{ sql: call.sql.scope.rewriteClaim, params: [scope, client, id, outcome] }])
   return verdicts
 }
 
