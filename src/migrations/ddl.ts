@@ -1,3 +1,4 @@
+import { baseAt, baseBy, hasStamp, isCounter, stampColumn } from '../model/merge.ts'
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
 import { type Dialect, quoted } from '../sql/dialect.ts'
@@ -35,6 +36,28 @@ export const scopeColumns: readonly SystemColumn[] = [
   { name: 'watermark', type: 'integer' },
   { name: 'row_bytes', type: 'integer' },
 ]
+
+/**
+ * A column of driftline_scopes that came later: at or below this time it is not remembered which
+ * adds were counted.
+ */
+export const addsFloor: SystemColumn = { name: 'adds_floor', type: 'integer' }
+
+/**
+ * The columns of driftline_adds: what was added to counters, so that each add counts once. Time
+ * comes first in its key, so that what is new goes to its end.
+ */
+export const addColumns: readonly SystemColumn[] = [
+  { name: 'scope', type: 'text', ordered: true },
+  { name: 'at', type: 'integer' },
+  { name: 'by', type: 'text', ordered: true },
+  { name: 'tbl', type: 'text', ordered: true },
+  { name: 'id', type: 'text', ordered: true },
+  { name: 'col', type: 'text', ordered: true },
+  { name: 'n', type: 'integer' },
+  { name: 'position', type: 'integer' },
+]
+export const addKey = ['scope', 'at', 'by', 'tbl', 'id', 'col']
 
 /** The columns of driftline_marks: the position that a scope had reached at a time, for pruning. */
 export const markColumns: readonly SystemColumn[] = [
@@ -118,7 +141,11 @@ export function createSystem(dialect: DialectName): string[] {
   const columnsOf = (columns: readonly SystemColumn[]) =>
     columns.map((column) => required(systemColumn(column, dialect)))
   return [
-    createStatement('driftline_scopes', [`${scope} PRIMARY KEY`, ...rest.map(required)], dialect),
+    createStatement(
+      'driftline_scopes',
+      [`${scope} PRIMARY KEY`, ...rest.map(required), `${required(systemColumn(addsFloor, dialect))} DEFAULT 0`],
+      dialect,
+    ),
     createStatement('driftline_marks', [...columnsOf(markColumns), 'PRIMARY KEY (scope, position)'], dialect),
     createStatement('driftline_inbox', [...columnsOf(inboxColumns), 'PRIMARY KEY (scope, source, id)'], dialect),
     'CREATE INDEX driftline_inbox_received ON driftline_inbox (received_at)',
@@ -128,13 +155,46 @@ export function createSystem(dialect: DialectName): string[] {
       dialect,
     ),
     'CREATE INDEX driftline_deliveries_due ON driftline_deliveries (endpoint, next_at)',
+    createStatement('driftline_adds', [...columnsOf(addColumns), `PRIMARY KEY (${addKey.join(', ')})`], dialect, 'keyed'),
   ]
 }
 
 /** A table and its indexes. */
 export function createTable(table: Table, dialect: DialectName): string[] {
-  return [createRows(table, dialect), createPositionIndex(table.name), createLivingIndex(table.name)]
+  return [
+    createRows(table, dialect),
+    createPositionIndex(table.name),
+    createLivingIndex(table.name),
+    ...table.unique.map((key) => createUniqueIndex(table.name, key)),
+  ]
 }
+
+/** A tombstone keeps no value, so nothing of it is in the way. */
+export function createUniqueIndex(table: string, key: readonly string[]): string {
+  return `CREATE UNIQUE INDEX ${quoted(uniqueIndex(table, key))} ON ${quoted(table)} (${['scope', ...key.map(quoted)].join(', ')})`
+}
+
+/** What driftline keeps beside the user's columns: the stamps of those that have their own. */
+export function stampColumnsOf(table: Table): readonly SystemColumn[] {
+  const own = table.columns.filter((column) => hasStamp(table, column))
+  return [
+    ...own.map(({ name }): SystemColumn => ({ name: stampColumn(name), type: 'text', ordered: true })),
+    ...(table.byColumn ? baseColumns : []),
+  ]
+}
+
+const baseColumns: readonly SystemColumn[] = [
+  { name: baseAt, type: 'integer' },
+  { name: baseBy, type: 'text', ordered: true },
+]
+
+/** A column with stamps, which is NULL where they are the row's. */
+export function addStampColumn(table: string, column: SystemColumn, dialect: DialectName): string {
+  return `ALTER TABLE ${quoted(table)} ADD COLUMN ${stampColumnText(column, dialect)}`
+}
+
+const stampColumnText = ({ name, ...column }: SystemColumn, dialect: DialectName) =>
+  systemColumn({ name: quoted(name), ...column }, dialect)
 
 /**
  * The table alone. One that takes the place of another has another `name` first, and the defaults
@@ -145,6 +205,7 @@ export function createRows(table: Table, dialect: DialectName, name?: string): s
   const lines = [
     ...rowColumns.map((column) => `${systemColumn(column, dialect)} NOT NULL`),
     ...table.columns.map((column) => userColumn(column, dialect, name === undefined ? undefined : column.default)),
+    ...stampColumnsOf(table).map((column) => stampColumnText(column, dialect)),
     'PRIMARY KEY (scope, id)',
   ]
   return createStatement(quoted(name ?? table.name), lines, dialect)
@@ -165,6 +226,7 @@ export function createLivingIndex(table: string): string {
 
 export const positionIndex = (table: string): string => indexName(table, '_position')
 export const livingIndex = (table: string): string => indexName(table, '_position_living')
+export const uniqueIndex = (table: string, key: readonly string[]): string => indexName(table, `_${key.join('_')}_key`)
 
 /**
  * Postgres cuts names at 63 bytes, which would make of the longest ones the table's own name, or
@@ -172,9 +234,14 @@ export const livingIndex = (table: string): string => indexName(table, '_positio
  */
 function indexName(table: string, suffix: string): string {
   if (table.length + suffix.length <= 63) return table + suffix
+  if (suffix.length > 40) return indexName(table, `_${hashOf(suffix)}_key`)
+  return `${table.slice(0, 55 - suffix.length)}_${hashOf(table)}${suffix}`
+}
+
+function hashOf(text: string): string {
   let hash = 0
-  for (const letter of table) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0
-  return `${table.slice(0, 55 - suffix.length)}_${hash.toString(36)}${suffix}`
+  for (const letter of text) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0
+  return hash.toString(36)
 }
 
 /**
@@ -191,8 +258,9 @@ export function addColumn(table: Table, column: TableColumn, dialect: DialectNam
   return `ALTER TABLE ${quoted(table.name)} ADD COLUMN ${userColumn(column, dialect, column.default)}`
 }
 
-function createStatement(name: string, lines: readonly string[], dialect: DialectName): string {
-  return `CREATE TABLE ${name} (\n${lines.map((line) => `  ${line}`).join(',\n')}\n${tableEnd[dialect]}`
+function createStatement(name: string, lines: readonly string[], dialect: DialectName, keyed?: 'keyed'): string {
+  const end = `${tableEnd[dialect]}${keyed && dialect === 'sqlite' ? ', WITHOUT ROWID' : ''}`
+  return `CREATE TABLE ${name} (\n${lines.map((line) => `  ${line}`).join(',\n')}\n${end}`
 }
 
 /**
@@ -207,8 +275,11 @@ function systemColumn({ name, type, ordered }: SystemColumn, dialect: DialectNam
  * A tombstone keeps no value, so a required column is not NOT NULL but must have one as long as the
  * row lives.
  */
-function userColumn({ name, type, nullable }: TableColumn, dialect: DialectName, value?: unknown): string {
+function userColumn(column: TableColumn, dialect: DialectName, value?: unknown): string {
+  const { name, type, nullable } = column
   const preset = value === undefined ? '' : ` DEFAULT ${literal(type, value, dialect)}`
   const check = nullable ? '' : ` CHECK (deleted OR ${quoted(name)} IS NOT NULL)`
-  return `${quoted(name)} ${sqlTypes[dialect][type]}${preset}${check}`
+  const safe = Number.MAX_SAFE_INTEGER
+  const range = isCounter(column) ? ` CHECK (${quoted(name)} BETWEEN -${safe} AND ${safe})` : ''
+  return `${quoted(name)} ${sqlTypes[dialect][type]}${preset}${check}${range}`
 }

@@ -53,6 +53,23 @@ export const ownMigrations: { readonly [name in DialectName]: readonly Migration
         'CREATE INDEX IF NOT EXISTS driftline_deliveries_due ON driftline_deliveries (endpoint, next_at)',
       ],
     },
+    {
+      name: 'driftline/0002_adds',
+      statements: [
+        `CREATE TABLE driftline_adds (
+  scope text COLLATE "C" NOT NULL,
+  at bigint NOT NULL,
+  by text COLLATE "C" NOT NULL,
+  tbl text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  col text COLLATE "C" NOT NULL,
+  n bigint NOT NULL,
+  position bigint NOT NULL,
+  PRIMARY KEY (scope, at, by, tbl, id, col)
+)`,
+        'ALTER TABLE driftline_scopes ADD COLUMN adds_floor bigint NOT NULL DEFAULT 0',
+      ],
+    },
   ],
   sqlite: [
     {
@@ -95,6 +112,23 @@ export const ownMigrations: { readonly [name in DialectName]: readonly Migration
   PRIMARY KEY (scope, endpoint, position)
 ) STRICT`,
         'CREATE INDEX IF NOT EXISTS driftline_deliveries_due ON driftline_deliveries (endpoint, next_at)',
+      ],
+    },
+    {
+      name: 'driftline/0002_adds',
+      statements: [
+        `CREATE TABLE driftline_adds (
+  scope TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  by TEXT NOT NULL,
+  tbl TEXT NOT NULL,
+  id TEXT NOT NULL,
+  col TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (scope, at, by, tbl, id, col)
+) STRICT, WITHOUT ROWID`,
+        'ALTER TABLE driftline_scopes ADD COLUMN adds_floor INTEGER NOT NULL DEFAULT 0',
       ],
     },
   ],

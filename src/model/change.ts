@@ -2,7 +2,7 @@ import { anotherVersion, decodeRow, type RowContext } from './decode-row.ts'
 import type { Rejection } from './errors.ts'
 import { isInexact } from './exact.ts'
 import { limits } from './limits.ts'
-import type { Op } from './stamp.ts'
+import type { Op, Stamp } from './stamp.ts'
 import type { Schema, Table } from './table.ts'
 import { isName, utf8Length } from './text.ts'
 import { isObject, quote, reject } from './untrusted.ts'
@@ -33,6 +33,12 @@ export interface Change {
    * as it is.
    */
   readonly respelled?: boolean
+  /**
+   * Of a patch that makes the row where none lives: the values of the put that it then is.
+   */
+  readonly created?: readonly unknown[]
+  /** The stamp that the stored row must have for the change to apply. */
+  readonly if?: Stamp
 }
 
 export interface DecodeContext extends RowContext {
@@ -58,7 +64,7 @@ export type Decoded =
   /** Nothing is left of it but what is retired. */
   | { readonly dropped: Pick<Change, 'scope'>; readonly change?: never; readonly error?: never }
 
-const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row'])
+const members = new Set(['table', 'op', 'id', 'at', 'scope', 'row', 'create', 'if'])
 const pulledMembers = new Set([...members, 'by', 'position'])
 
 /**
@@ -78,7 +84,7 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
     if (!(context.pulled ? pulledMembers : members).has(member)) {
       return reject(
         'invalid_change',
-        `A change has no member ${quote(member)}. It has table, op, id, at, row and scope.`,
+        `A change has no member ${quote(member)}. It has table, op, id, at, row, scope, create and if.`,
       )
     }
   }
@@ -103,10 +109,40 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
   const by = context.pulled ? input.by : undefined
   if (by !== undefined && !isClient(by)) return reject('invalid_stamp', `"by" must be ${clientRule}.`)
   if (isInexact(input.position)) return reject('invalid_change', '"position" must be an integer below 2^53.')
+  const seen = decodeSeen(input.if)
+  if (seen?.error) return seen
   const row = decodeRow(table, op, input, context)
   if (row.error) return row
   if (row.values.every((value) => value === undefined)) return { dropped: { scope } }
-  return { change: { index, scope, table, op, id, at: at as number, by, ...row } }
+  const created = decodeCreated(table, op, input, context)
+  if (created?.error) return created
+  return {
+    change: {
+      ...{ index, scope, table, op, id, at: at as number, by, ...row },
+      ...(created && { created: created.values }),
+      ...(seen && { if: seen.stamp }),
+    },
+  }
+}
+
+/** The stamp of the row that the writer saw. */
+function decodeSeen(
+  seen: unknown,
+): { readonly stamp: Stamp; readonly error?: never } | { readonly error: Rejection } | undefined {
+  if (seen === undefined) return undefined
+  const { at, by, ...rest } = isObject(seen) ? seen : {}
+  if (!isSafeInteger(at) || !isClient(by) || Object.keys(rest).length > 0)
+    return reject('invalid_change', '"if" must be {"at": …, "by": …}, the stamp of the row as it was pulled.')
+  return { stamp: { at, by } }
+}
+
+/** A patch that may make its row is a whole put, but for columns with a default or null. */
+function decodeCreated(table: Table, op: Op, input: Record<string, unknown>, context: DecodeContext) {
+  const { create } = input
+  if (create === undefined || create === false) return undefined
+  if (create !== true || op !== 'patch')
+    return reject('invalid_change', '"create" must be true, and belongs to a patch.')
+  return decodeRow(table, 'put', input, context)
 }
 
 /**

@@ -3,8 +3,20 @@ import { isName } from './names.ts'
 import type { SecondDigits } from './time.ts'
 import { type ColumnType, canonicalValue, type JsonValue, type ValueRules, valueCheck } from './value.ts'
 
-/** One declared column. `Value` is what a row holds, `Optional` whether a put may leave it out. */
-export interface Column<Value = unknown, Optional extends boolean = boolean> {
+/**
+ * How values of a column meet (MERGE 1): the greater or the lesser one stays, or the first that
+ * arrived; or what is added to a number stays.
+ */
+export type MergeRule = 'max' | 'min' | 'once' | 'counter'
+
+/** The server's time, or position, when a row was made, or when it was last written. */
+export type Filled = 'created' | 'written'
+
+/**
+ * One declared column. `Value` is what a row holds, `Optional` whether a put may leave it out,
+ * `Put` and `Patch` what these may send for it.
+ */
+export interface Column<Value = unknown, Optional extends boolean = boolean, Put = unknown, Patch = unknown> {
   readonly type: ColumnType
   readonly nullable: boolean
   /**
@@ -17,8 +29,16 @@ export interface Column<Value = unknown, Optional extends boolean = boolean> {
   readonly renamedFrom?: string
   /** The version of the app that was the first to know it. Absent: all know it. */
   readonly since?: number
-  /** Never set: carries `Optional` to the row types. */
+  /** Absent: the last writer wins. */
+  readonly merge?: MergeRule
+  /** The server fills it, and no change may bring it. */
+  readonly filled?: Filled
+  /** No other living row of the scope holds its value. */
+  readonly unique?: true
+  /** Never set: these carry their types to the row types. */
   readonly optional?: Optional
+  readonly put?: Put
+  readonly patch?: Patch
 }
 
 interface Common<Value> {
@@ -34,6 +54,27 @@ interface Common<Value> {
    * say theirs in the `columns` of their requests; those that say nothing may have version 1.
    */
   readonly since?: number
+  /**
+   * The value is unique among the living rows of a scope, NULL apart. A put or patch that would take
+   * another row's is rejected `key_taken`.
+   */
+  readonly unique?: true
+  /** The first value that arrives stays, whoever writes later. Null gives way to any. */
+  readonly merge?: 'once'
+}
+interface Comparable<Value, Merges = 'once' | 'max' | 'min'> extends Omit<Common<Value>, 'merge'> {
+  /**
+   * The greatest value stays, or the least one, whenever it was written, or the first that arrives.
+   * Null gives way to any.
+   */
+  readonly merge?: Merges
+}
+interface IntegerOptions extends Comparable<number> {
+  /**
+   * The position of the put that made the row: a number of the scope that rises and has gaps. No
+   * change may bring it.
+   */
+  readonly filled?: 'created'
 }
 interface TextOptions<Value extends string> extends Common<Value> {
   readonly maxLength?: number
@@ -48,14 +89,20 @@ interface DecimalOptions extends Common<string> {
   /** Digits behind the point, at the most. */
   readonly scale?: number
 }
-interface TimestampOptions extends Common<string> {
+interface TimestampOptions extends Comparable<string> {
+  /**
+   * The server's time when the row was made, or when it was last written. No change may bring it.
+   */
+  readonly filled?: Filled
   /** Digits of a second that are kept: 3 unless it is said. */
   readonly digits?: SecondDigits
 }
 type Known<Options, Allowed> = Options & { readonly [K in Exclude<keyof Options, keyof Allowed>]: never }
-type ColumnOf<Value, Options> = Options extends { nullable: true }
-  ? Column<Value | null, true>
-  : Column<Value, Options extends { default: unknown } ? true : false>
+type ColumnOf<Value, Options> = Options extends { filled: Filled }
+  ? Column<Options extends { nullable: true } ? Value | null : Value, true, never, never>
+  : Options extends { nullable: true }
+    ? Column<Value | null, true, Value | null, Value | null>
+    : Column<Value, Options extends { default: unknown } ? true : false, Value, Value>
 
 export function text<const Value extends string = string, const O extends TextOptions<Value> = TextOptions<Value>>(
   options?: Known<O, TextOptions<string>> & { readonly oneOf?: readonly Value[] },
@@ -63,14 +110,35 @@ export function text<const Value extends string = string, const O extends TextOp
   return column('text', options)
 }
 /** Safe integers: bigint in Postgres, INTEGER in SQLite. */
-export function integer<const O extends Common<number> = object>(
-  options?: Known<O, Common<number>>,
+export function integer<const O extends IntegerOptions = object>(
+  options?: Known<O, IntegerOptions>,
 ): ColumnOf<number, O> {
   return column('integer', options)
 }
 /** Finite doubles: double precision in Postgres, REAL in SQLite. */
-export function real<const O extends Common<number> = object>(options?: Known<O, Common<number>>): ColumnOf<number, O> {
+export function real<const O extends Comparable<number> = object>(
+  options?: Known<O, Comparable<number>>,
+): ColumnOf<number, O> {
   return column('real', options)
+}
+/** What a change does to a counter: it adds to it, or sets it. */
+export type CounterEdit = { readonly add: number } | { readonly set: number }
+interface CounterOptions {
+  readonly renamedFrom?: string
+  readonly since?: number
+}
+/**
+ * A number of which everything that was added stays, however late it comes: a stock, likes. A safe
+ * integer, never null, which begins with 0. A put gives what a new row begins with, a patch `{ add:
+ * 1 }` or `{ set: 5 }`.
+ */
+export function counter(options: CounterOptions = {}): Column<number, true, number | CounterEdit, CounterEdit> {
+  const { merge: _, ...declared } = column<Column<number, true, number | CounterEdit, CounterEdit>>(
+    'integer',
+    { ...options, default: 0 },
+    'counter',
+  )
+  return { ...declared, merge: 'counter' }
 }
 /**
  * A number of up to 1,000 digits that is kept as it is written, as text on the wire: `"1234.50"`.
@@ -125,11 +193,25 @@ const rulesOf: {
 const isCount = (value: unknown, least: number) =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= limits.decimalDigitsMax
 
-function column<Result>(type: ColumnType, options: object = {}): Result {
+const mergesOf = (type: ColumnType): readonly MergeRule[] =>
+  type === 'integer' || type === 'real' || type === 'timestamp' ? ['max', 'min', 'once'] : ['once']
+const fillsOf: { readonly [type in ColumnType]?: readonly Filled[] } = {
+  integer: ['created'],
+  timestamp: ['created', 'written'],
+}
+
+function column<Result>(type: ColumnType, options: object = {}, called: string = type): Result {
   const known = rulesOf[type] ?? {}
-  const allowed = ['nullable', 'default', 'renamedFrom', 'since', ...Object.keys(known)]
+  const allowed =
+    called === 'counter'
+      ? ['renamedFrom', 'since', 'default']
+      : [
+          ...['nullable', 'default', 'renamedFrom', 'since', 'unique', 'merge'],
+          ...(fillsOf[type] ? ['filled'] : []),
+          ...Object.keys(known),
+        ]
   for (const [key, value] of Object.entries(options)) {
-    if (!allowed.includes(key)) throw new TypeError(`${type}() has no option ${key}; it takes ${allowed.join(', ')}`)
+    if (!allowed.includes(key)) throw new TypeError(`${called}() has no option ${key}; it takes ${allowed.join(', ')}`)
     if (value !== undefined && known[key as keyof ValueRules]?.(value) === false) {
       const range = key === 'digits' ? '3 or 6' : `an integer up to ${limits.decimalDigitsMax}`
       throw new TypeError(`${type}(): ${key} must be ${range}`)
@@ -140,12 +222,28 @@ function column<Result>(type: ColumnType, options: object = {}): Result {
     default: preset,
     renamedFrom,
     since,
+    unique,
+    merge,
+    filled,
     ...rules
-  } = options as { nullable?: boolean; default?: unknown; renamedFrom?: string; since?: number } & ValueRules
+  } = options as { nullable?: boolean; default?: unknown; renamedFrom?: string; since?: number } & Partial<
+    Pick<Column, 'unique' | 'merge' | 'filled'>
+  > &
+    ValueRules
+  if (unique !== undefined && unique !== true) throw new TypeError(`${type}(): unique must be true, or absent`)
+  if (merge !== undefined && !mergesOf(type).includes(merge))
+    throw new TypeError(`${type}(): merge must be one of ${mergesOf(type).join(', ')}`)
+  if (filled !== undefined) checkFilled(type, filled, { preset, unique, merge })
   if (renamedFrom !== undefined && !isName(renamedFrom))
     throw new TypeError(`${type}(): renamedFrom must be the name that the column had, such as 'notes'`)
   if (since !== undefined) checkSince(`${type}()`, since)
-  const named = { ...(renamedFrom !== undefined && { renamedFrom }), ...(since !== undefined && { since }) }
+  const named = {
+    ...(renamedFrom !== undefined && { renamedFrom }),
+    ...(since !== undefined && { since }),
+    ...(unique && { unique }),
+    ...(merge && { merge }),
+    ...(filled && { filled }),
+  }
   if (rules.precision !== undefined && rules.scale !== undefined && rules.scale > rules.precision)
     throw new TypeError(`${type}(): scale must not be above precision`)
   if (preset === undefined) return { type, nullable, rules, ...named } as Result
@@ -153,6 +251,17 @@ function column<Result>(type: ColumnType, options: object = {}): Result {
   const fault = valueCheck(type, rules)(preset)
   if (fault) throw new TypeError(`${type}(): the default must be ${fault}`)
   return { type, nullable, rules, ...named, default: canonicalValue(type, rules, preset) } as Result
+}
+
+function checkFilled(
+  type: ColumnType,
+  filled: Filled,
+  { preset, unique, merge }: { preset: unknown; unique: unknown; merge: unknown },
+): void {
+  const allowed = fillsOf[type] ?? []
+  if (!allowed.includes(filled)) throw new TypeError(`${type}(): filled must be ${allowed.join(' or ')}`)
+  if (preset !== undefined || unique !== undefined || merge !== undefined)
+    throw new TypeError(`${type}(): the server fills the column, so it has no default, unique or merge`)
 }
 
 /** Version 1 of an app is the one that does not say its version. */

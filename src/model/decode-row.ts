@@ -43,9 +43,12 @@ export function decodeRow(table: Table, op: Op, input: Record<string, unknown>, 
   const values: unknown[] = []
   let respelled = false
   for (const column of table.columns) {
-    const { wire: name, nullable, default: fallback, check, canonical, hidden, kept } = column
-    if (hidden || !Object.hasOwn(row, name)) {
+    const { wire: name, nullable, default: fallback, check, canonical, hidden, kept, filled, merge } = column
+    if (filled && !hidden && Object.hasOwn(row, name) && !context.pulled)
+      return reject('invalid_value', `${table.wire}.${name} is filled by the server: leave it out.`)
+    if (hidden || filled || !Object.hasOwn(row, name)) {
       if (op === 'patch') values.push(undefined)
+      else if (filled) values.push(null)
       else if (fallback !== undefined) values.push(fallback)
       else if (nullable) values.push(null)
       else {
@@ -60,13 +63,26 @@ export function decodeRow(table: Table, op: Op, input: Record<string, unknown>, 
       values.push(null)
       continue
     }
-    const fault = check(value)
+    const fault = merge === 'counter' ? counterFault(value, op, check) : check(value)
     if (fault) return reject('invalid_value', `${table.wire}.${name} must be ${fault}.`)
     const stored = canonical ? canonical(value) : value
     if (stored !== value) respelled = true
     values.push(stored)
   }
   return respelled ? { values, respelled } : { values }
+}
+
+/** What is wrong with what is sent for a counter, in words that follow "must be". */
+function counterFault(value: unknown, op: Op, check: TableColumn['check']): string | undefined {
+  const edits = '{"add": …} or {"set": …}'
+  if (!isObject(value)) {
+    if (op === 'patch') return `${edits}: a bare number would undo what others have added`
+    return check(value) && `a number that a new row begins with, ${edits}`
+  }
+  const [name, ...rest] = Object.keys(value)
+  if ((name !== 'add' && name !== 'set') || rest.length > 0) return `${edits} and nothing else`
+  const fault = check(value[name])
+  return fault && `${edits} with ${fault}`
 }
 
 /** Keep the change: a later version of the server may know what it is about. */

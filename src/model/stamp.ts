@@ -31,7 +31,8 @@ export type Action = 'inserted' | 'updated' | 'deleted'
 
 /** The verdict on one change, before the row that won is attached. */
 export type Outcome =
-  | { readonly verdict: 'applied'; readonly action: Action }
+  /** `lost`: columns that lost to a greater stamp, as the app calls them, where others won. */
+  | { readonly verdict: 'applied'; readonly action: Action; readonly lost?: readonly string[] }
   | { readonly verdict: 'duplicate' | 'stale' }
   | { readonly verdict: 'rejected'; readonly error: Rejection }
 
@@ -77,4 +78,22 @@ export const refusal = rejection(
 export const rowMissing = rejection(
   'row_missing',
   'There is no row with this id to patch. Send a put with the whole row.',
+)
+
+/** The change was to apply only while the row is as its writer saw it. */
+export const rowChanged = rejection(
+  'changed',
+  'The row is not as "if" says any more. Look at what it is now, and decide anew.',
+)
+
+/** Another living row of the scope holds a key that is unique there. */
+export const keyTaken = rejection(
+  'key_taken',
+  'Another row of the scope has this value, which must be unique. Take another, or change that row.',
+)
+
+/** Whether an add or a set this old was counted is not remembered any more. */
+export const addExpired = rejection(
+  'add_expired',
+  'The server does not remember any more whether this was counted, so it is not. Look at the row, and make it anew.',
 )

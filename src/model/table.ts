@@ -1,9 +1,20 @@
-import { type Column, checkSince } from './column.ts'
+import { type Column, checkSince, type Filled, type MergeRule } from './column.ts'
 import { limits } from './limits.ts'
 import { checkRenames, checkRetired, isName, namePattern } from './names.ts'
 import { type ColumnType, canonicalValue, type ValueCheck, type ValueRules, valueCheck } from './value.ts'
 
 export type TableColumns = { readonly [column: string]: Column }
+
+/** Stands beside the columns of a table, where each has a stamp of its own. */
+const byColumnMark = Symbol.for('driftline.byColumn')
+
+/**
+ * The columns of a table of which each has a stamp of its own: of two patches of different columns
+ * none is lost, in whatever order they arrive.
+ */
+export function byColumn<const Columns extends TableColumns>(columns: Columns): Columns {
+  return { ...columns, [byColumnMark]: true }
+}
 export type SchemaTables = { readonly [table: string]: TableColumns }
 
 /** A column as the stages use it. `key` is its short name inside a JSON parameter. */
@@ -17,6 +28,10 @@ export interface TableColumn {
   readonly kept?: true
   /** The version of the app that was the first to know it. */
   readonly since?: number
+  /** How its values meet. Undefined: the last writer wins. */
+  readonly merge?: MergeRule
+  /** The server fills it. */
+  readonly filled?: Filled
   readonly type: ColumnType
   readonly nullable: boolean
   readonly default: unknown
@@ -43,6 +58,12 @@ export interface Table {
   readonly aliases: ReadonlyMap<string, string>
   /** Columns that are gone: changes may still bring them, and they are dropped. */
   readonly retired: ReadonlySet<string>
+  /** Whether each column has a stamp of its own. */
+  readonly byColumn: boolean
+  /** The keys that are unique among the living rows of a scope, each the names of its columns. */
+  readonly unique: readonly (readonly string[])[]
+  /** Triggers may change what is sent: what is stored always goes back to the writer. */
+  readonly rewrites: boolean
 }
 
 /** All synced tables. The type parameter carries the declaration to the row types. */
@@ -68,21 +89,31 @@ export interface Schema<Tables extends SchemaTables = SchemaTables> {
 export type Row<S extends Schema, Name extends TableName<S>> = {
   -readonly [C in keyof Declared<S>[Name]]: ValueOf<Declared<S>[Name][C]>
 }
-/** The row of a put: a column that is nullable or has a default may be left out. */
+/**
+ * The row of a put: a column that is nullable or has a default may be left out, and one that the
+ * server fills must be.
+ */
 export type PutRow<S extends Schema, Name extends TableName<S>> = {
-  -readonly [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, false> ? C : never]: ValueOf<
-    Declared<S>[Name][C]
-  >
+  -readonly [C in keyof Declared<S>[Name] as NameWhere<Declared<S>[Name][C], false, C>]: PutOf<Declared<S>[Name][C]>
 } & {
-  -readonly [C in keyof Declared<S>[Name] as Declared<S>[Name][C] extends Column<unknown, true> ? C : never]?: ValueOf<
+  -readonly [C in keyof Declared<S>[Name] as NameWhere<Declared<S>[Name][C], true, C>]?: PutOf<Declared<S>[Name][C]>
+}
+/** The row of a patch: the columns that change. */
+export type PatchRow<S extends Schema, Name extends TableName<S>> = {
+  -readonly [C in keyof Declared<S>[Name] as [PatchOf<Declared<S>[Name][C]>] extends [never] ? never : C]?: PatchOf<
     Declared<S>[Name][C]
   >
 }
-/** The row of a patch: the columns that change. */
-export type PatchRow<S extends Schema, Name extends TableName<S>> = Partial<Row<S, Name>>
 export type TableName<S extends Schema> = keyof Declared<S> & string
 type Declared<S extends Schema> = S extends Schema<infer Tables> ? Tables : never
 type ValueOf<C> = C extends Column<infer Value, boolean> ? Value : never
+type PutOf<C> = C extends Column<unknown, boolean, infer Put> ? Put : never
+type PatchOf<C> = C extends Column<unknown, boolean, unknown, infer Patch> ? Patch : never
+type NameWhere<C, Optional extends boolean, Name> = [PutOf<C>] extends [never]
+  ? never
+  : C extends Column<unknown, Optional>
+    ? Name
+    : never
 
 /** The columns that driftline keeps beside the user's own. */
 export const systemColumns = [
@@ -101,10 +132,17 @@ export const systemColumns = [
  */
 export function defineSchema<const Tables extends SchemaTables>(
   declared: Tables,
-  { messages = {}, renamedFrom = {}, retired = {}, since = {} }: SchemaOptions = {},
+  { messages = {}, renamedFrom = {}, retired = {}, since = {}, unique = {}, rewrites = [] }: SchemaOptions = {},
 ): Schema<Tables> {
   const retiredOf = (name: string) => (Object.hasOwn(retired, name) ? retired[name] : undefined)
-  const tables = Object.entries(declared).map(([name, columns]) => defineTable(name, columns, retiredOf(name)))
+  const keysOf = (name: string) => (Object.hasOwn(unique, name) ? unique[name] : undefined)
+  const tables = Object.entries(declared).map(([name, columns]) =>
+    defineTable(name, columns, {
+      retired: retiredOf(name),
+      unique: keysOf(name),
+      rewrites: rewrites.includes(name),
+    }),
+  )
   if (tables.length > limits.tablesMax) throw new TypeError(`A schema has ${limits.tablesMax} tables at the most`)
   const names = new Set(tables.map(({ name }) => name))
   for (const { name } of tables) {
@@ -120,6 +158,8 @@ export function defineSchema<const Tables extends SchemaTables>(
   for (const name of gone)
     if (retired[name] !== true) throw new TypeError(`retired names columns of ${name}, which is no table: write true`)
   checkRetired('table', gone, names, new Set(Object.values(renamedFrom)))
+  for (const name of [...Object.keys(unique), ...rewrites])
+    if (!names.has(name)) throw new TypeError(`unique or rewrites names ${name}, which is no table of the schema`)
   for (const [name, version] of Object.entries(since)) {
     if (!names.has(name)) throw new TypeError(`since names ${name}, which is no table of the schema`)
     checkSince(name, version)
@@ -167,9 +207,29 @@ export interface SchemaOptions {
   readonly retired?: Readonly<Record<string, true | readonly string[]>>
   /** The versions of the app that were the first to know tables. As that of a column. */
   readonly since?: Readonly<Record<string, number>>
+  /**
+   * Keys over several columns that are unique among the living rows of a scope: `{ members:
+   * [['team', 'email']] }`. Where one of the columns is null there is no key.
+   */
+  readonly unique?: Readonly<Record<string, readonly (readonly string[])[]>>
+  /**
+   * Tables whose triggers, defaults or generated columns change what is sent: writers always get
+   * what is stored.
+   */
+  readonly rewrites?: readonly string[]
 }
 
-function defineTable(name: string, declared: TableColumns, retired: true | readonly string[] = []): Table {
+interface TableOptions {
+  readonly retired?: true | readonly string[] | undefined
+  readonly unique?: readonly (readonly string[])[] | undefined
+  readonly rewrites?: boolean
+}
+
+function defineTable(
+  name: string,
+  declared: TableColumns,
+  { retired = [], unique = [], rewrites = false }: TableOptions,
+): Table {
   if (!isName(name) || /^(driftline|sqlite|pg)_/.test(name)) {
     throw new TypeError(
       `The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`,
@@ -188,10 +248,14 @@ function defineTable(name: string, declared: TableColumns, retired: true | reado
       throw new TypeError(`The column ${where} has a name that driftline uses itself: ${systemColumns.join(', ')}`)
     }
     const { type, nullable, rules } = column
+    if (columnName.length === 63 && (column.merge === 'counter' || Object.hasOwn(declared, byColumnMark)))
+      throw new TypeError(`The column ${where} must have 62 letters at most: a column with its stamp stands beside it`)
     return {
       name: columnName,
       wire: columnName,
       ...(column.since !== undefined && { since: column.since }),
+      ...(column.merge && { merge: column.merge }),
+      ...(column.filled && { filled: column.filled }),
       type,
       nullable,
       default: column.default,
@@ -217,7 +281,36 @@ function defineTable(name: string, declared: TableColumns, retired: true | reado
     ...{ name, wire: name, columns, places, aliases },
     renamedFrom: new Map(renames),
     retired: new Set(retired),
+    byColumn: Object.hasOwn(declared, byColumnMark),
+    unique: keysOf(name, declared, unique),
+    rewrites,
   })
+}
+
+/** Keys of one column, which say it there, and those over several. */
+function keysOf(
+  table: string,
+  declared: TableColumns,
+  wider: readonly (readonly string[])[],
+): readonly (readonly string[])[] {
+  const single = Object.entries(declared).flatMap(([column, { unique }]) => (unique ? [[column]] : []))
+  const keys = [...single, ...wider]
+  for (const key of keys) {
+    const [first] = key
+    if (first === undefined || new Set(key).size < key.length)
+      throw new TypeError(`unique of ${table} must name the columns of each key, each once: [['team', 'email']]`)
+    for (const name of key) {
+      const column = Object.hasOwn(declared, name) ? declared[name] : undefined
+      if (!column) throw new TypeError(`unique of ${table} names ${name}, which is no column of it`)
+      if (column.type === 'json' || column.merge || column.filled)
+        throw new TypeError(
+          `${table}.${name} cannot be part of a unique key: it is json, or its value is not only what is sent`,
+        )
+    }
+  }
+  if (new Set(keys.map((key) => key.toSorted().join())).size < keys.length)
+    throw new TypeError(`unique of ${table} has the same key twice`)
+  return keys
 }
 
 const postgresColumns = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']
