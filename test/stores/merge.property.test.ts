@@ -17,7 +17,7 @@ import { inThisRun, openTestStore, type TestStore } from '../support/stores.ts'
 
 /** `MERGE_SEED=7` runs these again; `MERGE_RUNS=2000` is the long run. */
 const seed = Number(process.env.MERGE_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const runsOf = { 'libsql file': 40, postgres: 25, 'durable-object': 6 }
+const runsOf = { 'libsql file': 24, postgres: 16, 'durable-object': 4 }
 const stores = inThisRun(['libsql file', 'postgres', 'durable-object'])
 
 const byOne = (pushes: readonly MergePush[]): MergePush[] =>

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { firstPuts, type MergePush, mergeArrangements, mergeHistory, plainOf } from '../support/merge-histories.ts'
+import {
+  firstPuts,
+  type MergePush,
+  mergeArrangements,
+  mergeHistory,
+  mergeStart,
+  plainOf,
+} from '../support/merge-histories.ts'
 import { createMergeReference } from '../support/merge-reference.ts'
 import { type MergeTableName, mergeTableNames, mergeTables } from '../support/merge-tables.ts'
 
@@ -88,6 +95,24 @@ describe('the reference of columns that merge', () => {
             expect(added).not.toContain(key)
             added.add(key)
           }
+      }),
+      { numRuns },
+    )
+  })
+
+  it('refuses what it may have counted and forgotten', () => {
+    const living = mergeArrangements({ ...ofLiving('products'), ids: ['a'] })
+    fc.assert(
+      fc.property(living, fc.integer({ min: 0, max: 12 }), ([pushes], forgotten) => {
+        const { reference, rows } = play([firstPuts(['products'], ['a']), ...pushes])
+        reference.forget(mergeStart + forgotten)
+        for (const { by, changes } of pushes)
+          for (const change of changes) {
+            const counts = Object.values(change.row ?? {}).some((value) => typeof value === 'object' && value !== null)
+            const { code } = reference.apply(change, by, now)
+            expect(code).toBe(counts && change.at <= mergeStart + forgotten ? 'add_expired' : undefined)
+          }
+        expect(reference.rows()).toEqual(rows)
       }),
       { numRuns },
     )
