@@ -9,7 +9,15 @@ export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode
 export { limits } from './model/limits.ts'
 export { PayloadFault } from './model/payload-fault.ts'
 export type { Access, Principal } from './model/principal.ts'
-export { byColumn, defineSchema, type PatchRow, type PutRow, type Row, type Schema, type TableName } from './model/table.ts'
+export {
+  byColumn,
+  defineSchema,
+  type PatchRow,
+  type PutRow,
+  type Row,
+  type Schema,
+  type TableName,
+} from './model/table.ts'
 export type { RequestEvent, SyncEvent } from './observe/facts.ts'
 export { type AppConfig, defineConfig } from './runtime/app-config.ts'
 export { signToken } from './runtime/sign-token.ts'

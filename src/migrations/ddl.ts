@@ -155,7 +155,12 @@ export function createSystem(dialect: DialectName): string[] {
       dialect,
     ),
     'CREATE INDEX driftline_deliveries_due ON driftline_deliveries (endpoint, next_at)',
-    createStatement('driftline_adds', [...columnsOf(addColumns), `PRIMARY KEY (${addKey.join(', ')})`], dialect, 'keyed'),
+    createStatement(
+      'driftline_adds',
+      [...columnsOf(addColumns), `PRIMARY KEY (${addKey.join(', ')})`],
+      dialect,
+      'keyed',
+    ),
   ]
 }
 

@@ -1,6 +1,15 @@
 import type { Change } from './change.ts'
 import type { CounterEdit } from './column.ts'
-import { compareStamps, judge, type Op, type Outcome, type RowState, rowChanged, type Stamp } from './stamp.ts'
+import {
+  compareStamps,
+  isExpected,
+  judge,
+  type Outcome,
+  opOn,
+  type RowState,
+  rejectedChanged,
+  type Stamp,
+} from './stamp.ts'
 import type { Table, TableColumn } from './table.ts'
 
 /**
@@ -89,13 +98,15 @@ export function mergeChange(state: MergeState | undefined, change: Change, by: s
   const { table, op, at } = change
   const stamp = { at, by }
   const lives = state !== undefined && !state.deleted
-  const isPut = op === 'put' || (change.created !== undefined && !lives)
   if (op === 'delete' || !lives) {
-    const outcome = judge(state, isPut ? 'put' : op, stamp)
+    const outcome = judge(state, opOn(state, change), stamp)
     if (outcome.verdict !== 'applied') return { outcome, state }
     if (!isExpected(change, state)) return { outcome: rejectedChanged, state }
     if (op === 'delete') return { outcome, state: { ...stamp, deleted: true, stamps: noStamps, values: noStamps } }
-    return { outcome, state: firstState(state, table, op === 'put' ? change.values : (change.created ?? []), change, stamp) }
+    return {
+      outcome,
+      state: firstState(state, table, op === 'put' ? change.values : (change.created ?? []), change, stamp),
+    }
   }
   const next = mergeInto(state, change, stamp, isKnown)
   if (next.outcome.verdict === 'applied' && !isExpected(change, state)) return { outcome: rejectedChanged, state }
@@ -103,12 +114,6 @@ export function mergeChange(state: MergeState | undefined, change: Change, by: s
 }
 
 const noStamps: ReadonlyMap<number, never> = new Map<number, never>()
-const rejectedChanged: Outcome = { verdict: 'rejected', error: rowChanged }
-
-/** Whether the row is still as the writer saw it, where the change asks for that. */
-export function isExpected({ if: seen }: Pick<Change, 'if'>, state: RowState | undefined): boolean {
-  return !seen || (state !== undefined && compareStamps(seen, state) === 0)
-}
 
 /** A new row, or one that comes back. */
 function firstState(
@@ -219,7 +224,3 @@ export function lostColumns(after: MergeState, { table, op, values, at }: Change
     return (table.byColumn ? (after.stamps.get(place) ?? base) : stampText(after)) > text ? [column.wire] : []
   })
 }
-
-/** Whether a change is a put where no row lives, and a patch where one does. */
-export const opOn = (state: RowState | undefined, { op, created }: Pick<Change, 'op' | 'created'>): Op =>
-  op === 'patch' && created && (!state || state.deleted) ? 'put' : op

@@ -52,15 +52,40 @@ export function judge(state: RowState | undefined, op: Op, stamp: Stamp): Outcom
   return { verdict: 'applied', action: op === 'delete' ? 'deleted' : state ? 'updated' : 'inserted' }
 }
 
+/** What a change asks of the row beside its stamp. */
+export interface Conditions {
+  readonly op: Op
+  /** Of a patch that makes the row where none lives. */
+  readonly created?: unknown
+  /** The stamp that the row must have. */
+  readonly if?: Stamp | undefined
+}
+
+/** A patch that may make its row is a put where none lives. */
+export const opOn = (state: RowState | undefined, { op, created }: Conditions): Op =>
+  op === 'patch' && created !== undefined && (!state || state.deleted) ? 'put' : op
+
+/** Whether the row is still as the writer saw it, where the change asks for that. */
+export function isExpected({ if: seen }: Pick<Conditions, 'if'>, state: RowState | undefined): boolean {
+  return !seen || (state !== undefined && compareStamps(seen, state) === 0)
+}
+
+/** The same as `judge`, with what the change asks of the row. What would not apply is not held to it. */
+export function judgeChange(state: RowState | undefined, change: Conditions, stamp: Stamp): Outcome {
+  const outcome = judge(state, opOn(state, change), stamp)
+  return outcome.verdict === 'applied' && !isExpected(change, state) ? rejectedChanged : outcome
+}
+
 /** The verdicts of several changes of one row, one by one, in the order given. */
 export function judgeInTurn(
   state: RowState | undefined,
-  changes: readonly { op: Op; at: number }[],
+  changes: readonly (Conditions & { at: number })[],
   by: string,
 ): Outcome[] {
   let now = state
-  return changes.map(({ op, at }) => {
-    const outcome = judge(now, op, { at, by })
+  return changes.map((change) => {
+    const { op, at } = change
+    const outcome = judgeChange(now, change, { at, by })
     if (outcome.verdict === 'applied') now = { at, by, deleted: op === 'delete' }
     return outcome
   })
@@ -85,6 +110,8 @@ export const rowChanged = rejection(
   'changed',
   'The row is not as "if" says any more. Look at what it is now, and decide anew.',
 )
+
+export const rejectedChanged: Outcome = { verdict: 'rejected', error: rowChanged }
 
 /** Another living row of the scope holds a key that is unique there. */
 export const keyTaken = rejection(

@@ -1,5 +1,6 @@
 import type { Table } from '../model/table.ts'
 import { type Assigned, always, basePosition, type Dialect, quoted } from './dialect.ts'
+import type { Meeting } from './merge-sql.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -100,4 +101,11 @@ export function assigned({ columns }: Table, system: readonly string[]): readonl
 export function onConflictWhere(columns: readonly Assigned[]): string {
   return `ON CONFLICT (scope, id) DO UPDATE SET ${columns.map(([column, value]) => `${column} = ${value}`).join(', ')}
 WHERE (stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)`
+}
+
+/** The rules of a table, where no loser is wanted back. */
+export function onMeetingWhere({ assigned: columns, applies }: Meeting): string {
+  const set = [['position', 'excluded.position'] as const, ...columns]
+  return `ON CONFLICT (scope, id) DO UPDATE SET ${set.map(([column, value]) => `${column} = ${value}`).join(',\n')}
+WHERE ${applies}`
 }

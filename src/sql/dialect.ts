@@ -1,5 +1,6 @@
-import type { Schema, Table } from '../model/table.ts'
+import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
+import type { Meeting } from './merge-sql.ts'
 import type { RehearseBatch } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
 import type { AskedPage, PagesBound } from './scope-pages.ts'
@@ -62,10 +63,27 @@ export interface Dialect {
   above(scope: string, position: string): string
   /** The same of the rows that live, by the index that holds no other. */
   aliveAbove(scope: string, position: string): string
+  /** A stamp as one text, see `stampText` in model/merge.ts. */
+  stampText(at: string, by: string): string
+  /** A time in a parameter, with six digits, as a column keeps it. */
+  time(param: string, column: TableColumn): string
+  /**
+   * What is remembered of each add that stands before it in FROM as `sent$`, as a join with `known$`.
+   */
+  foundAdd(table: string, scope: string, client: string, join: 'LEFT JOIN' | 'CROSS JOIN'): string
+  /** ` + …`: what was added to a column of the row `found$` later than a stamp. */
+  addedSince(table: string, column: string, stamp: Record<'scope' | 'at' | 'by', string>): string
+  /**
+   * The time of an add without one: its own, or one later than the last set, whose stamp is `setAt`,
+   * and than the client's last add.
+   */
+  raisedAdd(table: string, scope: string, client: string, setAt: string): string
   /** The bytes that a column of text, JSON or bytes holds in a row. */
   octets(type: ColumnType, column: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `stored$`. */
   onConflict(columns: readonly Assigned[]): string
+  /** The same by the rules of the table, see `meeting`. */
+  onMeeting(meeting: Meeting): string
   /**
    * Whether RETURNING of the upsert gives the losers too; where not, a second statement reads them.
    */

@@ -9,6 +9,9 @@ export const markers = [
   'driftline_large',
   'driftline_grown',
   'driftline_full',
+  'driftline_changed',
+  'driftline_taken',
+  'driftline_expired',
 ] as const
 export type Marker = (typeof markers)[number]
 

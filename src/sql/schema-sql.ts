@@ -84,10 +84,12 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
   }
   const statements = [
     ['a page', [...Object.values(scope), tables.map(({ weight }) => weight(3)).join(' + ')]],
-    ...tables.map(({ table, rowFields: _, patchFields: __, weight: ___, bulk, ...sql }) => [
-      `the table ${table.name}`,
-      [...Object.values(sql), bulk.upsert, bulk.tally, bulk.settled],
-    ]),
+    ...tables.map(
+      ({ table, rowFields: _, patchFields: __, weight: ___, bulk, adds, takesTime: ____, variant, ...sql }) => [
+        `the table ${table.name}`,
+        [...Object.values(sql), bulk.upsert, bulk.tally, bulk.settled, ...Object.values(adds ?? {})],
+      ],
+    ),
   ] as [string, string[]][]
   for (const [what, texts] of statements) {
     const bytes = Math.max(...texts.map(bytesOf))

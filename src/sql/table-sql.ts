@@ -1,9 +1,11 @@
 import { limits } from '../model/limits.ts'
+import { fillsTime, hasRules } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
 import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
 import type { Raise } from './markers.ts'
+import { type AddSql, addSql, filledValue, meeting, type Now, patching, stampsCell } from './merge-sql.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -43,12 +45,46 @@ export interface TableSql {
    */
   readonly weight: (first: number) => string
   readonly bulk: BulkSql
+  /** Of counters. Undefined: the table has none. */
+  readonly adds: AddSql | undefined
+  /** The server's time is parameter 4 of what writes rows, before these. */
+  readonly takesTime: boolean
+  /** Statements that few change sets need: made when one does. */
+  readonly variant: (options: Variant) => string
+  /**
+   * [scope, client, …rows] → nothing: aborts where a change would apply and its row is not as its
+   * writer saw it.
+   */
+  readonly changed: string
   /**
    * [scope, source, id, received at, details, …forecasts] → the letters of all changes so far:
    * claims a webhook's id.
    */
   readonly claim: string
 }
+
+/** The other ways to write rows. */
+export interface Variant {
+  /** Puts and deletes, or patches, or the puts of patches where no row lives. */
+  readonly kind: 'upsert' | 'update' | 'create'
+  /** Only rows that are as their writer saw them. */
+  readonly seen?: boolean
+  /** Each gets a stamp that is later than what is stored. */
+  readonly stampless?: boolean
+}
+
+/** The stamp that a row had when its writer saw it. */
+export const seenFields: readonly Field[] = [
+  { name: 'seen_at$', type: 'integer' },
+  { name: 'seen_by$', type: 'text' },
+]
+/** Of changes that ask for a row as it was seen. */
+export const changedFields: readonly Field[] = [
+  { name: 'id$', type: 'text' },
+  { name: 'ordinal$', type: 'integer' },
+  { name: 'at$', type: 'integer' },
+  ...seenFields,
+]
 
 /**
  * Fields of the parameters. Their names end in $, which no column's may, so that none can be taken
@@ -98,6 +134,10 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
       { name: stampKey(key), type: 'integer' },
     ]),
   ]
+  const ruled = hasRules(table)
+  const takesTime = fillsTime(table)
+  const first = takesTime ? 5 : 4
+  const now: Now = (column) => dialect.time(dialect.param(4), column)
   const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})`
   const base = `(SELECT ${basePosition(scope, n)} AS base$) AS scope$`
   const position = 'scope$.base$ + sent$.ordinal$'
@@ -105,11 +145,21 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   // rowBytesMax.
   const basePatched = `(SELECT ${basePosition(scope, n)} AS base$, (SELECT row_bytes FROM driftline_scopes WHERE scope = ${scope}) AS largest$) AS scope$`
   const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
-  const upsert = (returned: 'all' | 'won', stamp = 'sent$.at$', before = '') => `${into}
-SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
-FROM ${dialect.decodeRows(rowFields, 4)} CROSS JOIN ${base}${before} WHERE ${always}
-${dialect.onConflict(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))}
-RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', returned)}`
+  const isSeen = '(found$.updated_at, found$.updated_by) = (sent$.seen_at$, sent$.seen_by$)'
+  const onPut = ruled
+    ? dialect.onMeeting(meeting(dialect, table))
+    : dialect.onConflict(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))
+  const upsert = (
+    returned: 'all' | 'won',
+    stamp = 'sent$.at$',
+    before = '',
+    condition = always,
+    fields: readonly Field[] = rowFields,
+  ) => `${into}
+SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map((column) => filledValue(column, `sent$.${column.key}`, position, now, 'sent$.deleted$ IS NULL')).join(', ')}
+FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${base}${before} WHERE ${condition}
+${onPut}
+RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}`
   // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is
   // certain. An UPDATE would write the rows in an order of the database's own, and a unique value
   // may have to move from one to the next.
@@ -118,14 +168,49 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePos
     isSet: (stamp: string) => string,
     stamp: string,
     guard: string,
+    fields: readonly Field[] = patchFields,
   ) => `${into}
 SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map((column) => overlay(column, isSet)).join(', ')}
-FROM ${dialect.decodeRows(patchFields, 4)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
+FROM ${dialect.decodeRows(fields, 4)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
 WHERE NOT found$.deleted${guard}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
 ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column) => [column, `excluded.${column}`]))}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
   const isLower = `(found$.updated_at, found$.updated_by) < `
+  const isNewer = (stamp: string) => `${isLower}(${stamp}, ${client})`
   const guardedUpdate = (returned: 'all' | 'nothing') =>
-    update(returned, (stamp) => `${isLower}(${stamp}, ${client})`, 'sent$.at$', ` AND ${isLower}(sent$.at$, ${client})`)
+    ruled ? ruledUpdate(returned) : update(returned, isNewer, 'sent$.at$', ` AND ${isNewer('sent$.at$')}`)
+  /** Where columns meet by rules: as `update`, and each column says by itself whether it is taken. */
+  const ruledUpdate = (returned: 'all' | 'nothing', { stampless = false, seen = false }: Partial<Variant> = {}) => {
+    const patch = patching(dialect, table, { scope, client, now, stampKey, stampless })
+    const guard = ` AND ${patch.applies}${seen ? ` AND ${isSeen}` : ''}`
+    const set = [['position', position] as const, ...patch.selected]
+    const fields = seen ? [...patchFields, ...seenFields] : patchFields
+    return `INSERT INTO ${target} AS stored$ (scope, id, deleted, created_position, ${set.map(([name]) => name).join(', ')})
+SELECT ${scope}, found$.id, found$.deleted, found$.created_position, ${set.map(([, value]) => value).join(', ')}
+FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
+WHERE NOT found$.deleted${guard}${grown(dialect, table, patch.value, guard, raise)}
+ON CONFLICT (scope, id) DO UPDATE SET ${set.map(([name]) => `${name} = excluded.${name}`).join(', ')}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', 'all')}`}`
+  }
+  const raisedStamp = raised('found$.updated_at')
+  // By the rules, an older change may apply.
+  const mayApply = ruled ? `(found$.updated_at, found$.updated_by) <> (sent$.at$, ${client})` : isNewer('sent$.at$')
+  const withStored = ` ${found('LEFT JOIN')}`
+  const makeVariant = ({ kind, seen = false, stampless = false }: Variant): string => {
+    if (kind === 'update')
+      return ruled
+        ? ruledUpdate('all', { stampless, seen })
+        : update(
+            'all',
+            stampless ? (stamp) => `${stamp} IS NOT NULL` : isNewer,
+            stampless ? raisedStamp : 'sent$.at$',
+            `${stampless ? '' : ` AND ${isNewer('sent$.at$')}`}${seen ? ` AND ${isSeen}` : ''}`,
+            seen ? [...patchFields, ...seenFields] : patchFields,
+          )
+    const vacant = kind === 'create' ? ['(found$.id IS NULL OR found$.deleted)'] : []
+    const conditions = [...vacant, ...(seen ? [isSeen] : [])].join(' AND ')
+    const fields = seen ? [...rowFields, ...seenFields] : rowFields
+    return upsert('all', stampless ? raisedStamp : 'sent$.at$', withStored, conditions || always, fields)
+  }
+  const variants = new Map<string, string>()
   // The base is the put or delete before the patch in the change set.
   const missing = (selected: string) => `SELECT ${selected} FROM ${dialect.decodeRows(stepFields, 3)}
 ${found('LEFT JOIN')}
@@ -139,18 +224,30 @@ OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
     upsert: upsert('all'),
     upsertWonOnly: upsert('won'),
     // Nobody else of driftline's writes the row meanwhile: the scope is locked.
-    upsertStampless: upsert('won', raised('found$.updated_at'), ` ${found('LEFT JOIN')}`),
+    upsertStampless: upsert('won', raisedStamp, withStored),
     // Each column by itself: a function of the column alone, so that another merge rule would have
     // one place to go.
     update: guardedUpdate('all'),
     updateSilent: guardedUpdate('nothing'),
-    updateStampless: update('won', (stamp) => `${stamp} IS NOT NULL`, raised('found$.updated_at'), ''),
+    updateStampless: ruled
+      ? ruledUpdate('all', { stampless: true })
+      : update('won', (stamp) => `${stamp} IS NOT NULL`, raisedStamp, ''),
     losers: `SELECT ${resultLine(dialect, table, 'none', 'all')} ${dialect.fromIds(table, scope, client, n)}`,
-    states: `SELECT ${resultLine(dialect, table, 'none', 'none')} ${dialect.fromIds(table, scope, client)}`,
+    states: `SELECT ${resultLine(dialect, table, 'none', ruled ? 'all' : 'none')} ${dialect.fromIds(table, scope, client)}`,
     missing: missing(raise('driftline_missing', 'sent$.ordinal$')),
     missingList: missing('sent$.ordinal$, sent$.at$'),
     swallowed: `SELECT ${raise('driftline_swallowed', 'sent$.ordinal$')} ${swallowedFrom(dialect, table, scope, client, 3)}`,
     bulk: bulkSql(dialect, table),
+    adds: addSql(dialect, table, { base, now, line: resultLine(dialect, table, 'all', 'all') }),
+    takesTime,
+    variant(options) {
+      const key = JSON.stringify([options.kind, options.seen === true, options.stampless === true])
+      const text = variants.get(key) ?? makeVariant(options)
+      variants.set(key, text)
+      return text
+    },
+    changed: `SELECT ${raise('driftline_changed', 'sent$.ordinal$')} FROM ${dialect.decodeRows(changedFields, 3)} ${found('LEFT JOIN')}
+WHERE CASE WHEN found$.id IS NULL THEN ${always} ELSE ${mayApply} AND NOT ${isSeen} END`,
     weight: (first) =>
       `coalesce((SELECT sum(sent$.times$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} ${found('CROSS JOIN')}), 0)`,
     claim: `INSERT INTO driftline_inbox AS inbox$ (scope, source, id, received_at, details, outcome)
@@ -234,10 +331,14 @@ function resultLine(
   const sign =
     written === 'all' ? winner : written === 'none' ? "'-'" : `CASE WHEN ${isWinner} THEN ${winner} ELSE '-' END`
   const stamp = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
-  const row = rows === 'none' ? [] : dialect.row(table)
+  const stamps = hasRules(table) ? [stampsCell(table)] : []
+  const row = rows === 'none' ? [] : [...stamps, ...dialect.row(table)]
   const line = dialect.line([sign, ...stamp, 'id', ...row])
   return rows === 'won' ? `CASE WHEN ${isWinner} THEN ${won("''")} ELSE ${line} END` : line
 }
 
-/** The cells of a result line before the row. */
-export const resultCells = 5
+/** The place of the id in a result line. */
+export const idCell = 4
+
+/** The cells of a result line before the row: of a table with rules its stamps are one more. */
+export const resultCells = (table: Table): number => (hasRules(table) ? 6 : 5)

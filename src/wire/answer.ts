@@ -85,7 +85,10 @@ export const rowsLine = (rows: number) => `{"rows":${rows}}\n`
 /** As `JSON.stringify` writes it, in a third of the time: there is one for each change. */
 function outcomeToJson(outcome: Outcome): string {
   if (outcome.verdict === 'rejected') return JSON.stringify(outcome)
-  if (outcome.verdict === 'applied') return `{"verdict":"applied","action":"${outcome.action}"}`
+  if (outcome.verdict === 'applied') {
+    const lost = outcome.lost ? `,"lost":${JSON.stringify(outcome.lost)}` : ''
+    return `{"verdict":"applied","action":"${outcome.action}"${lost}}`
+  }
   return `{"verdict":"${outcome.verdict}"}`
 }
 

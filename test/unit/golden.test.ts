@@ -36,7 +36,8 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   const raise = raiseWith(dialect, 'nonce')
   const [notes] = schema.tables.map((table) => tableSql(dialect, table, raise))
   const scope = scopeSql(dialect, schema, 4_194_304, raise)
-  const { table: _, rowFields: __, patchFields: ___, weight, bulk, ...ofTable } = notes as NonNullable<typeof notes>
+  const { table: _, rowFields: __, patchFields: ___, weight, bulk, adds, takesTime, variant, ...ofTable } =
+    notes as NonNullable<typeof notes>
   const { head, claim, finish, fail } = deliverySql(dialect)
   const delivery = {
     record: recordSql(dialect, schema.tables),

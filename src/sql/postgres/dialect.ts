@@ -1,6 +1,7 @@
 import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
-import { onConflictWhere } from '../bulk-sql.ts'
+import { addedSince, isAdd, raisedAdd } from '../adds.ts'
+import { onConflictWhere, onMeetingWhere } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import type { Field } from '../statement.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
@@ -58,10 +59,18 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   above,
   aliveAbove,
   octets,
+  stampText: (at, by) => `(lpad((${at})::text, 16, '0') || ${by})`,
+  time: (place) => `${place}::timestamptz`,
+  // OFFSET 0 keeps it a search by the key, row by row, whatever the statistics say.
+  foundAdd: (table, scope, client, join) =>
+    `${join} LATERAL (SELECT position FROM driftline_adds WHERE ${isAdd(table, `(SELECT ${scope})`, client, 'driftline_adds')} OFFSET 0) AS known$${join === 'LEFT JOIN' ? ' ON true' : ''}`,
+  addedSince,
+  raisedAdd,
 
   // The WHERE hides the losers from RETURNING. They are read by the next statement: within this one
   // they would come from the statement's old snapshot, an older row or none.
   onConflict: onConflictWhere,
+  onMeeting: onMeetingWhere,
   returnsLosers: false,
 
   // The columns as they are: Postgres prints them faster than it makes JSON of them, and JavaScript

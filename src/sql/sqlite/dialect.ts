@@ -1,5 +1,6 @@
 import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
+import { addedSince, isAdd, raisedAdd } from '../adds.ts'
 import type { Dialect } from '../dialect.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
 import { countPagesText, encodeAsked, pagesText, readPagesText } from './pages.ts'
@@ -59,6 +60,12 @@ export const sqlite: Dialect = {
   above,
   aliveAbove,
   octets,
+  stampText: (at, by) => `(printf('%016d', ${at}) || ${by})`,
+  time: (place, { rules }) => (rules.digits === 6 ? place : `substr(${place}, 1, 23) || 'Z'`),
+  foundAdd: (table, scope, client, join) =>
+    `${join} driftline_adds AS known$ ON ${isAdd(table, scope, client, 'known$')}`,
+  addedSince,
+  raisedAdd,
 
   // SQLite takes a WHERE here since 3.24, contrary to a common belief. It would hide the losers
   // from RETURNING; CASE keeps them as they are and still returns them, so that one statement
@@ -66,6 +73,10 @@ export const sqlite: Dialect = {
   onConflict: (columns) =>
     `ON CONFLICT (scope, id) DO UPDATE SET
 ${columns.map(([column, value]) => `${column} = CASE WHEN ${guard} THEN ${value} ELSE stored$.${column} END`).join(',\n')}`,
+  onMeeting: ({ assigned, applies }) =>
+    `ON CONFLICT (scope, id) DO UPDATE SET
+position = CASE WHEN ${applies} THEN excluded.position ELSE stored$.position END,
+${assigned.map(([column, value]) => `${column} = ${value}`).join(',\n')}`,
   returnsLosers: true,
 
   // One text a row: what is returned costs more than the guard. A line break stands in no id and in

@@ -1,4 +1,14 @@
 import { type Change, isStampless } from '../../model/change.ts'
+import {
+  counterEdit,
+  counterEdits,
+  hasMerging,
+  hasRules,
+  isCounter,
+  isMerged,
+  isPlain,
+  mergeValues,
+} from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
 import { isPartial } from '../../model/view.ts'
 
@@ -22,8 +32,19 @@ export interface RowWrite {
   readonly stampless: boolean
   /** The last put or delete. Whatever came before it is gone, if it wins. */
   readonly base: Change | undefined
+  /** The patch that makes the row where none lives. It is among those of `patch` as well. */
+  readonly created: Change | undefined
   /** The patches after it, folded into one. */
   readonly patch: FoldedPatch | undefined
+  /** What is added to counters, after all else. */
+  readonly adds: readonly Add[]
+}
+
+/** What is added to the counter at a place of the columns, and when its writer did it. */
+export interface Add {
+  readonly place: number
+  readonly at: number
+  readonly n: number
 }
 
 /**
@@ -33,8 +54,8 @@ export interface RowWrite {
  * < stamp of c …` picks the right suffix, whatever is stored.
  */
 export interface FoldedPatch {
-  /** The stamp of the last patch, which the row takes. */
-  readonly at: number
+  /** The stamp of the last patch, which the row takes. Undefined: it names only columns that merge. */
+  readonly at: number | undefined
   /** By place of the column. */
   readonly columns: ReadonlyMap<number, { readonly value: unknown; readonly at: number }>
 }
@@ -93,37 +114,99 @@ export const keyOf = ({ table, id }: Pick<Change, 'table' | 'id'>): string => `$
  * the delete has emptied them.
  */
 function splitPasses(row: readonly Change[]): Change[][] {
-  const parts: Change[][] = [[]]
-  for (const [place, change] of row.entries()) {
-    const before = row[place - 1]
-    const isBehindPatch = before?.at === change.at && before.op === 'patch' && change.op !== 'patch'
-    const isRevival = before?.op === 'delete' && change.op === 'put' && isPartial(change.table)
-    if (isBehindPatch || isRevival || (before && isStampless(change) && !isStampless(before))) parts.push([])
-    parts.at(-1)?.push(change)
+  const parts: Change[][] = []
+  let part: Change[] = []
+  for (const change of row) {
+    if (part.length === 0 || beginsPass(change, part)) {
+      part = []
+      parts.push(part)
+    }
+    part.push(change)
   }
   return parts
+}
+
+/** Whether a change cannot go with those before it. */
+function beginsPass(change: Change, part: readonly Change[]): boolean {
+  const before = part.at(-1)
+  if (!before) return false
+  const isBehindPatch = before.at === change.at && before.op === 'patch' && change.op !== 'patch'
+  const isRevival = before.op === 'delete' && change.op === 'put' && isPartial(change.table)
+  if (isBehindPatch || isRevival || (isStampless(change) && !isStampless(before))) return true
+  // Whether the row is as it was seen, and whether there is one, is asked once those before are done.
+  if (change.if || before.if || change.created) return true
+  return hasRules(change.table) && meetsByItself(change, part)
+}
+
+/**
+ * Where columns meet by rules what comes before a put or delete may count beside it (MERGE 6). So a
+ * delete begins a pass, which may lose where an older change does not; and a put that stands behind
+ * what would stay if the row lived and would not against a tombstone between the two. A counter is
+ * set before anything is added to it.
+ */
+function meetsByItself(change: Change, part: readonly Change[]): boolean {
+  const { op, table } = change
+  if (op === 'delete') return true
+  if (op === 'patch') {
+    const added = new Set(part.flatMap(counterEdits).flatMap(([place, edit]) => ('add' in edit ? [place] : [])))
+    return counterEdits(change).some(([place, edit]) => 'set' in edit && added.has(place))
+  }
+  if (!hasMerging(table) && !table.columns.some(({ filled }) => filled)) return false
+  return part.some((before) => before.op === 'delete' || before.created || staysBeside(before, change))
+}
+
+function staysBeside(before: Change, put: Change): boolean {
+  if (counterEdits(before).length > 0) return true
+  return put.table.columns.some((column, place) => {
+    const value = before.values[place]
+    if (value === undefined) return false
+    if (isCounter(column)) return before.op === 'put' && value !== put.values[place]
+    if (!isMerged(column)) return false
+    return before.op === 'patch' || mergeValues(column, value, put.values[place]) !== put.values[place]
+  })
 }
 
 function foldRow(changes: readonly Change[], ordinal: number, alone: boolean): RowWrite {
   const [first] = changes
   if (!first) throw new TypeError('A row write needs a change')
   let base: Change | undefined
+  let created: Change | undefined
   let patches: Change[] = []
   for (const [place, change] of changes.entries()) {
     // The second of two equal stamps never applies: it is the duplicate of the first.
     if (place > 0 && changes[place - 1]?.at === change.at) continue
     if (change.op === 'patch') {
+      if (change.created) created = change
       patches.push(change)
     } else {
       base = change
+      created = undefined
       patches = []
     }
   }
-  const patch = foldPatches(patches)
-  const row = { table: first.table, id: first.id, ordinal, alone, changes, stampless: isStampless(first) }
+  const { table, id } = first
+  const row = { table, id, ordinal, alone, changes, created, stampless: isStampless(first) }
+  const edits = base && counterEdits(base).length > 0 ? [base, ...patches] : patches
+  const patch = hasRules(table) ? foldByRules(table, edits, base) : foldPatches(patches)
+  const adds = hasRules(table) ? addsOf(edits) : []
   // All of them apply, so they are one. Behind a delete no patch finds a row.
-  if (row.stampless && base && patch) return { ...row, base: overlay(base, patch), patch: undefined }
-  return { ...row, base, patch }
+  if (row.stampless && base && patch && !hasRules(table))
+    return { ...row, base: overlay(base, patch), patch: undefined, adds }
+  return { ...row, base, patch, adds }
+}
+
+function addsOf(changes: readonly Change[]): Add[] {
+  const adds = changes.flatMap((change) =>
+    counterEdits(change).flatMap(([place, edit]): Add[] =>
+      'add' in edit ? [{ place, at: change.at, n: edit.add }] : [],
+    ),
+  )
+  // Without stamps they are one, which gets one.
+  const [first] = changes
+  if (!first || !isStampless(first)) return adds
+  const sums = new Map<number, Add>()
+  for (const add of adds) sums.set(add.place, { ...add, n: add.n + (sums.get(add.place)?.n ?? 0) })
+  return [...sums.values()]
 }
 
 function overlay(base: Change, patch: FoldedPatch): Change {
@@ -143,4 +226,30 @@ function foldPatches(patches: readonly Change[]): FoldedPatch | undefined {
     for (const [place, value] of values.entries()) if (value !== undefined) columns.set(place, { value, at })
   }
   return { at: last.at, columns }
+}
+
+/**
+ * The same where columns meet by rules. Of a counter it holds what it is set to last; what a put sets
+ * comes with its patches.
+ */
+function foldByRules(table: Table, changes: readonly Change[], base: Change | undefined): FoldedPatch | undefined {
+  const columns = new Map<number, { value: unknown; at: number }>()
+  let last: number | undefined
+  for (const change of changes) {
+    const { at, values } = change
+    for (const [place, column] of table.columns.entries()) {
+      const value = values[place]
+      if (value === undefined) continue
+      if (isCounter(column)) {
+        const edit = counterEdit(value)
+        if (edit && 'set' in edit) columns.set(place, { value: edit.set, at })
+      } else if (change !== base && isMerged(column))
+        columns.set(place, { value: mergeValues(column, columns.get(place)?.value, value) ?? null, at })
+      else if (change !== base && isPlain(column)) {
+        columns.set(place, { value, at })
+        last = at
+      }
+    }
+  }
+  return columns.size > 0 ? { at: last, columns } : undefined
 }

@@ -1,9 +1,12 @@
 import type { Change } from '../../model/change.ts'
 import { cursorFloor } from '../../model/cursor.ts'
+import { counterEdit, hasCounters, hasRules } from '../../model/merge.ts'
+import type { Table } from '../../model/table.ts'
+import { addFields } from '../../sql/merge-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
-import { reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
+import { changedFields, reachFields, seenFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import type { RowWrite } from './coalesce.ts'
 import { planClaim } from './inbox/claim.ts'
@@ -75,9 +78,11 @@ function planSwallowed(
  * The values of `reachFields`. Behind a delete no patch finds a row. `stamplessAt` is the least
  * stamp that a change without one gets.
  */
-export function reachOf({ id, ordinal, base, patch, stampless }: RowWrite, stamplessAt?: number): unknown[] {
-  const last = base?.op === 'delete' ? base : (patch ?? base)
-  return [id, ordinal, stampless && stamplessAt !== undefined ? stamplessAt : last?.at, base !== undefined]
+export function reachOf(row: RowWrite, stamplessAt?: number): unknown[] {
+  const { id, ordinal, base, created, patch, stampless } = row
+  const last = base?.op === 'delete' || patch?.at === undefined ? base : patch
+  const isMade = base !== undefined || created !== undefined
+  return [id, ordinal, stampless && stamplessAt !== undefined ? stamplessAt : last?.at, isMade]
 }
 
 /**
@@ -105,54 +110,68 @@ function planTable(
   options: PushOptions,
 ): Planned[] {
   const plan: Planned[] = []
-  const role = (kind: 'states' | 'results'): Role => ({ kind, table: sql.table, pass })
+  const { client, receivedAt } = options
+  const role = (kind: 'states' | 'results' | 'known'): Role => ({ kind, table: sql.table, pass })
   const idsOf = (of: readonly RowWrite[]) =>
     encodeParts(of, (part) => [dialect.encodeIds(part.map(({ id }) => id))], paramBytesMax)
   const rowsOf = (fields: readonly Field[], values: readonly (readonly unknown[])[]) =>
-    encodeParts(values, (part) => dialect.encodeRows(fields, part), paramBytesMax)
+    values.length > 0 ? encodeParts(values, (part) => dialect.encodeRows(fields, part), paramBytesMax) : []
   const folded = rows.filter(({ alone }) => !alone)
   const based = inWriteOrder(rows.filter(({ base }) => base))
+  const created = rows.filter((row) => row.created)
   const patched = inWriteOrder(rows.filter(({ patch }) => patch))
-  if (folded.length > 0 && !options.inbox) {
+  const adding = rows.filter(({ adds }) => adds.length > 0)
+  const isRuled = hasRules(sql.table)
+  if (folded.length > 0 && (!options.inbox || isRuled)) {
     for (const ids of idsOf(folded))
       plan.push({ sql: sql.states, params: [scope, ...ids], reads: true, role: role('states') })
   }
   if (options.atomic) {
-    const steps = rows.flatMap(patchSteps)
-    if (steps.length > 0) {
-      for (const part of rowsOf(stepFields, steps)) {
-        plan.push({ sql: sql.missing, params: [scope, options.client, ...part], reads: true, role: { kind: 'guard' } })
-      }
-    }
+    for (const part of rowsOf(stepFields, rows.flatMap(patchSteps)))
+      plan.push({ sql: sql.missing, params: [scope, client, ...part], reads: true, role: { kind: 'guard' } })
+    for (const part of rowsOf(changedFields, rows.flatMap(seenSteps)))
+      plan.push({ sql: sql.changed, params: [scope, client, ...part], reads: true, role: { kind: 'guard' } })
   }
+  const time = sql.takesTime ? [timeOf(receivedAt)] : []
   // A change without a stamp takes the server's time, or what is later than the stored stamp.
-  const stampOf = ({ stampless }: RowWrite, at: number | undefined) => (stampless ? options.receivedAt : at)
+  const stampOf = ({ stampless }: RowWrite, at: number | undefined) => (stampless && at !== undefined ? receivedAt : at)
+  const write = (text: string, fields: readonly Field[], values: readonly (readonly unknown[])[]) => {
+    for (const part of rowsOf(fields, values))
+      plan.push({ sql: text, params: [scope, client, n, ...time, ...part], role: role('results') })
+  }
   const writePuts = () => {
-    for (const [stampless, some] of byStampless(based)) {
-      const values = some.map((row) => [
-        row.id,
-        row.ordinal,
-        stampOf(row, row.base?.at),
-        row.base?.op === 'delete' || null,
-        ...(row.base?.values ?? []),
-      ])
+    for (const [{ stampless, seen }, some] of byKind(based)) {
+      const values = some.map((row) => putValues(row, row.base as Change, stampOf(row, row.base?.at)))
       const isHeld = options.return === 'lost' && folded.length === 0 && !some.some(({ base }) => base?.respelled)
-      const isWonOnly = options.inbox || isHeld
-      const upsert = stampless ? sql.upsertStampless : isWonOnly ? sql.upsertWonOnly : sql.upsert
-      for (const part of rowsOf(sql.rowFields, values)) {
-        plan.push({ sql: upsert, params: [scope, options.client, n, ...part], role: role('results') })
-      }
+      const isWonOnly = (options.inbox || isHeld) && !sql.table.rewrites
+      const plain = stampless ? sql.upsertStampless : isWonOnly ? sql.upsertWonOnly : sql.upsert
+      if (seen) write(sql.variant({ kind: 'upsert', seen, stampless }), [...sql.rowFields, ...seenFields], values)
+      else write(plain, sql.rowFields, values)
+    }
+    if (sql.adds && based.some(({ base }) => base?.op === 'delete'))
+      plan.push({ sql: sql.adds.forget, params: [scope, n], role: { kind: 'guard' } })
+    for (const [{ stampless, seen }, some] of byKind(created)) {
+      const values = some.map((row) => putValues(row, row.created as Change, stampOf(row, row.created?.at)))
+      const fields = seen ? [...sql.rowFields, ...seenFields] : sql.rowFields
+      write(sql.variant({ kind: 'create', seen, stampless }), fields, values)
     }
   }
   const writePatches = () => {
-    for (const [stampless, some] of byStampless(patched)) {
-      const values = some.map((row) => patchValues(row, stampOf(row, row.patch?.at)))
-      for (const part of rowsOf(sql.patchFields, values)) {
-        plan.push({
-          sql: stampless ? sql.updateStampless : sql.update,
-          params: [scope, options.client, n, ...part],
-          role: role('results'),
-        })
+    for (const [{ stampless, seen }, some] of byKind(patched)) {
+      const values = some.map((row) => patchValues(row, stampOf(row, row.patch?.at), receivedAt))
+      if (seen) write(sql.variant({ kind: 'update', seen, stampless }), [...sql.patchFields, ...seenFields], values)
+      else write(stampless ? sql.updateStampless : sql.update, sql.patchFields, values)
+    }
+  }
+  const writeAdds = () => {
+    if (!sql.adds) return
+    for (const [{ stampless }, some] of byKind(adding)) {
+      const values = some.flatMap((row) => addValues(row, (at) => stampOf(row, at)))
+      const { add, remember, addStampless, rememberStampless } = sql.adds
+      write(stampless ? addStampless : add, addFields, values)
+      for (const part of rowsOf(addFields, values)) {
+        const text = stampless ? rememberStampless : remember
+        plan.push({ sql: text, params: [scope, client, n, ...part], role: { kind: 'guard' } })
       }
     }
   }
@@ -163,7 +182,7 @@ function planTable(
     firstPut &&
     firstPatch &&
     (firstPatch.patch?.at ?? 0) < (firstPut.base?.at ?? 0) &&
-    !patched.some(({ base }) => base)
+    !patched.some(({ base, created: made }) => base || made)
   ) {
     writePatches()
     writePuts()
@@ -171,15 +190,46 @@ function planTable(
     writePuts()
     writePatches()
   }
+  writeAdds()
   // What became of a webhook's changes is known by its claim, but for whether a stamp came with
   // other content.
-  const read = options.inbox ? rows.filter(({ stampless }) => !stampless) : rows
-  const unseen = dialect.returnsLosers ? read.filter(({ base, patch }) => patch && !base) : read
+  const read = options.inbox && !isRuled ? rows.filter(({ stampless }) => !stampless) : rows
+  const isReturned = ({ base }: RowWrite) => base !== undefined && base.if === undefined
+  const unseen = dialect.returnsLosers ? read.filter((row) => !isReturned(row)) : read
   if (unseen.length > 0) {
     for (const ids of idsOf(unseen))
       plan.push({ sql: sql.losers, params: [scope, ...ids, n], reads: true, role: role('results') })
   }
+  if (sql.adds) {
+    const values = adding.filter(({ stampless }) => !stampless).flatMap((row) => addValues(row, (at) => at))
+    for (const part of rowsOf(addFields, values))
+      plan.push({ sql: sql.adds.known, params: [scope, client, n, ...part], reads: true, role: role('known') })
+  }
   return plan
+}
+
+/** The server's time as a parameter, with six digits of a second. */
+function timeOf(micros: number): string {
+  return new Date(Math.floor(micros / 1000)).toISOString().replace('Z', `${String(micros % 1000).padStart(3, '0')}Z`)
+}
+
+/** The values of `rowFields`, and of `seenFields` behind them where the change asks for that. */
+function putValues({ id, ordinal, table }: RowWrite, change: Change, at: number | undefined): unknown[] {
+  const values = change.created ?? change.values
+  return [id, ordinal, at, change.op === 'delete' || null, ...firstValues(table, values), ...seenValues(change)]
+}
+
+const seenValues = ({ if: seen }: Change) => (seen ? [seen.at, seen.by] : [])
+
+/** What a new row holds: of a counter the number that it begins with. */
+export function firstValues(table: Table, values: readonly unknown[]): readonly unknown[] {
+  if (!hasCounters(table)) return values
+  return values.map((value, place) => (table.columns[place]?.merge === 'counter' && counterEdit(value) ? 0 : value))
+}
+
+/** The values of `addFields`, a row each. */
+function addValues({ id, ordinal, table, adds }: RowWrite, stampOf: (at: number) => number | undefined): unknown[][] {
+  return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n])
 }
 
 /**
@@ -193,25 +243,39 @@ export function inWriteOrder(rows: readonly RowWrite[]): RowWrite[] {
   return rows.toSorted((a, b) => rank(a) - rank(b) || at(a) - at(b) || a.ordinal - b.ordinal)
 }
 
-/** The values of `patchFields`. */
-export function patchValues({ id, ordinal, table, patch }: RowWrite, at: number | undefined): unknown[] {
+/** The values of `patchFields`, and of `seenFields` behind them where the change asks for that. */
+export function patchValues(row: RowWrite, at: number | undefined, receivedAt?: number): unknown[] {
+  const { id, ordinal, table, patch, stampless, changes } = row
   return [
     id,
     ordinal,
     at,
     ...table.columns.flatMap((_, place) => {
       const set = patch?.columns.get(place)
-      return set ? [set.value, set.at] : [null, null]
+      return set ? [set.value, stampless ? (receivedAt ?? set.at) : set.at] : [null, null]
     }),
+    ...changes.slice(0, 1).flatMap(seenValues),
   ]
 }
 
-/** Rows with stamps, and rows without. */
-function byStampless(rows: readonly RowWrite[]): (readonly [stampless: boolean, rows: readonly RowWrite[]])[] {
-  const parts = [false, true].map(
-    (stampless) => [stampless, rows.filter((row) => row.stampless === stampless)] as const,
+interface Kind {
+  readonly stampless: boolean
+  readonly seen: boolean
+}
+
+/** Rows by how they are written: without stamps, and only as they were seen, which is one change. */
+function byKind(rows: readonly RowWrite[]): (readonly [kind: Kind, rows: readonly RowWrite[]])[] {
+  const kinds = [false, true].flatMap((seen) => [false, true].map((stampless): Kind => ({ seen, stampless })))
+  const isSeen = ({ changes }: RowWrite) => changes.some((change) => change.if)
+  const parts = kinds.map(
+    (kind) => [kind, rows.filter((row) => row.stampless === kind.stampless && isSeen(row) === kind.seen)] as const,
   )
   return parts.filter(([, some]) => some.length > 0)
+}
+
+/** Changes that ask for a row as it was seen: the values of `changedFields`. */
+function seenSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
+  return changes.flatMap((change) => (change.if ? [[id, ordinal, change.at, ...seenValues(change)]] : []))
 }
 
 /**
@@ -224,7 +288,8 @@ function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
   for (const [place, change] of changes.entries()) {
     // The second of two equal stamps never applies: it is the duplicate of the first.
     if (changes[place - 1]?.at === change.at) continue
-    if (change.op === 'patch') steps.push([id, ordinal, change.at, before?.at, before && before.op === 'delete'])
+    if (change.op === 'patch' && !change.created)
+      steps.push([id, ordinal, change.at, before?.at, before && before.op === 'delete'])
     else before = change
   }
   return steps

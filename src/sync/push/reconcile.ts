@@ -1,40 +1,15 @@
 import { type Change, isStampless } from '../../model/change.ts'
+import { hasRules } from '../../model/merge.ts'
 import { bringsOther } from '../../model/same-content.ts'
-import { judge, judgeInTurn, type Outcome, type RowState, refusal } from '../../model/stamp.ts'
-import type { Table } from '../../model/table.ts'
+import { judgeChange, judgeInTurn, type Outcome, refusal, rejectedChanged } from '../../model/stamp.ts'
 import type { Verdict } from '../../model/verdict.ts'
 import type { Dialect } from '../../sql/dialect.ts'
-import type { Cells } from '../../sql/statement.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Return } from '../../wire/request.ts'
 import type { RowWrite } from './coalesce.ts'
-import type { Planned } from './planned.ts'
+import { type Answered, latest, type RowResult, readFound, readResult } from './found.ts'
+import { createMerging, ruledRows } from './merging.ts'
 import type { Verdicts } from './verdicts.ts'
-
-/** What the database said of one row: the state it is left in, and whether this batch wrote it. */
-interface RowResult {
-  readonly state: RowState
-  readonly written: 'inserted' | 'updated' | undefined
-  readonly cells: Cells
-}
-
-/** Reads a line of results, see `resultLine` in sql/table-sql.ts. */
-function readResult(cells: Cells): { id: string; result: RowResult } {
-  const [sign, at, by, deleted, id] = cells
-  const state = { at: Number(at), by: String(by), deleted: Number(deleted) === 1 }
-  return {
-    id: String(id),
-    result: { state, written: sign === 'i' ? 'inserted' : sign === 'u' ? 'updated' : undefined, cells },
-  }
-}
-
-/** What a batch says: its plan, and the rows that came of it. */
-export interface Answered {
-  readonly scope: string
-  readonly passes: readonly (readonly RowWrite[])[]
-  readonly plan: readonly Planned[]
-  readonly results: readonly (readonly Cells[])[]
-}
 
 /**
  * The verdict of every change of a scope, out of the rows of a batch. A change alone for its row is
@@ -48,8 +23,10 @@ export function reconcile(
 ): Verdicts {
   const verdicts = new Map<number, Verdict>()
   const { before, after } = readFound(dialect, plan, results)
+  const merging = createMerging({ dialect, scope, plan, results, client })
   for (const [pass, rows] of passes.entries()) {
     for (const { table, id, alone, changes } of rows) {
+      if (hasRules(table)) continue
       const state = alone ? undefined : before[pass]?.get(table)?.get(id)?.state
       const current = latest(after, table, id)
       const left = after[pass]?.get(table)?.get(id)
@@ -60,7 +37,7 @@ export function reconcile(
           )
       let json: string | undefined
       const read = ({ cells }: RowResult) => {
-        json ??= dialect.readRow(table, scope, cells, resultCells)
+        json ??= dialect.readRow(table, scope, cells, resultCells(table))
         return json
       }
       for (const [place, change] of changes.entries()) {
@@ -71,14 +48,19 @@ export function reconcile(
           bringsOther(change, changes, client, current.state, () => read(current))
             ? { ...outcome, conflicting: true as const }
             : outcome
-        const known = returned === 'lost' && alone && holdsItself(change, verdict)
-        const isBare = outcome.verdict === 'rejected' || known || !current
+        const known = returned === 'lost' && alone && !table.rewrites && holdsItself(change, verdict)
+        const isBare = (outcome.verdict === 'rejected' && !tellsRow(outcome)) || known || !current
         verdicts.set(change.index, isBare ? verdict : { ...verdict, current: read(current) })
       }
     }
   }
+  for (const row of ruledRows(passes))
+    for (const [index, verdict] of merging(row, before, after)) verdicts.set(index, verdict)
   return verdicts
 }
+
+/** Whether a rejected change is told what is stored. */
+const tellsRow = (outcome: Outcome) => outcome === rejectedChanged
 
 /**
  * Whether the client holds the row as it is stored: it was the client that sent all of it, in this
@@ -105,7 +87,7 @@ export function markConflicts(
     for (const change of changes) {
       const verdict = verdicts.get(change.index)
       if (!current || verdict?.verdict !== 'duplicate') continue
-      const read = () => dialect.readRow(table, scope, current.cells, resultCells)
+      const read = () => dialect.readRow(table, scope, current.cells, resultCells(table))
       if (bringsOther(change, changes, client, current.state, read))
         marked.set(change.index, { ...verdict, conflicting: true })
     }
@@ -130,44 +112,14 @@ export function countUnseen(
   return count
 }
 
-/** What the database said of each row, before and after the writes. */
-function readFound(
-  dialect: Dialect,
-  plan: Answered['plan'],
-  results: Answered['results'],
-): { before: Found; after: Found } {
-  const [before, after]: [Found, Found] = [[], []]
-  for (const [place, { role }] of plan.entries()) {
-    if (role.kind !== 'states' && role.kind !== 'results') continue
-    const rows = rowsOf(role.kind === 'states' ? before : after, role.pass, role.table)
-    for (const row of results[place] ?? []) {
-      const { id, result } = readResult(dialect.splitLine(row))
-      rows.set(id, result)
-    }
-  }
-  return { before, after }
-}
-
-/** Results by pass, table and id. */
-type Found = Map<Table, Map<string, RowResult>>[]
-
-function rowsOf(found: Found, pass: number, table: Table): Map<string, RowResult> {
-  const tables = found[pass] ?? new Map<Table, Map<string, RowResult>>()
-  const rows = tables.get(table) ?? new Map<string, RowResult>()
-  found[pass] = tables.set(table, rows)
-  return rows
-}
-
-function judgeAlone(
-  { op, at }: { op: 'put' | 'patch' | 'delete'; at: number },
-  result: RowResult | undefined,
-  by: string,
-): Outcome {
+function judgeAlone(change: Change, result: RowResult | undefined, by: string): Outcome {
+  const { op, at, created } = change
   if (!result?.written) {
-    const outcome = judge(result?.state, op, { at, by })
+    const outcome = judgeChange(result?.state, change, { at, by })
     return outcome.verdict === 'applied' ? rejectedOutcome : outcome
   }
-  return { verdict: 'applied', action: op === 'delete' ? 'deleted' : op === 'put' ? result.written : 'updated' }
+  const action = op === 'delete' ? 'deleted' : op === 'put' || created ? result.written : 'updated'
+  return { verdict: 'applied', action }
 }
 
 /**
@@ -178,7 +130,7 @@ function isKept(outcome: Outcome, at = 0, left: RowResult | undefined): boolean 
   return outcome.verdict !== 'applied' || (left !== undefined && left.state.at >= at)
 }
 
-const rejectedOutcome: Outcome = { verdict: 'rejected', error: refusal }
+export const rejectedOutcome: Outcome = { verdict: 'rejected', error: refusal }
 
 /**
  * The changes that were told to apply and whose row was not written, or not by them: a webhook's
@@ -208,13 +160,4 @@ export function swallowedOf(
     }),
   )
   return new Set(unkept.map(({ index }) => index).filter((index) => verdicts.get(index)?.verdict === 'applied'))
-}
-
-/** The row as the batch left it, whichever pass saw it last. */
-function latest(after: Found, table: Table, id: string): RowResult | undefined {
-  for (let pass = after.length - 1; pass >= 0; pass--) {
-    const result = after[pass]?.get(table)?.get(id)
-    if (result) return result
-  }
-  return undefined
 }

@@ -2,7 +2,7 @@ import type { Change } from '../../model/change.ts'
 import { Problem, type Rejection, rejection } from '../../model/errors.ts'
 import type { Table } from '../../model/table.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import { resultCells } from '../../sql/table-sql.ts'
+import { idCell } from '../../sql/table-sql.ts'
 import type { Store } from '../../stores/store.ts'
 import { planIds } from '../pull/plan-reads.ts'
 import { type Admitted, admitAll, admitBut } from '../push/admitted.ts'
@@ -121,7 +121,7 @@ async function findStored(
   for (const [place, { role }] of plan.entries()) {
     if (role.kind !== 'states') continue
     const set = ids.get(role.table) ?? new Set()
-    for (const row of results[place] ?? []) set.add(String(sql.dialect.splitLine(row)[resultCells - 1]))
+    for (const row of results[place] ?? []) set.add(String(sql.dialect.splitLine(row)[idCell]))
     ids.set(role.table, set)
   }
   return ({ table, id }) => ids.get(table)?.has(id) ?? false

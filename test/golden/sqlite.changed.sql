@@ -1,0 +1,2 @@
+SELECT json_extract('{}', 'driftline_changed_nonce_' || sent$.ordinal$) FROM (SELECT value$ ->> '$[0]' AS id$, value$ ->> '$[1]' AS ordinal$, value$ ->> '$[2]' AS at$, value$ ->> '$[3]' AS seen_at$, value$ ->> '$[4]' AS seen_by$ FROM (SELECT value AS value$ FROM json_each(?3) LIMIT -1) LIMIT -1) AS sent$ LEFT JOIN "notes" AS found$ ON found$.scope = ?1 AND found$.id = sent$.id$
+WHERE CASE WHEN found$.id IS NULL THEN 1 = 1 ELSE (found$.updated_at, found$.updated_by) < (sent$.at$, ?2) AND NOT (found$.updated_at, found$.updated_by) = (sent$.seen_at$, sent$.seen_by$) END
