@@ -63,9 +63,12 @@ describe.each(stores)(`columns that merge on %s (seed ${seed})`, (name) => {
     return { scope, reference }
   }
 
+  const others = ['price', 'sold', 'least', 'made_by']
   const kinds: readonly (readonly [string, MergeKinds & { clashing?: boolean }])[] = [
     ...mergeTableNames.map((table) => [`of ${table}`, { tables: [table], ids: ['a'] }] as const),
     ['of all tables', {}],
+    ['of a counter', { tables: ['products'], ids: ['a'], atMax: 7, without: [...others, 'best'] }],
+    ['of a maximum', { tables: ['products'], ids: ['a'], atMax: 7, without: [...others, 'stock'] }],
     ['with patches that create', { creates: true, tables: ['products', 'polls'], ids: ['a'] }],
     ['of clients that give a stamp twice', { clashing: true, atMax: 5 }],
     ['with the row that was seen', { conditions: true, atMax: 5, tables: ['products', 'notes'], ids: ['a'] }],

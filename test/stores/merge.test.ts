@@ -53,9 +53,11 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
 
   const operations = () => createOperations({ schema, store: opened.store, now: () => now })
   const answer = async (who: Principal, changes: readonly object[], more: object = {}) =>
-    JSON.parse(
-      syncToJson(await operations().push(who, decodeRequest({ client: 'a', changes, ...more }, 'sync'))),
-    ) as { verdicts: Verdict[]; changes?: Change[]; cursor: string }
+    JSON.parse(syncToJson(await operations().push(who, decodeRequest({ client: 'a', changes, ...more }, 'sync')))) as {
+      verdicts: Verdict[]
+      changes?: Change[]
+      cursor: string
+    }
   const push = async (who: Principal, ...changes: readonly object[]) => (await answer(who, changes)).verdicts
   const by = async (client: string, who: Principal, ...changes: readonly object[]) =>
     (await answer(who, changes, { client })).verdicts
@@ -154,7 +156,10 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
     })
     now += 1_000
     await push(who, patch(2, { price: 1 }))
-    expect(await row(who)).toMatchObject({ created_at: filled, written_at: new Date(now).toISOString().replace('Z', '000Z') })
+    expect(await row(who)).toMatchObject({
+      created_at: filled,
+      written_at: new Date(now).toISOString().replace('Z', '000Z'),
+    })
     expect(words(await push(who, put(3, { name: 'n', created_at: filled }), patch(4, { place: 1 })))).toEqual([
       'invalid_value',
       'invalid_value',
@@ -234,7 +239,9 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
       expect((await row(who))?.[key]).toBe('d')
     }
     expect(words(await push(someone(), patch(1, { body: 'x' }, 'notes', { create: true })))).toEqual(['missing_column'])
-    expect(words(await push(someone(), { ...put(1, { title: 'x' }, 'notes'), create: true }))).toEqual(['invalid_change'])
+    expect(words(await push(someone(), { ...put(1, { title: 'x' }, 'notes'), create: true }))).toEqual([
+      'invalid_change',
+    ])
   })
 
   it('if: a change applies only to the row as it was seen, else it is told the row that is there', async () => {
@@ -252,9 +259,14 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
       expect(words(await push(who, { ...put(4, { [key]: 'c' }, table, 'none'), ...seen(2) }))).toEqual(['changed'])
       // The second sees what the first has left.
       const two = [patch(5, { [key]: 'd' }, table, seen(3)), { ...put(6, { [key]: 'e' }, table), ...seen(5) }]
-      expect(words(await push(who, ...two, { ...del(7, table), ...seen(5) }))).toEqual(['applied', 'applied', 'changed'])
-      await expect(answer(who, [put(8, { [key]: 'x' }, table, 'y'), patch(8, { [key]: 'f' }, table, seen(5))], { atomic: true }))
-        .rejects.toMatchObject({ code: 'atomic_rejected', members: { index: 1, error: { code: 'changed' } } })
+      expect(words(await push(who, ...two, { ...del(7, table), ...seen(5) }))).toEqual([
+        'applied',
+        'applied',
+        'changed',
+      ])
+      await expect(
+        answer(who, [put(8, { [key]: 'x' }, table, 'y'), patch(8, { [key]: 'f' }, table, seen(5))], { atomic: true }),
+      ).rejects.toMatchObject({ code: 'atomic_rejected', members: { index: 1, error: { code: 'changed' } } })
       expect((await pull(who)).map(({ id }) => id)).toEqual(['x'])
       expect(words(await push(who, { ...del(8, table), ...seen(6) }))).toEqual(['applied'])
     }
