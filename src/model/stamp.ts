@@ -76,16 +76,21 @@ export function judgeChange(state: RowState | undefined, change: Conditions, sta
   return outcome.verdict === 'applied' && !isExpected(change, state) ? rejectedChanged : outcome
 }
 
-/** The verdicts of several changes of one row, one by one, in the order given. */
-export function judgeInTurn(
+/**
+ * The verdicts of several changes of one row, one by one, in the order given. `isTaken`: a key that
+ * the change would take is another row's.
+ */
+export function judgeInTurn<Item extends Conditions & { at: number }>(
   state: RowState | undefined,
-  changes: readonly (Conditions & { at: number })[],
+  changes: readonly Item[],
   by: string,
+  isTaken: (change: Item) => boolean = () => false,
 ): Outcome[] {
   let now = state
   return changes.map((change) => {
     const { op, at } = change
     const outcome = judgeChange(now, change, { at, by })
+    if (outcome.verdict === 'applied' && isTaken(change)) return rejectedTaken
     if (outcome.verdict === 'applied') now = { at, by, deleted: op === 'delete' }
     return outcome
   })
@@ -118,6 +123,8 @@ export const keyTaken = rejection(
   'key_taken',
   'Another row of the scope has this value, which must be unique. Take another, or change that row.',
 )
+
+export const rejectedTaken: Outcome = { verdict: 'rejected', error: keyTaken }
 
 /** Whether an add or a set this old was counted is not remembered any more. */
 export const addExpired = rejection(

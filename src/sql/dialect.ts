@@ -63,6 +63,13 @@ export interface Dialect {
   above(scope: string, position: string): string
   /** The same of the rows that live, by the index that holds no other. */
   aliveAbove(scope: string, position: string): string
+  /** Whether a row of a scope has these values in columns of an index that begins with the scope. */
+  hasKey(row: string, scope: string, values: readonly (readonly [column: string, value: string])[]): string
+  /** Whether a row `holder$` meets a condition, and a join with each that does. */
+  anyHolder(table: Table, condition: string): string
+  eachHolder(table: Table, condition: string): string
+  /** Whether an id is among those of a parameter that `encodeIds` made. */
+  isAmong(id: string, ids: string): string
   /** A stamp as one text, see `stampText` in model/merge.ts. */
   stampText(at: string, by: string): string
   /** A time in a parameter, with six digits, as a column keeps it. */

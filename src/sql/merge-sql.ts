@@ -231,6 +231,7 @@ export const addFields: readonly Field[] = [
 export interface AddSql {
   /** [scope, client, n, …now, …adds] → result lines of the rows that changed: adds what is new. */
   readonly add: string
+  readonly addSilent: string
   /** [scope, client, n, …adds] → nothing: remembers what was added. Goes right behind `add`. */
   readonly remember: string
   /**
@@ -271,21 +272,13 @@ SELECT ${scope}, ${at}, ${client}, '${table.name}', sent$.id$, sent$.col$, sent$
 FROM ${rows} CROSS JOIN ${parts.base} ${found} WHERE ${condition} AND found$.position = scope$.base$ + sent$.ordinal$
 ON CONFLICT (scope, at, by, tbl, id, col) DO NOTHING`
   const first = fillsTime(table) ? 5 : 4
+  const news = `${dialect.decodeRows(addFields, first)} ${found} ${known('LEFT JOIN')}
+WHERE ${counts} AND known$.position IS NULL`
   return {
-    add: addRows(
-      dialect,
-      table,
-      parts,
-      `${dialect.decodeRows(addFields, first)} ${found} ${known('LEFT JOIN')}
-WHERE ${counts} AND known$.position IS NULL`,
-    ),
+    add: `${addRows(dialect, table, parts, news)}\nRETURNING ${parts.line}`,
+    addSilent: addRows(dialect, table, parts, news),
     remember: remember('sent$.at$', counts),
-    addStampless: addRows(
-      dialect,
-      table,
-      parts,
-      `${dialect.decodeRows(addFields, first)} ${found} WHERE NOT found$.deleted`,
-    ),
+    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(addFields, first)} ${found} WHERE NOT found$.deleted`)}\nRETURNING ${parts.line}`,
     rememberStampless: remember(raised, 'NOT found$.deleted'),
     known: `SELECT sent$.id$, sent$.at$, sent$.col$ FROM ${rows} CROSS JOIN ${parts.base} ${known('CROSS JOIN')} WHERE known$.position <= scope$.base$`,
     forget: `UPDATE driftline_adds SET n = 0 WHERE scope = ${scope} AND tbl = '${table.name}' AND n <> 0
@@ -294,7 +287,7 @@ AND id IN (SELECT id FROM ${quoted(table.name)} WHERE ${dialect.above(scope, bas
 }
 
 /** Adds to the counters of rows, each row once. The row is written whole, as a patch writes it. */
-function addRows(dialect: Dialect, table: Table, { base, now, line }: AddParts, adds: string): string {
+function addRows(dialect: Dialect, table: Table, { base, now }: AddParts, adds: string): string {
   const scope = dialect.param(1)
   const locked = dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')
   const sums = table.columns
@@ -315,6 +308,5 @@ function addRows(dialect: Dialect, table: Table, { base, now, line }: AddParts, 
 SELECT ${scope}, found$.id, found$.updated_at, found$.updated_by, found$.deleted, scope$.base$ + sent$.ordinal$, found$.created_position, ${values.join(', ')}
 FROM (SELECT sent$.id$, min(sent$.ordinal$) AS ordinal$, ${sums.join(', ')}
 FROM ${adds} GROUP BY sent$.id$) AS sent$ CROSS JOIN ${base} ${locked} WHERE 1 = 1
-ON CONFLICT (scope, id) DO UPDATE SET position = excluded.position, ${set.join(', ')}
-RETURNING ${line}`
+ON CONFLICT (scope, id) DO UPDATE SET position = excluded.position, ${set.join(', ')}`
 }

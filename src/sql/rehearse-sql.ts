@@ -1,12 +1,30 @@
 import type { Table } from '../model/table.ts'
 import type { Cells, Statement } from './statement.ts'
 
-/**
- * One statement of a group: puts and deletes, patches, or the check that no trigger swallowed a
- * row.
- */
+/** What a statement of a group does, none of which gives anything back. */
+export type TrialKind =
+  /** Puts and deletes, each with its writer; and those of a table with rules, or of rows as they were seen. */
+  | 'write'
+  | 'put'
+  | 'seenPut'
+  | 'create'
+  | 'seenCreate'
+  | 'update'
+  | 'seenUpdate'
+  | 'add'
+  | 'remember'
+  | 'forget'
+  /** Checks, which fail: a row is not as it was seen, its key is taken, or a trigger swallowed it. */
+  | 'changed'
+  | 'taken'
+  | 'swallowed'
+
+/** Whether a trial is a query. */
+export const isCheck = (kind: TrialKind): boolean => kind === 'changed' || kind === 'taken' || kind === 'swallowed'
+
+/** One statement of a group. */
 export interface Trial {
-  readonly kind: 'write' | 'update' | 'swallowed'
+  readonly kind: TrialKind
   /** Place of the table in the rehearsal's list. */
   readonly table: number
   readonly params: Statement['params']

@@ -85,7 +85,19 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
   const statements = [
     ['a page', [...Object.values(scope), tables.map(({ weight }) => weight(3)).join(' + ')]],
     ...tables.map(
-      ({ table, rowFields: _, patchFields: __, weight: ___, bulk, adds, takesTime: ____, variant, ...sql }) => [
+      ({
+        table,
+        rowFields: _,
+        patchFields: __,
+        weight: ___,
+        bulk,
+        adds,
+        keys,
+        takesTime: ____,
+        variant,
+        trial,
+        ...sql
+      }) => [
         `the table ${table.name}`,
         [...Object.values(sql), bulk.upsert, bulk.tally, bulk.settled, ...Object.values(adds ?? {})],
       ],

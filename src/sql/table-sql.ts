@@ -4,8 +4,10 @@ import type { Table, TableColumn } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
 import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
+import { afterPut, isTaken, type KeySql, keySql } from './key-sql.ts'
 import type { Raise } from './markers.ts'
 import { type AddSql, addSql, filledValue, meeting, type Now, patching, stampsCell } from './merge-sql.ts'
+import type { TrialKind } from './rehearse-sql.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -47,10 +49,17 @@ export interface TableSql {
   readonly bulk: BulkSql
   /** Of counters. Undefined: the table has none. */
   readonly adds: AddSql | undefined
-  /** The server's time is parameter 4 of what writes rows, before these. */
+  /** Of keys that are unique. Undefined: the table has none. */
+  readonly keys: KeySql | undefined
+  /**
+   * What stands behind n in the parameters of all that writes rows: the server's time, and the ids
+   * that the change set still writes.
+   */
   readonly takesTime: boolean
   /** Statements that few change sets need: made when one does. */
   readonly variant: (options: Variant) => string
+  /** The text of a trial, see `TrialPlan`. */
+  readonly trial: (kind: TrialKind) => string
   /**
    * [scope, client, …rows] → nothing: aborts where a change would apply and its row is not as its
    * writer saw it.
@@ -71,6 +80,8 @@ export interface Variant {
   readonly seen?: boolean
   /** Each gets a stamp that is later than what is stored. */
   readonly stampless?: boolean
+  /** Gives nothing back. */
+  readonly silent?: boolean
 }
 
 /** The stamp that a row had when its writer saw it. */
@@ -136,7 +147,9 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   ]
   const ruled = hasRules(table)
   const takesTime = fillsTime(table)
-  const first = takesTime ? 5 : 4
+  const hasKeys = table.unique.length > 0
+  const first = 4 + (takesTime ? 1 : 0) + (hasKeys ? 1 : 0)
+  const stillWritten = dialect.param(first - 1)
   const now: Now = (column) => dialect.time(dialect.param(4), column)
   const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})`
   const base = `(SELECT ${basePosition(scope, n)} AS base$) AS scope$`
@@ -145,21 +158,26 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   // rowBytesMax.
   const basePatched = `(SELECT ${basePosition(scope, n)} AS base$, (SELECT row_bytes FROM driftline_scopes WHERE scope = ${scope}) AS largest$) AS scope$`
   const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
+  const withStored = ` ${found('LEFT JOIN')}`
+  const free = (valueOf: (column: TableColumn) => string) =>
+    hasKeys ? ` AND NOT (${isTaken(dialect, table, stillWritten, valueOf)})` : ''
+  const freePut = free((column) =>
+    ruled ? afterPut(dialect, table, column, 'sent$.at$', `sent$.${column.key}`) : `sent$.${column.key}`,
+  )
   const isSeen = '(found$.updated_at, found$.updated_by) = (sent$.seen_at$, sent$.seen_by$)'
   const onPut = ruled
     ? dialect.onMeeting(meeting(dialect, table))
     : dialect.onConflict(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))
   const upsert = (
-    returned: 'all' | 'won',
+    returned: 'all' | 'won' | 'nothing',
     stamp = 'sent$.at$',
     before = '',
     condition = always,
     fields: readonly Field[] = rowFields,
   ) => `${into}
 SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map((column) => filledValue(column, `sent$.${column.key}`, position, now, 'sent$.deleted$ IS NULL')).join(', ')}
-FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${base}${before} WHERE ${condition}
-${onPut}
-RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}`
+FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${base}${before || (hasKeys && ruled ? withStored : '')} WHERE ${condition}${freePut}
+${onPut}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}`}`
   // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is
   // certain. An UPDATE would write the rows in an order of the database's own, and a unique value
   // may have to move from one to the next.
@@ -171,8 +189,8 @@ RETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePos
     fields: readonly Field[] = patchFields,
   ) => `${into}
 SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map((column) => overlay(column, isSet)).join(', ')}
-FROM ${dialect.decodeRows(fields, 4)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
-WHERE NOT found$.deleted${guard}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
+FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
+WHERE NOT found$.deleted${guard}${free((column) => overlay(column, isSet))}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
 ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column) => [column, `excluded.${column}`]))}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
   const isLower = `(found$.updated_at, found$.updated_by) < `
   const isNewer = (stamp: string) => `${isLower}(${stamp}, ${client})`
@@ -187,19 +205,19 @@ ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column
     return `INSERT INTO ${target} AS stored$ (scope, id, deleted, created_position, ${set.map(([name]) => name).join(', ')})
 SELECT ${scope}, found$.id, found$.deleted, found$.created_position, ${set.map(([, value]) => value).join(', ')}
 FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
-WHERE NOT found$.deleted${guard}${grown(dialect, table, patch.value, guard, raise)}
+WHERE NOT found$.deleted${guard}${free(patch.value)}${grown(dialect, table, patch.value, guard, raise)}
 ON CONFLICT (scope, id) DO UPDATE SET ${set.map(([name]) => `${name} = excluded.${name}`).join(', ')}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', 'all')}`}`
   }
   const raisedStamp = raised('found$.updated_at')
   // By the rules, an older change may apply.
   const mayApply = ruled ? `(found$.updated_at, found$.updated_by) <> (sent$.at$, ${client})` : isNewer('sent$.at$')
-  const withStored = ` ${found('LEFT JOIN')}`
-  const makeVariant = ({ kind, seen = false, stampless = false }: Variant): string => {
+  const makeVariant = ({ kind, seen = false, stampless = false, silent = false }: Variant): string => {
+    const returned = silent ? 'nothing' : 'all'
     if (kind === 'update')
       return ruled
-        ? ruledUpdate('all', { stampless, seen })
+        ? ruledUpdate(returned, { stampless, seen })
         : update(
-            'all',
+            returned,
             stampless ? (stamp) => `${stamp} IS NOT NULL` : isNewer,
             stampless ? raisedStamp : 'sent$.at$',
             `${stampless ? '' : ` AND ${isNewer('sent$.at$')}`}${seen ? ` AND ${isSeen}` : ''}`,
@@ -208,16 +226,23 @@ ON CONFLICT (scope, id) DO UPDATE SET ${set.map(([name]) => `${name} = excluded.
     const vacant = kind === 'create' ? ['(found$.id IS NULL OR found$.deleted)'] : []
     const conditions = [...vacant, ...(seen ? [isSeen] : [])].join(' AND ')
     const fields = seen ? [...rowFields, ...seenFields] : rowFields
-    return upsert('all', stampless ? raisedStamp : 'sent$.at$', withStored, conditions || always, fields)
+    return upsert(returned, stampless ? raisedStamp : 'sent$.at$', withStored, conditions || always, fields)
   }
   const variants = new Map<string, string>()
+  const variant = (options: Variant): string => {
+    const { kind, seen = false, stampless = false, silent = false } = options
+    const key = JSON.stringify([kind, seen, stampless, silent])
+    const text = variants.get(key) ?? makeVariant(options)
+    variants.set(key, text)
+    return text
+  }
   // The base is the put or delete before the patch in the change set.
   const missing = (selected: string) => `SELECT ${selected} FROM ${dialect.decodeRows(stepFields, 3)}
 ${found('LEFT JOIN')}
 WHERE CASE WHEN found$.id IS NULL THEN sent$.base_at$ IS NULL OR sent$.base_deleted$
 ELSE (found$.deleted AND ${isLower}(sent$.at$, ${client}) AND (sent$.base_at$ IS NULL OR (found$.updated_at, found$.updated_by) >= (sent$.base_at$, ${client})))
 OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
-  return {
+  const made: TableSql = {
     table,
     rowFields,
     patchFields,
@@ -239,13 +264,10 @@ OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
     swallowed: `SELECT ${raise('driftline_swallowed', 'sent$.ordinal$')} ${swallowedFrom(dialect, table, scope, client, 3)}`,
     bulk: bulkSql(dialect, table),
     adds: addSql(dialect, table, { base, now, line: resultLine(dialect, table, 'all', 'all') }),
+    keys: keySql(dialect, table, raise, { line: resultLine(dialect, table, 'none', 'all'), mayApply }),
     takesTime,
-    variant(options) {
-      const key = JSON.stringify([options.kind, options.seen === true, options.stampless === true])
-      const text = variants.get(key) ?? makeVariant(options)
-      variants.set(key, text)
-      return text
-    },
+    variant,
+    trial: (kind) => trialText(made, kind),
     changed: `SELECT ${raise('driftline_changed', 'sent$.ordinal$')} FROM ${dialect.decodeRows(changedFields, 3)} ${found('LEFT JOIN')}
 WHERE CASE WHEN found$.id IS NULL THEN ${always} ELSE ${mayApply} AND NOT ${isSeen} END`,
     weight: (first) =>
@@ -259,6 +281,36 @@ WHEN ${isLower}(sent$.base_at$, ${client}) THEN substr(sent$.letters$, 1, 1)
 WHEN found$.deleted THEN substr(sent$.letters$, 3, 1) ELSE substr(sent$.letters$, 4, 1) END, '' ORDER BY sent$.ordinal$)
 FROM ${dialect.decodeRows(forecastFields, 6)} ${found('LEFT JOIN')} WHERE ${always}
 ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || excluded.outcome RETURNING outcome`,
+  }
+  return made
+}
+
+function trialText({ bulk, updateSilent, adds, keys, changed, swallowed, variant }: TableSql, kind: TrialKind): string {
+  const silent = true
+  switch (kind) {
+    case 'write':
+      return bulk.upsert
+    case 'put':
+      return variant({ kind: 'upsert', silent })
+    case 'seenPut':
+      return variant({ kind: 'upsert', seen: true, silent })
+    case 'create':
+      return variant({ kind: 'create', silent })
+    case 'seenCreate':
+      return variant({ kind: 'create', seen: true, silent })
+    case 'update':
+      return updateSilent
+    case 'seenUpdate':
+      return variant({ kind: 'update', seen: true, silent })
+    case 'changed':
+      return changed
+    case 'swallowed':
+      return swallowed
+    case 'taken':
+      return keys?.taken ?? ''
+    default:
+      if (!adds) throw new TypeError('A table without counters has nothing to add to')
+      return kind === 'add' ? adds.addSilent : adds[kind]
   }
 }
 
@@ -300,7 +352,7 @@ export const stampKey = (key: string) => key.replace('c', 's')
  * The rows that a trigger kept from being written: no newer stamp is stored, and not this one
  * either.
  */
-export function swallowedFrom(
+function swallowedFrom(
   dialect: Pick<Dialect, 'decodeRows' | 'found'>,
   table: Table,
   scope: string,

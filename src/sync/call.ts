@@ -64,10 +64,11 @@ export function beginCall(core: Core, facts: Facts, app: AppColumns | undefined,
     ...{ sql, batch, allowance },
     rehearse: ofStore && ((scope, rehearsal) => counted(() => ofStore(scope, rehearsal))),
   })
+  const receivedAt = core.now() * 1000
   return {
     ...core,
     ...view,
-    ...{ receivedAt: core.now() * 1000, batch },
-    refusalsOf: (client) => createRefusals({ sql, batch, rehearse, client, incarnation, allowance }),
+    ...{ receivedAt, batch },
+    refusalsOf: (client) => createRefusals({ sql, batch, rehearse, client, incarnation, receivedAt, allowance }),
   }
 }

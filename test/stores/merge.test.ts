@@ -25,6 +25,14 @@ const schema = defineSchema({
   notes: { title: text(), body: text({ nullable: true }) },
 })
 
+/** The user's own: a stock is never below nought. */
+const rule = (when: string, name: string) =>
+  `CREATE TRIGGER ${name} BEFORE ${when} ON products WHEN NOT NEW.deleted AND NEW.stock < 0 BEGIN SELECT RAISE(ABORT, 'stock'); END;`
+const own = {
+  postgres: 'ALTER TABLE products ADD CONSTRAINT in_stock CHECK (deleted OR stock >= 0);',
+  sqlite: [rule('INSERT', 'made'), rule('UPDATE', 'changed')].join('\n'),
+}
+
 interface Change {
   readonly id: string
   readonly op: string
@@ -47,7 +55,7 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
   const someone = () => principal(`u${++people}`)
   let now = noon / 1000 + 3_600_000
   beforeAll(async () => {
-    opened = await openTestStore(name, schema)
+    opened = await openTestStore(name, schema, own)
   })
   afterAll(() => opened.close())
 
@@ -270,5 +278,49 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
       expect((await pull(who)).map(({ id }) => id)).toEqual(['x'])
       expect(words(await push(who, { ...del(8, table), ...seen(6) }))).toEqual(['applied'])
     }
+  })
+
+  it('P12 an add that breaks a constraint is rejected alone: by itself, the last, all, and among good ones', async () => {
+    const who = someone()
+    await push(who, put(0, { name: 'n', stock: 3 }))
+    const add = (at: number, n: number, more: object = {}) => patch(at, { stock: { add: n }, ...more })
+    expect(words(await push(who, add(1, -4)))).toEqual(['constraint'])
+    expect(words(await push(who, add(2, -2), add(3, -2, { price: 1 })))).toEqual(['applied', 'constraint'])
+    expect(await row(who)).toMatchObject({ stock: 1, price: null })
+    expect(words(await push(who, add(4, -2), add(5, -9)))).toEqual(['constraint', 'constraint'])
+    const others = [put(1, { name: 'o' }, 'products', 'y'), put(1, { front: 'f' }, 'cards', 'z')]
+    expect(words(await push(who, ...others, add(6, -2), patch(7, { price: 5 })))).toEqual([
+      ...['applied', 'applied', 'constraint', 'applied'],
+    ])
+    // It was not counted, so it counts once there is enough.
+    await push(who, add(8, 1))
+    expect(words(await push(who, add(6, -2)))).toEqual(['applied'])
+    expect(await row(who)).toMatchObject({ stock: 0, price: 5 })
+    await expect(
+      answer(who, [add(9, 5), patch(10, { price: 6 }), add(11, -9)], { atomic: true }),
+    ).rejects.toMatchObject({
+      ...{ code: 'atomic_rejected', members: { index: 2, error: { code: 'constraint' } } },
+    })
+    expect(await row(who)).toMatchObject({ stock: 0, price: 5 })
+    expect(words(await push(who, patch(12, { stock: { set: 2 ** 53 - 1 } }), add(13, 2)))).toEqual([
+      'applied',
+      'constraint',
+    ])
+  })
+
+  it('ten pushes of the same adds at once add once, among others', async () => {
+    const who = someone()
+    await push(who, put(0, { name: 'n' }), put(0, { title: 'p' }, 'posts', 'p'))
+    const adds = [1, 2, 3].map((n) => patch(n, { stock: { add: n } }))
+    const like = { table: 'posts', op: 'patch', id: 'p', at: noon + 1, row: { likes: { add: 1 } } }
+    const same = Array.from({ length: 10 }, () => push(who, ...adds, like))
+    const others = Array.from({ length: 5 }, (_, n) => by(`c${n}`, who, ...adds))
+    const verdicts = await Promise.all(same)
+    await Promise.all(others)
+    expect(verdicts.map((one) => words(one).join()).sort()).toEqual([
+      'applied,applied,applied,applied',
+      ...Array(9).fill('duplicate,duplicate,duplicate,duplicate'),
+    ])
+    expect([(await row(who))?.stock, (await row(who, 'p'))?.likes]).toEqual([36, 1])
   })
 })

@@ -36,8 +36,19 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
   const raise = raiseWith(dialect, 'nonce')
   const [notes] = schema.tables.map((table) => tableSql(dialect, table, raise))
   const scope = scopeSql(dialect, schema, 4_194_304, raise)
-  const { table: _, rowFields: __, patchFields: ___, weight, bulk, adds, takesTime, variant, ...ofTable } =
-    notes as NonNullable<typeof notes>
+  const {
+    table: _,
+    rowFields: __,
+    patchFields: ___,
+    weight,
+    bulk,
+    adds,
+    keys,
+    takesTime,
+    variant,
+    trial,
+    ...ofTable
+  } = notes as NonNullable<typeof notes>
   const { head, claim, finish, fail } = deliverySql(dialect)
   const delivery = {
     record: recordSql(dialect, schema.tables),
@@ -94,6 +105,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('../golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 45)
+  expect(files).toHaveLength(2 * 46)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

@@ -2,9 +2,9 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { addedSince, isAdd, raisedAdd } from '../adds.ts'
 import { onConflictWhere, onMeetingWhere } from '../bulk-sql.ts'
-import type { Dialect } from '../dialect.ts'
+import { type Dialect, quoted } from '../dialect.ts'
 import type { Field } from '../statement.ts'
-import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds, fromScopes, hasKey } from './keys.ts'
 import { askedFields, askedRow, countPagesSql, pagesSql, readPagesCells } from './pages.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
@@ -59,6 +59,12 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   above,
   aliveAbove,
   octets,
+  hasKey,
+  // OFFSET 0 keeps each a search by the index.
+  anyHolder: ({ name }, condition) => `EXISTS (SELECT 1 FROM ${quoted(name)} AS holder$ WHERE ${condition} OFFSET 0)`,
+  eachHolder: ({ name }, condition) =>
+    `CROSS JOIN LATERAL (SELECT * FROM ${quoted(name)} AS holder$ WHERE ${condition} OFFSET 0) AS holder$`,
+  isAmong: (id, ids) => `${id} = ANY ((SELECT ${ids}::text[])::text[])`,
   stampText: (at, by) => `(lpad((${at})::text, 16, '0') || ${by})`,
   time: (place) => `${place}::timestamptz`,
   // OFFSET 0 keeps it a search by the key, row by row, whatever the statistics say.

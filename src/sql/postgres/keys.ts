@@ -18,6 +18,13 @@ const dear = (scope: string) => `coalesce((SELECT ${scope}), ('' < ALL (SELECT g
 export const byKey: Dialect['byKey'] = (scope, id) =>
   `scope = ${scope} AND id = ${id} AND (scope, id) >= (${dear(scope)}, ${id})`
 
+/** The same for a key of the user's own. */
+export const hasKey: Dialect['hasKey'] = (row, scope, values) => {
+  const columns = [`${row}.scope`, ...values.map(([column]) => `${row}.${column}`)].join(', ')
+  const equal = values.map(([column, value]) => `${row}.${column} = ${value}`).join(' AND ')
+  return `${row}.scope = ${scope} AND ${equal} AND (${columns}) >= (${[dear(scope), ...values.map(([, value]) => value)].join(', ')})`
+}
+
 /** From that id on, in their order. */
 export const fromId = (scope: string, id: string) =>
   `scope = ${scope} AND id >= ${id} AND (scope, id) >= (${dear(scope)}, ${id})`

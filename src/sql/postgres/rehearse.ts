@@ -1,11 +1,16 @@
-import type { Table } from '../../model/table.ts'
-import { bulkSql } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import { raiseWith } from '../markers.ts'
-import type { RehearseBatch, TrialFailure, TrialPlan } from '../rehearse-sql.ts'
+import {
+  isCheck,
+  type RehearseBatch,
+  type Trial,
+  type TrialFailure,
+  type TrialKind,
+  type TrialPlan,
+} from '../rehearse-sql.ts'
 import { lockSql } from '../scope-sql.ts'
 import type { Statement } from '../statement.ts'
-import { swallowedFrom, tableSql } from '../table-sql.ts'
+import { tableSql } from '../table-sql.ts'
 
 /**
  * A rehearsal as one DO block, which every Postgres takes, over TCP and over HTTP, in the one
@@ -17,15 +22,16 @@ import { swallowedFrom, tableSql } from '../table-sql.ts'
  */
 export const rehearseByBlock = (inBlock: Dialect): RehearseBatch => ({
   compile(plan) {
+    const texts = [...new Set(plan.groups.flat().map(nameOf))]
     const groups = plan.groups.map((group) =>
-      group.map(({ table, kind, params }) => [table * kinds.length + kinds.indexOf(kind), params.map(toText)]),
+      group.map((trial) => [texts.indexOf(nameOf(trial)), trial.params.map(toText)]),
     )
     return [
       {
         sql: "SELECT set_config('driftline.groups', $1, true)",
         params: [JSON.stringify({ lock: plan.lock.map(toText), groups })],
       },
-      { sql: blockSql(inBlock, plan), params: [] },
+      { sql: blockSql(inBlock, plan, texts), params: [] },
       { sql: "SELECT current_setting('driftline.failures')", params: [] },
     ]
   },
@@ -52,17 +58,24 @@ export const rehearseByBlock = (inBlock: Dialect): RehearseBatch => ({
  */
 export const blockParam = (place: number): string => `try_args$[${place}]`
 
-const kinds = ['write', 'update', 'swallowed'] as const
+/** The same statement, whatever its parameters. */
+const nameOf = ({ table, kind }: Trial) => `${table} ${kind}`
+
 const commitPlace = -1
 
 function toText(value: Statement['params'][number]): string | null {
   return value === null ? null : String(value)
 }
 
-function blockSql(inBlock: Dialect, { tables, immediate, nonce }: TrialPlan): string {
-  const arms = tables.flatMap((table, place) =>
-    trialSql(inBlock, table, nonce).map((text, kind) => `WHEN ${place * kinds.length + kind} THEN ${text};`),
-  )
+function blockSql(inBlock: Dialect, { tables, immediate, nonce }: TrialPlan, texts: readonly string[]): string {
+  const raise = raiseWith(inBlock, nonce)
+  const compiled = tables.map((table) => tableSql(inBlock, table, raise))
+  const arms = texts.map((name, place) => {
+    const [table, kind] = name.split(' ') as [string, TrialKind]
+    const text = String(compiled[Number(table)]?.trial(kind))
+    // What a query gives must go somewhere, or be told to go nowhere.
+    return `WHEN ${place} THEN ${isCheck(kind) ? `PERFORM check$.* FROM (${text}) AS check$` : text};`
+  })
   return `DO $driftline$
 DECLARE
   try_input$ jsonb := current_setting('driftline.groups')::jsonb;
@@ -108,15 +121,4 @@ BEGIN
   END;
   PERFORM set_config('driftline.failures', to_jsonb(try_failed$)::text, true);
 END $driftline$`
-}
-
-/** In the order of `kinds`. */
-function trialSql(inBlock: Dialect, table: Table, nonce: string): readonly string[] {
-  const [scope, client] = [blockParam(1), blockParam(2)]
-  const raise = raiseWith(inBlock, nonce)
-  return [
-    bulkSql(inBlock, table).upsert,
-    tableSql(inBlock, table, raise).updateSilent,
-    `PERFORM ${raise('driftline_swallowed', 'sent$.ordinal$')} ${swallowedFrom(inBlock, table, scope, client, 3)}`,
-  ]
 }

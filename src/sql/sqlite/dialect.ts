@@ -1,7 +1,7 @@
 import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { addedSince, isAdd, raisedAdd } from '../adds.ts'
-import type { Dialect } from '../dialect.ts'
+import { type Dialect, quoted } from '../dialect.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
 import { countPagesText, encodeAsked, pagesText, readPagesText } from './pages.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
@@ -60,6 +60,11 @@ export const sqlite: Dialect = {
   above,
   aliveAbove,
   octets,
+  hasKey: (row, scope, values) =>
+    [`${row}.scope = ${scope}`, ...values.map(([column, value]) => `${row}.${column} = ${value}`)].join(' AND '),
+  anyHolder: ({ name }, condition) => `EXISTS (SELECT 1 FROM ${quoted(name)} AS holder$ WHERE ${condition})`,
+  eachHolder: ({ name }, condition) => `CROSS JOIN ${quoted(name)} AS holder$ ON ${condition}`,
+  isAmong: (id, ids) => `${id} IN (SELECT value FROM json_each(${ids}))`,
   stampText: (at, by) => `(printf('%016d', ${at}) || ${by})`,
   time: (place, { rules }) => (rules.digits === 6 ? place : `substr(${place}, 1, 23) || 'Z'`),
   foundAdd: (table, scope, client, join) =>

@@ -87,7 +87,7 @@ export function coalesce(parts: readonly (readonly Change[])[]): RowWrite[][] {
         else passes.push([write])
       }
     }
-    return passes
+    return passes.flatMap(apartByKey)
   })
 }
 
@@ -128,6 +128,7 @@ function splitPasses(row: readonly Change[]): Change[][] {
 
 /** Whether a change cannot go with those before it. */
 function beginsPass(change: Change, part: readonly Change[]): boolean {
+  const { table } = change
   const before = part.at(-1)
   if (!before) return false
   const isBehindPatch = before.at === change.at && before.op === 'patch' && change.op !== 'patch'
@@ -135,7 +136,73 @@ function beginsPass(change: Change, part: readonly Change[]): boolean {
   if (isBehindPatch || isRevival || (isStampless(change) && !isStampless(before))) return true
   // Whether the row is as it was seen, and whether there is one, is asked once those before are done.
   if (change.if || before.if || change.created) return true
-  return hasRules(change.table) && meetsByItself(change, part)
+  // Whether its key is taken decides over the change, and over no other.
+  if (table.unique.length > 0) {
+    if (saysKey(change) && !hasSameKeys(before, change)) return true
+    if (before.op === 'patch' && change.op === 'patch' && saysKey(before)) return true
+  }
+  return hasRules(table) && meetsByItself(change, part)
+}
+
+/** Whether a change names a column of a key. A delete gives all keys away. */
+export function saysKey({ op, table, values }: Change): boolean {
+  return (
+    op !== 'delete' && table.unique.some((key) => placesOf(table, key).some((place) => values[place] !== undefined))
+  )
+}
+
+const placesOf = ({ places, columns }: Table, key: readonly string[]): number[] =>
+  key.map((name) => places.get(name) ?? columns.findIndex((column) => column.name === name))
+
+/** Two puts, the second of which can find taken only what the first has found. */
+function hasSameKeys(before: Change, change: Change): boolean {
+  const { op, table, values } = change
+  const isSame = (place: number) => before.values[place] === values[place]
+  return op === 'put' && before.op === 'put' && table.unique.every((key) => placesOf(table, key).every(isSame))
+}
+
+/**
+ * Rows of a pass that would take a key that another row of the pass has taken, by the order in which
+ * they are written, come in a pass of their own behind it: which of them gets it, only the database
+ * knows.
+ */
+function apartByKey(rows: readonly RowWrite[]): RowWrite[][] {
+  if (!rows.some(({ table }) => table.unique.length > 0)) return [[...rows]]
+  const [first, rest]: [RowWrite[], RowWrite[]] = [[], []]
+  const taken = new Set<string>()
+  for (const row of inWriteOrder(rows)) {
+    const keys = keysOf(row)
+    if (keys.some((key) => taken.has(key))) rest.push(row)
+    else {
+      first.push(row)
+      for (const key of keys) taken.add(key)
+    }
+  }
+  return rest.length > 0 ? [first, ...apartByKey(rest)] : [first]
+}
+
+/** The keys that a row would take, as far as its change says them whole. */
+function keysOf({ table, base, created, patch }: RowWrite): string[] {
+  const made = base?.op === 'put' ? base.values : created?.created
+  return table.unique.flatMap((key) => {
+    const values = placesOf(table, key).map((place) => {
+      const patched = patch?.columns.get(place)
+      return patched ? patched.value : made?.[place]
+    })
+    const isKey = values.every((value) => value !== undefined && value !== null)
+    return isKey ? [JSON.stringify([table.name, key, values])] : []
+  })
+}
+
+/**
+ * As a database checks constraints row by row, a unique value may move from one row to another:
+ * first the deletes, then the rows in the order of their stamps. The scope's lock keeps driftline's
+ * writers apart, so ids need no order.
+ */
+export function inWriteOrder(rows: readonly RowWrite[]): RowWrite[] {
+  const rank = ({ base }: RowWrite) => (base?.op === 'delete' ? 0 : 1)
+  const at = ({ base, created, patch }: RowWrite) => (base ?? created ?? patch)?.at ?? 0
+  return rows.toSorted((a, b) => rank(a) - rank(b) || at(a) - at(b) || a.ordinal - b.ordinal)
 }
 
 /**

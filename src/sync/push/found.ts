@@ -66,3 +66,18 @@ export function latest(after: Found, table: Table, id: string): RowResult | unde
   }
   return undefined
 }
+
+/** Who holds the keys that rows would have taken, by table and id of the row, and pass. */
+export type Taken = ReadonlyMap<string, Cells>
+
+export const takenKey = (pass: number, table: Table, id: string): string => `${pass}\n${table.name}\n${id}`
+
+export function readTaken(dialect: Dialect, plan: Answered['plan'], results: Answered['results']): Taken {
+  const taken = new Map<string, Cells>()
+  for (const [place, { role }] of plan.entries()) {
+    if (role.kind !== 'taken') continue
+    for (const [id, ...cells] of results[place] ?? [])
+      taken.set(takenKey(role.pass, role.table, String(id)), dialect.splitLine(cells))
+  }
+  return taken
+}

@@ -1,11 +1,13 @@
 import type { Change } from '../../model/change.ts'
 import { hasRules, hasStamp, isMerged, lostColumns, type MergeState, mergeChange } from '../../model/merge.ts'
-import { type Outcome, refusal, rejectedChanged } from '../../model/stamp.ts'
+import { keyTaken, type Outcome, refusal, rejectedChanged } from '../../model/stamp.ts'
 import type { Table } from '../../model/table.ts'
 import type { Verdict } from '../../model/verdict.ts'
 import type { Dialect } from '../../sql/dialect.ts'
+import type { Cells } from '../../sql/statement.ts'
 import { resultCells } from '../../sql/table-sql.ts'
-import { type Answered, type Found, latest, type RowResult } from './found.ts'
+import { saysKey } from './coalesce.ts'
+import { type Answered, type Found, latest, type RowResult, type Taken, takenKey } from './found.ts'
 
 /** All that a change set does to one row of a table with rules, over all passes. */
 export interface RuledRow {
@@ -35,13 +37,14 @@ interface MergingContext {
   readonly plan: Answered['plan']
   readonly results: Answered['results']
   readonly client: string
+  readonly taken: Taken
 }
 
 /**
  * The verdicts of the changes of a row whose columns meet by rules: of one that was written alone by
- * the row as it is now, of several in turn from the row as it was before them.
+ * the row as it is now, of several in turn from the row as it was before their pass.
  */
-export function createMerging({ dialect, scope, plan, results, client }: MergingContext) {
+export function createMerging({ dialect, scope, plan, results, client, taken }: MergingContext) {
   const known = knownAdds(plan, results)
   return (row: RuledRow, before: Found, after: Found): [number, Verdict][] => {
     const { table, id, alone, passes } = row
@@ -57,8 +60,7 @@ export function createMerging({ dialect, scope, plan, results, client }: Merging
       if (!isBare) json ??= read(current)
       verdicts.push([index, isBare || json === undefined ? outcome : { ...outcome, current: json }])
     }
-    const [first] = passes
-    const [change] = first?.changes ?? []
+    const [change] = passes[0]?.changes ?? []
     if (alone && change && current?.written) {
       const state = stateOf(current) as MergeState
       const lost = lostColumns(state, change, client)
@@ -67,24 +69,32 @@ export function createMerging({ dialect, scope, plan, results, client }: Merging
       answer(change, { verdict: 'applied', action, ...(lost.length > 0 && { lost }) })
       return verdicts
     }
-    const found = alone ? current : first && before[first.pass]?.get(table)?.get(id)
-    let state = stateOf(found)
     // A trigger may have kept the row from being written without an error.
     const isWritten = passes.some(({ pass }) => after[pass]?.get(table)?.get(id)?.written !== undefined)
     const counted = new Set<string>()
-    for (const one of passes.flatMap(({ changes }) => changes)) {
-      const isCounted = (place: number, at: number) => isKnown(place, at) || counted.has(`${place} ${at}`)
-      const { outcome, state: next } = mergeChange(state, one, client, isCounted)
-      if (outcome.verdict === 'applied' && !isWritten) {
-        answer(one, { verdict: 'rejected', error: refusal })
-        continue
+    for (const { pass, changes } of passes) {
+      const holder = taken.get(takenKey(pass, table, id))
+      let state = stateOf(alone ? current : before[pass]?.get(table)?.get(id))
+      for (const one of changes) {
+        const isCounted = (place: number, at: number) => isKnown(place, at) || counted.has(`${place} ${at}`)
+        const { outcome, state: next } = mergeChange(state, one, client, isCounted)
+        if (outcome.verdict !== 'applied') answer(one, outcome)
+        else if (holder && saysKey(one)) verdicts.push([one.index, takenVerdict(dialect, scope, table, holder)])
+        else if (!isWritten) answer(one, { verdict: 'rejected', error: refusal })
+        else {
+          for (const place of one.values.keys()) counted.add(`${place} ${one.at}`)
+          state = next
+          answer(one, outcome)
+        }
       }
-      if (outcome.verdict === 'applied') for (const place of one.values.keys()) counted.add(`${place} ${one.at}`)
-      state = next
-      answer(one, outcome)
     }
     return verdicts
   }
+}
+
+/** The verdict of a change whose key another row holds. */
+export function takenVerdict(dialect: Dialect, scope: string, table: Table, holder: Cells): Verdict {
+  return { verdict: 'rejected', error: keyTaken, current: dialect.readRow(table, scope, holder, resultCells(table)) }
 }
 
 /** Adds that were counted before this push, by id, time and column. */

@@ -1,16 +1,21 @@
 import type { Change } from '../../model/change.ts'
+import { hasRules } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
+import { addFields } from '../../sql/merge-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
-import type { Trial, TrialPlan } from '../../sql/rehearse-sql.ts'
+import type { Trial, TrialKind, TrialPlan } from '../../sql/rehearse-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import { reachFields, type TableSql } from '../../sql/table-sql.ts'
+import type { Field } from '../../sql/statement.ts'
+import { changedFields, reachFields, seenFields, type TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
-import { coalesce, type RowWrite } from './coalesce.ts'
-import { inWriteOrder, patchValues, reachOf } from './plan.ts'
+import { coalesce, inWriteOrder, type RowWrite } from './coalesce.ts'
+import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './plan.ts'
 
 export interface TrialOptions {
   readonly client: string
   readonly incarnation: string
+  /** The server's time in microseconds. */
+  readonly receivedAt: number
   /** Nothing may be swallowed by a trigger. */
   readonly atomic: boolean
   /** Whether each part must satisfy what otherwise only a commit would check. */
@@ -34,14 +39,16 @@ export function planTrial(
   return {
     lock: [scope, options.incarnation, n, rowBytesMax(changes)],
     tables: tables.map(({ table }) => table),
-    groups: parts.map((part) =>
-      coalesce([part]).flatMap((rows) =>
+    groups: parts.map((part, nth) => {
+      const later = parts.slice(nth).flat()
+      return coalesce([part]).flatMap((rows) =>
         tables.flatMap((table, place) => {
           const written = rows.filter((row) => row.table === table.table)
-          return written.length > 0 ? planTable(sql, table, place, [scope, n], written, options) : []
+          const ids = table.keys ? later.filter((change) => change.table === table.table).map(({ id }) => id) : []
+          return written.length > 0 ? planTable(sql, table, place, { scope, n, ids }, written, options) : []
         }),
-      ),
-    ),
+      )
+    }),
     ids: options.immediate ? parts.map(idsOf) : [],
     immediate: options.immediate,
     nonce: sql.nonce,
@@ -58,22 +65,12 @@ function planTable(
   { dialect, paramBytesMax }: Sql,
   sql: TableSql,
   table: number,
-  [scope, n]: readonly [string, number],
+  { scope, n, ids }: { readonly scope: string; readonly n: number; readonly ids: readonly string[] },
   rows: readonly RowWrite[],
-  { client, atomic }: TrialOptions,
+  { client, atomic, receivedAt }: TrialOptions,
 ): Trial[] {
-  const based = inWriteOrder(rows.filter(({ base }) => base)).map((row) => [
-    row.id,
-    row.ordinal,
-    row.base?.at,
-    row.base?.by ?? client,
-    row.base?.op === 'delete' || null,
-    ...(row.base?.values ?? []),
-  ])
-  const patched = inWriteOrder(rows.filter(({ patch }) => patch)).map((row) => patchValues(row, row.patch?.at))
-  const reaches = atomic ? rows.map((row) => reachOf(row)) : []
   const trials = (
-    kind: Trial['kind'],
+    kind: TrialKind,
     params: Trial['params'],
     fields: Parameters<typeof dialect.encodeRows>[0],
     values: readonly (readonly unknown[])[],
@@ -83,9 +80,54 @@ function planTable(
       : encodeParts(values, (part) => dialect.encodeRows(fields, part), paramBytesMax).map(
           (part): Trial => ({ kind, table, params: [...params, ...part] }),
         )
+  const time = sql.takesTime ? [timeOf(receivedAt)] : []
+  const stillWritten = sql.keys ? [dialect.encodeIds(ids)] : []
+  const [ofWriter, ofClient] = [
+    [scope, n],
+    [scope, client, n, ...time, ...stillWritten],
+  ]
+  const keyed = sql.keys && atomic ? rows.flatMap((row) => keyValues(sql, row)) : []
+  const isSeen = ({ changes }: RowWrite) => changes.some((change) => change.if)
+  const isPlain = (row: RowWrite) => !hasRules(sql.table) && !sql.keys && !isSeen(row)
+  const based = inWriteOrder(rows.filter(({ base }) => base))
+  const byWriter = based
+    .filter(isPlain)
+    .map((row) => [
+      row.id,
+      row.ordinal,
+      row.base?.at,
+      row.base?.by ?? client,
+      row.base?.op === 'delete' || null,
+      ...(row.base?.values ?? []),
+    ])
+  const both = (
+    kind: 'put' | 'create' | 'update',
+    fields: readonly Field[],
+    some: readonly RowWrite[],
+    valuesOf: (row: RowWrite) => unknown[],
+  ): Trial[] => {
+    const [plain, seen] = [some.filter((row) => !isSeen(row)), some.filter(isSeen)]
+    const seenKind = ({ put: 'seenPut', create: 'seenCreate', update: 'seenUpdate' } as const)[kind]
+    return [
+      ...trials(kind, ofClient, fields, plain.map(valuesOf)),
+      ...trials(seenKind, ofClient, [...fields, ...seenFields], seen.map(valuesOf)),
+    ]
+  }
+  const rest = based.filter((row) => !isPlain(row))
+  const created = rows.filter((row) => row.created)
+  const patched = inWriteOrder(rows.filter(({ patch }) => patch))
+  const added = rows.flatMap((row) => addValues(row, (at) => at))
+  const deletes = rest.some(({ base }) => base?.op === 'delete')
   return [
-    ...trials('write', [scope, n], sql.bulk.fields, based),
-    ...trials('update', [scope, client, n], sql.patchFields, patched),
-    ...trials('swallowed', [scope, client], reachFields, reaches),
+    ...trials('changed', [scope, client], changedFields, atomic ? rows.flatMap(seenSteps) : []),
+    ...trials('taken', [scope, client, ...stillWritten], sql.keys?.fields ?? [], keyed),
+    ...trials('write', ofWriter, sql.bulk.fields, byWriter),
+    ...both('put', sql.rowFields, rest, (row) => putValues(row, row.base as Change, row.base?.at)),
+    ...(sql.adds && deletes ? [{ kind: 'forget' as const, table, params: [scope, n] }] : []),
+    ...both('create', sql.rowFields, created, (row) => putValues(row, row.created as Change, row.created?.at)),
+    ...both('update', sql.patchFields, patched, (row) => patchValues(row, row.patch?.at)),
+    ...trials('add', [scope, client, n, ...time], addFields, added),
+    ...trials('remember', [scope, client, n], addFields, added),
+    ...trials('swallowed', [scope, client], reachFields, atomic ? rows.map((row) => reachOf(row)) : []),
   ]
 }

@@ -8,7 +8,7 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import type { Field } from '../../sql/statement.ts'
 import { changedFields, reachFields, seenFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
-import type { RowWrite } from './coalesce.ts'
+import { inWriteOrder, type RowWrite, saysKey } from './coalesce.ts'
 import { planClaim } from './inbox/claim.ts'
 import { planLock } from './lock.ts'
 import type { Planned, PushOptions, Role } from './planned.ts'
@@ -46,7 +46,11 @@ export function planPush(
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
       const written = rows.filter((row) => row.table === table.table)
-      if (written.length > 0) plan.push(...planTable(sql, table, scope, n, pass, written, options))
+      if (written.length === 0) continue
+      const later = table.keys
+        ? passes.slice(pass).flatMap((some) => some.filter((row) => row.table === table.table))
+        : []
+      plan.push(...planTable(sql, table, { scope, n, pass, stillWritten: later.map(({ id }) => id) }, written, options))
     }
   }
   if (options.atomic) plan.push(...planSwallowed(sql, scope, passes, options))
@@ -100,18 +104,24 @@ export function planMissing(sql: Sql, scope: string, rows: readonly RowWrite[], 
   })
 }
 
+interface TablePass {
+  readonly scope: string
+  readonly n: number
+  readonly pass: number
+  /** The ids that this pass and those behind it write, of a table with unique keys. */
+  readonly stillWritten: readonly string[]
+}
+
 function planTable(
   { dialect, paramBytesMax }: Sql,
   sql: TableSql,
-  scope: string,
-  n: number,
-  pass: number,
+  { scope, n, pass, stillWritten }: TablePass,
   rows: readonly RowWrite[],
   options: PushOptions,
 ): Planned[] {
   const plan: Planned[] = []
   const { client, receivedAt } = options
-  const role = (kind: 'states' | 'results' | 'known'): Role => ({ kind, table: sql.table, pass })
+  const role = (kind: 'states' | 'results' | 'known' | 'taken'): Role => ({ kind, table: sql.table, pass })
   const idsOf = (of: readonly RowWrite[]) =>
     encodeParts(of, (part) => [dialect.encodeIds(part.map(({ id }) => id))], paramBytesMax)
   const rowsOf = (fields: readonly Field[], values: readonly (readonly unknown[])[]) =>
@@ -132,12 +142,26 @@ function planTable(
     for (const part of rowsOf(changedFields, rows.flatMap(seenSteps)))
       plan.push({ sql: sql.changed, params: [scope, client, ...part], reads: true, role: { kind: 'guard' } })
   }
+  const keyed = sql.keys ? rows.flatMap((row) => keyValues(sql, row)) : []
+  const ids = sql.keys ? [dialect.encodeIds(stillWritten)] : []
+  if (sql.keys) {
+    for (const part of rowsOf(sql.keys.fields, keyed)) {
+      const params = [scope, client, ...ids, ...part]
+      if (options.atomic) plan.push({ sql: sql.keys.taken, params, reads: true, role: { kind: 'guard' } })
+      else plan.push({ sql: sql.keys.look, params, reads: true, role: role('taken') })
+    }
+  }
   const time = sql.takesTime ? [timeOf(receivedAt)] : []
   // A change without a stamp takes the server's time, or what is later than the stored stamp.
   const stampOf = ({ stampless }: RowWrite, at: number | undefined) => (stampless && at !== undefined ? receivedAt : at)
-  const write = (text: string, fields: readonly Field[], values: readonly (readonly unknown[])[]) => {
+  const write = (
+    text: string,
+    fields: readonly Field[],
+    values: readonly (readonly unknown[])[],
+    before = [...time, ...ids],
+  ) => {
     for (const part of rowsOf(fields, values))
-      plan.push({ sql: text, params: [scope, client, n, ...time, ...part], role: role('results') })
+      plan.push({ sql: text, params: [scope, client, n, ...before, ...part], role: role('results') })
   }
   const writePuts = () => {
     for (const [{ stampless, seen }, some] of byKind(based)) {
@@ -168,7 +192,7 @@ function planTable(
     for (const [{ stampless }, some] of byKind(adding)) {
       const values = some.flatMap((row) => addValues(row, (at) => stampOf(row, at)))
       const { add, remember, addStampless, rememberStampless } = sql.adds
-      write(stampless ? addStampless : add, addFields, values)
+      write(stampless ? addStampless : add, addFields, values, time)
       for (const part of rowsOf(addFields, values)) {
         const text = stampless ? rememberStampless : remember
         plan.push({ sql: text, params: [scope, client, n, ...part], role: { kind: 'guard' } })
@@ -194,7 +218,7 @@ function planTable(
   // What became of a webhook's changes is known by its claim, but for whether a stamp came with
   // other content.
   const read = options.inbox && !isRuled ? rows.filter(({ stampless }) => !stampless) : rows
-  const isReturned = ({ base }: RowWrite) => base !== undefined && base.if === undefined
+  const isReturned = ({ base }: RowWrite) => base !== undefined && base.if === undefined && !sql.keys
   const unseen = dialect.returnsLosers ? read.filter((row) => !isReturned(row)) : read
   if (unseen.length > 0) {
     for (const ids of idsOf(unseen))
@@ -208,13 +232,28 @@ function planTable(
   return plan
 }
 
+/** The values of `fields` of the keys, where the row's first change says one. */
+export function keyValues({ keys }: TableSql, row: RowWrite): unknown[][] {
+  const [change] = row.changes
+  if (!keys || !change || !saysKey(change)) return []
+  const { table, id, ordinal } = row
+  const made = change.created ?? change.values
+  const values = keys.columns.flatMap((column) => {
+    const place = table.columns.indexOf(column)
+    return change.values[place] === undefined
+      ? [made[place], change.created ? true : null]
+      : [change.values[place], true]
+  })
+  return [[id, ordinal, change.at, ...values]]
+}
+
 /** The server's time as a parameter, with six digits of a second. */
-function timeOf(micros: number): string {
+export function timeOf(micros: number): string {
   return new Date(Math.floor(micros / 1000)).toISOString().replace('Z', `${String(micros % 1000).padStart(3, '0')}Z`)
 }
 
 /** The values of `rowFields`, and of `seenFields` behind them where the change asks for that. */
-function putValues({ id, ordinal, table }: RowWrite, change: Change, at: number | undefined): unknown[] {
+export function putValues({ id, ordinal, table }: RowWrite, change: Change, at: number | undefined): unknown[] {
   const values = change.created ?? change.values
   return [id, ordinal, at, change.op === 'delete' || null, ...firstValues(table, values), ...seenValues(change)]
 }
@@ -228,19 +267,11 @@ export function firstValues(table: Table, values: readonly unknown[]): readonly 
 }
 
 /** The values of `addFields`, a row each. */
-function addValues({ id, ordinal, table, adds }: RowWrite, stampOf: (at: number) => number | undefined): unknown[][] {
+export function addValues(
+  { id, ordinal, table, adds }: RowWrite,
+  stampOf: (at: number) => number | undefined,
+): unknown[][] {
   return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n])
-}
-
-/**
- * As a database checks constraints row by row, a unique value may move from one row to another:
- * first the deletes, then the rows in the order of their stamps. The scope's lock keeps driftline's
- * writers apart, so ids need no order.
- */
-export function inWriteOrder(rows: readonly RowWrite[]): RowWrite[] {
-  const rank = ({ base }: RowWrite) => (base?.op === 'delete' ? 0 : 1)
-  const at = ({ base, patch }: RowWrite) => (base ?? patch)?.at ?? 0
-  return rows.toSorted((a, b) => rank(a) - rank(b) || at(a) - at(b) || a.ordinal - b.ordinal)
 }
 
 /** The values of `patchFields`, and of `seenFields` behind them where the change asks for that. */
@@ -274,7 +305,7 @@ function byKind(rows: readonly RowWrite[]): (readonly [kind: Kind, rows: readonl
 }
 
 /** Changes that ask for a row as it was seen: the values of `changedFields`. */
-function seenSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
+export function seenSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
   return changes.flatMap((change) => (change.if ? [[id, ordinal, change.at, ...seenValues(change)]] : []))
 }
 

@@ -7,7 +7,7 @@ import type { InboxEntry } from './inbox/inbox.ts'
 /** What the rows of a statement are to `reconcile`. */
 export type Role =
   | { readonly kind: 'head' | 'guard' | 'claim' }
-  | { readonly kind: 'states' | 'results' | 'known'; readonly table: Table; readonly pass: number }
+  | { readonly kind: 'states' | 'results' | 'known' | 'taken'; readonly table: Table; readonly pass: number }
   | { readonly kind: 'settled'; readonly table: Table }
   | { readonly kind: 'tally'; readonly table: Table; readonly count: number }
 

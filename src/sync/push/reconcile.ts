@@ -1,14 +1,14 @@
 import { type Change, isStampless } from '../../model/change.ts'
 import { hasRules } from '../../model/merge.ts'
 import { bringsOther } from '../../model/same-content.ts'
-import { judgeChange, judgeInTurn, type Outcome, refusal, rejectedChanged } from '../../model/stamp.ts'
+import { judgeChange, judgeInTurn, type Outcome, refusal, rejectedChanged, rejectedTaken } from '../../model/stamp.ts'
 import type { Verdict } from '../../model/verdict.ts'
 import type { Dialect } from '../../sql/dialect.ts'
 import { resultCells } from '../../sql/table-sql.ts'
 import type { Return } from '../../wire/request.ts'
-import type { RowWrite } from './coalesce.ts'
-import { type Answered, latest, type RowResult, readFound, readResult } from './found.ts'
-import { createMerging, ruledRows } from './merging.ts'
+import { type RowWrite, saysKey } from './coalesce.ts'
+import { type Answered, latest, type RowResult, readFound, readResult, readTaken, takenKey } from './found.ts'
+import { createMerging, ruledRows, takenVerdict } from './merging.ts'
 import type { Verdicts } from './verdicts.ts'
 
 /**
@@ -23,16 +23,22 @@ export function reconcile(
 ): Verdicts {
   const verdicts = new Map<number, Verdict>()
   const { before, after } = readFound(dialect, plan, results)
-  const merging = createMerging({ dialect, scope, plan, results, client })
+  const taken = readTaken(dialect, plan, results)
+  const merging = createMerging({ dialect, scope, plan, results, client, taken })
   for (const [pass, rows] of passes.entries()) {
     for (const { table, id, alone, changes } of rows) {
       if (hasRules(table)) continue
       const state = alone ? undefined : before[pass]?.get(table)?.get(id)?.state
       const current = latest(after, table, id)
       const left = after[pass]?.get(table)?.get(id)
+      const holder = taken.get(takenKey(pass, table, id))
+      const isTaken = (change: Change) => holder !== undefined && saysKey(change)
       const outcomes = alone
-        ? changes.map((change) => judgeAlone(change, current, client))
-        : judgeInTurn(state, changes, client).map((outcome, place) =>
+        ? changes.map((change) => {
+            const outcome = judgeAlone(change, current, client)
+            return outcome === rejectedOutcome && isTaken(change) ? rejectedTaken : outcome
+          })
+        : judgeInTurn(state, changes, client, isTaken).map((outcome, place) =>
             isKept(outcome, changes[place]?.at, left) ? outcome : rejectedOutcome,
           )
       let json: string | undefined
@@ -48,6 +54,10 @@ export function reconcile(
           bringsOther(change, changes, client, current.state, () => read(current))
             ? { ...outcome, conflicting: true as const }
             : outcome
+        if (outcome === rejectedTaken && holder) {
+          verdicts.set(change.index, takenVerdict(dialect, scope, table, holder))
+          continue
+        }
         const known = returned === 'lost' && alone && !table.rewrites && holdsItself(change, verdict)
         const isBare = (outcome.verdict === 'rejected' && !tellsRow(outcome)) || known || !current
         verdicts.set(change.index, isBare ? verdict : { ...verdict, current: read(current) })

@@ -1,8 +1,9 @@
+import { uniqueIndex } from '../../migrations/ddl.ts'
 import type { Change } from '../../model/change.ts'
 import { type Rejection, rejection } from '../../model/errors.ts'
 import { groupBy } from '../../model/group-by.ts'
 import { limits } from '../../model/limits.ts'
-import { refusal, rowMissing } from '../../model/stamp.ts'
+import { keyTaken, refusal, rowChanged, rowMissing } from '../../model/stamp.ts'
 import { markerIn } from '../../sql/markers.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { isTooSlow } from '../../stores/fault.ts'
@@ -36,17 +37,20 @@ export interface RefusalsOptions {
   readonly rehearse: Rehearse
   readonly client: string
   readonly incarnation: () => string
+  /** The server's time in microseconds. */
+  readonly receivedAt: number
   /** Of the whole request. */
   readonly allowance: Allowance
 }
 
-export function createRefusals({ sql, batch, rehearse, client, incarnation, allowance }: RefusalsOptions): Refusals {
+export function createRefusals(options: RefusalsOptions): Refusals {
+  const { sql, batch, rehearse, client, incarnation, receivedAt, allowance } = options
   async function find(scope: string, changes: readonly Change[], fault?: StoreFault, atomic = false) {
     let passed = false
     return bisect(
       changes,
       async (parts, immediate) => {
-        const plan = planTrial(sql, scope, parts, { client, incarnation: incarnation(), atomic, immediate })
+        const plan = planTrial(sql, scope, parts, { client, incarnation: incarnation(), receivedAt, atomic, immediate })
         const rehearsed = await rehearse(scope, plan).catch((error: unknown) => {
           // Fewer changes take less. One alone takes what it takes.
           if (isTooSlow(error) && changes.length > 1) return undefined
@@ -128,9 +132,16 @@ function rejectionOf({ schema, nonce }: Sql, fault: StoreFault): Rejection {
   const marker = markerIn(message, nonce)
   if (marker === 'driftline_missing') return rowMissing
   if (marker === 'driftline_grown') return rowTooLarge
+  if (marker === 'driftline_changed') return rowChanged
+  if (marker === 'driftline_taken' || isUniqueKey(schema, constraint)) return keyTaken
   const text = constraint === undefined ? undefined : schema.messages.get(constraint)
   if (text === undefined || constraint === undefined) return refusal
   return { ...rejection('constraint', text), constraint }
+}
+
+/** Whether a constraint is one of the keys that the schema says are unique, by the name of its index. */
+function isUniqueKey({ tables }: Sql['schema'], constraint: string | undefined): boolean {
+  return tables.some(({ name, unique }) => unique.some((key) => uniqueIndex(name, key) === constraint))
 }
 
 /** A row is no larger than the change that would put it. */

@@ -1,6 +1,6 @@
 import { limits } from '../../model/limits.ts'
 import { markerIn } from '../../sql/markers.ts'
-import type { RehearseBatch, Trial, TrialFailure, TrialPlan } from '../../sql/rehearse-sql.ts'
+import { isCheck, type RehearseBatch, type Trial, type TrialFailure, type TrialPlan } from '../../sql/rehearse-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { type ForeignKeys, foreignKeysOf, readForeignKeys, readUniqueNames } from '../../sql/sqlite/foreign-keys.ts'
 import type { Statement } from '../../sql/statement.ts'
@@ -68,9 +68,8 @@ function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys
   const { groups, lock, immediate } = plan
   const tables = plan.tables.map((table) => sql.tables.find((one) => one.table === table))
   const toStatement = ({ kind, table, params }: Trial): Statement => {
-    const { bulk, updateSilent, swallowed } = tables[table] as TableSql
-    if (kind === 'swallowed') return { sql: swallowed, params, reads: true }
-    return { sql: kind === 'write' ? bulk.upsert : updateSilent, params }
+    const { trial } = tables[table] as TableSql
+    return { sql: trial(kind), params, ...(isCheck(kind) && { reads: true as const }) }
   }
   const guardsOf = (place: number): Statement[] =>
     (plan.ids[place] ?? []).flatMap(({ table, ids }) =>
