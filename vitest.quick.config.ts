@@ -14,7 +14,7 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
 /** What fills tables, waits for deadlines, or makes so many databases or runs that it takes seconds. */
 const slow = [
   ...['bootstrap', 'read-deadline'].map((name) => `test/http/${name}.test.ts`),
-  ...['coalesce.property', 'plans', 'session', 'migrations/check', 'migrations/drafts'].map(
+  ...['coalesce.property', 'merge.property', 'plans', 'session', 'migrations/check', 'migrations/drafts'].map(
     (name) => `test/stores/${name}.test.ts`,
   ),
 ]
