@@ -283,6 +283,7 @@ export function addSql(dialect: Dialect, table: Table, parts: AddParts): AddSql 
   const remember = (
     at: string,
     condition: string,
+    of = rows,
   ) => `INSERT INTO driftline_adds (scope, at, by, tbl, id, col, n, position)
 SELECT ${scope}, ${at}, ${client}, '${table.name}', sent$.id$, sent$.col$, sent$.n$, found$.position
 FROM ${of} CROSS JOIN ${parts.base} ${found} WHERE ${condition} AND found$.position = scope$.base$ + sent$.ordinal$

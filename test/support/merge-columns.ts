@@ -72,7 +72,7 @@ export function mergeValue(
   stored: unknown,
   said: unknown,
 ): { readonly value: unknown; readonly part: Part } {
-  if (JSON.stringify(stored) === JSON.stringify(said)) return { value: stored, part: 'same' }
+  if (said === null || JSON.stringify(stored) === JSON.stringify(said)) return { value: stored, part: 'same' }
   const isMore = rule !== 'once' && said !== null && isGreater(said, stored) === (rule === 'max')
   return stored === null || isMore ? { value: said, part: 'took' } : { value: stored, part: 'greater' }
 }

@@ -85,8 +85,6 @@ export function decide(
   const decided = judge(table, before, change, circumstances)
   if (!change.if || decided.verdict.verdict !== 'applied') return decided
   const stored = before && rowStamp(before)
-  const part = comparePart({ at: change.at, by: circumstances.by }, stored)
-  if (part !== 'took') return lost(part)
   return stored && compareStamps(stored, change.if) === 0 ? decided : rejected('changed')
 }
 
@@ -107,7 +105,7 @@ function judge(
     if (part !== 'took') return lost('greater')
     if (!create) return rejected('row_missing')
   } else if (part !== 'took') {
-    return lost(table.byColumn ? 'greater' : part)
+    return lost(part)
   }
   if (lacking(table, row)) return rejected('missing_column')
   return make(table, before, row, stamp, now)
@@ -194,9 +192,9 @@ function merge(
 }
 
 /** What is refused whatever the row is. */
-function faultOf(table: ReferenceTable, { op, at, row = {} }: MergeChange, floor: number): string | undefined {
+function faultOf(table: ReferenceTable, { op, at, create, row = {} }: MergeChange, floor: number): string | undefined {
   const said = Object.entries(row).map(([name, value]) => ({ rule: table.columns[name]?.rule, value }))
-  if (op === 'put' && lacking(table, row)) return 'missing_column'
+  if ((op === 'put' || create) && lacking(table, row)) return 'missing_column'
   if (said.some(({ rule }) => rule === 'created' || rule === 'written')) return 'invalid_value'
   const ofCounters = said.filter(({ rule }) => rule === 'counter')
   if (op === 'patch' && ofCounters.some(({ value }) => typeof value === 'number')) return 'invalid_value'

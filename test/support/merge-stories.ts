@@ -83,7 +83,7 @@ const columns: readonly MergeStory[] = [
       [patch(3, { least: 1.5 }), 'applied updated'],
       [patch(9, { best: 6 }), 'stale'],
       [patch(9, { best: 7 }), 'duplicate'],
-      [patch(9, { least: null }), 'stale'],
+      [patch(9, { least: null }), 'duplicate'],
     ],
     { best: 7, least: 1.5 },
   ),
@@ -107,7 +107,8 @@ const rows: readonly MergeStory[] = [
     'products',
     [
       [create(1, { name: 'y', stock: { add: 2 } }), 'applied inserted'],
-      [create(2, { stock: { add: 2 } }), 'applied updated'],
+      [create(2, { stock: { add: 2 } }), 'rejected missing_column'],
+      [create(2, { name: 'y', stock: { add: 2 } }), 'applied updated'],
       [del(4), 'applied deleted'],
       [create(3, { name: 'y' }), 'stale'],
       [patch(5, { name: 'y' }), 'rejected row_missing'],
@@ -174,9 +175,9 @@ const atOdds: readonly MergeStory[] = [
     [del(2), 'applied deleted'],
     [patch(9, { stock: { add: 2 } }), 'rejected row_missing'],
   ]),
-  story('a put at the very stamp of a tombstone is stale by column, and a duplicate as before elsewhere', 'products', [
+  story('a put at the very stamp of a tombstone is a duplicate', 'products', [
     [del(2), 'applied deleted'],
-    [put(2, {}), 'stale'],
+    [put(2, {}), 'duplicate'],
   ]),
   story('the same in a table with one stamp a row', 'polls', [
     [del(2), 'applied deleted'],

@@ -1,6 +1,7 @@
 import type { Change } from '../../model/change.ts'
 import { Problem, type Rejection } from '../../model/errors.ts'
 import { groupBy } from '../../model/group-by.ts'
+import { hasRules } from '../../model/merge.ts'
 import { refusal } from '../../model/stamp.ts'
 import type { Tally } from '../../model/verdict.ts'
 import type { Store } from '../../stores/store.ts'
@@ -47,13 +48,15 @@ export interface Group {
 
 /**
  * Puts and deletes that are alone for their row, which all of most imports are, go in bulk and are
- * counted; the others (patches, and rows that come more than once) go as ordinary change sets, one
+ * counted; the others (patches, rows that come more than once, and tables with rules or unique keys)
+ * go as ordinary change sets, one
  * for each client, and so end as if they had been pushed.
  */
 export async function splitImport(chunk: ScopeImport, scope: string, changes: readonly Change[]): Promise<ImportPart> {
   const admitted = await chunk.deletes.admit(scope, changes)
   const rows = rowsOf(admitted.changes)
-  const isAlone = (change: Change) => change.op !== 'patch' && rows.get(keyOf(change))?.length === 1
+  const isAlone = (change: Change) =>
+    change.op !== 'patch' && !change.if && isByStamps(change.table) && rows.get(keyOf(change))?.length === 1
   const others = groupBy(
     admitted.changes.filter((change) => !isAlone(change)),
     ({ by = chunk.client }) => by,
@@ -62,6 +65,9 @@ export async function splitImport(chunk: ScopeImport, scope: string, changes: re
   const groups = [alone, ...[...others].map(([client, some]): Group => ({ client, changes: some }))]
   return { scope, rejected: admitted.rejected, groups: groups.filter((group) => group.changes.length > 0) }
 }
+
+/** Whether a stamp alone decides over a row, as the statements of the bulk have it. */
+const isByStamps = (table: Change['table']) => !hasRules(table) && table.unique.length === 0
 
 /** What was done for the groups of a scope before, together with those of other scopes. */
 export interface ImportedBefore {
@@ -135,7 +141,8 @@ async function writeGroups(
 }
 
 /** Whether another change of the chunk may have been what it lacked. */
-const isOfOthers = (error: Rejection | undefined) => error?.code === 'constraint' || error?.code === 'row_missing'
+const isOfOthers = (error: Rejection | undefined) =>
+  error !== undefined && ['constraint', 'row_missing', 'key_taken'].includes(error.code)
 
 /** As many at a time as their verdicts may take. */
 async function pushOthers(
