@@ -75,5 +75,8 @@ it('refuses what it does not describe', () => {
     expect(isValid('stored', wrong), JSON.stringify(wrong)).toBe(false)
   }
   expect(isValid('verdict', { verdict: 'stale' })).toBe(false)
+  const taken = { code: 'key_taken', detail: 'x', retryable: false }
+  expect(isValid('verdict', { verdict: 'rejected', error: taken, current: stored })).toBe(true)
+  expect(isValid('verdict', { verdict: 'applied', action: 'updated', lost: [] })).toBe(false)
   expect(isValid('sync.answer', { now: 1, verdicts: [], cursor: 'x' })).toBe(false)
 })
