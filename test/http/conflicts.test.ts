@@ -4,6 +4,7 @@ import { createApp } from '../../src/http/app.ts'
 import * as columns from '../../src/model/column.ts'
 import { byColumn, defineSchema, type Schema } from '../../src/model/table.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
+import { blocks } from '../support/manual.ts'
 import { drawPhones, type Example, readExamples, type Step } from '../support/phones.ts'
 import { testSecret } from '../support/server.ts'
 import { dialectStores, openTestStore } from '../support/stores.ts'
@@ -60,6 +61,20 @@ describe.each(dialectStores)('the examples of docs/conflicts.md, on %s', (store)
       await opened.close()
     },
   )
+})
+
+it('the tables that docs/schema.md declares are tables', () => {
+  const [code = ''] = blocks
+    .filter(({ text, page }) => page === 'docs/schema.md' && text.includes('byColumn('))
+    .map(({ text }) => text)
+  const names = { ...columns, byColumn, defineSchema }
+  const schema: Schema = new Function(...Object.keys(names), code.replace('export const schema =', 'return'))(
+    ...Object.values(names),
+  )
+  expect(schema.tables).toMatchObject([
+    { name: 'products', byColumn: true, unique: [['code']] },
+    { name: 'members', byColumn: false, unique: [['team', 'email']], rewrites: true },
+  ])
 })
 
 it('every rule has its examples, and its picture shows them', async () => {
