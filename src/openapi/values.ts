@@ -63,7 +63,9 @@ export function columnSchema({ type, rules, nullable, default: value, merge, fil
   return { ...schema, type: [...types, 'null'], ...(schema.enum && { enum: [...schema.enum, null] }) }
 }
 
-/** What a put or a patch may bring for a column: of a counter edits too, which a patch has alone. */
+/**
+ * What a put or a patch may bring for a column: of a counter edits too, and a patch nothing else.
+ */
 export function sentSchema(column: TableColumn, op: Exclude<Op, 'delete'>, way: Way): Json {
   const whole = op === 'put' ? column : { ...column, default: undefined }
   if (column.merge !== 'counter') return columnSchema(whole, way)

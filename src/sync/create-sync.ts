@@ -52,7 +52,9 @@ export type ChangeVerdict<S extends Schema> =
     }
   | { readonly verdict: 'duplicate'; readonly current?: StoredChange<S> }
   | { readonly verdict: 'stale'; readonly current: StoredChange<S> }
-  /** `current`: the row that is not as `if` says (`changed`), or that holds the key (`key_taken`). */
+  /**
+   * `current`: the row that is not as `if` says (`changed`), or that holds the key (`key_taken`).
+   */
   | { readonly verdict: 'rejected'; readonly error: Rejection; readonly current?: StoredChange<S> }
 
 export interface PushInput<S extends Schema> {
