@@ -88,8 +88,10 @@ it('every rule has its examples, and its picture shows them', async () => {
     const [, told = ''] = new RegExp(`!\\[([^\\]]+)\\]\\(${name}\\)`).exec(page) ?? []
     for (const one of some) expect(one.told).toMatch(/^(Lost|Kept): /)
     const drawn = drawPhones(told, some)
-    // `DRAW=1 npx vitest run test/http/conflicts.test.ts` draws them anew.
     if (process.env.DRAW) await writeFile(`docs/${name}`, drawn)
-    expect(await readFile(`docs/${name}`, 'utf8'), name).toBe(drawn)
+    expect(
+      await readFile(`docs/${name}`, 'utf8'),
+      `DRAW=1 npx vitest run test/http/conflicts.test.ts draws ${name} anew`,
+    ).toBe(drawn)
   }
 })
