@@ -139,10 +139,14 @@ function decodeSeen(
 /** A patch that may make its row is a whole put, but for columns with a default or null. */
 function decodeCreated(table: Table, op: Op, input: Record<string, unknown>, context: DecodeContext) {
   const { create } = input
-  if (create === undefined || create === false) return undefined
-  if (create !== true || op !== 'patch')
-    return reject('invalid_change', '"create" must be true, and belongs to a patch.')
-  return decodeRow(table, 'put', input, context)
+  if (create === undefined) return undefined
+  if (typeof create !== 'boolean' || op !== 'patch')
+    return reject('invalid_change', '"create" must be true or false, and belongs to a patch.')
+  if (!create) return undefined
+  const created = decodeRow(table, 'put', input, context)
+  if (created.error?.code !== 'missing_column') return created
+  const detail = `A patch with "create" must hold all that a new row needs. ${created.error.detail}`
+  return { error: { ...created.error, detail } }
 }
 
 /**

@@ -123,6 +123,10 @@ export function real<const O extends Comparable<number> = object>(
 }
 /** What a change does to a counter: it adds to it, or sets it. */
 export type CounterEdit = { readonly add: number } | { readonly set: number }
+/** The same as it is typed for who writes it: not both. */
+export type CounterInput =
+  | { readonly add: number; readonly set?: never }
+  | { readonly set: number; readonly add?: never }
 interface CounterOptions {
   readonly renamedFrom?: string
   readonly since?: number
@@ -132,13 +136,9 @@ interface CounterOptions {
  * integer, never null, which begins with 0. A put gives what a new row begins with, a patch `{ add:
  * 1 }` or `{ set: 5 }`.
  */
-export function counter(options: CounterOptions = {}): Column<number, true, number | CounterEdit, CounterEdit> {
-  const { merge: _, ...declared } = column<Column<number, true, number | CounterEdit, CounterEdit>>(
-    'integer',
-    { ...options, default: 0 },
-    'counter',
-  )
-  return { ...declared, merge: 'counter' }
+export function counter(options: CounterOptions = {}): Column<number, true, number | CounterInput, CounterInput> {
+  const declared = column<Column<number, true, number | CounterInput, CounterInput>>('integer', options, 'counter')
+  return { ...declared, default: 0, merge: 'counter' }
 }
 /**
  * A number of up to 1,000 digits that is kept as it is written, as text on the wire: `"1234.50"`.
@@ -204,7 +204,7 @@ function column<Result>(type: ColumnType, options: object = {}, called: string =
   const known = rulesOf[type] ?? {}
   const allowed =
     called === 'counter'
-      ? ['renamedFrom', 'since', 'default']
+      ? ['renamedFrom', 'since']
       : [
           ...['nullable', 'default', 'renamedFrom', 'since', 'unique', 'merge'],
           ...(fillsOf[type] ? ['filled'] : []),

@@ -76,13 +76,15 @@ export function decodeRow(table: Table, op: Op, input: Record<string, unknown>, 
 function counterFault(value: unknown, op: Op, check: TableColumn['check']): string | undefined {
   const edits = '{"add": …} or {"set": …}'
   if (!isObject(value)) {
-    if (op === 'patch') return `${edits}: a bare number would undo what others have added`
-    return check(value) && `a number that a new row begins with, ${edits}`
+    if (op === 'patch')
+      return typeof value === 'number' ? `${edits}: a bare number would undo what others have added` : edits
+    const fault = check(value)
+    return fault && `${fault}, which a new row begins with, or ${edits}`
   }
   const [name, ...rest] = Object.keys(value)
   if ((name !== 'add' && name !== 'set') || rest.length > 0) return `${edits} and nothing else`
   const fault = check(value[name])
-  return fault && `${edits} with ${fault}`
+  return fault && `{"${name}": …} with ${fault}`
 }
 
 /** Keep the change: a later version of the server may know what it is about. */

@@ -51,6 +51,13 @@ const pushed = {
 }
 
 const columns = ref('columns')
+const safe = { minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }
+const lost = {
+  type: 'array',
+  minItems: 1,
+  items: { type: 'string' },
+  description: 'Columns of the change that lost to a greater stamp, where others of it won.',
+}
 /** What an app knows. */
 const columnsSchema = {
   type: ['integer', 'object'],
@@ -65,6 +72,10 @@ const columnsSchema = {
 export const answerSchemas: Json = {
   ...valueSchemas,
   columns: columnsSchema,
+  seen: closed({ at: { type: 'integer', format: 'int64', ...safe }, by: client }, ['at', 'by'], {
+    description:
+      'The stamp of the row as it was pulled. Where the row has another one, or there is none, the change is rejected changed.',
+  }),
   'sync.request': closed({ ...pushed, limit: pageRows, columns }, ['client']),
   'pull.request': closed(
     { cursor: { ...pushed.cursor, description: 'null or absent: from the beginning.' }, limit: pageRows, columns },
@@ -92,6 +103,7 @@ export const answerSchemas: Json = {
     {
       verdict: { type: 'string', enum: ['applied', 'duplicate', 'stale', 'rejected'] },
       action: { type: 'string', enum: ['inserted', 'updated', 'deleted'] },
+      lost,
       error: ref('rejection'),
     },
     ['verdict'],
@@ -142,20 +154,21 @@ export const answerSchemas: Json = {
   ),
   'verdict.applied': verdict(
     'applied',
-    { action: { type: 'string', enum: ['inserted', 'updated', 'deleted'] }, current: ref('stored') },
+    { action: { type: 'string', enum: ['inserted', 'updated', 'deleted'] }, lost, current: ref('stored') },
     ['action'],
   ),
   'verdict.duplicate': {
     ...verdict('duplicate', { current: ref('stored') }, []),
-    description: 'This very stamp is stored already.',
+    description: 'What the change says is there already, by this very stamp.',
   },
   'verdict.stale': {
     ...verdict('stale', { current: ref('stored') }, ['current']),
-    description: 'A greater stamp won: current.',
+    description: 'Nothing of the change took effect, since something greater is there: current.',
   },
   'verdict.rejected': {
-    ...verdict('rejected', { error: ref('rejection') }, ['error']),
-    description: 'The same change again would be rejected again, unless error.retryable says otherwise.',
+    ...verdict('rejected', { error: ref('rejection'), current: ref('stored') }, ['error']),
+    description:
+      'With current where the row is not as "if" says (changed), and where another holds the key (key_taken): that one. The same change again would be rejected again, unless error.retryable says otherwise.',
   },
   rejection: closed(
     {

@@ -1,8 +1,14 @@
 import type { Schema, Table } from '../model/table.ts'
 import { closed, type Json, oneOf, ref } from './schema.ts'
-import { columnSchema, exampleOf, type Way } from './values.ts'
+import { columnSchema, exampleOf, sentSchema, type Way } from './values.ts'
 
 const [id, scope, by, at, position] = ['id', 'scope', 'client', 'at', 'position'].map(ref)
+
+const create = {
+  type: 'boolean',
+  default: false,
+  description: 'Where no row lives it is the put of its columns, so it must hold all that a new row needs.',
+}
 
 /**
  * The schemas of each table's rows and changes, both ways, and of any table's: `change` and
@@ -22,11 +28,11 @@ export function changeSchemas({ tables }: Schema): Json {
   }
 }
 
-function tableSchemas({ name, columns }: Table): Json {
-  const all = (way: Way) => Object.fromEntries(columns.map((column) => [column.name, columnSchema(column, way)]))
-  const withoutDefaults = (way: Way) =>
-    Object.fromEntries(columns.map((column) => [column.name, columnSchema({ ...column, default: undefined }, way)]))
-  const needed = columns.filter(({ nullable, default: value }) => !nullable && value === undefined)
+function tableSchemas({ name, columns, byColumn }: Table): Json {
+  const sent = (op: 'put' | 'patch', way: Way) =>
+    Object.fromEntries(columns.flatMap((column) => (column.filled ? [] : [[column.name, sentSchema(column, op, way)]])))
+  const whole = columns.map((column) => [column.name, columnSchema({ ...column, default: undefined }, 'stored')])
+  const needed = columns.filter(({ nullable, default: value, filled }) => !nullable && value === undefined && !filled)
   const table = { type: 'string', const: name }
   const op = (value: string) => ({ type: 'string', const: value })
   const required = needed.map((column) => column.name)
@@ -35,19 +41,24 @@ function tableSchemas({ name, columns }: Table): Json {
    * stamp.
    */
   const pushed = (prefix: string, always: readonly string[], way: Way): Json => {
-    const one = (value: string, more: Json, description?: string) => ({
-      ...closed({ table, op: op(value), id, at, scope, ...more }, [...always, ...Object.keys(more)]),
+    const one = (value: string, { create, ...more }: Json, description?: string) => ({
+      ...closed(
+        { table, op: op(value), id, at, scope, if: ref('seen'), ...more, ...(create !== undefined && { create }) },
+        [...always, ...Object.keys(more)],
+      ),
       ...(description && { description }),
     })
     return {
       [`${prefix}.put`]: one(
         'put',
-        { row: closed(all(way), required) },
-        'Writes the whole row: a column that is left out takes its default, or null.',
+        { row: closed(sent('put', way), required) },
+        byColumn
+          ? 'Writes every column, but those that were written later: a column that is left out takes its default, or null.'
+          : 'Writes the whole row: a column that is left out takes its default, or null.',
       ),
       [`${prefix}.patch`]: one(
         'patch',
-        { row: closed(withoutDefaults(way), [], { minProperties: 1 }) },
+        { row: closed(sent('patch', way), [], { minProperties: 1 }), create },
         'Writes some columns of a row that is there.',
       ),
       [`${prefix}.delete`]: one('delete', {}),
@@ -57,7 +68,7 @@ function tableSchemas({ name, columns }: Table): Json {
     oneOf('op', { put: `${prefix}.put`, patch: `${prefix}.patch`, delete: `${prefix}.delete` })
   const stored = (value: string, row: Json) => closed({ scope, table, op: op(value), id, at, by, position, ...row })
   return {
-    [`${name}.row`]: closed(withoutDefaults('stored')),
+    [`${name}.row`]: closed(Object.fromEntries(whole)),
     [`${name}.change`]: kinds(name),
     ...pushed(name, ['table', 'op', 'id', 'at'], 'sent'),
     [`${name}.webhook`]: kinds(`${name}.webhook`),
@@ -70,6 +81,6 @@ function tableSchemas({ name, columns }: Table): Json {
 
 /** A put into a table with a value for each column, as the example of a request. */
 export function exampleChange({ name, columns }: Table): Json {
-  const row = Object.fromEntries(columns.map((column) => [column.name, exampleOf(column)]))
+  const row = Object.fromEntries(columns.flatMap((column) => (column.filled ? [] : [[column.name, exampleOf(column)]])))
   return { table: name, op: 'put', id: '01935f0c', at: 1_795_226_400_000_000, row }
 }

@@ -14,7 +14,7 @@ export function describeApi(schema: Schema): Json {
       version: '1',
       summary: 'Sync for offline-first apps: last writer wins, a verdict for every change.',
       description:
-        'Every edit has a stamp, when the writer says it happened. The greater stamp wins, and whoever lost is told which row did. Sending the same request again is always safe. Another method on a route is answered 405, another path 404: see the responses MethodNotAllowed and NotFound.',
+        'Every edit has a stamp, when the writer says it happened. The greater stamp wins, and whoever lost is told which row did. Columns may meet by other rules, which stand beside them: what was added stays, or the greatest value. Sending the same request again is always safe. Another method on a route is answered 405, another path 404: see the responses MethodNotAllowed and NotFound.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     externalDocs: { description: 'The manual', url: 'docs/' },

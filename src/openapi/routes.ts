@@ -160,7 +160,8 @@ export function routes({ tables }: Schema): Json {
             name: 'at',
             in: 'query',
             schema: ref('at'),
-            description: 'The lines are rows, an id and columns, and this is their stamp.',
+            description:
+              'The lines are rows, an id and columns, and this is their stamp. The number of a counter is a set.',
           },
           contentEncoding,
         ],

@@ -1,8 +1,10 @@
+import type { Filled, MergeRule } from '../model/column.ts'
 import { limits } from '../model/limits.ts'
+import type { Op } from '../model/stamp.ts'
 import type { TableColumn } from '../model/table.ts'
 import { formatTime, type SecondDigits } from '../model/time.ts'
 import type { ColumnType, ValueRules } from '../model/value.ts'
-import type { Json } from './schema.ts'
+import { closed, type Json } from './schema.ts'
 
 const name = { type: 'string', minLength: 1, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' }
 
@@ -47,12 +49,43 @@ export const pageRows: Json = {
 /** Which way a value goes: from a phone, from another system by webhook, or as it is stored. */
 export type Way = 'sent' | 'webhook' | 'stored'
 
-/** What a column holds on the wire, as `valueCheck` in sync/value.ts has it. */
-export function columnSchema({ type, rules, nullable, default: value }: TableColumn, way: Way): Json {
-  const schema = { ...typeSchema(type, rules, way), ...(value !== undefined && { default: value }) }
+/** What a column holds on the wire, as `valueCheck` in model/value.ts has it. */
+export function columnSchema({ type, rules, nullable, default: value, merge, filled }: TableColumn, way: Way): Json {
+  const ofType = typeSchema(type, rules, way)
+  const told = filled ? filledBy[filled] : merge && mergesBy[merge]
+  const schema = {
+    ...ofType,
+    ...(told && { description: [ofType.description, told].join(' ').trim() }),
+    ...(value !== undefined && { default: value }),
+  }
   if (!nullable) return schema
   const types = [schema.type].flat()
   return { ...schema, type: [...types, 'null'], ...(schema.enum && { enum: [...schema.enum, null] }) }
+}
+
+/**
+ * What a put or a patch may bring for a column: of a counter edits too, and a patch nothing else.
+ */
+export function sentSchema(column: TableColumn, op: Exclude<Op, 'delete'>, way: Way): Json {
+  const whole = op === 'put' ? column : { ...column, default: undefined }
+  if (column.merge !== 'counter') return columnSchema(whole, way)
+  const n = typeSchema('integer', {}, way)
+  const add = closed({ add: { ...n, description: 'Counts once, however late and often it is sent.' } })
+  const set = closed({ set: { ...n, description: 'Adds that are later stay on top of it.' } })
+  if (op === 'patch') return { type: 'object', oneOf: [add, set] }
+  const begin = { ...n, description: 'What a new row begins with. Where the row lives it changes nothing.' }
+  return { type: ['integer', 'object'], oneOf: [begin, add, set], default: column.default }
+}
+
+const filledBy: Readonly<Record<Filled, string>> = {
+  created: 'Filled by the server when the row is made. No change may bring it.',
+  written: 'Filled by the server when the row is written. No change may bring it.',
+}
+const mergesBy: Readonly<Record<MergeRule, string>> = {
+  max: 'The greatest value stays, whenever it was written.',
+  min: 'The least value stays, whenever it was written.',
+  once: 'The first value that arrives stays.',
+  counter: 'All that was added stays.',
 }
 
 /** A value that a column takes, for examples. */

@@ -1,7 +1,7 @@
 import { parseCursor } from '../model/cursor.ts'
 import type { Rejection } from '../model/errors.ts'
 import type { Principal } from '../model/principal.ts'
-import type { Action } from '../model/stamp.ts'
+import type { Action, Stamp } from '../model/stamp.ts'
 import type { PatchRow, PutRow, Row, Schema, TableName } from '../model/table.ts'
 import { guardHook, toEvent } from '../observe/event.ts'
 import { type Facts, noteCaller, type Operation, startFacts } from '../observe/facts.ts'
@@ -20,9 +20,12 @@ export type ChangeInput<S extends Schema> = {
     readonly id: string
     readonly at: number
     readonly scope?: string
+    /** The stamp of the row as it was seen: with another the change is rejected `changed`. */
+    readonly if?: Stamp
   } & (
     | { readonly op: 'put'; readonly row: PutRow<S, Name> }
-    | { readonly op: 'patch'; readonly row: PatchRow<S, Name> }
+    /** `create`: where no row lives it is the put of its columns. */
+    | { readonly op: 'patch'; readonly row: PatchRow<S, Name>; readonly create?: boolean }
     | { readonly op: 'delete' }
   )
 }[TableName<S>]
@@ -40,10 +43,19 @@ export type StoredChange<S extends Schema> = {
 }[TableName<S>]
 
 export type ChangeVerdict<S extends Schema> =
-  | { readonly verdict: 'applied'; readonly action: Action; readonly current?: StoredChange<S> }
+  | {
+      readonly verdict: 'applied'
+      readonly action: Action
+      /** Columns of the change that lost to a greater stamp, where others of it won. */
+      readonly lost?: readonly string[]
+      readonly current?: StoredChange<S>
+    }
   | { readonly verdict: 'duplicate'; readonly current?: StoredChange<S> }
   | { readonly verdict: 'stale'; readonly current: StoredChange<S> }
-  | { readonly verdict: 'rejected'; readonly error: Rejection }
+  /**
+   * `current`: the row that is not as `if` says (`changed`), or that holds the key (`key_taken`).
+   */
+  | { readonly verdict: 'rejected'; readonly error: Rejection; readonly current?: StoredChange<S> }
 
 export interface PushInput<S extends Schema> {
   readonly client: string

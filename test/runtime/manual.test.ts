@@ -5,7 +5,16 @@ import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSync, defineSchema, type Principal, text } from '../../src/index.ts'
+import {
+  byColumn,
+  counter,
+  createApp,
+  createSync,
+  defineSchema,
+  integer,
+  type Principal,
+  text,
+} from '../../src/index.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { type Block, blocks, commandsOf } from '../support/manual.ts'
 import { testSecret } from '../support/server.ts'
@@ -266,6 +275,30 @@ describe('the manual', () => {
       settled(fault),
     ])
     wire.stop()
+  })
+
+  it('columns that merge are pushed and answered as the manual shows', async () => {
+    const schema = defineSchema({
+      products: byColumn({ name: text(), price: integer({ nullable: true }), stock: counter() }),
+    })
+    expect(await readFile('docs/wire.md', 'utf8')).toContain(
+      'byColumn({ name: text(), price: integer({ nullable: true }), stock: counter() })',
+    )
+    const { store, close } = await openTestStore('libsql file', schema)
+    const app = createApp({ schema, store, auth: { secret: testSecret } })
+    const headers = { Authorization: `Bearer ${env.TOKEN}`, 'Content-Type': 'application/json' }
+    const post = async (body: string) => (await app.request('/v1/push', { method: 'POST', headers, body })).text()
+    // What the answer says was there before, and who had written it.
+    const change = (op: string, id: string, at: number, row: object) => ({ table: 'products', op, id, at, row })
+    const before = [
+      change('put', 'p3', 1_795_243_100_000_000, { name: 'Oats' }),
+      change('patch', 'p3', 1_795_243_105_000_000, { name: 'Rice' }),
+      ...['p4', 'p5'].map((id) => change('put', id, 1_795_243_100_000_000, { name: id })),
+    ]
+    await post(JSON.stringify({ client: 'tablet', changes: before }))
+    const request = answer('docs/wire.md', 'POST /v1/push')
+    expect(settled(await post(request.slice(request.indexOf('{'))))).toEqual(settled(answer('docs/wire.md', '{"now"')))
+    await close()
   })
 
   it('a constraint with words of its own is rejected as the manual shows', async () => {

@@ -135,6 +135,96 @@ describe('the document and the server agree on which changes are right', () => {
     for (const { taken, valid, change } of await judge(changes)) expect(valid, JSON.stringify(change)).toBe(taken)
   })
 
+  const ruled = (op: string, row: object, more: object = {}) => ({
+    ...{ table: 'ruled', op, id: 'r', at: noon, row },
+    ...more,
+  })
+  const edits: readonly unknown[] = [
+    ...[5, 0, -5, 1.5, 2 ** 53, '5', null, true, [], [1], {}],
+    ...[{ add: 1 }, { add: -1 }, { add: 0 }, { add: 1.5 }, { add: '1' }, { add: null }, { add: [1] }, { add: 2 ** 53 }],
+    ...[{ set: 5 }, { set: 0.5 }, { set: null }, { set: {} }, { add: 1, set: 1 }, { add: 1, x: 1 }, { inc: 1 }],
+    JSON.parse('{"add":1,"__proto__":1}'),
+  ]
+  const seen: readonly unknown[] = [
+    ...[null, 5, 'x', [], {}, { at: noon }, { by: 'a' }, { at: noon, by: null }, { at: '1', by: 'a' }],
+    ...[
+      { at: 0.5, by: 'a' },
+      { at: noon, by: 'a b' },
+      { at: noon, by: '' },
+      { at: noon, by: 'a', position: 1 },
+    ],
+    JSON.parse(`{"at":${noon},"by":"a","__proto__":1}`),
+  ]
+  it.each<[string, readonly unknown[]]>([
+    ['counters in a put', edits.map((stock, n) => ruled('put', { title: 'x', stock }, { id: `p${n}` }))],
+    ['counters in a patch', [ruled('put', { title: 'x' }), ...edits.map((stock) => ruled('patch', { stock }))]],
+    [
+      'columns that the server fills',
+      [
+        ...['created_at', 'written_at', 'place'].flatMap((name) =>
+          ['2026-01-31T08:30:00.000Z', 1, null].flatMap((value) => [
+            ruled('put', { title: 'x', [name]: value }),
+            ruled('patch', { title: 'x', [name]: value }),
+          ]),
+        ),
+        { ...right, table: 'filled', row: {} },
+        { ...right, table: 'filled', row: { at: '2026-01-31T08:30:00.000Z' } },
+        { ...right, table: 'counted', row: {} },
+      ],
+    ],
+    [
+      'values that merge',
+      [8, null, '8', { add: 1 }].flatMap((best) => [
+        ruled('put', { title: 'x', best }),
+        ruled('patch', { best }),
+        ruled('patch', { made_by: best, least: best }),
+      ]),
+    ],
+    [
+      'create',
+      [true, false, null, 1, 'true', {}].flatMap((create, n) => [
+        ruled('patch', { title: 'x' }, { create, ...(create === true && { id: `c${n}` }) }),
+        ruled('put', { title: 'x' }, { create }),
+        { table: 'ruled', op: 'delete', id: 'none', at: noon - 1, create },
+      ]),
+    ],
+    [
+      'if',
+      seen.flatMap((one, n) => [
+        ruled('put', { title: 'x' }, { id: `i${n}`, if: one }),
+        ruled('patch', { title: 'x' }, { if: one }),
+        { table: 'ruled', op: 'delete', id: `i${n}`, at: noon, if: one },
+      ]),
+    ],
+  ])('on %s', async (_, changes) => {
+    for (const { taken, valid, change } of await judge(changes)) expect(valid, JSON.stringify(change)).toBe(taken)
+  })
+
+  it('describes what a server of these rules answers: rows, what lost, and the row that is not as it was seen', async () => {
+    const sync = createSync({ schema: wideSchema, store: opened.store, now: () => noon / 1000 })
+    const answers = []
+    for (const changes of [
+      [ruled('put', { title: 'x', stock: 5 }), { table: 'counted', op: 'put', id: 'r', at: noon, row: {} }],
+      [ruled('put', { title: 'old', best: 9 }, { at: noon - 1 }), ruled('patch', { stock: { set: 2 } })],
+      [ruled('patch', { title: 'y' }, { at: noon + 1, if: { at: noon - 9, by: 'a' } })],
+      [{ table: 'ruled', op: 'delete', id: 'r', at: noon + 2, if: { at: noon, by: 'a' } }],
+    ]) {
+      // biome-ignore lint/suspicious/noExplicitAny: changes of any form
+      const request = { client: 'a', cursor: null, changes: changes as any }
+      const answer = await sync.sync({ subject: 'ruled', scopes: new Map([['ruled', 'write']]) }, request)
+      contract.mustFit({ $ref: '#/components/schemas/sync.answer' }, answer, 'sync')
+      answers.push(...answer.verdicts)
+    }
+    expect(answers).toMatchObject([
+      { verdict: 'applied', action: 'inserted', current: { row: { title: 'x', stock: 5, best: 0 } } },
+      { verdict: 'applied', action: 'inserted', current: { row: { likes: 0 } } },
+      { verdict: 'applied', lost: ['title'], current: { row: { title: 'x', best: 9 } } },
+      { verdict: 'applied', current: { row: { stock: 2 } } },
+      { verdict: 'rejected', error: { code: 'changed' }, current: { row: { title: 'x' } } },
+      { verdict: 'applied', action: 'deleted' },
+    ])
+  })
+
   it('but for what a schema cannot say, which only the server refuses', async () => {
     const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)])
     const inexpressible = [

@@ -59,6 +59,21 @@ it('names every problem in an answer, and has examples that fit', () => {
   }
 })
 
+it('describes the changes of webhooks to columns that merge, with and without a stamp', () => {
+  const { isValid } = createContract(describeApi(wideSchema))
+  const add = { table: 'counted', op: 'patch', id: '1', row: { likes: { add: 1 } } }
+  for (const right of [add, { ...add, create: true }, { ...add, at: 1e15, if: { at: 1e15, by: 'a' } }])
+    expect(isValid('webhook.change', right), JSON.stringify(right)).toBe(true)
+  for (const wrong of [
+    { ...add, row: { likes: 1 } },
+    { ...add, row: { likes: null } },
+    { ...add, op: 'put', create: true },
+    { ...add, if: { at: 1e15 } },
+    { ...add, table: 'filled', op: 'put', row: { at: '2026-01-31T08:30:00.000Z' } },
+  ])
+    expect(isValid('webhook.change', wrong), JSON.stringify(wrong)).toBe(false)
+})
+
 it('refuses what it does not describe', () => {
   const { isValid } = createContract(document)
   const row = { title: 'x', done: false, priority: 0, notes: null, amount: null, list_id: null }
@@ -75,5 +90,8 @@ it('refuses what it does not describe', () => {
     expect(isValid('stored', wrong), JSON.stringify(wrong)).toBe(false)
   }
   expect(isValid('verdict', { verdict: 'stale' })).toBe(false)
+  const taken = { code: 'key_taken', detail: 'x', retryable: false }
+  expect(isValid('verdict', { verdict: 'rejected', error: taken, current: stored })).toBe(true)
+  expect(isValid('verdict', { verdict: 'applied', action: 'updated', lost: [] })).toBe(false)
   expect(isValid('sync.answer', { now: 1, verdicts: [], cursor: 'x' })).toBe(false)
 })

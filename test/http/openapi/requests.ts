@@ -72,6 +72,8 @@ export const requests: readonly Request[] = [
           put('x', { title: 'x' }, 1_700_000_000_000),
           { ...put('x'), scope: 'foreign' },
           { ...put('none'), op: 'patch', row: { done: true } },
+          { ...put('none'), if: { at: now(), by: 'b' } },
+          { ...put('3'), if: { at: 1, by: 'b' } },
           { table: 'lists', op: 'put', id: 'l2', at: now(), row: { name: 'Home' } },
           put('large', { title: 'x'.repeat(limits.changeBytesMax) }),
         ],

@@ -1,7 +1,18 @@
-import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
-import { defineSchema } from '../../../src/model/table.ts'
+import {
+  boolean,
+  bytes,
+  counter,
+  decimal,
+  integer,
+  json,
+  real,
+  text,
+  timestamp,
+  uuid,
+} from '../../../src/model/column.ts'
+import { byColumn, defineSchema } from '../../../src/model/table.ts'
 
-/** A table with a column of every type, and every way to declare one. */
+/** A table with a column of every type, and every way to declare one, and tables with every rule. */
 export const wideSchema = defineSchema({
   wide: {
     short: text({ maxLength: 3, nullable: true }),
@@ -20,4 +31,16 @@ export const wideSchema = defineSchema({
     bytes_: bytes({ nullable: true }),
   },
   needed: { title: text() },
+  ruled: byColumn({
+    title: text(),
+    stock: counter(),
+    best: integer({ merge: 'max', default: 0 }),
+    least: timestamp({ merge: 'min', nullable: true }),
+    made_by: text({ merge: 'once', nullable: true }),
+    created_at: timestamp({ filled: 'created' }),
+    written_at: timestamp({ filled: 'written', digits: 6 }),
+    place: integer({ filled: 'created' }),
+  }),
+  counted: { likes: counter() },
+  filled: { at: timestamp({ filled: 'created' }) },
 })

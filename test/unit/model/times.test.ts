@@ -213,7 +213,9 @@ describe('the options of columns', () => {
     // biome-ignore lint/suspicious/noExplicitAny: what TypeScript refuses
     const [time, number] = [timestamp as any, decimal as any]
     expect(() => time({ digits: 4 })).toThrow('timestamp(): digits must be 3 or 6')
-    expect(() => time({ scale: 4 })).toThrow(/no option scale; it takes nullable, default, renamedFrom, since, digits/)
+    expect(() => time({ scale: 4 })).toThrow(
+      /no option scale; it takes nullable, default, renamedFrom, since, unique, merge, filled, digits/,
+    )
     expect(() => number({ precision: 0 })).toThrow(/precision must be an integer/)
     expect(() => number({ scale: -1 })).toThrow(/scale must be an integer/)
     expect(() => number({ precision: 2, scale: 3 })).toThrow(/scale must not be above precision/)
