@@ -154,19 +154,27 @@ export function routes({ tables }: Schema): Json {
             name: 'client',
             in: 'query',
             schema: ref('client'),
-            description: 'Who writes the lines without "by". Absent: import.',
+            description: 'Who writes the lines without "by". Absent: import, or the source.',
           },
           {
             name: 'at',
             in: 'query',
             schema: ref('at'),
-            description: 'The lines are rows, an id and columns, and this is their stamp.',
+            description:
+              'The lines are rows, an id and columns, and this is their stamp. With a source: the stamp of the changes that have none.',
+          },
+          {
+            name: 'source',
+            in: 'query',
+            schema: ref('client'),
+            description:
+              'A source of webhooks whose mapping makes changes of each line, a payload as its webhooks bring it. What they may write is what the token and the source may.',
           },
           contentEncoding,
         ],
         requestBody: {
           required: true,
-          description: `NDJSON in UTF-8: a change in each line, also in the form that it is pulled in, of ${limits.changeBytesMax} bytes at most.`,
+          description: `NDJSON in UTF-8: a change in each line, also in the form that it is pulled in, or a payload of the source, of ${limits.changeBytesMax} bytes at most.`,
           content: { 'application/x-ndjson': { schema: {} } },
         },
         responses: {
