@@ -71,7 +71,9 @@ function rowReader(options: JsonRowOptions, watch: NumberWatch): (value: unknown
   }
 }
 
-/** What an element is, to the reader of its program or as it stands. `key`: what it stands under. */
+/**
+ * What an element is, to the reader of its program or as it stands. `key`: what it stands under.
+ */
 export function readRecord(value: unknown, key: string | undefined, read: ReadExported | undefined): Exported {
   if (!isObject(value)) return { fault: 'A row must be an object.' }
   if (read) return read(value, key)

@@ -40,7 +40,10 @@ export async function loadApp(folder = process.cwd()): Promise<App> {
   return { schema, sources, file, migrations: folderUrl('migrations'), public: folderUrl('public') }
 }
 
-/** Why a file of somebody's own cannot be loaded. `what` it is, and how it would be named in JavaScript. */
+/**
+ * Why a file of somebody's own cannot be loaded: `what` it is, and how it would be named in
+ * JavaScript.
+ */
 export function sayUnread(file: string, error: unknown, what: string, inJavaScript: string): unknown {
   const { code, message } = error as { code?: string; message?: string }
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.m?ts$/.test(file))
