@@ -4,7 +4,16 @@ import { isObject } from '../model/untrusted.ts'
 import type { NumberWatch } from './csv/number-text.ts'
 import { isThenable, type MapLine, type MappedLine, mapChunks } from './map-chunks.ts'
 import type { ReadChunk } from './ndjson.ts'
-import { changeReader, deletion, type JsonRowOptions, keyOf, lacks, readRecord, toStamp } from './row-lines.ts'
+import {
+  changeReader,
+  deletion,
+  type JsonRowOptions,
+  keyOf,
+  lacks,
+  type OwnPlace,
+  readRecord,
+  toStamp,
+} from './row-lines.ts'
 import { idToText } from './row-values.ts'
 
 /**
@@ -32,9 +41,10 @@ export async function* readMappedLines(
 
 function rowMapper(map: MapRecord, options: JsonRowOptions, watch: NumberWatch): MapLine {
   const { table, at: atAll, atHeader, scopeHeader, read } = options
-  const plain = { ...options, atHeader: undefined, scopeHeader: undefined, read: undefined }
-  const toChange = changeReader(plain, watch)
   const hasStampColumn = table.places.has('at')
+  const ignore = hasStampColumn ? ['scope'] : ['scope', 'at']
+  const plain = { ...options, ignore, atHeader: undefined, scopeHeader: undefined, read: undefined }
+  const toChange = changeReader(plain, watch)
 
   return (line) => {
     const { value } = line
@@ -49,7 +59,7 @@ function rowMapper(map: MapRecord, options: JsonRowOptions, watch: NumberWatch):
     const own = isObject(record) ? record : {}
     for (const header of [atHeader, scopeHeader])
       if (header !== undefined && !Object.hasOwn(own, header)) return lacks(header)
-    const of = {
+    const of: OwnPlace = {
       at: atHeader === undefined ? atAll : toStamp(own[atHeader]),
       scope: scopeHeader === undefined ? undefined : idToText(own[scopeHeader]),
     }
@@ -64,18 +74,11 @@ function rowMapper(map: MapRecord, options: JsonRowOptions, watch: NumberWatch):
     }
   }
 
-  function toRow(given: unknown, of: { readonly at: unknown; readonly scope: unknown }): MappedLine {
+  function toRow(given: unknown, of: OwnPlace): MappedLine {
     if (given === null) return { changes: [] }
     if (!isObject(given)) return fault(sayNoRow(given))
-    const columns: Record<string, unknown> = Object.create(null)
-    for (const [name, value] of Object.entries(given)) if (value !== undefined) columns[name] = value
-    const { scope, at } = { ...of, ...columns }
-    delete columns.scope
-    if (!hasStampColumn) delete columns.at
-    const read = toChange(columns)
-    if ('error' in read) return read
-    const stamp = hasStampColumn ? of.at : toStamp(at)
-    return { changes: [{ ...Object(read.value), at: stamp, ...(scope !== undefined && { scope }) }] }
+    const { scope = of.scope, at = of.at } = given
+    return toLine(toChange(given, { scope, at: hasStampColumn ? of.at : toStamp(at) }))
   }
 }
 
@@ -86,7 +89,7 @@ function isStreamLine(value: unknown): boolean {
   if (!isObject(value)) return false
   const names = Object.keys(value)
   if (names.length === 1) return typeof value.rows === 'number'
-  return 'more' in value && names.every((name) => name === 'cursor' || name === 'more' || name === 'removed_scopes')
+  return typeof value.more === 'boolean' && names.every((name) => name === 'cursor' || name === 'more' || name === 'removed_scopes')
 }
 
 function sayNoRow(given: unknown): string {

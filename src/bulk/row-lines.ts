@@ -86,11 +86,17 @@ export function deletion({ table, at, atHeader, scopeHeader }: RowOptions, id: s
   return fault('A deleted document says neither whose it was nor when.')
 }
 
+/** The stamp and the scope of a row, where they are not read from it. */
+export interface OwnPlace {
+  readonly at: unknown
+  readonly scope: unknown
+}
+
 /** Makes the put of a row, an object of the columns by their headers. */
 export function changeReader(
   options: JsonRowOptions,
   watch: NumberWatch,
-): (row: Readonly<Record<string, unknown>>) => Read {
+): (row: Readonly<Record<string, unknown>>, own?: OwnPlace) => Read {
   const { table, at: atAll, atHeader, scopeHeader, ignore, read: readExported } = options
   const headerOf = headerFinder(options)
   const columns = new Map<string, { name: string; read: (value: unknown) => unknown }>()
@@ -107,24 +113,28 @@ export function changeReader(
   // An export has its own id, whatever else is taken for it.
   const exportsId = readExported !== undefined
 
-  return (from) => {
+  return (from, own) => {
     // Without a prototype, so that no name means anything.
     const row: Record<string, unknown> = Object.create(null)
     for (const name of Object.keys(from)) {
+      const value = from[name]
+      // As if it were not there: JSON has none of these, and functions do.
+      if (value === undefined) continue
       const column = columns.get(name)
       if (column) {
-        const read = column.read(from[name])
+        const read = column.read(value)
         if (read instanceof BadField) return { error: read.error }
         row[column.name] = read
       } else if (name !== idHeader && !passed.has(name) && ignore !== 'others' && !(exportsId && name === 'id')) {
-        row[name] = from[name]
+        row[name] = value
         if (table.places.has(name)) return fault(`${quote(name)} stands for no column here. Add --ignore ${name}.`)
       }
     }
     const id = idToText(from[idHeader as string])
-    const at = atHeader === undefined ? atAll : toStamp(from[atHeader])
+    const at = own ? own.at : atHeader === undefined ? atAll : toStamp(from[atHeader])
+    const scope = own ? own.scope : scopeHeader === undefined ? undefined : idToText(from[scopeHeader])
     const change = { table: table.name, op: 'put', id, at, row }
-    return { value: scopeHeader === undefined ? change : { ...change, scope: idToText(from[scopeHeader]) } }
+    return { value: scope === undefined ? change : { ...change, scope } }
   }
 }
 

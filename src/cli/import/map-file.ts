@@ -24,7 +24,7 @@ export async function loadMapFile(file: string): Promise<MapFile> {
     throw new TypeError(`${file}, which --map-with names, cannot be read: ${error.message}`)
   })
   const module: { readonly default?: unknown } = await import(pathToFileURL(path).href).catch((error: unknown) => {
-    throw sayUnread(file, error, 'the mapping', 'users.js')
+    throw sayUnread(file, error, 'the mapping', file.replace(/\.m?ts$/, '.mjs'))
   })
   const { default: map } = module
   if (typeof map === 'function')
