@@ -1,4 +1,5 @@
 import type { Rejection } from '../model/errors.ts'
+import { limits } from '../model/limits.ts'
 import { nextTurn, turnChanges } from '../model/turn.ts'
 import type { ImportLine, ReadChunk } from './ndjson.ts'
 
@@ -16,7 +17,8 @@ export type MapLine = (line: ImportLine) => MappedLine | Promise<MappedLine>
 /**
  * Gives each line to a mapping, one after the other, in the order of the file; a line keeps its
  * number and its source whatever becomes of it. Lines up to `after` were taken before, and are not
- * mapped again. Long chunks are mapped in turns, so that others are answered in between.
+ * mapped again. Long chunks are mapped in turns, so that others are answered in between, and end
+ * early where many changes come of few lines, so that memory stays flat.
  */
 export async function* mapChunks(
   chunks: AsyncIterable<ReadChunk>,
@@ -25,8 +27,8 @@ export async function* mapChunks(
 ): AsyncGenerator<ReadChunk> {
   let asked = 0
   for await (const { lines, last } of chunks) {
-    const mapped: ImportLine[] = []
-    let passed = 0
+    let mapped: ImportLine[] = []
+    let [changes, passed] = [0, 0]
     for (const one of lines) {
       const { line, source } = one
       if (line <= after) continue
@@ -40,6 +42,11 @@ export async function* mapChunks(
       const made = found instanceof Promise ? await found : found
       if (made?.error || (made && made.changes.length > 0)) mapped.push({ line, source, ...made })
       else if (made) passed++
+      changes += made?.changes?.length ?? 0
+      if (changes < limits.changesMax) continue
+      yield { lines: mapped, last: line, passed }
+      mapped = []
+      changes = passed = 0
     }
     yield { lines: mapped, last, passed }
   }

@@ -89,7 +89,10 @@ function isStreamLine(value: unknown): boolean {
   if (!isObject(value)) return false
   const names = Object.keys(value)
   if (names.length === 1) return typeof value.rows === 'number'
-  return typeof value.more === 'boolean' && names.every((name) => name === 'cursor' || name === 'more' || name === 'removed_scopes')
+  return (
+    typeof value.more === 'boolean' &&
+    names.every((name) => name === 'cursor' || name === 'more' || name === 'removed_scopes')
+  )
 }
 
 function sayNoRow(given: unknown): string {

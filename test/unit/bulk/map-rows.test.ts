@@ -4,12 +4,14 @@ import { readCsvRecords } from '../../../src/bulk/csv/records.ts'
 import { plainRules } from '../../../src/bulk/csv/value.ts'
 import type { Origin } from '../../../src/bulk/exports/shape.ts'
 import { readersOf } from '../../../src/bulk/json-kind.ts'
+import { mapChunks } from '../../../src/bulk/map-chunks.ts'
 import { type MapRecord, readMappedLines } from '../../../src/bulk/map-rows.ts'
 import { type ImportLine, parseLine, type ReadChunk } from '../../../src/bulk/ndjson.ts'
 import type { JsonRowOptions } from '../../../src/bulk/row-lines.ts'
 import type { ImportRow } from '../../../src/index.ts'
 import { decodeChange } from '../../../src/model/change.ts'
 import { boolean, decimal, integer, json, text, timestamp } from '../../../src/model/column.ts'
+import { limits } from '../../../src/model/limits.ts'
 import { PayloadFault } from '../../../src/model/payload-fault.ts'
 import { defineSchema, type Table } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
@@ -198,6 +200,15 @@ describe('the mapping of an import', () => {
     expect([asked, made.passed]).toEqual([[3], 1])
   }) // biome-ignore format: long lines
 })
+
+it('P12 chunks of which many changes are made end early, each line in one of them', async () => {
+  const few = Array.from({ length: limits.changesMax / 2 }, () => ({}))
+  const changes = [few, [], few, [], few]
+  const chunks: unknown[] = []
+  for await (const { lines: mapped, last, passed } of mapChunks(records(1, 2, 3, 4, 5), ({ line }) => ({ changes: changes[line - 1] ?? [] })))
+    chunks.push([mapped.map(({ line }) => line), last, passed])
+  expect(chunks).toEqual([[[1, 3], 3, 1], [[5], 5, 1]])
+}) // biome-ignore format: long lines
 
 describe('the mapping of an import of CSV', () => {
   const csv = async (file: string, mapRecord: (record: never) => unknown, more: object = {}) => {
