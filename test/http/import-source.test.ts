@@ -148,7 +148,10 @@ describe.each(places)('an import by the mapping of a source, %s', (_, start) => 
       { key: 'm3', many: limits.changesMax },
     ]
     const { said: told } = await send('?source=crm', many)
-    expect(told.find(({ error }) => error)).toMatchObject({ line: 3, error: { detail: expect.stringContaining('more than 5000 changes') } })
+    expect(told.find(({ error }) => error)).toMatchObject({
+      line: 3,
+      error: { detail: expect.stringContaining('more than 5000 changes') },
+    })
     expect(told[0]).toMatchObject({ lines: 2, applied: 6_002 })
     expect(told.at(-1)).toEqual(total(3, 6_002, 1, 0))
   })
