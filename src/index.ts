@@ -3,6 +3,7 @@
  * bundles only what it uses.
  */
 
+export type { ImportRow } from './bulk/import-row.ts'
 export { type AppOptions, createApp } from './http/app.ts'
 export { boolean, bytes, counter, decimal, integer, json, real, text, timestamp, uuid } from './model/column.ts'
 export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode } from './model/errors.ts'

@@ -17,17 +17,21 @@ export function checkLines(
   schema: Schema,
   clock: Pick<DecodeContext, 'now' | 'clockDriftMsMax'>,
 ): ChunkResult {
-  const context = { schema, ...clock, measure: false, pulled: true }
+  const context = { schema, ...clock, pulled: true }
   const rejections: ChunkResult['rejections'][number][] = []
   let [applied, dropped] = [0, 0]
-  for (const { line, value, error: fault } of lines) {
+  for (const { line, value, error: fault, changes } of lines) {
     if (!fault && isPageEnd(value)) continue
-    const change = isObject(value) && table !== undefined && !('table' in value) ? { ...value, table } : value
-    const decoded = fault ? { error: fault } : decodeChange(change, line % limits.changesMax, context)
-    const error = decoded.error ?? authorizeNamed(decoded.dropped ?? decoded.change, grant).error
-    if (error) rejections.push({ line, error })
-    else if (decoded.dropped) dropped++
-    else applied++
+    // The line was measured; what a mapping makes of one may be larger.
+    const measure = changes !== undefined
+    for (const one of changes ?? [value]) {
+      const change = isObject(one) && table !== undefined && !('table' in one) ? { ...one, table } : one
+      const decoded = fault ? { error: fault } : decodeChange(change, line % limits.changesMax, { ...context, measure })
+      const error = decoded.error ?? authorizeNamed(decoded.dropped ?? decoded.change, grant).error
+      if (error) rejections.push({ line, error })
+      else if (decoded.dropped) dropped++
+      else applied++
+    }
   }
   return { applied, duplicate: dropped, stale: 0, rejections }
 }

@@ -38,9 +38,14 @@ export function checkLineOptions(
   const tables = [...schema.tablesByName.keys()].join(', ')
   if (table !== undefined && !schema.tablesByName.has(table)) throw malformed(`"table" must be one of ${tables}.`)
   if (at === undefined) return
+  checkAt(at, now, clockDriftMsMax)
+  if (table === undefined) throw malformed(`Rows, which "at" is the stamp of, need "table", one of ${tables}.`)
+}
+
+/** Throws a `Problem` where the stamp of all can be none. */
+export function checkAt(at: number, now: number, clockDriftMsMax: number): void {
   const fault = checkStamp(at, { now, clockDriftMsMax })
   if (fault) throw malformed(fault.error.detail)
-  if (table === undefined) throw malformed(`Rows, which "at" is the stamp of, need "table", one of ${tables}.`)
 }
 
 /** What became of a chunk of lines. */
@@ -90,8 +95,10 @@ export function createImport(
     const tally: Tally = { applied: 0, duplicate: 0, stale: 0 }
     signal?.throwIfAborted()
     const changes: LineChange[] = []
-    for (const { line, value, error } of lines) {
+    const isMapped = lines.some((line) => line.changes)
+    for (const { line, value, error, changes: mapped } of lines) {
       if (error) rejected.set(line, error)
+      else if (mapped) changes.push(...mapped.map((change) => ({ line, change: toChange(change, options) })))
       else if (!isPageEnd(value)) changes.push({ line, change: toChange(value, options) })
     }
 
@@ -99,13 +106,15 @@ export function createImport(
     async function send(some: readonly LineChange[]): Promise<void> {
       if (some.length === 0) return
       const request = { client, grant, cutDigits, after, looks, changes: some.map(({ change }) => change) }
-      const answer = await importChunk(subject, request, { ...(facts && { facts }), bytes: 0 })
+      // The line of a change was measured; what a mapping makes of one may be larger.
+      const answer = await importChunk(subject, request, { ...(facts && { facts }), ...(!isMapped && { bytes: 0 }) })
       for (const verdict of ['applied', 'duplicate', 'stale'] as const) tally[verdict] += answer.tally[verdict]
       const again: LineChange[] = []
       for (const [index, error] of answer.rejected) {
         const one = some[index] as LineChange
         if (error.code === 'send_fewer' && some.length > 1) again.push(one)
-        else rejected.set(one.line, error)
+        // Of the changes of a line the first one that is rejected stands for it.
+        else if (!rejected.has(one.line)) rejected.set(one.line, error)
       }
       signal?.throwIfAborted()
       const half = Math.ceil(again.length / 2)
@@ -113,7 +122,9 @@ export function createImport(
       await send(again.slice(half))
     }
 
-    await send(changes)
+    // A mapping may make many changes of a line.
+    for (let from = 0; from < changes.length; from += limits.changesMax)
+      await send(changes.slice(from, from + limits.changesMax))
     looks = tally.applied * 2 < changes.length
     // Rejections of the database come after those of the decoder.
     const rejections = [...rejected].sort(([a], [b]) => a - b).map(([line, error]) => ({ line, error }))
@@ -121,14 +132,17 @@ export function createImport(
   }
 }
 
+/** A chunk, and what became of it. */
+export type ImportedChunk = ChunkResult & ReadChunk
+
 /**
  * The results of chunks in their order, two of them under way at once, each as soon as it is there.
  */
 export async function* importChunks(
   chunks: AsyncGenerator<ReadChunk>,
   importChunk: (lines: readonly ImportLine[]) => Promise<ChunkResult>,
-): AsyncGenerator<ChunkResult & { readonly last: number }> {
-  const running: { last: number; result: Promise<ChunkResult> }[] = []
+): AsyncGenerator<ImportedChunk> {
+  const running: { chunk: ReadChunk; result: Promise<ChunkResult> }[] = []
   let reading: Promise<IteratorResult<ReadChunk>> | undefined
   try {
     for (let ended = false; !ended || running.length > 0; ) {
@@ -139,11 +153,11 @@ export async function* importChunks(
         if (read) {
           reading = undefined
           ended = read.done === true
-          if (!read.done) running.push({ last: read.value.last, result: importChunk(read.value.lines) })
+          if (!read.done) running.push({ chunk: read.value, result: importChunk(read.value.lines) })
           continue
         }
       }
-      if (first) yield { ...(await first.result), last: first.last }
+      if (first) yield { ...first.chunk, ...(await first.result) }
       running.shift()
     }
   } finally {

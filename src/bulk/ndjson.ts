@@ -12,6 +12,8 @@ import { endWithFeeds } from './line-ends.ts'
 export interface ImportLine {
   readonly line: number
   readonly value?: unknown
+  /** Given: what a mapping made of it, in the place of its value. */
+  readonly changes?: readonly unknown[]
   readonly error?: Rejection
   /**
    * As it came, for whoever shows it: the text of the line, or of what was found in one. None where
@@ -36,6 +38,8 @@ export interface ReadChunk {
   readonly lines: readonly ImportLine[]
   /** The number of the last line. */
   readonly last: number
+  /** Records that a mapping passed over. */
+  readonly passed?: number
 }
 
 const newline = 10

@@ -11,6 +11,8 @@ export interface ImportState {
   /** The last line that was taken for good, or rejected. */
   readonly line: number
   readonly counts: Readonly<Record<'applied' | 'duplicate' | 'stale' | 'rejected', number>>
+  /** Records that a mapping passed over. */
+  readonly passed?: number
   /** Bytes of the files of rejected lines: of what is wrong, and of them as they came. */
   readonly rejectedBytes: number
   readonly rejectedRowsBytes: number

@@ -50,12 +50,53 @@ export async function* readRowLines(
 }
 
 /** What an element stands under, where that says its id. */
-const keyOf = ({ source }: ImportLine) =>
+export const keyOf = ({ source }: ImportLine) =>
   typeof source === 'object' && 'key' in source ? (source.key as string) : undefined
 
 type Read = { readonly value: unknown } | { readonly error: Rejection }
 
 function rowReader(options: JsonRowOptions, watch: NumberWatch): (value: unknown, key: string | undefined) => Read {
+  const { atHeader, scopeHeader, read } = options
+  const toChange = changeReader(options, watch)
+  const idHeader = headerFinder(options)('id')
+  const needed = [idHeader === 'id' ? undefined : idHeader, atHeader, scopeHeader].filter((one) => one !== undefined)
+  return (value, key) => {
+    const exported = readRecord(value, key, read)
+    if ('skipped' in exported) return { value: undefined }
+    if ('fault' in exported) return fault(exported.fault)
+    if ('deleted' in exported) return deletion(options, exported.deleted)
+    const { row } = exported
+    for (const header of needed) if (!Object.hasOwn(row, header)) return lacks(header)
+    return toChange(row)
+  }
+}
+
+/**
+ * What an element is, to the reader of its program or as it stands. `key`: what it stands under.
+ */
+export function readRecord(value: unknown, key: string | undefined, read: ReadExported | undefined): Exported {
+  if (!isObject(value)) return { fault: 'A row must be an object.' }
+  if (read) return read(value, key)
+  return { row: key === undefined ? value : { ...value, id: key } }
+}
+
+/** The change of a document that is gone, of which no more than the id is known. */
+export function deletion({ table, at, atHeader, scopeHeader }: RowOptions, id: string): Read {
+  if (scopeHeader === undefined && atHeader === undefined) return { value: { table: table.name, op: 'delete', id, at } }
+  return fault('A deleted document says neither whose it was nor when.')
+}
+
+/** The stamp and the scope of a row, where they are not read from it. */
+export interface OwnPlace {
+  readonly at: unknown
+  readonly scope: unknown
+}
+
+/** Makes the put of a row, an object of the columns by their headers. */
+export function changeReader(
+  options: JsonRowOptions,
+  watch: NumberWatch,
+): (row: Readonly<Record<string, unknown>>, own?: OwnPlace) => Read {
   const { table, at: atAll, atHeader, scopeHeader, ignore, read: readExported } = options
   const headerOf = headerFinder(options)
   const columns = new Map<string, { name: string; read: (value: unknown) => unknown }>()
@@ -68,42 +109,32 @@ function rowReader(options: JsonRowOptions, watch: NumberWatch): (value: unknown
     ...(ignore === 'others' ? [] : ignore),
     ...[atHeader, scopeHeader].filter((one) => one !== undefined),
   ])
-  const needed = [idHeader === 'id' ? undefined : idHeader, atHeader, scopeHeader].filter((one) => one !== undefined)
 
   // An export has its own id, whatever else is taken for it.
   const exportsId = readExported !== undefined
 
-  return (value, key) => {
-    if (!isObject(value)) return fault('A row must be an object.')
-    const exported: Exported = readExported
-      ? readExported(value, key)
-      : { row: key === undefined ? value : { ...value, id: key } }
-    if ('skipped' in exported) return { value: undefined }
-    if ('fault' in exported) return fault(exported.fault)
-    if ('deleted' in exported) {
-      if (scopeHeader === undefined && atHeader === undefined)
-        return { value: { table: table.name, op: 'delete', id: exported.deleted, at: atAll } }
-      return fault('A deleted document says neither whose it was nor when.')
-    }
-    const { row: from } = exported
-    for (const header of needed) if (!Object.hasOwn(from, header)) return fault(`The row has no ${quote(header)}.`)
+  return (from, own) => {
     // Without a prototype, so that no name means anything.
     const row: Record<string, unknown> = Object.create(null)
     for (const name of Object.keys(from)) {
+      const value = from[name]
+      // As if it were not there: JSON has none of these, and functions do.
+      if (value === undefined) continue
       const column = columns.get(name)
       if (column) {
-        const read = column.read(from[name])
+        const read = column.read(value)
         if (read instanceof BadField) return { error: read.error }
         row[column.name] = read
       } else if (name !== idHeader && !passed.has(name) && ignore !== 'others' && !(exportsId && name === 'id')) {
-        row[name] = from[name]
+        row[name] = value
         if (table.places.has(name)) return fault(`${quote(name)} stands for no column here. Add --ignore ${name}.`)
       }
     }
     const id = idToText(from[idHeader as string])
-    const at = atHeader === undefined ? atAll : toStamp(from[atHeader])
+    const at = own ? own.at : atHeader === undefined ? atAll : toStamp(from[atHeader])
+    const scope = own ? own.scope : scopeHeader === undefined ? undefined : idToText(from[scopeHeader])
     const change = { table: table.name, op: 'put', id, at, row }
-    return { value: scopeHeader === undefined ? change : { ...change, scope: idToText(from[scopeHeader]) } }
+    return { value: scope === undefined ? change : { ...change, scope } }
   }
 }
 
@@ -124,6 +155,8 @@ function valueReader(column: TableColumn, options: JsonRowOptions, watch: Number
   }
 }
 
-const toStamp = (value: unknown) => (typeof value === 'string' ? readStamp(value) : value)
+export const toStamp = (value: unknown) => (typeof value === 'string' ? readStamp(value) : value)
+
+export const lacks = (header: string) => fault(`The row has no ${quote(header)}.`)
 
 const fault = (detail: string) => ({ error: rejection('invalid_change', detail) })

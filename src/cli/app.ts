@@ -29,7 +29,7 @@ export async function loadApp(folder = process.cwd()): Promise<App> {
   if (file === undefined)
     throw new TypeError(`There is no driftline.config.ts in ${folder}: npx driftline init writes one`)
   const { default: config } = (await import(pathToFileURL(join(folder, file)).href).catch((error: unknown) => {
-    throw explain(file, error)
+    throw sayUnread(file, error, 'the config', 'driftline.config.js')
   })) as { default?: Partial<AppConfig<Schema>> }
   if (!config?.schema?.tablesByName)
     throw new TypeError(
@@ -40,11 +40,15 @@ export async function loadApp(folder = process.cwd()): Promise<App> {
   return { schema, sources, file, migrations: folderUrl('migrations'), public: folderUrl('public') }
 }
 
-function explain(file: string, error: unknown): unknown {
+/**
+ * Why a file of somebody's own cannot be loaded: `what` it is, and how it would be named in
+ * JavaScript.
+ */
+export function sayUnread(file: string, error: unknown, what: string, inJavaScript: string): unknown {
   const { code, message } = error as { code?: string; message?: string }
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.m?ts$/.test(file))
     return new TypeError(
-      `Node ${process.versions.node} reads no TypeScript: take Node 22.18 or later, or write the config and what it imports in JavaScript, as driftline.config.js`,
+      `Node ${process.versions.node} reads no TypeScript: take Node 22.18 or later, or write ${what} and what it imports in JavaScript, as ${inJavaScript}`,
     )
   return new TypeError(`${file} cannot be read: ${message ?? error}`)
 }

@@ -103,7 +103,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const pulls = pullHandler({ ...options, authenticate, pull, arrive, countScopes, streams: createStreams(options) })
   app.get('/v1/pull', pulls)
   app.post('/v1/pull', pulls)
-  app.post('/v1/import', importHandler(authenticate, importChunk, arrive, options))
+  app.post('/v1/import', importHandler(authenticate, importChunk, arrive, webhooks, options))
   app.post('/v1/webhooks/:source', webhookHandler(admit, verify, webhooks, receive, arrive))
   if (live) app.get('/v1/live', liveHandler(authenticate, live, isAllowed))
   const checkHealth = createHealth(options)

@@ -1,33 +1,38 @@
 import type { Context } from 'hono'
-import { checkLineOptions, chunkSize, createImport, importChunks, type LineOptions } from '../bulk/import.ts'
+import { checkAt, checkLineOptions, chunkSize, createImport, importChunks, type LineOptions } from '../bulk/import.ts'
+import { type MapLine, mapChunks } from '../bulk/map-chunks.ts'
 import { readLines } from '../bulk/ndjson.ts'
 import { addChunk, noOutcome } from '../bulk/outcome.ts'
 import { deferred } from '../model/deferred.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Principal } from '../model/principal.ts'
+import type { Schema } from '../model/table.ts'
 import { quote } from '../model/untrusted.ts'
 import { type Facts, noteCaller, type StreamEnd } from '../observe/facts.ts'
 import type { Operations, SyncOptions } from '../sync/sync.ts'
+import type { WebhookSources } from '../webhooks/in/sources.ts'
 import { malformed } from '../wire/request.ts'
 import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
 import { checkType } from './body.ts'
 import { decodeLong, readEncoding } from './encoding.ts'
 import type { Env } from './env.ts'
+import { findSource, sourceMapper } from './import-source.ts'
 import { problemBody, toProblem } from './problem.ts'
 import { linesType } from './types.ts'
 
 /**
- * `POST /v1/import?table=…&scope=…&client=…&at=…`: NDJSON of any length, applied chunk by chunk
- * while it comes. The answer is NDJSON too and comes meanwhile: each rejected line, and after each
- * chunk the lines that are taken for good. The next chunk is read when the client has taken that,
- * so memory stays flat.
+ * `POST /v1/import?table=…&scope=…&client=…&at=…&source=…`: NDJSON of any length, applied chunk by
+ * chunk while it comes. The answer is NDJSON too and comes meanwhile: each rejected line, and after
+ * each chunk the lines that are taken for good. The next chunk is read when the client has taken
+ * that, so memory stays flat.
  */
-export function importHandler(
+export function importHandler<S extends Schema>(
   authenticate: Authenticate,
   importChunk: Operations['importChunk'],
   arrive: Arrive,
+  sources: WebhookSources<S>,
   options: SyncOptions,
 ) {
   const { schema, now = Date.now, clockDriftMsMax = limits.clockDriftMsMax } = options
@@ -36,20 +41,26 @@ export function importHandler(
     facts.operation = 'import'
     const principal = await authenticate(context.req.header('authorization'))
     noteCaller(facts, principal)
-    const asked = decodeQuery(context.req.queries(), principal)
+    const { headers } = context.req.raw
+    const { source: name, ...asked } = decodeQuery(context.req.queries(), principal)
     const table = schema.tablesByName.get(asked.table ?? '')
     const booleans = table?.columns.flatMap(({ name, type }) => (type === 'boolean' ? [name] : []))
-    const lineOptions = { ...asked, booleans }
+    const source = name === undefined ? undefined : findSource(sources, name)
+    // The changes of a mapping are no rows: the stamp is that of those which have none.
+    const { at, grant } = asked
+    const lineOptions = { ...asked, booleans, at: source ? undefined : at }
     checkLineOptions(lineOptions, schema, now() * 1000, clockDriftMsMax)
-    const { headers } = context.req.raw
+    if (source && at !== undefined) checkAt(at, now() * 1000, clockDriftMsMax)
     checkType(headers, 'application/x-ndjson')
     const bytes = decodeLong(arrive(context), readEncoding(headers))
+    const map = source && sourceMapper(source, { name: asked.client, scope: grant.scope, at, headers, now })
 
     const gone = new AbortController()
     const signal = AbortSignal.any([gone.signal, context.req.raw.signal])
     const answers = importAll(
       createImport(importChunk, principal.subject, lineOptions, { facts, signal }),
       refuseArray(bytes),
+      map,
     )
     // A fault before anything is taken has a status of its own.
     const first = await answers.next()
@@ -71,30 +82,48 @@ async function* refuseArray(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
   }
 }
 
-const parameters = ['table', 'scope', 'client', 'at']
+const parameters = ['table', 'scope', 'client', 'at', 'source']
 
-function decodeQuery(queries: Record<string, string[]>, { scopes }: Principal): LineOptions {
+function decodeQuery(
+  queries: Record<string, string[]>,
+  { scopes }: Principal,
+): LineOptions & { readonly source: string | undefined } {
   for (const [name, values] of Object.entries(queries)) {
     if (!parameters.includes(name))
       throw malformed(`An import has no parameter ${quote(name)}. It has ${parameters.join(', ')}.`)
     if (values.length > 1) throw malformed(`The parameter ${name} may stand once.`)
   }
-  const [table, scope, client = 'import', at] = parameters.map((name) => queries[name]?.[0])
+  const [table, scope, by, at, source] = parameters.map((name) => queries[name]?.[0])
+  if (source !== undefined && by !== undefined && by !== source)
+    throw malformed('"client" is the source here: leave it out.')
   if (scopes.size === 0) throw new Problem('no_scope', 'The token grants no scope to write.')
   return {
     table,
-    client,
+    source,
+    // As its webhooks: what came by one of them with the same stamp is a duplicate.
+    client: source ?? by ?? 'import',
     at: at === undefined ? undefined : /^\d{1,16}$/.test(at) ? Number(at) : Number.NaN,
     grant: { scope: scope ?? [...scopes.keys()][0], isAllowed: (name) => scopes.get(name) === 'write', byToken: true },
   }
 }
 
-/** What to say of each chunk, and at the end. */
-async function* importAll(...[importChunk, bytes]: [ReturnType<typeof createImport>, AsyncIterable<Uint8Array>]) {
+/**
+ * What to say of each chunk, and at the end. Where a mapping makes the changes, the lines that are
+ * rejected come back as they were: whoever sends payloads of another system need not keep them.
+ */
+async function* importAll(
+  importChunk: ReturnType<typeof createImport>,
+  bytes: AsyncIterable<Uint8Array>,
+  map: MapLine | undefined,
+) {
   const outcome = noOutcome()
-  for await (const result of importChunks(readLines(bytes, chunkSize), importChunk)) {
+  const read = readLines(bytes, chunkSize)
+  for await (const result of importChunks(map ? mapChunks(read, map) : read, importChunk)) {
     const listed = addChunk(outcome, result)
-    yield [...listed, outcome].map((one) => `${JSON.stringify(one)}\n`).join('')
+    const sources =
+      map && listed.length > 0 ? new Map(result.lines.map(({ line, source }) => [line, source])) : undefined
+    const told = listed.map((one) => ({ ...one, text: sources?.get(one.line) }))
+    yield [...told, outcome].map((one) => `${JSON.stringify(one)}\n`).join('')
   }
   yield `${JSON.stringify({ ...outcome, done: true })}\n`
 }

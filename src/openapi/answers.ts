@@ -132,11 +132,19 @@ export const answerSchemas: Json = {
     description: 'One line of the answer to an import: a line that was rejected, how far it is, or what ended it.',
     oneOf: [ref('import.rejection'), ref('import.total'), ref('import.problem')],
   },
-  'import.rejection': closed({ line: { ...count, minimum: 1 }, error: ref('rejection') }),
+  'import.rejection': closed(
+    {
+      line: { ...count, minimum: 1 },
+      error: ref('rejection'),
+      text: { type: 'string', description: 'By a source: the line as it came, where it is UTF-8 and not too long.' },
+    },
+    ['line', 'error'],
+  ),
   'import.total': closed(
     {
       lines: { ...count, description: 'The lines up to this one are taken for good.' },
       ...{ applied: count, duplicate: count, stale: count, rejected: count },
+      passed: { ...count, description: 'By a source: lines of which its mapping made no change.' },
       unlisted: {
         type: 'object',
         additionalProperties: { ...count, minimum: 1 },

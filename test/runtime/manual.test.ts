@@ -17,6 +17,7 @@ import {
 } from '../../src/index.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import { type Block, blocks, commandsOf } from '../support/manual.ts'
+import { filesInManual } from '../support/manual-code.ts'
 import { testSecret } from '../support/server.ts'
 import { openTestStore, temporaryFolder } from '../support/stores.ts'
 
@@ -213,7 +214,7 @@ describe('the manual', () => {
     expect(shown).toContain(`${(towns.length - 1).toLocaleString('en')} rows`)
     await writeFile(join(folder, 'towns.ndjson'), `${towns.slice(0, 2_000).join('\n')}\n`)
     await run(command('npx driftline migrate'))
-    const printed = await run(command('npx driftline import'))
+    const printed = await run(command('npx driftline import --table todos --scope alice --at now'))
     const words = (text: string) => text.replace(/\d[\d,.]*\d|\d/g, '#').trim()
     expect(words(printed.split('\n').find((line) => line.includes(' rows in ')) ?? '')).toBe(words(shown))
 
@@ -237,6 +238,16 @@ describe('the manual', () => {
     )
     expect(events).toMatch(/200/)
   })
+
+  it('records of a file become rows by the function that the manual shows', async () => {
+    await writeFile(join(folder, 'todos.ts'), filesInManual('bulk.md')['todos.ts'] ?? '')
+    const records = ['1,Call,completed', '2,Write,open', '3,,open', '4,Gone,deleted', '5,Read,open']
+    await writeFile(join(folder, 'tasks.csv'), `uid,subject,status,owner\n${records.map((one) => `${one},bob\n`).join('')}`)
+    const printed = await run(command('npx driftline import --table todos --map-with'), ' || test $? = 2')
+    const counts = (text: string) => text.replace(/in .* a second/, '')
+    expect(counts(printed)).toContain(counts(answer('docs/bulk.md', '4 rows')))
+    expect(printed).toContain('Line 4: invalid_change. The mapping threw TypeError: no subject.\n')
+  }) // biome-ignore format: a long line
 
   it('the tables are generated and a database is kept', async () => {
     expect(await run(command('npx driftline generate'))).toMatch(/nothing to do/)

@@ -90,7 +90,7 @@ const tsconfig = JSON.stringify({
     ...{ target: 'ES2024', module: 'NodeNext', strict: true, noEmit: true, types: ['node'] },
     ...{ allowImportingTsExtensions: true, skipLibCheck: true, typeRoots: [join(root, 'node_modules/@types')] },
   },
-  include: ['backend.ts', 'my-store.test.ts', 'wrapping.test.ts'],
+  include: ['backend.ts', 'todos.ts', 'wrong.ts', 'my-store.test.ts', 'wrapping.test.ts'],
 })
 
 describe('the packed package, installed by npm into an empty project', () => {
@@ -196,7 +196,14 @@ export default { fetch: app.fetch, scheduled: sync.scheduled }
   })
 
   it('is a library of a backend that syncs with Postgres by createSync, and its types hold', async () => {
+    const { 'todos.ts': mapping = '' } = filesInManual('bulk.md')
     const home = await project('backend', ['pg'], {
+      'todos.ts': mapping,
+      'wrong.ts': mapping.replace(
+        'title: subject',
+        '// @ts-expect-error The table has no such column.\n titel: subject',
+      ),
+      'tasks.csv': 'uid,subject,status,owner\n1,Call,open,bob\n2,,open,bob\n3,Gone,deleted,bob\n',
       'backend.ts': `import { createSync, type Principal } from 'driftline'
 import { postgresStore } from 'driftline/stores/postgres'
 import { schema } from './driftline.config.ts'
@@ -223,6 +230,13 @@ await store.close()
     await run(process.execPath, [resolve('typescript/bin/tsc'), '-p', home])
     const { stdout } = await run(process.execPath, ['backend.ts'], { cwd: home, env: { ...env, DATABASE_URL } })
     expect(JSON.parse(stdout)).toEqual([['applied'], 'Buy milk'])
+    await expect(
+      driftline(home, ['import', '--table', 'todos', '--map-with', './todos.ts', 'tasks.csv'], { DATABASE_URL }),
+    ).rejects.toMatchObject({
+      code: 2,
+      stdout: expect.stringMatching(/: 1 applied, 0 duplicate, 0 stale, 1 rejected, 1 passed over\.\n$/),
+      stderr: expect.stringMatching(/^Line 3: invalid_change\. The mapping threw TypeError: no subject\.\n/),
+    })
   })
 
   it('holds a store of one’s own, and one that wraps another, to its promises by node:test', async () => {

@@ -1,22 +1,23 @@
-import { rejection } from '../../model/errors.ts'
 import { timestamptzToMicroseconds } from '../../model/timestamptz.ts'
 import { quote } from '../../model/untrusted.ts'
-import type { ChunkSize, ImportLine, ReadChunk } from '../ndjson.ts'
+import type { ChunkSize, ReadChunk } from '../ndjson.ts'
 import { checkMap, headerFinder, type RowOptions } from '../row-options.ts'
-import { type CsvBlock, type CsvRecord, readCsv } from './csv.ts'
+import type { CsvRecord } from './csv.ts'
 import { NumberWatch } from './number-text.ts'
+import {
+  checkNeeded,
+  delimiterAdvice,
+  faultOf,
+  otherDelimiter,
+  type RecordReader,
+  type RecordsOptions,
+  readHeaders,
+  readRecordChunks,
+} from './records.ts'
 import { BadField, fieldReader, plainField, plainRules } from './value.ts'
 
 /** How the records of a CSV file become rows of a table. */
-export interface CsvOptions extends RowOptions {
-  readonly delimiter: string
-  /** Whether that is only what is usual, and the file may say another in its first line. */
-  readonly isDelimiterGuessed?: boolean
-  /**
-   * Told of the lines before the rows, as they came: what a file of some of the rows begins with.
-   */
-  readonly onHead?: (text: string) => void
-}
+export interface CsvOptions extends RowOptions, Omit<RecordsOptions, 'nulls'> {}
 
 /**
  * Reads CSV in chunks of changes: a put for each record. Throws a `TypeError` that says what to
@@ -26,54 +27,22 @@ export interface CsvOptions extends RowOptions {
 export async function* readCsvLines(
   blocks: AsyncIterable<string>,
   options: CsvOptions,
-  { linesMax, textMax, firstMax = linesMax }: ChunkSize,
+  size: ChunkSize,
   watch = new NumberWatch(),
 ): AsyncGenerator<ReadChunk> {
-  let toLine: ((record: CsvRecord) => ImportLine) | undefined
-  let lines: ImportLine[] = []
-  let text = 0
-  let last = 0
-  let wanted = firstMax
-  let { delimiter } = options
-  let separator = ''
-  const onDelimiter = (told: string, line: string) => {
-    delimiter = told
-    separator = line.trimEnd()
-  }
   const { nulls } = options.rules ?? plainRules
-  const form = { delimiter, isGuessed: options.isDelimiterGuessed ?? false, nulls, onDelimiter }
-  for await (const { records, textEach } of readCsv(blocks, form) as AsyncIterable<CsvBlock>) {
-    for (const record of records) {
-      if (!toLine) {
-        watch.isSemicolon = delimiter === ';'
-        toLine = readHeader(record, { ...options, delimiter }, watch)
-        options.onHead?.(separator === '' ? (record.text ?? '') : `${separator}\r\n${record.text}`)
-        continue
-      }
-      lines.push(toLine(record))
-      last = record.last
-      text += textEach
-      if (lines.length >= wanted || text >= textMax) {
-        watch.check()
-        yield { lines, last }
-        wanted = Math.min(2 * wanted, linesMax)
-        lines = []
-        text = 0
-      }
-    }
+  const chunks = readRecordChunks(blocks, { ...options, nulls }, size, (record, delimiter) => {
+    watch.isSemicolon = delimiter === ';'
+    return readHeader(record, { ...options, delimiter }, watch)
+  })
+  for await (const chunk of chunks) {
+    watch.check()
+    yield chunk
   }
-  if (!toLine) throw new TypeError('The file is empty. A CSV file begins with a line of headers.')
-  watch.check()
-  if (lines.length > 0) yield { lines, last }
 }
 
-function readHeader(
-  { fields: headers, error }: CsvRecord,
-  options: CsvOptions,
-  watch: NumberWatch,
-): (record: CsvRecord) => ImportLine {
-  if (error) throw new TypeError(`The first line is no header. ${error.detail}`)
-  const fields = headers.map(plainField)
+function readHeader(header: CsvRecord, options: CsvOptions, watch: NumberWatch): RecordReader {
+  const fields = readHeaders(header)
   const { table, atHeader, scopeHeader, delimiter, rules = plainRules } = options
   const found = placeHeaders(fields, options)
   const { id, at, scope } = found
@@ -81,13 +50,9 @@ function readHeader(
     return { place, name: column.name, read: fieldReader(column, table.name, rules, watch) }
   })
   return (record) => {
-    const { line, fields: values, error: fault } = record
+    const { line, fields: values } = record
+    const fault = faultOf(record, fields, delimiter)
     if (fault) return { line, error: fault, source: record }
-    if (values.length !== fields.length) {
-      const counts = `The record has ${values.length} fields, and the header ${fields.length}`
-      const detail = `${counts}. A field that holds ${delimiter === '\t' ? 'a tab' : quote(delimiter)} or a line break stands in quotes.`
-      return { line, error: rejection('invalid_change', detail), source: record }
-    }
     watch.line = line
     const row: Record<string, unknown> = {}
     for (const { place, name, read } of columns) {
@@ -105,16 +70,11 @@ function readHeader(
 /** Where each column stands. */
 function placeHeaders(fields: readonly string[], options: CsvOptions) {
   const { table, atHeader, scopeHeader, headers, ignore, delimiter } = options
-  const twice = fields.find((field, place) => fields.indexOf(field) !== place && field !== '')
-  if (twice !== undefined) throw new TypeError(`The header ${quote(twice)} stands twice.`)
   checkMap(options)
   const known = ['id', ...table.columns.map(({ name }) => name)]
   const ignored = ignore === 'others' ? [] : ignore
   const own = [atHeader, scopeHeader].filter((header) => header !== undefined)
-  const missing = [...headers.values(), ...ignored, ...own].find((header) => !fields.includes(header))
-  if (missing !== undefined) {
-    throw new TypeError(`The file has no header ${quote(missing)}. It has ${fields.map(quote).join(', ')}.`)
-  }
+  checkNeeded(fields, [...headers.values(), ...ignored, ...own])
   const headerOf = headerFinder(options)
   const placeOf = (name: string) => fields.indexOf(headerOf(name) ?? '\0')
 
@@ -122,11 +82,11 @@ function placeHeaders(fields: readonly string[], options: CsvOptions) {
   const unknown = ignore === 'others' ? [] : fields.filter((field) => !taken.has(field))
   if (unknown.length > 0) {
     const [first] = unknown as [string]
-    const other = [',', ';', '\t', '|'].find((one) => one !== delimiter && first.includes(one))
+    const other = otherDelimiter(fields, delimiter)
     throw new TypeError(
       `${table.name} has no column for the header${unknown.length > 1 ? 's' : ''} ${unknown.map(quote).join(', ')}. It has ${known.join(', ')}. ` +
-        (fields.length === 1 && other !== undefined
-          ? `If fields end with ${other === '\t' ? 'a tab' : quote(other)}, write --delimiter ${other === '\t' ? 'tab' : `'${other}'`}.`
+        (other !== undefined
+          ? delimiterAdvice(other)
           : `Write --map column=${word(first)} for the column that it is, or --ignore ${word(first)}; --ignore-others passes over all of these.`),
     )
   }

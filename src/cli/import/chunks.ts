@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { readCsvLines } from '../../bulk/csv/lines.ts'
-import type { NumberWatch } from '../../bulk/csv/number-text.ts'
+import { NumberWatch } from '../../bulk/csv/number-text.ts'
+import { readCsvRecords } from '../../bulk/csv/records.ts'
 import { type JsonElement, readElements } from '../../bulk/json-elements.ts'
 import { readersOf } from '../../bulk/json-kind.ts'
+import { readMappedLines } from '../../bulk/map-rows.ts'
 import { type ChunkSize, type ImportLine, parseLine, type ReadChunk, readLines } from '../../bulk/ndjson.ts'
 import { readRowLines } from '../../bulk/row-lines.ts'
 import { readTextBlocks } from '../../bulk/text-blocks.ts'
@@ -15,6 +17,8 @@ import type { ImportOptions } from './options.ts'
 export interface ChunkWatchers {
   readonly watch?: NumberWatch
   readonly onHead?: (text: string) => void
+  /** The lines up to this one are done with: no mapping is asked for them. */
+  readonly after?: number
 }
 
 /**
@@ -22,20 +26,24 @@ export interface ChunkWatchers {
  * all.
  */
 export function readChunks(
-  { app, format, from, csv, rows, table: tableName }: ImportOptions,
+  { app, format, from, csv, rows, table: tableName, mapping }: ImportOptions,
   { bytes, paths }: Pick<ImportInput, 'bytes' | 'paths'>,
   at: number | undefined,
   size: ChunkSize,
-  { watch, onHead }: ChunkWatchers = {},
+  { watch = new NumberWatch(), onHead, after }: ChunkWatchers = {},
 ): AsyncGenerator<ReadChunk> {
   const table = app.schema.tablesByName.get(tableName ?? '') as Table
-  if (format === 'csv' && rows) {
-    const blocks = readTextBlocks(bytes, limits.changeBytesMax)
-    return readCsvLines(blocks, { ...csv, ...rows, table, at, ...(onHead && { onHead }) }, size, watch)
+  const readJson = () => (paths ? readElementLines(readElements(bytes, paths), size) : readLines(bytes, size))
+  if (!rows) return readJson()
+  const options = { ...rows, table, at, read: from && readersOf[from], isJsonText: from === 'sqlite' }
+  const blocks = () => readTextBlocks(bytes, limits.changeBytesMax)
+  const form = { ...csv, ...(onHead && { onHead }) }
+  if (mapping) {
+    const records = format === 'csv' ? readCsvRecords(blocks(), { ...form, ...rows, watch }, size) : readJson()
+    return readMappedLines(records, mapping.map, options, { watch, after })
   }
-  const lines = paths ? readElementLines(readElements(bytes, paths), size) : readLines(bytes, size)
-  const read = from && readersOf[from]
-  return rows ? readRowLines(lines, { ...rows, table, at, read, isJsonText: from === 'sqlite' }, watch) : lines
+  if (format === 'csv') return readCsvLines(blocks(), { ...form, ...options }, size, watch)
+  return readRowLines(readJson(), options, watch)
 }
 
 /** The elements of a JSON text as lines, which are counted as they are. */
@@ -75,9 +83,9 @@ export async function* takeChunks(
     const read = signal.aborted ? undefined : await nextOrAbort(chunks, signal)
     if (!read) return false
     if (read.done) return true
-    const { lines, last } = read.value
-    if (last > after)
-      yield { lines: lines[0] && lines[0].line > after ? lines : lines.filter(({ line }) => line > after), last }
+    const { lines, last, ...more } = read.value
+    const isNew = !lines[0] || lines[0].line > after
+    if (last > after) yield { lines: isNew ? lines : lines.filter(({ line }) => line > after), last, ...more }
   }
 }
 

@@ -106,7 +106,7 @@ function report(
   rejected: RejectedSample,
   resumable: boolean,
 ): void {
-  const { counts, seconds, line } = state
+  const { counts, seconds, line, passed = 0 } = state
   const number = (value: number) => value.toLocaleString('en')
   const noun = paths ? 'Element' : 'Line'
   for (const { line, error } of rejected.shown) console.error(`${noun} ${line}: ${error.code}. ${error.detail}`)
@@ -121,10 +121,11 @@ function report(
   const rate = number(Math.round(rows / Math.max(seconds, 0.001)))
   const speed = `${number(rows)} rows in ${seconds.toFixed(1)} s, ${rate} a second`
   const verdicts = Object.entries(counts).map(([verdict, count]) => `${number(count)} ${verdict}`)
+  const passedOver = options.mapping ? `, ${number(passed)} passed over` : ''
   console.log(
     options.check
-      ? `${speed}: ${number(counts.applied)} would be sent, ${number(counts.rejected)} rejected. Nothing was stored, and the database not asked.`
-      : `${speed}: ${verdicts.join(', ')}.`,
+      ? `${speed}: ${number(counts.applied)} would be sent, ${number(counts.rejected)} rejected${passedOver}. Nothing was stored, and the database not asked.`
+      : `${speed}: ${verdicts.join(', ')}${passedOver}.`,
   )
   if (complete) {
     process.exitCode = counts.rejected > 0 ? 2 : 0

@@ -9,6 +9,7 @@ import { limits } from '../../model/limits.ts'
 import { isName } from '../../model/text.ts'
 import type { App, LoadApp } from '../app.ts'
 import { readWords } from '../command.ts'
+import { loadMapFile, type MapFile } from './map-file.ts'
 
 /** What `npx driftline import` was told. */
 export interface ImportOptions {
@@ -33,6 +34,8 @@ export interface ImportOptions {
   readonly rows:
     | (Omit<RowOptions, 'table' | 'at'> & { readonly rules: FieldRules; readonly isLoose: boolean })
     | undefined
+  /** Makes the rows of the records. */
+  readonly mapping: MapFile | undefined
   readonly csv: { readonly delimiter: string; readonly isDelimiterGuessed: boolean }
   /** The file of the rejected lines with what is wrong with them, and that of them as they came. */
   readonly rejected: string
@@ -72,6 +75,10 @@ const options = {
     multiple: true,
     help: 'title=name: the column name of the file is title of the table; id=key for the id',
   },
+  'map-with': {
+    type: 'string',
+    help: 'a file, such as ./users.ts, whose default export (record) => row | null makes the row of each record',
+  },
   ignore: { type: 'string', multiple: true, help: 'a column of the file to pass over' },
   'ignore-others': {
     type: 'boolean',
@@ -108,8 +115,10 @@ const options = {
 /** Options that say how values are written: with one of them JSON may write them as CSV does. */
 const valueOptions = ['decimal', 'group', 'null', 'true', 'false'] as const
 /** Options that only rows have, which are what lines hold then. */
-const rowOptions = ['scope-column', 'at-column', 'map', 'ignore', 'ignore-others', ...valueOptions] as const
+const rowOptions = ['scope-column', 'at-column', 'map', 'map-with', 'ignore', 'ignore-others', ...valueOptions] as const
 const csvOptions = ['delimiter', 'empty-as-text'] as const
+/** What a mapping says itself. */
+const mappedOptions = ['map', 'ignore', 'ignore-others', 'empty-as-text'] as const
 
 const help = {
   name: 'npx driftline import',
@@ -146,19 +155,24 @@ export async function readImportOptions(loadApp: LoadApp): Promise<ImportOptions
   const odd = csvOptions.find((name) => !csv && values[name])
   if (odd) throw new TypeError(`--${odd} is for CSV. Where that is what comes, write --format csv`)
   if (at !== undefined && atHeader !== undefined) throw new TypeError('Say --at or --at-column, not both')
+  const withFile = values['map-with']
+  const mapped = mappedOptions.find((name) => withFile !== undefined && values[name])
+  if (mapped) throw new TypeError(`Say --${mapped} or --map-with, not both: what the mapping gives is the row`)
   const areRows = csv || from !== undefined || at !== undefined || rowOptions.some((name) => values[name])
   const saysRows = areRows && (csv || at === undefined)
-  if (saysRows && scope === undefined && scopeHeader === undefined)
+  // A mapping may say whose each row is.
+  if (saysRows && scope === undefined && scopeHeader === undefined && withFile === undefined)
     throw new TypeError('Say whose rows they are: --scope alice')
   if (saysRows && table === undefined) {
     throw new TypeError(`Say what the rows are: --table with one of ${[...app.schema.tablesByName.keys()].join(', ')}`)
   }
+  const mapping = withFile === undefined ? undefined : await loadMapFile(withFile)
   const isLoose = csv || from !== undefined || valueOptions.some((name) => values[name])
   const { resume: _, anew: __, rejected: ___, check: ____, ...rest } = values
   const rejected = values.rejected ?? `${file === '-' || file.startsWith('/dev/') ? 'import' : file}.rejected.ndjson`
   const rowsEnding = !csv ? 'lines.ndjson' : ending === 'tsv' ? 'tsv' : 'csv'
   return {
-    ...{ app, file, format, from, gzip, table, scope, client, resume, anew, check, rejected },
+    ...{ app, file, format, from, gzip, table, scope, client, resume, anew, check, rejected, mapping },
     cutDigits: values['cut-digits'],
     encoding: values.encoding === undefined ? undefined : readEncoding(values.encoding),
     at: at !== undefined ? readAt(at) : areRows && atHeader === undefined ? 'now' : undefined,
@@ -178,8 +192,8 @@ export async function readImportOptions(loadApp: LoadApp): Promise<ImportOptions
     csv: { delimiter: readDelimiter(values.delimiter, ending), isDelimiterGuessed: values.delimiter === undefined },
     rejectedRows: `${rejected.replace(/\.(ndjson|jsonl|json)$/, '')}.${rowsEnding}`,
     given: Object.fromEntries(
-      Object.entries({ ...rest, format }).flatMap(([name, value]) =>
-        value === undefined || value === false ? [] : [[`--${name}`, String(value)]],
+      Object.entries({ ...rest, format, ...(mapping && { 'map-with': `${withFile} (${mapping.identity})` }) }).flatMap(
+        ([name, value]) => (value === undefined || value === false ? [] : [[`--${name}`, String(value)]]),
       ),
     ),
   }

@@ -17,6 +17,7 @@ export class RejectedSample {
   #rows = 0
   #unknownColumns = 0
   #values = 0
+  #scopeless = 0
 
   add(lines: readonly RejectedLine[]): void {
     this.shown.push(...lines.slice(0, shownMax - this.shown.length))
@@ -29,12 +30,17 @@ export class RejectedSample {
         this.#rows++
       if (code === 'unknown_column') this.#unknownColumns++
       if (code === 'invalid_value') this.#values++
+      if (/^A change needs "scope"/.test(detail)) this.#scopeless++
     }
   }
 
   /** What may be wrong with the options, where every line was rejected for one reason. */
-  hint({ format, rows, from }: ImportOptions): string | undefined {
+  hint({ format, rows, from, mapping }: ImportOptions): string | undefined {
     const isAll = (count: number) => count > 0 && count === this.#count
+    if (mapping)
+      return isAll(this.#scopeless)
+        ? 'Say whose rows they are: --scope alice, or a "scope" in what the mapping gives.'
+        : undefined
     if (format === 'csv') return undefined
     if (rows && isAll(this.#changes))
       return 'With --at each line is a row, an id and columns. Leave it out where the lines are changes.'

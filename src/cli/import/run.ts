@@ -2,7 +2,6 @@ import { checkLines } from '../../bulk/check.ts'
 import { NumberWatch } from '../../bulk/csv/number-text.ts'
 import { encoderOf } from '../../bulk/encode.ts'
 import { chunkSize, createImport, importChunks, type LineOptions } from '../../bulk/import.ts'
-import type { ImportLine } from '../../bulk/ndjson.ts'
 import { openRejected, type RejectedLine, toRejectedLine } from '../../bulk/rejected.ts'
 import { type ImportState, writeState } from '../../bulk/resume.ts'
 import type { Settings } from '../../runtime/settings.ts'
@@ -84,7 +83,6 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
   const { options, source, input, statePath, progress, signal } = run
   const began = performance.now()
   const importChunk = chunkImporter(run)
-  const underWay: (readonly ImportLine[])[] = []
   const counts = { ...run.state.counts }
   let state = run.state
   let complete = false
@@ -105,7 +103,8 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
   const newline = options.format === 'csv' ? '\r\n' : '\n'
   async function* chunks() {
     const size = run.database?.chunkSize ?? chunkSize
-    const read = readChunks(options, input, state.at, size, { watch: new NumberWatch(), onHead })
+    const watchers = { watch: new NumberWatch(), onHead, after: run.state.line }
+    const read = readChunks(options, input, state.at, size, watchers)
     const all = takeChunks(read, run.state.line, signal)
     try {
       for (;;) {
@@ -117,7 +116,6 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
         // A file that cannot be read as it was said leaves nothing behind.
         if (!begun) await keep()
         begun = true
-        underWay.push(value.lines)
         yield value
       }
     } catch (fault) {
@@ -132,10 +130,8 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
       head: () => head,
       newline: () => newline,
     })
-    for await (const { rejections, last, ...tally } of importChunks(chunks(), importChunk)) {
-      const sources =
-        rejections.length > 0 ? new Map(underWay[0]?.map(({ line, source }) => [line, source])) : undefined
-      underWay.shift()
+    for await (const { rejections, last, lines: taken, passed = 0, ...tally } of importChunks(chunks(), importChunk)) {
+      const sources = rejections.length > 0 ? new Map(taken.map(({ line, source }) => [line, source])) : undefined
       const lines = rejections.map(({ line, error }) => toRejectedLine(line, error, sources?.get(line)))
       await rejected.append(lines)
       run.onRejected(lines)
@@ -144,6 +140,7 @@ export async function runImport(run: ImportRun): Promise<ImportEnd> {
       const seconds = run.state.seconds + (performance.now() - began) / 1000
       state = {
         ...{ ...state, line: last, counts: { ...counts }, ...rejected.sizes, seconds },
+        passed: (state.passed ?? 0) + passed,
         time: new Date().toISOString(),
       }
       if (performance.now() - writtenAt > stateMs) await keep()

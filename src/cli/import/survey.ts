@@ -9,7 +9,8 @@ type Open = (bytes: AsyncIterable<Uint8Array>) => Promise<ImportInput>
 /**
  * Reads a file, or the beginning of a stream, before the first row of it is stored: whether its
  * bytes are what they are taken for, and whether its numbers can mean two things. Records are read
- * only where its text holds what could: a pass over the bytes costs a hundredth of the import.
+ * only where its text holds what could: a pass over the bytes costs a hundredth of the import. What
+ * a mapping makes of them is looked at as it comes, since a mapping gets each record once.
  */
 export async function surveyInput(
   options: ImportOptions,
@@ -43,12 +44,12 @@ const overlap = 64
 
 /** Whether a text may hold numbers that mean either. Nothing where no number of the table can. */
 function doubtFinder(
-  { app, format, csv, rows, table }: ImportOptions,
+  { app, format, csv, rows, table, mapping }: ImportOptions,
   head: string,
 ): ((text: string) => boolean) | undefined {
   const columns = app.schema.tablesByName.get(table ?? '')?.columns ?? []
   const types: readonly string[] = columns.map(({ type }) => type)
-  if (!rows || rows.rules.numbers.isTold || (format === 'ndjson' && !rows.isLoose)) return undefined
+  if (!rows || mapping || rows.rules.numbers.isTold || (format === 'ndjson' && !rows.isLoose)) return undefined
   if (!types.some((type) => type === 'real' || type === 'decimal')) return undefined
   const told = /^"?sep=([^\r\n])/i.exec(head)?.[1]
   const isComma = format === 'ndjson' || (told ?? csv.delimiter) === ','

@@ -10,6 +10,7 @@ import { signToken } from '../../../src/runtime/sign-token.ts'
 import { StoreFault } from '../../../src/stores/store.ts'
 import { keyPair, makeToken } from '../../programs/tokens/keys.ts'
 import { createContract, templateOf } from '../../support/contract.ts'
+import { mappedSources } from '../../support/mapped-sources.ts'
 import { schema } from '../../support/schema.ts'
 import { type Answer, type ServerProcess, startServer, testSecret } from '../../support/server.ts'
 import { openTestStore, temporaryFolder } from '../../support/stores.ts'
@@ -150,6 +151,24 @@ describe('every answer is as GET /openapi.json describes it', () => {
     seen.codes.add(JSON.parse(text).code)
     expect(quiet).toHaveBeenCalledTimes(1)
     quiet.mockRestore()
+    await opened.close()
+  })
+
+  it('an import by the mapping of a source', async () => {
+    const opened = await openTestStore('libsql file')
+    const auth = { secret: testSecret }
+    const app = createApp({ schema, store: opened.store, auth, webhooks: mappedSources })
+    const method = 'POST'
+    const path = '/v1/import?source=crm'
+    const headers = {
+      Authorization: `Bearer ${await signToken(testSecret, { sub: 'alice' })}`,
+      'Content-Type': 'application/x-ndjson',
+    }
+    const body = '{"key":1,"name":"x"}\n{"kind":"ping"}\n{"kind":"lost"}\nnonsense\n\u0000'
+    const answer = await app.request(path, { method, headers, body })
+    const text = await answer.text()
+    expect(text).toMatch(/"text":"nonsense"[\s\S]*"passed":1,"done":true/)
+    contract.checkAnswer({ method, path, status: answer.status, headers: answer.headers, text })
     await opened.close()
   })
 

@@ -103,6 +103,7 @@ export const requests: readonly Request[] = [
   ],
   ['an empty import', 'POST', '/v1/import', imported([])],
   ['an import of an unknown table', 'POST', '/v1/import?table=nope', imported([])],
+  ['an import by an unknown source', 'POST', '/v1/import?source=nope', imported([])],
   ['an import of JSON', 'POST', '/v1/import', { body: '{}' }],
   ['an import that is no gzip', 'POST', '/v1/import', { ...imported([put('x')], { 'Content-Encoding': 'gzip' }) }],
   ['an import without a token', 'POST', '/v1/import', imported([], { Authorization: '' })],
