@@ -46,7 +46,8 @@ describe.each(inThisRun([...dialectStores, 'd1']))('pages of scopes with tombsto
       await together.push(who, { client: 'a', changes, atomic: false, return: 'lost' })
     }
     for (let n = 0; n < 20; n++) await write()
-    for (let round = 0; round < 4; round++) {
+    // D1 is SQLite's dialect, and each page of it costs five times as much.
+    for (let round = 0; round < (name === 'd1' ? 1 : 4); round++) {
       let cursor: Cursor = null
       for (let page = 0, more = true; page < 40 && (more || page < 20); page++) {
         const limit = 1 + upTo(random() < 0.5 ? 6 : 40)
