@@ -120,7 +120,7 @@ describe('connections to Node', () => {
     const NODE_OPTIONS = '--max-old-space-size=64'
     const WEBHOOK_SECRETS = JSON.stringify({ crm: webhookSecret })
     const DATABASE_URL = `file:${made.folder}/a.db`
-    server = await startServer({ HEADERS_MS_MAX: '5000', WEBHOOK_SECRETS, DATABASE_URL, NODE_OPTIONS })
+    server = await startServer({ HEADERS_MS_MAX: '2000', WEBHOOK_SECRETS, DATABASE_URL, NODE_OPTIONS })
   })
   afterAll(() => server.stop().then(drop))
 
