@@ -11,12 +11,16 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((name) => `test/${name.replaceAll('\\', '/')}`)
   .filter((file) => starters.test(readFileSync(file, 'utf8')))
 
-/** What fills tables, waits for deadlines, or makes so many databases or runs that it takes seconds. */
+/**
+ * What fills tables, waits for deadlines, or makes so many databases or runs that it takes seconds:
+ * together they would take as long as all others.
+ */
 const slow = [
-  ...['bootstrap', 'read-deadline'].map((name) => `test/http/${name}.test.ts`),
-  ...['coalesce.property', 'plans', 'session', 'migrations/check', 'migrations/drafts'].map(
+  ...['bootstrap', 'import-faults', 'read-deadline', 'webhook.property'].map((name) => `test/http/${name}.test.ts`),
+  ...['coalesce.property', 'grown-rows', 'many-scopes-pages', 'plans', 'session', 'versions-model'].map(
     (name) => `test/stores/${name}.test.ts`,
   ),
+  ...['check', 'drafts'].map((name) => `test/stores/migrations/${name}.test.ts`),
 ]
 
 /** `npm run test:quick`: a store of each dialect and no process but one Postgres, for while one works. */
