@@ -11,18 +11,10 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((name) => `test/${name.replaceAll('\\', '/')}`)
   .filter((file) => starters.test(readFileSync(file, 'utf8')))
 
-/** What fills tables, waits for deadlines, or makes so many databases or runs that it takes seconds. */
+/**
+ * What fills tables, waits for deadlines, or makes so many databases or runs that it takes seconds:
+ * together they would take as long as all others.
+ */
 const slow = [
-  ...['bootstrap', 'read-deadline'].map((name) => `test/http/${name}.test.ts`),
-  ...['coalesce.property', 'merge.property', 'plans', 'session', 'migrations/check', 'migrations/drafts'].map(
-    (name) => `test/stores/${name}.test.ts`,
-  ),
-]
-
-/** `npm run test:quick`: a store of each dialect and no process but one Postgres, for while one works. */
-export default mergeConfig(whole, {
-  test: {
-    exclude: [...starts, ...slow, 'test/programs/**', 'test/runtime/**'],
-    env: { TEST_QUICK: 'yes' },
-  },
-})
+  ...['bootstrap', 'import-faults', 'read-deadline', 'webhook.property'].map((name) => `test/http/${name}.test.ts`),
+  ...['coalesce.property', 'grown-rows', 'many-scopes-pages', 'merge.property', 'plans', 'session', 'versions-model'].map(

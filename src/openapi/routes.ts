@@ -169,3 +169,138 @@ export function routes({ tables }: Schema): Json {
             schema: ref('client'),
             description:
               'A source of webhooks whose mapping makes changes of each line, a payload as its webhooks bring it. What they may write is what the token and the source may.',
+          },
+          contentEncoding,
+        ],
+        requestBody: {
+          required: true,
+          description: `NDJSON in UTF-8: a change in each line, also in the form that it is pulled in, or a payload of the source, of ${limits.changeBytesMax} bytes at most.`,
+          content: { 'application/x-ndjson': { schema: {} } },
+        },
+        responses: {
+          200: answer('What was rejected, and how far it is.', {
+            'application/x-ndjson': { schema: ref('import.line') },
+          }),
+          ...failures(importing),
+        },
+      },
+    },
+    '/v1/webhooks/{source}': {
+      post: {
+        operationId: 'webhook',
+        summary: 'Push changes as a system of record, signed by the Standard Webhooks specification',
+        description:
+          'An id takes effect once: sent again it is answered as it was and changes nothing. A source with a mapping of its own sends payloads of its own form, and of those that the mapping does not take none is stored.',
+        security: [],
+        parameters: [
+          { name: 'source', in: 'path', required: true, schema: ref('client'), description: 'Who sends.' },
+          ...signatures.map(([name, description]) => ({
+            name,
+            in: 'header',
+            required: true,
+            schema: { type: 'string' },
+            description,
+          })),
+          contentEncoding,
+        ],
+        requestBody: {
+          required: true,
+          description: `JSON in UTF-8, at most ${limits.bodyBytesMax} bytes: for a source without a mapping a change set.`,
+          content: {
+            'application/json': {
+              schema: { anyOf: [ref('webhook.request'), {}] },
+              example: { scope: 'alice', changes: first ? [exampleChange(first)] : [] },
+            },
+          },
+        },
+        responses: {
+          200: answer('A verdict for every change.', json('webhook.answer')),
+          // A signature by a secret of its own, no token.
+          ...failures([...problemsOfChanges.filter((code) => code !== 'keys_unavailable'), 'mapping_failed']),
+        },
+      },
+    },
+    '/v1/live': {
+      get: {
+        operationId: 'live',
+        summary: 'Be told of every commit, by a WebSocket or Server-Sent Events',
+        description:
+          'A poke is { "scope", "position" } and no row: whoever gets one pulls. A browser puts its token into the subprotocol bearer.<token> beside driftline.',
+        parameters: [
+          {
+            name: 'scope',
+            in: 'query',
+            schema: { type: 'array', maxItems: limits.liveScopesMax, items: ref('scope') },
+            description: 'Of these scopes only. Absent: of every scope that the token may read.',
+          },
+        ],
+        responses: {
+          101: { description: 'A WebSocket. Code 4401 closes it when the token expires.', headers: {}, content: {} },
+          200: answer(
+            'Server-Sent Events, with Accept: text/event-stream. The last one is close, with a code.',
+            { 'text/event-stream': { schema: { type: 'string' } } },
+            { 'Cache-Control': header('CacheControl'), 'X-Accel-Buffering': header('AccelBuffering') },
+          ),
+          ...failures([...problemsOfAll, 'no_scope', 'forbidden_origin', 'upgrade_required', 'too_many_sockets']),
+        },
+      },
+    },
+    '/health': {
+      get: {
+        operationId: 'health',
+        summary: 'Whether the server and its databases answer, and have what this version needs',
+        description:
+          'Every database that is there by itself is asked, once a second at the most. It wakes no Durable Object.',
+        security: [],
+        responses: {
+          200: answer('They do.', json('health')),
+          ...failures(['internal', 'unavailable', 'schema_behind']),
+        },
+      },
+    },
+    '/openapi.json': {
+      get: {
+        operationId: 'openapi',
+        summary: 'This document',
+        security: [],
+        responses: {
+          200: answer(
+            'OpenAPI 3.1.',
+            { 'application/json': { schema: { type: 'object' } } },
+            { 'Cache-Control': header('CacheControl'), 'Content-Encoding': compressed },
+          ),
+          ...failures(['internal']),
+        },
+      },
+    },
+    '/docs': {
+      get: {
+        operationId: 'docs',
+        summary: 'The manual, as pages to read',
+        security: [],
+        responses: {
+          308: answer(
+            'It begins at /docs/.',
+            {},
+            { 'Cache-Control': header('CacheControl'), Location: header('Location') },
+          ),
+        },
+      },
+    },
+    '/reference': {
+      get: {
+        operationId: 'reference',
+        summary: 'This document as a page to read, which sends requests too',
+        security: [],
+        responses: {
+          200: answer(
+            'HTML.',
+            { 'text/html': { schema: { type: 'string' } } },
+            { 'Cache-Control': header('CacheControl'), 'Content-Encoding': compressed },
+          ),
+          ...failures(['internal', 'not_found']),
+        },
+      },
+    },
+  }
+}

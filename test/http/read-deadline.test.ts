@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
@@ -34,7 +35,9 @@ const stores: Readonly<Record<string, (url: string) => Promise<{ store: Store; c
   },
 }
 
-describe.each(Object.entries(stores))('P13 a table that somebody locks, over %s', (_, open) => {
+// All wait side by side.
+const inTurn = { concurrent: false }
+describe.concurrent.each(Object.entries(stores))('P13 a table that somebody locks, over %s', (_, open) => {
   let url: string
   let store: Store
   let close: () => unknown
@@ -61,7 +64,7 @@ describe.each(Object.entries(stores))('P13 a table that somebody locks, over %s'
     return rows[0].n
   }
 
-  it('holds no pull, stream, push or /health for longer than its deadline, in the database too', async () => {
+  it('holds no pull, stream, push or /health for longer than its deadline, in the database too', inTurn, async () => {
     const app = createApp({ schema, store, auth: { secret: testSecret } })
     const headers = {
       Authorization: `Bearer ${await signToken(testSecret, { sub: 'alice' })}`,
@@ -86,19 +89,22 @@ describe.each(Object.entries(stores))('P13 a table that somebody locks, over %s'
       void asked.then(() => {
         done = true
       })
-      while (!done) most = Math.max(most, await waiting())
+      while (!done) {
+        most = Math.max(most, await waiting())
+        await sleep(20)
+      }
       // Readers of one scope hold a part of the connections only.
       expect(most).toBeGreaterThan(2)
       expect((await asked).map(({ status }) => status)).toEqual(Array(8).fill(503))
       // The lock is still held, and soon nobody waits for it.
-      while ((await waiting()) > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+      while ((await waiting()) > 0) await sleep(20)
     }
     await holder.query('ROLLBACK')
     const answered = async () => expect([(await pull()).status, (await push()).status]).toEqual([200, 200])
     await vi.waitFor(answered, { timeout: 20_000 })
   })
 
-  it('sets its deadline for one batch and leaves the connection as it was', async () => {
+  it('sets its deadline for one batch and leaves the connection as it was', inTurn, async () => {
     const show = (name: string) => ({ sql: `SELECT current_setting('${name}')`, params: [] })
     const timeouts = ['statement_timeout', 'lock_timeout'].map(show)
     expect(await store.batch('a', timeouts)).toEqual([[['1800ms']], [['0']]])

@@ -23,7 +23,9 @@ const servers: Readonly<Record<string, () => Promise<{ url: string; close: () =>
   },
 }
 
-describe.each(Object.entries(servers))(
+// The two wait side by side, each for one thing at a time: nobody may be held up beyond a limit.
+const inTurn = { concurrent: false }
+describe.concurrent.each(Object.entries(servers))(
   'streams are counted and end where nobody reads, %s',
   { timeout: 180_000 },
   (name, start) => {
@@ -94,7 +96,7 @@ describe.each(Object.entries(servers))(
     }
 
     // Thirty seconds beyond its end a token is still taken.
-    it('lets a slow reader go on to the end, beyond the time of its token', async () => {
+    it('lets a slow reader go on to the end, beyond the time of its token', inTurn, async () => {
       const sub = someone()
       const headers = {
         ...(await headersOf(sub)),
@@ -119,7 +121,7 @@ describe.each(Object.entries(servers))(
       expect(late.status).toBe(401)
     })
 
-    it('gives the place back however a stream ends', async () => {
+    it('gives the place back however a stream ends', inTurn, async () => {
       const sub = someone()
       const headers = await headersOf(sub)
       const [, tag] = /"(\w+)"/.exec((await readHead(sub)).headers.etag ?? '') ?? []
@@ -157,7 +159,7 @@ describe.each(Object.entries(servers))(
     // stalls.
     if (name.startsWith('workerd')) return
 
-    it('refuses one too many of a subject with 429, and nobody else', async () => {
+    it('refuses one too many of a subject with 429, and nobody else', inTurn, async () => {
       const [sub, other] = [someone(), someone()]
       const held = [await open(sub), await open(sub, { 'Accept-Encoding': 'gzip' }), await open(sub)]
       expect(held.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200])
@@ -184,6 +186,7 @@ describe.each(Object.entries(servers))(
 
     it.each(['identity', 'gzip'])(
       'cuts what nobody reads after the limit, %s, and gives its place back',
+      inTurn,
       async (encoding) => {
         const sub = someone()
         const stalled = await Promise.all(Array.from({ length: 3 }, () => open(sub, { 'Accept-Encoding': encoding })))

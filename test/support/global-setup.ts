@@ -22,11 +22,11 @@ const settings = {
 
 /** One real Postgres for the whole run; each suite takes a database of its own from it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const postgres = await startPostgres({ settings })
-  project.provide('postgresUrl', postgres.url)
   const folder = await mkdtemp(join(tmpdir(), 'driftline-run-'))
   // What the processes of the run share: see once.ts.
   process.env.TEST_RUN_FOLDER = folder
+  const postgres = await startPostgres({ settings })
+  project.provide('postgresUrl', postgres.url)
   return async () => {
     await rm(folder, { recursive: true, force: true })
     await postgres.stop()

@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What global-setup.ts sets for a run of tests; a program has a folder of its own. */
-const shared = process.env.TEST_RUN_FOLDER
 let own: Promise<string> | undefined
 const waitMsMax = 300_000
 
@@ -14,7 +12,7 @@ const waitMsMax = 300_000
  * others wait for whoever was first, and fail as it did.
  */
 export async function onceInRun(name: string, make: (folder: string) => Promise<unknown>): Promise<string> {
-  own ??= shared === undefined ? ownFolder() : Promise.resolve(shared)
+  own ??= findFolder()
   const folder = join(await own, name)
   const [done, failed] = [join(folder, '.done'), join(folder, '.failed')]
   const isFirst = await mkdir(folder).then(
@@ -38,8 +36,9 @@ export async function onceInRun(name: string, make: (folder: string) => Promise<
   return folder
 }
 
-/** Of a program, until it ends. */
-async function ownFolder(): Promise<string> {
+/** What global-setup.ts sets for a run of tests; a program has a folder of its own, until it ends. */
+async function findFolder(): Promise<string> {
+  if (process.env.TEST_RUN_FOLDER !== undefined) return process.env.TEST_RUN_FOLDER
   const folder = await mkdtemp(join(tmpdir(), 'driftline-program-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder

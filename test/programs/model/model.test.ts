@@ -6,11 +6,12 @@ import { newCounts } from './world.ts'
 /** `MODEL_SEED=7 npm test` runs these again; `npm run soak` runs them for as long as you like. */
 const seed = Number(process.env.MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
+/** A few of each: npm run mutants and npm run soak make many. */
 const runs: readonly (readonly [ModelStoreName, number])[] = [
-  ['libsql file', 40],
-  ['postgres', 15],
-  ['libsql http', 4],
-  ['neon', 5],
+  ['libsql file', 20],
+  ['postgres', 8],
+  ['libsql http', 3],
+  ['neon', 3],
   ['durable-object', 2],
 ]
 

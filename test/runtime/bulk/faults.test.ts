@@ -11,6 +11,7 @@ import { openStore } from '../../../src/stores/open.ts'
 import { runCli, startCli } from '../../support/command.ts'
 import { sampleMigrations } from '../../support/migrations.ts'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
+import { runHere } from '../../support/run-here.ts'
 import { createDatabase, dialectStores, temporaryFolder } from '../../support/stores.ts'
 
 /** More than an import has under way. */
@@ -57,6 +58,7 @@ describe('an import that something happens to', () => {
     await writeFile(join(folder, file), file.endsWith('.gz') ? gzipSync(text) : text)
     return ['--table', 'todos', '--scope', 'alice', '--at', stamp, file]
   }
+  /** In a process of its own, for what happens to one. */
   const begin = (url: string, args: readonly string[]) =>
     startCli('import', args, { DATABASE_URL: url }, { cwd: folder })
   async function until(done: () => Promise<boolean>): Promise<void> {
@@ -96,21 +98,21 @@ describe('an import that something happens to', () => {
       expect(rows).toBe(Number(line) - 1 - wrongLines.filter((wrong) => wrong <= Number(line)).length)
       expect(out).toMatch(new RegExp(`${rows.toLocaleString('en')} applied, 0 duplicate, 0 stale, \\d+ rejected\\.`))
 
-      expect(await runCli('import', args, { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
+      expect(await runHere('import', args, { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
         ...{ code: 1, out: '' },
         err: expect.stringMatching(
           /^An import of towns\.csv was stopped after line \d+ .* Add --resume to go on, or --anew /,
         ),
       })
       const other = args.map((word) => (word === 'alice' ? 'bob' : word))
-      expect(await runCli('import', [...other, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
+      expect(await runHere('import', [...other, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
         ...{ code: 1, out: '' },
         err: expect.stringMatching(
           /^Not the same import .* --scope: alice then, bob now\. Give the same, or begin anew /,
         ),
       })
 
-      const resumed = await runCli('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })
+      const resumed = await runHere('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })
       expect(resumed).toMatchObject({
         code: 2,
         out: expect.stringContaining(
@@ -139,13 +141,13 @@ describe('an import that something happens to', () => {
         if ((await look(url)).rows < all.rows) break
       }
       expect((await look(url)).rows).toBeLessThan(all.rows)
-      const resumed = await runCli('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })
+      const resumed = await runHere('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })
       expect([resumed.code, resumed.err]).toEqual([2, expect.stringContaining(`${count / 1000} rejected: all of them`)])
       const { position, ...rows } = await look(url)
       expect(rows).toEqual(all)
       expect(await rejectedLines()).toEqual(wrongLines)
 
-      const again = await runCli('import', args, { DATABASE_URL: url }, { cwd: folder })
+      const again = await runHere('import', args, { DATABASE_URL: url }, { cwd: folder })
       expect(again.out).toContain(
         `: 0 applied, ${all.rows.toLocaleString('en')} duplicate, 0 stale, ${count / 1000} rejected.`,
       )
@@ -188,7 +190,7 @@ describe('an import that something happens to', () => {
       ),
     })
     await postgres.restart()
-    expect(await runCli('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
+    expect(await runHere('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
       code: 2,
     })
     expect(await look(url)).toMatchObject(all)
@@ -219,7 +221,7 @@ describe('an import that something happens to', () => {
       })
       expect((await look(url)).rows).toBeLessThan(all.rows)
       if (postgres) limitFiles(postgres.pid, 'unlimited')
-      expect(await runCli('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
+      expect(await runHere('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
         code: 2,
       })
       expect(await look(url)).toMatchObject(all)
@@ -231,7 +233,7 @@ describe('an import that something happens to', () => {
     const args = await makeFile('towns.csv.gz')
     const whole = await readFile(join(folder, 'towns.csv.gz'))
     await writeFile(join(folder, 'towns.csv.gz'), whole.subarray(0, whole.length >> 1))
-    const { code, err } = await runCli('import', args, { DATABASE_URL: url }, { cwd: folder })
+    const { code, err } = await runHere('import', args, { DATABASE_URL: url }, { cwd: folder })
     expect([code, err]).toEqual([
       1,
       expect.stringMatching(
@@ -241,10 +243,10 @@ describe('an import that something happens to', () => {
     const { rows } = await look(url)
     expect(rows).toBeGreaterThan(2_000)
     await writeFile(join(folder, 'towns.csv.gz'), whole)
-    expect(await runCli('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
+    expect(await runHere('import', [...args, '--resume'], { DATABASE_URL: url }, { cwd: folder })).toMatchObject({
       err: expect.stringMatching(/^Not the same import .* file: \d+ bytes of /),
     })
-    const { out } = await runCli('import', [...args, '--anew'], { DATABASE_URL: url }, { cwd: folder })
+    const { out } = await runHere('import', [...args, '--anew'], { DATABASE_URL: url }, { cwd: folder })
     expect(out).toContain(` applied, ${rows.toLocaleString('en')} duplicate, 0 stale, ${count / 1000} rejected.`)
     expect(await look(url)).toMatchObject(all)
   })
