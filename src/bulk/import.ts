@@ -8,7 +8,7 @@ import type { Facts } from '../observe/facts.ts'
 import type { Operations } from '../sync/sync.ts'
 import { type Grant, malformed } from '../wire/request.ts'
 import type { ImportLine, ReadChunk } from './ndjson.ts'
-import { idToText, toBoolean } from './row-values.ts'
+import { idToText, setCounters, toBoolean } from './row-values.ts'
 
 /** What an import is told once, for all its lines. */
 export interface LineOptions {
@@ -25,6 +25,8 @@ export interface LineOptions {
   readonly cutDigits?: boolean
   /** The columns of rows in which 1 and 0 are true and false. */
   readonly booleans?: readonly string[] | undefined
+  /** Its counters, of which a row says what they are set to. */
+  readonly counters?: readonly string[] | undefined
 }
 
 /** Throws a `Problem` that names what is wrong with the options: every line would be. */
@@ -179,12 +181,12 @@ export function isPageEnd(value: unknown): boolean {
 }
 
 /** The change that a line stands for. What it is not is left to the decoder. */
-function toChange(value: unknown, { at, table, booleans = [] }: LineOptions): unknown {
+function toChange(value: unknown, { at, table, booleans = [], counters = [] }: LineOptions): unknown {
   if (!isObject(value)) return value
   if (at === undefined) return table === undefined || 'table' in value ? value : { ...value, table }
   const { id, ...row } = value
   for (const name of booleans) if (typeof row[name] === 'number') row[name] = toBoolean(row[name])
-  return { table, op: 'put', id: idToText(id), at, row }
+  return { table, op: 'put', id: idToText(id), at, row: setCounters(counters, row) }
 }
 
 export const chunkSize = { linesMax: limits.importLinesMax, textMax: limits.importTextMax }

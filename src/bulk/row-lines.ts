@@ -8,7 +8,7 @@ import type { Exported, ReadExported } from './exports/shape.ts'
 import { isPageEnd } from './import.ts'
 import type { ImportLine, ReadChunk } from './ndjson.ts'
 import { checkMap, headerFinder, type RowOptions } from './row-options.ts'
-import { idToText, toBoolean } from './row-values.ts'
+import { countersOf, idToText, setCounters, toBoolean } from './row-values.ts'
 
 /** How lines of JSON become rows of a table. */
 export interface JsonRowOptions extends RowOptions {
@@ -99,6 +99,7 @@ export function changeReader(
 ): (row: Readonly<Record<string, unknown>>, own?: OwnPlace) => Read {
   const { table, at: atAll, atHeader, scopeHeader, ignore, read: readExported } = options
   const headerOf = headerFinder(options)
+  const counters = countersOf(table)
   const columns = new Map<string, { name: string; read: (value: unknown) => unknown }>()
   for (const column of table.columns) {
     const header = headerOf(column.name)
@@ -133,7 +134,7 @@ export function changeReader(
     const id = idToText(from[idHeader as string])
     const at = own ? own.at : atHeader === undefined ? atAll : toStamp(from[atHeader])
     const scope = own ? own.scope : scopeHeader === undefined ? undefined : idToText(from[scopeHeader])
-    const change = { table: table.name, op: 'put', id, at, row }
+    const change = { table: table.name, op: 'put', id, at, row: setCounters(counters, row) }
     return { value: scope === undefined ? change : { ...change, scope } }
   }
 }

@@ -3,6 +3,7 @@ import { checkAt, checkLineOptions, chunkSize, createImport, importChunks, type 
 import { type MapLine, mapChunks } from '../bulk/map-chunks.ts'
 import { readLines } from '../bulk/ndjson.ts'
 import { addChunk, noOutcome } from '../bulk/outcome.ts'
+import { countersOf } from '../bulk/row-values.ts'
 import { deferred } from '../model/deferred.ts'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
@@ -48,7 +49,7 @@ export function importHandler<S extends Schema>(
     const source = name === undefined ? undefined : findSource(sources, name)
     // The changes of a mapping are no rows: the stamp is that of those which have none.
     const { at, grant } = asked
-    const lineOptions = { ...asked, booleans, at: source ? undefined : at }
+    const lineOptions = { ...asked, booleans, counters: table && countersOf(table), at: source ? undefined : at }
     checkLineOptions(lineOptions, schema, now() * 1000, clockDriftMsMax)
     if (source && at !== undefined) checkAt(at, now() * 1000, clockDriftMsMax)
     checkType(headers, 'application/x-ndjson')

@@ -81,10 +81,10 @@ export interface Dialect {
   /** ` + …`: what was added to a column of the row `found$` later than a stamp. */
   addedSince(table: string, column: string, stamp: Record<'scope' | 'at' | 'by', string>): string
   /**
-   * The time of an add without one: its own, or one later than the last set, whose stamp is `setAt`,
-   * and than the client's last add.
+   * The time of an add or a set without one: `at`, or one later than the last set, whose stamp is
+   * `setAt`, and than the client's last add.
    */
-  raisedAdd(table: string, scope: string, client: string, setAt: string): string
+  raisedAdd(table: string, edit: Record<'scope' | 'by' | 'at' | 'column' | 'setAt', string>): string
   /** The bytes that a column of text, JSON or bytes holds in a row. */
   octets(type: ColumnType, column: string): string
   /** ON CONFLICT (scope, id) …: the guard of last writer wins. The target is named `stored$`. */

@@ -161,6 +161,12 @@ export function patching(dialect: Dialect, table: Table, params: PatchParams): P
     const base = `(${baseOf('found$').join(', ')}) < (${stamp}, ${client})`
     return `CASE WHEN ${of} IS NULL THEN ${base} ELSE ${of} < ${dialect.stampText(stamp, client)} END`
   }
+  // A set without a stamp is later than the last one, and than what its client has added.
+  const setStamp = (column: TableColumn): string => {
+    const edit = { scope: params.scope, by: client, at: stampOf(column), column: `'${column.name}'` }
+    const setAt = own(stampColumn(column.name))
+    return stampless ? dialect.raisedAdd(table.name, { ...edit, setAt }) : stampOf(column)
+  }
   const isSet = (column: TableColumn) =>
     isMerged(column)
       ? `(${isSaid(column)} AND ${takes(column, own(column.name), `sent$.${column.key}`)})`
@@ -168,9 +174,8 @@ export function patching(dialect: Dialect, table: Table, params: PatchParams): P
   const value = (column: TableColumn): string => {
     const { name, key, filled } = column
     if (filled) return filled === 'written' ? params.now(column) : own(name)
-    const sum = isCounter(column)
-      ? dialect.addedSince(table.name, name, { scope: params.scope, at: stampOf(column), by: client })
-      : ''
+    const since = { scope: params.scope, at: setStamp(column), by: client }
+    const sum = isCounter(column) ? dialect.addedSince(table.name, name, since) : ''
     return `CASE WHEN ${isSet(column)} THEN sent$.${key}${sum} ELSE ${own(name)} END`
   }
   const plain = table.columns.filter(isPlain)
@@ -184,11 +189,9 @@ export function patching(dialect: Dialect, table: Table, params: PatchParams): P
     .filter((column) => hasStamp(table, column))
     .map((column): Assigned => {
       const stamp = stampColumn(column.name)
-      const own$ = own(stamp)
-      const sentText = dialect.stampText(stampless && isPlain(column) ? raisedAt : stampOf(column), client)
-      const isBelow = `${own$} IS NOT NULL AND ${own$} > ${sentText}`
-      const text = stampless && isCounter(column) ? `CASE WHEN ${isBelow} THEN ${own$} ELSE ${sentText} END` : sentText
-      return [quoted(stamp), `CASE WHEN ${isTaken(column)} THEN ${text} ELSE ${own$} END`]
+      const at$ = isCounter(column) ? setStamp(column) : stampless ? raisedAt : stampOf(column)
+      const text = dialect.stampText(at$, client)
+      return [quoted(stamp), `CASE WHEN ${isTaken(column)} THEN ${text} ELSE ${own(stamp)} END`]
     })
   const base = (['updated_at', 'updated_by'] as const).map((name, place): Assigned => {
     const column = place === 0 ? baseAt : baseBy
@@ -279,7 +282,7 @@ export function addSql(dialect: Dialect, table: Table, parts: AddParts): AddSql 
   const setAt = `CASE sent$.col$ ${counters.map(({ name }) => `WHEN '${name}' THEN found$.${quoted(stampColumn(name))}`).join(' ')} END`
   // An add does not ask for the row's stamp: only a set is above it, or a life before.
   const counts = `NOT found$.deleted AND (${setAt} IS NULL OR ${setAt} < ${dialect.stampText('sent$.at$', client)})`
-  const raised = dialect.raisedAdd(table.name, scope, client, setAt)
+  const raised = dialect.raisedAdd(table.name, { scope, by: client, at: 'sent$.at$', column: 'sent$.col$', setAt })
   const remember = (
     at: string,
     condition: string,
@@ -304,7 +307,7 @@ WHERE ${counts} AND known$.position IS NULL${condition}`
     addSeen: `${addSeen}\nRETURNING ${parts.line}`,
     addSeenSilent: addSeen,
     rememberSeen: remember('sent$.at$', counts + isSeen, dialect.decodeRows(seenRows, 4)),
-    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(addFields, first)} ${found} WHERE NOT found$.deleted`)}\nRETURNING ${parts.line}`,
+    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(addFields, first)} ${found} WHERE NOT found$.deleted AND CAST(${client} AS text) IS NOT NULL`)}\nRETURNING ${parts.line}`,
     rememberStampless: remember(raised, 'NOT found$.deleted'),
     known: `SELECT sent$.id$, sent$.at$, sent$.col$ FROM ${rows} CROSS JOIN ${parts.base} ${known('CROSS JOIN')} WHERE known$.position <= scope$.base$`,
     forget: `UPDATE driftline_adds SET n = 0 WHERE scope = ${scope} AND tbl = '${table.name}' AND n <> 0

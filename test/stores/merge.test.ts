@@ -323,4 +323,55 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
     ])
     expect([(await row(who))?.stock, (await row(who, 'p'))?.likes]).toEqual([36, 1])
   })
+
+  it('P14 a webhook adds once by its id, later than what its source has added, and its letters are what came of it', async () => {
+    const who = 'hooks' + ++people
+    const receive = async (id: string, changes: readonly object[]) => {
+      const grant = { scope: who, isAllowed: () => true }
+      const request = { source: 'shop', id, grant, changes, atomic: false }
+      return words((await operations().receive(request)).verdicts as unknown as readonly Verdict[])
+    }
+    const of = principal(who)
+    const stampless = (row: object, op = 'patch', table = 'products') => ({ table, op, id: 'x', row })
+    expect(await receive('1', [stampless({ name: 'n', stock: 5 }, 'put')])).toEqual(['applied'])
+    expect(await receive('2', [stampless({ stock: { add: -1 } })])).toEqual(['applied'])
+    expect(await receive('2', [stampless({ stock: { add: -1 } })])).toEqual(['applied'])
+    expect(await receive('3', [stampless({ stock: { add: -1 } }), stampless({ stock: { add: -1 } })])).toEqual([
+      ...['applied', 'applied'],
+    ])
+    expect((await row(of))?.stock).toBe(2)
+    // An older stamp merges, or is stale, and a retry hears the same.
+    const old = { ...patch(1, { name: 'old', best: 7 }), at: noon }
+    expect(await receive('4', [old, { ...patch(1, { name: 'old' }), at: noon }])).toEqual(['applied but name', 'stale'])
+    expect(await receive('4', [old, { ...patch(1, { name: 'old' }), at: noon }])).toEqual(['applied', 'stale'])
+    expect(await receive('5', [stampless({ stock: { add: -9 } }), stampless({ stock: { set: 20 } })])).toEqual([
+      ...['constraint', 'applied'],
+    ])
+    expect(await receive('6', [stampless({ stock: { add: 1 }, price: 3 })])).toEqual(['applied'])
+    expect(await row(of)).toMatchObject({ stock: 21, best: 7, price: 3 })
+    expect(await receive('7', [{ table: 'products', op: 'delete', id: 'x' }])).toEqual(['applied'])
+    expect(await receive('8', [stampless({ stock: { add: 1 } })])).toEqual(['row_missing'])
+  })
+
+  it('an import of rows sets counters at their stamp, and one of pulled lines begins with them and moves nothing twice', async () => {
+    const who = someone()
+    const grant = { scope: who.subject, isAllowed: () => true }
+    const load = async (changes: readonly object[]) =>
+      (await operations().importChunk(who.subject, { client: 'import', changes, grant, looks: true })).tally
+    await push(who, put(0, { name: 'n', stock: 5 }), patch(9, { stock: { add: 2 } }))
+    const lines = await pull(who)
+    const other = { ...grant, scope: `${who.subject}-copy` }
+    const copy = () =>
+      operations().importChunk(who.subject, {
+        client: 'import',
+        changes: lines.map((line) => ({ ...line, scope: undefined })),
+        grant: other,
+        looks: true,
+      })
+    expect((await copy()).tally).toMatchObject({ applied: 1 })
+    expect((await copy()).tally).toMatchObject({ applied: 0, duplicate: 1 })
+    expect((await row(principal(other.scope)))?.stock).toBe(7)
+    expect(await load([put(5, { name: 'm', stock: { set: 100 } })])).toMatchObject({ applied: 1 })
+    expect(await row(who)).toMatchObject({ name: 'm', stock: 102 })
+  })
 })

@@ -2,6 +2,7 @@ import { timestamptzToMicroseconds } from '../../model/timestamptz.ts'
 import { quote } from '../../model/untrusted.ts'
 import type { ChunkSize, ReadChunk } from '../ndjson.ts'
 import { checkMap, headerFinder, type RowOptions } from '../row-options.ts'
+import { countersOf, setCounters } from '../row-values.ts'
 import type { CsvRecord } from './csv.ts'
 import { NumberWatch } from './number-text.ts'
 import {
@@ -45,6 +46,7 @@ function readHeader(header: CsvRecord, options: CsvOptions, watch: NumberWatch):
   const fields = readHeaders(header)
   const { table, atHeader, scopeHeader, delimiter, rules = plainRules } = options
   const found = placeHeaders(fields, options)
+  const counters = countersOf(table)
   const { id, at, scope } = found
   const columns = found.columns.map(({ place, column }) => {
     return { place, name: column.name, read: fieldReader(column, table.name, rules, watch) }
@@ -61,7 +63,13 @@ function readHeader(header: CsvRecord, options: CsvOptions, watch: NumberWatch):
       row[name] = value
     }
     const stamp = atHeader === undefined ? options.at : readStamp(plainField(values[at] as string))
-    const change = { table: table.name, op: 'put', id: plainField(values[id] as string), at: stamp, row }
+    const change = {
+      table: table.name,
+      op: 'put',
+      id: plainField(values[id] as string),
+      at: stamp,
+      row: setCounters(counters, row),
+    }
     if (scopeHeader === undefined) return { line, value: change, source: record }
     return { line, value: { ...change, scope: plainField(values[scope] as string) }, source: record }
   }
