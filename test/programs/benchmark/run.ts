@@ -11,6 +11,7 @@ import { describeFigure, type Figure, isMet } from './measure.ts'
 import { postgresFigures } from './postgres.ts'
 import { refusalFigures } from './refusals.ts'
 import { scopeFigures } from './scopes.ts'
+import { smallFigures } from './small.ts'
 import { tombstoneFigures } from './tombstones.ts'
 import { waitFigures } from './waits.ts'
 
@@ -43,6 +44,7 @@ for (const [name, figures] of Object.entries({
   refusals: refusalFigures,
   tombstones: tombstoneFigures,
   scopes: scopeFigures,
+  small: smallFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }
