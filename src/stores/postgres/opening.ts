@@ -23,3 +23,8 @@ export function openingOf(batchMsMax: number, schema?: string): Statement {
   ]
   return { sql: `SELECT ${settings.join(', ')}`, params: [] }
 }
+
+/** The same, and who answers: the last cell of its row is the number of the server's process. */
+export function askWho({ sql, ...opening }: Statement): Statement {
+  return { ...opening, sql: `${sql}, pg_backend_pid()` }
+}

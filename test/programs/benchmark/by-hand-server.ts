@@ -75,8 +75,7 @@ ORDER BY id ${guard}`
       const { rows: written } = await pool.query({ name: 'push', text: upsert, values })
       return new Set(written.map(({ id }) => id))
     },
-    pull: async ({ scope, at, id }) =>
-      (await pool.query({ name: 'pull', text: page, values: [scope, at, id] })).rows,
+    pull: async ({ scope, at, id }) => (await pool.query({ name: 'pull', text: page, values: [scope, at, id] })).rows,
   }
 }
 

@@ -124,9 +124,11 @@ async function figuresOf(name: string, ours: Server, theirs: Server, report: (fi
       ),
     run: async (sent) => {
       const all = await sent
-      await Promise.all(all.map(async (own, user) => {
-        for (const one of own) await server.push(`user${user}`, [one])
-      }))
+      await Promise.all(
+        all.map(async (own, user) => {
+          for (const one of own) await server.push(`user${user}`, [one])
+        }),
+      )
     },
   })
   const many = await inPairs(9, wallMs, crowd(product, ours), crowd(byHand, theirs), 1)
