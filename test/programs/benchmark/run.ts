@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bootstrapFigures } from './bootstrap.ts'
+import { edgeFigures } from './edge.ts'
 import { engineFigures } from './engine.ts'
 import { idleFigures } from './idle.ts'
 import { importFigures } from './import.ts'
@@ -45,6 +46,7 @@ for (const [name, figures] of Object.entries({
   tombstones: tombstoneFigures,
   scopes: scopeFigures,
   small: smallFigures,
+  edge: edgeFigures,
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }
