@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bootstrapFigures } from './bootstrap.ts'
+import { costFigures } from './cost.ts'
 import { edgeFigures } from './edge.ts'
 import { engineFigures } from './engine.ts'
 import { idleFigures } from './idle.ts'
@@ -18,9 +19,15 @@ import { waitFigures } from './waits.ts'
 
 /**
  * `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `--
- * --check` a missed target fails it.
+ * --check` a missed target fails it; with `-- --only cost --whole` costs are measured up to 10 million rows.
  */
-const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    check: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    whole: { type: 'boolean', default: false },
+  },
+})
 const versionOf = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version
 console.log(`${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`)
@@ -47,6 +54,7 @@ for (const [name, figures] of Object.entries({
   scopes: scopeFigures,
   small: smallFigures,
   edge: edgeFigures,
+  cost: (tell: typeof report) => costFigures(tell, values.whole),
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }
