@@ -7,7 +7,7 @@ import { postgresFault } from '../fault.ts'
 import { type BatchOptions, checkNumbers, onePlace, readsOnly, type Store, StoreFault } from '../store.ts'
 import { clientConfig } from './client.ts'
 import { connectFault } from './connect-fault.ts'
-import { askWho, openingOf } from './opening.ts'
+import { askWho, openingOf, planOnce } from './opening.ts'
 import { pipeline } from './pipeline.ts'
 import { createPrepared, type Prepared } from './prepared.ts'
 import { createScopeTurns } from './scope-turns.ts'
@@ -51,7 +51,9 @@ export function postgresStore(
   const perScope =
     address.scopeConnectionsMax ?? scopeConnectionsMax ?? Math.max(1, Math.floor(connectionsMax * scopeShare))
   const [writers, readers] = [createScopeTurns(perScope, connectMsMax), createScopeTurns(perScope, connectMsMax)]
-  const link: Link = { pool, prepared: createPrepared(), opening: openingOf(batchMsMax, schema), batchMsMax }
+  const opening = openingOf(batchMsMax, schema)
+  const openings = { opening, asking: askWho(opening), reading: planOnce(opening) }
+  const link: Link = { pool, prepared: createPrepared(), ...openings, batchMsMax }
   return {
     dialect: postgres,
     placeOf: onePlace,
@@ -75,11 +77,14 @@ interface Link {
   readonly pool: pg.Pool
   readonly prepared: Prepared
   readonly opening: Statement
+  /** Of the first batch of a connection, and of those that only read by statements with names. */
+  readonly asking: Statement
+  readonly reading: Statement
   readonly batchMsMax: number
 }
 
 async function runOnce(
-  { pool, prepared, opening, batchMsMax }: Link,
+  { pool, prepared, opening, asking, reading, batchMsMax }: Link,
   statements: readonly Statement[],
 ): Promise<Cells[][]> {
   const client = await pool.connect().catch((error: unknown) => {
@@ -89,7 +94,8 @@ async function runOnce(
   const names = prepared.namesOf(client)
   let broken: Error | undefined
   try {
-    const ran = pipeline(client, asks ? askWho(opening) : opening, statements, names)
+    const before = asks ? asking : names && readsOnly(statements) ? reading : opening
+    const ran = pipeline(client, before, statements, names)
     const [first, ...results] = await withDeadline(ran, batchMsMax)
     if (asks) prepared.learn(client, first?.[0]?.at(-1) === String(pidOf(client)))
     return results

@@ -99,7 +99,9 @@ async function filled(kind: Kind, { scopesMax }: Shape, rows: number): Promise<F
   await createTablesIn(store)
   await fill(scopes, each)
   const app = driftline(store)
-  const { headers, choose } = await callers(scopes)
+  const { headers, choose, all } = await callers(scopes)
+  // Tokens are known by now, of however many users: a request that is refused reads nothing.
+  for (const scope of all) await app.request('/v1/pull?limit=0', { headers: headers(scope) })
   let later = Date.now() * 1000 - 3_600_000_000
   const push = (): Sent => {
     const scope = choose()
@@ -144,12 +146,26 @@ async function callers(scopes: number) {
     known.set(scope, { Authorization: `Bearer ${await token}`, 'Content-Type': 'application/json' })
   }
   return {
+    all: some,
     choose: () => some[Math.floor(Math.random() * some.length)] ?? 0,
     headers: (scope: number) => known.get(scope) ?? {},
   }
 }
 
 const idOf = (n: number) => `0193f0a0-7c4e-7d7e-9f3a-${String(n).padStart(12, '0')}`
+
+/** Where there are several scopes, there are all, and some of them may have no row. */
+const scopesOf = (scopes: number) => (scopes === 1 ? 1 : scopesMany)
+
+/**
+ * The scope and the number of a row by its place in the table: as pushes of ten rows leave them
+ * whose scopes take turns.
+ */
+const places = (i: string, scopes: number) =>
+  `SELECT ${i} / ${rowsOfRequest} % ${scopes} AS s, ${i} / ${rowsOfRequest * scopes} * ${rowsOfRequest} + ${i} % ${rowsOfRequest} AS n`
+
+const numbers = (count: number) =>
+  `WITH RECURSIVE i (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM i WHERE i < ${count - 1})`
 
 let databases = 0
 
@@ -163,20 +179,19 @@ function libsql(folder: string): Kind {
       return {
         store,
         async fill(scopes, each) {
-          const numbers = (name: string, count: number) =>
-            `${name} (${name}) AS (SELECT 0 UNION ALL SELECT ${name} + 1 FROM ${name} WHERE ${name} < ${count - 1})`
+          // Of the connection that writes: leaves of the indexes are met again and again.
+          await run('PRAGMA cache_size = -400000')
           await run(
-            `WITH RECURSIVE ${numbers('s', scopesMany)} INSERT INTO driftline_scopes SELECT 'scope' || s, 'bench', CASE WHEN s < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM s WHERE s < ${scopes === 1 ? 1 : scopesMany}`,
+            `${numbers(scopesOf(scopes))} INSERT INTO driftline_scopes SELECT 'scope' || i, 'bench', CASE WHEN i < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM i`,
           )
-          // By so many scopes or rows that the log of the file does not grow as large as the file.
-          const [scopeStep, rowStep] = [Math.max(1, Math.floor(500_000 / each)), 500_000]
-          for (let s = 0; s < scopes; s += scopeStep) {
-            for (let n = 0; n < each; n += rowStep)
-              await run(
-                `WITH RECURSIVE ${numbers('s', Math.min(scopeStep, scopes - s))}, ${numbers('n', Math.min(rowStep, each - n))}
-INSERT INTO todos SELECT 'scope' || (s + ${s}), '0193f0a0-7c4e-7d7e-9f3a-' || format('%012d', n + ${n}), 1000000000000000, 'bench', 0, n + ${n + 1}, n + ${n + 1}, 'Buy ' || n || ' litres of milk', 0, 1, CASE WHEN n % 2 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM s CROSS JOIN n`,
-              )
+          // By so many rows that the log of the file does not grow as large as the file.
+          const step = 500_000
+          for (let from = 0; from < scopes * each; from += step) {
+            await run(
+              `${numbers(Math.min(step, scopes * each - from))} INSERT INTO todos SELECT 'scope' || s, '0193f0a0-7c4e-7d7e-9f3a-' || format('%012d', n), 1000000000000000, 'bench', 0, n + 1, n + 1, 'Buy ' || n || ' litres of milk', 0, 1, CASE WHEN n % 2 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM (${places(`(i + ${from})`, scopes)} FROM i)`,
+            )
           }
+          await run('PRAGMA cache_size = -2000')
         },
         async drop() {
           await store.close()
@@ -198,12 +213,11 @@ function onPostgres(createDatabase: () => Promise<string>, admin: string): Kind 
         async fill(scopes, each) {
           const client = new pg.Client({ connectionString: url })
           await client.connect()
-          const all = scopes === 1 ? 1 : scopesMany
           await client.query(
-            `INSERT INTO driftline_scopes SELECT 'scope' || s, 'bench', CASE WHEN s < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM generate_series(0, ${all - 1}) AS s`,
+            `INSERT INTO driftline_scopes SELECT 'scope' || i, 'bench', CASE WHEN i < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM generate_series(0, ${scopesOf(scopes) - 1}) AS i`,
           )
           await client.query(
-            `INSERT INTO todos SELECT 'scope' || s, '0193f0a0-7c4e-7d7e-9f3a-' || lpad(n::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM generate_series(0, ${scopes - 1}) AS s, generate_series(0, ${each - 1}) AS n`,
+            `INSERT INTO todos SELECT 'scope' || s, '0193f0a0-7c4e-7d7e-9f3a-' || lpad(n::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM (${places('i', scopes)} FROM generate_series(0, ${scopes * each - 1}) AS i) AS rows`,
           )
           await client.query('VACUUM ANALYZE')
           // What was written is not written out while others are measured.
