@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { signToken } from '../../../src/runtime/sign-token.ts'
+import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'
+import { postgresStore } from '../../../src/stores/postgres/pool.ts'
 import { startPostgres } from '../../support/postgres.ts'
 import { startServer } from '../../support/server.ts'
 import { type Figure, inPairs, median, type Side, wallMs } from './measure.ts'
+import { sayParts } from './small-parts.ts'
 import { benchSecret, id, row } from './subject.ts'
 
 /** One of the two servers, as its client sees it. */
@@ -49,7 +52,8 @@ const began = (Date.now() - 3_600_000) * 1000
  */
 export async function smallFigures(report: (figure: Figure) => void): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'driftline-small-'))
-  const postgres = await startPostgres()
+  // As one is shipped: a commit waits for the disk, as it does on a file.
+  const postgres = await startPostgres({ settings: { fsync: 'on' } })
   for (const [name, urlOf] of [
     ['libSQL file', async (side: string) => `file:${join(folder, `${side}.db`)}`],
     ['Postgres', () => postgres.createDatabase()],
@@ -58,6 +62,12 @@ export async function smallFigures(report: (figure: Figure) => void): Promise<vo
     await figuresOf(name, ours, theirs, report)
     await Promise.all([ours.stop(), theirs.stop()])
   }
+  const file = await libsqlFileStore(`file:${join(folder, 'parts.db')}`)
+  await sayParts('libSQL file', file)
+  await file.close()
+  const server = postgresStore(await postgres.createDatabase())
+  await sayParts('Postgres', server)
+  await server.close()
   await postgres.stop()
   await rm(folder, { recursive: true, force: true })
 }
