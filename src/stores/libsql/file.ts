@@ -22,8 +22,9 @@ export interface FileOptions extends BatchOptions {
 
 /**
  * A local libSQL file, for Node: `file:data/app.db`. Reads are answered in this thread, at once, by
- * a connection of their own; writes go to a thread that all files share, those that wait together by
- * one commit, and never keep a read or a timer waiting. Locks of another process are waited for up to the deadline.
+ * a connection of their own; writes go to a thread that all files share, those that wait together
+ * by one commit, and never keep a read or a timer waiting. Locks of another process are waited for
+ * up to the deadline.
  */
 export async function libsqlFileStore(
   url: string,

@@ -14,7 +14,7 @@ export interface FileWriter {
    * then.
    */
   batch(statements: readonly Statement[], until: number): Promise<Cells[][]>
-  /** The same for several, each whole or not at all, and all of them by one commit where it goes. */
+  /** The same for several, each whole or not at all, and all by one commit where it goes. */
   batches(batches: readonly (readonly Statement[])[], until: number): Promise<readonly Outcome[]>
   /** Ends at that time, wherever it is. */
   rehearse(rehearsal: Rehearsal, until: number): Promise<Rehearsed>
