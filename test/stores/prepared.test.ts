@@ -58,6 +58,18 @@ describe('statements that come again, on Postgres', () => {
     expect((await store.batch('', [read]))[0]).toHaveLength(6)
   })
 
+  it('P13 are taken for prepared only where they are, after batches that failed before them', async () => {
+    const store = open()
+    const texts = ['a', 'b', 'c'].map((name) => statement(`SELECT $1::text || '${name}'`, 'x'))
+    const [a, b, c] = texts as [(typeof texts)[0], (typeof texts)[0], (typeof texts)[0]]
+    // Each has come once before, so that it has a name from now on.
+    for (const one of [add('1'), a, b, c]) await store.batch('', [one])
+    for (let time = 0; time < 3; time++)
+      await expect(store.batch('', [add('1'), a])).rejects.toMatchObject({ kind: 'refused' })
+    expect(await store.batch('', [b, c])).toEqual([[['xb']], [['xc']]])
+    expect(await store.batch('', [a, b, c])).toEqual([[['xa']], [['xb']], [['xc']]])
+  })
+
   it('a statement that comes twice in one batch is prepared once', async () => {
     const store = open()
     await times(store, 1)

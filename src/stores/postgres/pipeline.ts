@@ -105,6 +105,10 @@ class Pipeline implements pg.Submittable {
     this.#names?.parsed(this.#sent[this.#parsed++] ?? '')
   }
 
+  #stopListening(connection: unknown): void {
+    if (this.#names) (connection as Connection | undefined)?.off('parseComplete', this.#handleParseComplete)
+  }
+
   handleRowDescription(): void {}
   handlePortalSuspended(): void {}
   handleCopyInResponse(): void {}
@@ -118,12 +122,14 @@ class Pipeline implements pg.Submittable {
   handleEmptyQuery(): void {
     this.handleCommandComplete()
   }
-  handleError(error: unknown): void {
+  handleError(error: unknown, connection: unknown): void {
+    // The driver says of nothing behind it that it is ready; the server parses nothing behind it.
+    this.#stopListening(connection)
     this.#failed = true
     this.#reject(error)
   }
   handleReadyForQuery(connection: unknown): void {
-    ;(connection as Connection).off('parseComplete', this.#handleParseComplete)
+    this.#stopListening(connection)
     if (!this.#failed) this.#resolve(this.#results)
   }
 }
