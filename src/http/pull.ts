@@ -7,7 +7,7 @@ import { viewOf } from '../model/view.ts'
 import { noteCaller } from '../observe/facts.ts'
 import type { CountScopes } from '../sync/pull/count.ts'
 import type { Operations } from '../sync/sync.ts'
-import { pullToJson } from '../wire/answer.ts'
+import { pullToBytes } from '../wire/answer.ts'
 import { decodeColumns, decodeLimit, malformed, type PullRequest } from '../wire/request.ts'
 import { accepts, encodingsOf } from './accepts.ts'
 import type { Arrive } from './arrive.ts'
@@ -65,7 +65,7 @@ export function pullHandler({
     const pullFrom = (from: Cursor | null) => pull(principal, { cursor: from, limit, columns }, { facts })
     if (!accepts(req.header('accept'), 'application/x-ndjson')) {
       const headers = { 'Content-Type': jsonType, Vary: 'Accept' }
-      return new Response(pullToJson(await pullFrom(cursor)), { headers })
+      return new Response(pullToBytes(await pullFrom(cursor)), { headers })
     }
     // 3 What the client holds already is not sent again, and costs the heads of the scopes. A proxy
     // may have made the tag strong.

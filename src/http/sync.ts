@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { nextTurn, turnChanges } from '../model/turn.ts'
 import { noteCaller } from '../observe/facts.ts'
 import type { Operations } from '../sync/sync.ts'
-import { pushToJson, syncToJson } from '../wire/answer.ts'
+import { pushToJson, syncToBytes } from '../wire/answer.ts'
 import { decodeRequest } from '../wire/request.ts'
 import type { Arrive } from './arrive.ts'
 import type { Authenticate } from './auth.ts'
@@ -17,7 +17,7 @@ export function syncHandler(
   push: Operations['push'],
   arrive: Arrive,
 ) {
-  const toJson = half === 'sync' ? syncToJson : pushToJson
+  const toBody = half === 'sync' ? syncToBytes : pushToJson
   return async (context: Context<Env>): Promise<Response> => {
     const facts = context.get('facts')
     facts.operation = half
@@ -33,6 +33,6 @@ export function syncHandler(
     if (request.changes.length > turnChanges) await nextTurn()
     // 4 The answer, with the rows as the database wrote them. A push hands out no cursor: it has
     // read nothing.
-    return new Response(toJson(answer), { headers: { 'Content-Type': jsonType } })
+    return new Response(toBody(answer), { headers: { 'Content-Type': jsonType } })
   }
 }

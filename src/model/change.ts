@@ -154,17 +154,19 @@ function decodeCreated(table: Table, op: Op, input: Record<string, unknown>, con
  * little for each member.
  */
 function mayBeLarge(input: Record<string, unknown>): boolean {
+  return unitsIn(input, input.row) + (isObject(input.row) ? unitsIn(input.row) : 0) > limits.changeBytesMax
+}
+
+function unitsIn(members: Record<string, unknown>, row?: unknown): number {
   let bytes = 0
-  for (const values of [Object.values(input), isObject(input.row) ? Object.values(input.row) : []]) {
-    for (const value of values) {
-      if (typeof value === 'string') bytes += value.length * 6
-      else if (typeof value === 'object' && value !== null && value !== input.row) return true
-      bytes += 200
-    }
+  // Of parsed JSON: all of its members are its own.
+  for (const name in members) {
+    const value = members[name]
+    if (typeof value === 'string') bytes += value.length * 6
+    else if (typeof value === 'object' && value !== null && value !== row) return Number.POSITIVE_INFINITY
+    bytes += 200 + name.length * 6
   }
-  for (const name of Object.keys(isObject(input.row) ? input.row : input)) bytes += name.length * 6
-  for (const name of Object.keys(input)) bytes += name.length * 6
-  return bytes > limits.changeBytesMax
+  return bytes
 }
 
 /**

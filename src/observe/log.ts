@@ -5,11 +5,14 @@ import { faultOf } from './failure.ts'
 export const logModes = ['json', 'errors', 'off'] as const
 export type LogMode = (typeof logModes)[number]
 
-/** What `onRequest` is to be for a mode. */
-export function requestLog(mode: LogMode): ((event: RequestEvent) => void) | undefined {
+/** What `onRequest` is to be for a mode, and how its lines are written. */
+export function requestLog(
+  mode: LogMode,
+  write: (line: string) => void = (line) => console.log(line),
+): ((event: RequestEvent) => void) | undefined {
   if (mode === 'off') return undefined
   return (event) => {
-    if (mode === 'json' || isError(event)) console.log(requestLine(event, new Date()))
+    if (mode === 'json' || isError(event)) write(requestLine(event, new Date()))
   }
 }
 

@@ -47,20 +47,42 @@ export function pushToJson({ now, verdicts }: ReceiveAnswer): string {
   return `{"now":${now},${verdictsToJson(verdicts)}}`
 }
 
-export function syncToJson({ now, verdicts, page, removedScopes }: PushAnswer): string {
+export const syncToJson = (answer: PushAnswer): string => withCommas(syncText(answer))
+
+export const pullToJson = (answer: PullAnswer): string => withCommas(pullText(answer))
+
+/** The same as the bytes that are sent: a page in one piece, in a fraction of the time. */
+export const syncToBytes = (answer: PushAnswer): Uint8Array<ArrayBuffer> => bytesWithCommas(syncText(answer))
+
+export const pullToBytes = (answer: PullAnswer): Uint8Array<ArrayBuffer> => bytesWithCommas(pullText(answer))
+
+/** The rows still stand in lines here. Nothing else of JSON text holds a raw line break. */
+function syncText({ now, verdicts, page, removedScopes }: PushAnswer): string {
   const members = [`"now":${now}`, verdictsToJson(verdicts)]
-  if (page) members.push(pageToJson(page, removedScopes))
+  if (page) members.push(pageText(page, removedScopes))
   return `{${members.join(',')}}`
 }
 
-export function pullToJson({ now, page, removedScopes }: PullAnswer): string {
-  return `{"now":${now},${pageToJson(page, removedScopes)}}`
+function pullText({ now, page, removedScopes }: PullAnswer): string {
+  return `{"now":${now},${pageText(page, removedScopes)}}`
+}
+
+const withCommas = (text: string) => text.replaceAll(rowBreak, ',')
+
+const encoder = new TextEncoder()
+const [lineFeed, comma] = [0x0a, 0x2c]
+
+/** In place: as a text it would be put together again of all its rows. */
+function bytesWithCommas(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = encoder.encode(text)
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) bytes[at] = comma
+  return bytes
 }
 
 const verdictsToJson = (verdicts: readonly Verdict[]) => `"verdicts":[${verdicts.map(verdictToJson).join(',')}]`
 
-function pageToJson(page: Page, removedScopes: readonly string[]): string {
-  const members = `"changes":[${page.rows.replaceAll(rowBreak, ',')}],${pageEnd(page)}`
+function pageText(page: Page, removedScopes: readonly string[]): string {
+  const members = `"changes":[${page.rows}],${pageEnd(page)}`
   return removedScopes.length > 0 ? `${members},"removed_scopes":${JSON.stringify(removedScopes)}` : members
 }
 

@@ -29,6 +29,7 @@ import { nodeInflate } from '../zlib-inflate.ts'
 import { readIncoming } from './body.ts'
 import { type Databases, findDatabases, scopesWithDeliveries } from './databases.ts'
 import { nodeGzip } from './gzip.ts'
+import { createLineWriter } from './lines.ts'
 import { settle } from './settle.ts'
 import { serverTimes } from './times.ts'
 
@@ -71,7 +72,7 @@ export async function start<S extends Schema>({
   const store = await databases.open(migrations)
 
   const live = await openNodeLive(config.databaseUrl, config.liveSocketsMax)
-  const onRequest = requestLog(config.log)
+  const onRequest = requestLog(config.log, createLineWriter())
   const stopSending = new AbortController()
   const sending =
     config.deliveries.length > 0 ? sendDeliveries(config, schema, databases, store, stopSending.signal) : undefined

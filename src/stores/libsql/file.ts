@@ -6,6 +6,7 @@ import type { Statement } from '../../sql/statement.ts'
 import { type BatchOptions, checkNumbers, onePlace, readsOnly, type Store, StoreFault } from '../store.ts'
 import { filePath } from './file-path.ts'
 import { fileRowsAtOnceMax } from './file-url.ts'
+import { createGroups } from './groups.ts'
 import { createFileReader } from './reader.ts'
 import { openRemoteWriter, type RemoteWriter } from './remote.ts'
 import { createWriteQueue } from './write-queue.ts'
@@ -21,8 +22,9 @@ export interface FileOptions extends BatchOptions {
 
 /**
  * A local libSQL file, for Node: `file:data/app.db`. Reads are answered in this thread, at once, by
- * a connection of their own; writes go one by one to a thread that all files share, and never keep
- * a read or a timer waiting. Locks of another process are waited for up to the deadline.
+ * a connection of their own; writes go to a thread that all files share, those that wait together
+ * by one commit, and never keep a read or a timer waiting. Locks of another process are waited for
+ * up to the deadline.
  */
 export async function libsqlFileStore(
   url: string,
@@ -50,18 +52,25 @@ export async function libsqlFileStore(
     }
   }
 
+  const groups = createGroups((batches) =>
+    inTurn(async (to, msMax) => {
+      const all = batches()
+      const [only] = all
+      return all.length === 1 && only ? [await to.batch(only, msMax)] : to.batches(all, msMax)
+    }),
+  )
+
   const store: Store = {
     dialect: sqlite,
     placeOf: onePlace,
     rowsAtOnceMax: fileRowsAtOnceMax,
     async batch(_scope, statements: readonly Statement[]) {
       checkNumbers(statements)
-      return readsOnly(statements)
-        ? reader.read(statements, performance.now() + batchMsMax)
-        : inTurn((to, msMax) => to.batch(statements, msMax))
+      return readsOnly(statements) ? reader.read(statements, performance.now() + batchMsMax) : groups.add(statements)
     },
     async rehearse(_scope, rehearsal) {
       checkNumbers([...rehearsal.opening, ...rehearsal.groups.flat(), ...rehearsal.closing])
+      groups.end()
       return inTurn((to, msMax) => to.rehearse(rehearsal, msMax))
     },
     async close() {
@@ -75,10 +84,11 @@ export async function libsqlFileStore(
 }
 
 function openWriterHere(path: string): RemoteWriter {
-  const { batch, rehearse, close } = createFileWriter(path)
+  const { batch, batches, rehearse, close } = createFileWriter(path)
   const until = (msMax: number) => performance.now() + msMax
   return {
     batch: (statements, msMax) => batch(statements, until(msMax)),
+    batches: (all, msMax) => batches(all, until(msMax)),
     rehearse: (rehearsal, msMax) => rehearse(rehearsal, until(msMax)),
     close,
   }

@@ -3,12 +3,15 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import { type Rehearsal, type Rehearsed, StoreFault } from '../store.ts'
-import type { FaultData, Order, RehearsedData, Report, Work } from './thread.ts'
+import type { Outcome } from './groups.ts'
+import type { FaultData, Order, OutcomeData, RehearsedData, Report, Work } from './thread.ts'
 
 /** A file's writer in the thread that all files of this process share. */
 export interface RemoteWriter {
   /** `msMax`: how long another process's lock may be waited for. */
   batch(statements: readonly Statement[], msMax: number): Promise<Cells[][]>
+  /** Several, which are committed together. */
+  batches(batches: readonly (readonly Statement[])[], msMax: number): Promise<readonly Outcome[]>
   rehearse(rehearsal: Rehearsal, msMax: number): Promise<Rehearsed>
   close(): Promise<void>
 }
@@ -24,6 +27,10 @@ export function openRemoteWriter(path: string): RemoteWriter {
   return {
     async batch(statements, msMax) {
       return (await ask({ kind: 'batch', statements: plain(statements), msMax })) as Cells[][]
+    },
+    async batches(batches, msMax) {
+      const outcomes = (await ask({ kind: 'batches', batches: batches.map(plain), msMax })) as OutcomeData[]
+      return outcomes.map((one) => ('fault' in one ? toFault(one.fault) : one.rows))
     },
     async rehearse({ opening, groups, closing }, msMax) {
       // Thousands of groups have a few texts between them: each is sent once.

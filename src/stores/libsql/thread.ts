@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import { sqliteFault } from '../fault.ts'
-import type { FaultKind, Rehearsal, Rehearsed } from '../store.ts'
+import { type FaultKind, type Rehearsal, type Rehearsed, StoreFault } from '../store.ts'
 import { createFileWriter, type FileWriter } from './writer.ts'
 
 /**
@@ -13,6 +13,7 @@ export type Order = { readonly number: number; readonly writer: number; readonly
 
 export type Work =
   | { readonly kind: 'batch'; readonly statements: readonly Statement[]; readonly msMax: number }
+  | { readonly kind: 'batches'; readonly batches: readonly (readonly Statement[])[]; readonly msMax: number }
   | { readonly kind: 'rehearse'; readonly rehearsal: PackedRehearsal; readonly msMax: number }
   | { readonly kind: 'close' }
 
@@ -25,9 +26,13 @@ export interface PackedRehearsal extends Pick<Rehearsal, 'opening' | 'closing'> 
 /** What came of an order. An error would lose its class on the way, so a fault is data. */
 export interface Report {
   readonly number: number
-  readonly result?: Cells[][] | RehearsedData | undefined
+  readonly result?: Result
   readonly fault?: FaultData
 }
+
+export type Result = Cells[][] | readonly OutcomeData[] | RehearsedData | undefined
+
+export type OutcomeData = { readonly rows: readonly Cells[][] } | { readonly fault: FaultData }
 
 export interface FaultData {
   readonly kind: FaultKind
@@ -43,7 +48,7 @@ export interface RehearsedData {
 
 const writers = new Map<number, FileWriter>()
 
-async function carryOut(order: Order): Promise<Cells[][] | RehearsedData | undefined> {
+async function carryOut(order: Order): Promise<Result> {
   const writer = writers.get(order.writer) ?? createFileWriter(order.path)
   writers.set(order.writer, writer)
   if (order.kind === 'close') {
@@ -53,6 +58,10 @@ async function carryOut(order: Order): Promise<Cells[][] | RehearsedData | undef
   }
   const until = performance.now() + order.msMax
   if (order.kind === 'batch') return writer.batch(order.statements, until)
+  if (order.kind === 'batches') {
+    const outcomes = await writer.batches(order.batches, until)
+    return outcomes.map((one) => (one instanceof StoreFault ? { fault: faultData(one) } : { rows: one }))
+  }
   const { packed, texts, opening, closing: last } = order.rehearsal
   const groups = packed.map((group) => group.map(({ place, params }) => ({ sql: texts[place] ?? '', params })))
   const { faults, closing } = await writer.rehearse({ opening, groups, closing: last }, until)

@@ -2,6 +2,7 @@ import type { Cells, Statement } from '../../sql/statement.ts'
 import { sqliteFault, tooSlowCode } from '../fault.ts'
 import { type Rehearsal, type Rehearsed, StoreFault } from '../store.ts'
 import { type Connection, isLocked, isPoisonous, openConnection } from './connection.ts'
+import type { Outcome } from './groups.ts'
 import { createLoopTurns } from './loop-turns.ts'
 
 /**
@@ -13,6 +14,8 @@ export interface FileWriter {
    * then.
    */
   batch(statements: readonly Statement[], until: number): Promise<Cells[][]>
+  /** The same for several, each whole or not at all, and all by one commit where it goes. */
+  batches(batches: readonly (readonly Statement[])[], until: number): Promise<readonly Outcome[]>
   /** Ends at that time, wherever it is. */
   rehearse(rehearsal: Rehearsal, until: number): Promise<Rehearsed>
   /** Once nothing is under way. Whoever waits for a lock gives up. */
@@ -86,8 +89,24 @@ export function createFileWriter(path: string): FileWriter {
     return work
   }
 
+  const runAlone = (statements: readonly Statement[], until: number) =>
+    withLock(until, (to) => runBatch(to, statements))
+
+  async function runTogether(batches: readonly (readonly Statement[])[], until: number): Promise<readonly Outcome[]> {
+    const outcomes = await withLock(until, (to) => runGroup(to, batches)).catch((fault: StoreFault) => {
+      // The whole was undone for what one of them did, and each is still to have its own outcome.
+      if (fault instanceof NotTogether || fault.kind === 'refused') return undefined
+      return batches.map(() => fault)
+    })
+    if (outcomes) return outcomes
+    const apart: Outcome[] = []
+    for (const statements of batches) apart.push(await runAlone(statements, until).catch((fault: StoreFault) => fault))
+    return apart
+  }
+
   return {
-    batch: (statements, until) => tracked(withLock(until, (to) => runBatch(to, statements))),
+    batch: (statements, until) => tracked(runAlone(statements, until)),
+    batches: (batches, until) => tracked(runTogether(batches, until)),
     rehearse: (rehearsal, until) => tracked(withLock(until, (to) => tryGroups(to, rehearsal, until))),
     async close() {
       closed = true
@@ -106,6 +125,34 @@ async function runBatch(to: Connection, statements: readonly Statement[]): Promi
   }
   to.command('COMMIT')
   return results
+}
+
+/** A statement of a batch did more than fail. */
+class NotTogether extends StoreFault {}
+
+/** Each behind a savepoint of its own, so that one which fails is undone alone. */
+async function runGroup(to: Connection, batches: readonly (readonly Statement[])[]): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const statements of batches) {
+    try {
+      to.execute(savepoint)
+      const results: Cells[][] = []
+      for (const statement of statements) {
+        await turns.ready()
+        results.push(turns.run(() => to.execute(statement)))
+      }
+      to.execute(release)
+      outcomes.push(results)
+    } catch (error) {
+      const fault = sqliteFault(error)
+      if (!to.inTransaction || isPoisonous(fault)) throw new NotTogether(fault.kind, fault)
+      to.execute(undo)
+      to.execute(release)
+      outcomes.push(fault)
+    }
+  }
+  to.command('COMMIT')
+  return outcomes
 }
 
 const [savepoint, release, undo] = ['SAVEPOINT rehearsed', 'RELEASE rehearsed', 'ROLLBACK TO rehearsed'].map(

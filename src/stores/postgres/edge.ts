@@ -4,6 +4,7 @@ import { postgres } from '../../sql/postgres/dialect.ts'
 import { withDeadline } from '../deadline.ts'
 import { postgresFault } from '../fault.ts'
 import { type BatchOptions, checkNumbers, onePlace, type Store } from '../store.ts'
+import { openingOf } from './opening.ts'
 import { pipeline } from './pipeline.ts'
 import { readPostgresUrl } from './url.ts'
 
@@ -18,6 +19,7 @@ export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsM
   const config = { ...address, enableChannelBinding: false }
   if (Object.keys(files).length > 0 || address.host?.startsWith('/'))
     throw new TypeError('DATABASE_URL may name no files here: a worker has neither certificates in files nor sockets')
+  const opening = openingOf(batchMsMax, schema)
   return {
     dialect: postgres,
     placeOf: onePlace,
@@ -29,7 +31,8 @@ export function postgresEdgeStore(url: string, { batchMsMax = limits.databaseMsM
       client.on('error', () => {})
       try {
         await client.connect()
-        return await withDeadline(pipeline(client, statements, batchMsMax, schema), batchMsMax)
+        const [, ...results] = await withDeadline(pipeline(client, opening, statements), batchMsMax)
+        return results
       } catch (error) {
         throw postgresFault(error)
       } finally {

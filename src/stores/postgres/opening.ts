@@ -23,3 +23,18 @@ export function openingOf(batchMsMax: number, schema?: string): Statement {
   ]
   return { sql: `SELECT ${settings.join(', ')}`, params: [] }
 }
+
+/** The same, and who answers: the last cell of its row is the number of the server's process. */
+export function askWho({ sql, ...opening }: Statement): Statement {
+  return { ...opening, sql: `${sql}, pg_backend_pid()` }
+}
+
+/**
+ * The same before statements that are prepared and only read: their plan is made once, for any
+ * parameters, as test/stores/plans.test.ts holds them to it. Left to itself Postgres would plan
+ * each anew where it expects a little less of that, which takes longer than reading a page. Not
+ * where triggers of the app's own run, whose statements would be planned so too.
+ */
+export function planOnce({ sql, ...opening }: Statement): Statement {
+  return { ...opening, sql: `${sql}, set_config('plan_cache_mode', 'force_generic_plan', true)` }
+}

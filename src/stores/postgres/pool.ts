@@ -4,10 +4,12 @@ import { postgres } from '../../sql/postgres/dialect.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import { withDeadline } from '../deadline.ts'
 import { postgresFault } from '../fault.ts'
-import { type BatchOptions, checkNumbers, onePlace, readsOnly, type Store } from '../store.ts'
+import { type BatchOptions, checkNumbers, onePlace, readsOnly, type Store, StoreFault } from '../store.ts'
 import { clientConfig } from './client.ts'
 import { connectFault } from './connect-fault.ts'
+import { askWho, openingOf, planOnce } from './opening.ts'
 import { pipeline } from './pipeline.ts'
+import { createPrepared, type Prepared } from './prepared.ts'
 import { createScopeTurns } from './scope-turns.ts'
 import { readPostgresUrl } from './url.ts'
 
@@ -49,6 +51,9 @@ export function postgresStore(
   const perScope =
     address.scopeConnectionsMax ?? scopeConnectionsMax ?? Math.max(1, Math.floor(connectionsMax * scopeShare))
   const [writers, readers] = [createScopeTurns(perScope, connectMsMax), createScopeTurns(perScope, connectMsMax)]
+  const opening = openingOf(batchMsMax, schema)
+  const openings = { opening, asking: askWho(opening), reading: planOnce(opening) }
+  const link: Link = { pool, prepared: createPrepared(), ...openings, batchMsMax }
   return {
     dialect: postgres,
     placeOf: onePlace,
@@ -57,7 +62,7 @@ export function postgresStore(
       const turns = readsOnly(statements) ? readers : writers
       const endTurn = scope === '' ? undefined : await turns.take(scope)
       try {
-        return await runOnce(pool, statements, batchMsMax, schema)
+        return await runOnce(link, statements)
       } catch (error) {
         throw postgresFault(error)
       } finally {
@@ -68,21 +73,37 @@ export function postgresStore(
   }
 }
 
+interface Link {
+  readonly pool: pg.Pool
+  readonly prepared: Prepared
+  readonly opening: Statement
+  /** Of the first batch of a connection, and of those that only read by statements with names. */
+  readonly asking: Statement
+  readonly reading: Statement
+  readonly batchMsMax: number
+}
+
 async function runOnce(
-  pool: pg.Pool,
+  { pool, prepared, opening, asking, reading, batchMsMax }: Link,
   statements: readonly Statement[],
-  batchMsMax: number,
-  schema: string | undefined,
 ): Promise<Cells[][]> {
   const client = await pool.connect().catch((error: unknown) => {
     throw connectFault(error)
   })
+  const asks = prepared.asks(client)
+  const names = prepared.namesOf(client)
   let broken: Error | undefined
   try {
-    return await withDeadline(pipeline(client, statements, batchMsMax, schema), batchMsMax)
+    const before = asks ? asking : names && readsOnly(statements) ? reading : opening
+    const ran = pipeline(client, before, statements, names)
+    const [first, ...results] = await withDeadline(ran, batchMsMax)
+    if (asks) prepared.learn(client, first?.[0]?.at(-1) === String(pidOf(client)))
+    return results
   } catch (error) {
     broken = await rollBack(client, error, statements.length > 1)
-    throw error
+    if (!names || !prepared.isOutdated(error)) throw error
+    broken = error as Error
+    throw new StoreFault('conflict', { message: broken.message, cause: error })
   } finally {
     client.release(broken)
   }
@@ -100,3 +121,6 @@ async function rollBack(client: pg.PoolClient, error: unknown, transaction: bool
     return fault instanceof Error ? fault : new Error('broken connection')
   }
 }
+
+/** The server's process, as it said when the connection was opened. Its types do not have it. */
+const pidOf = (client: object) => (client as { readonly processID?: unknown }).processID

@@ -67,6 +67,8 @@ export interface FoldedPatch {
  * in which a unique value goes round, has passes for each part.
  */
 export function coalesce(parts: readonly (readonly Change[])[]): RowWrite[][] {
+  const [only = []] = parts
+  if (parts.length === 1 && isEachAlone(only)) return only.length > 0 ? [only.map(foldAlone)] : []
   const ordinals = new Map<string, { readonly ordinal: number; count: number }>()
   // A row's position goes by the order of the change set, whatever part it is written in.
   const changes = parts.length === 1 ? (parts[0] ?? []) : parts.flat().sort((a, b) => a.index - b.index)
@@ -89,6 +91,24 @@ export function coalesce(parts: readonly (readonly Change[])[]): RowWrite[][] {
     }
     return passes.flatMap(apartByKey)
   })
+}
+
+/** Nearly always: each change is of another row. Without a key that would be made for each. */
+function isEachAlone(changes: readonly Change[]): boolean {
+  const ids = new Map<string, Set<string>>()
+  for (const { table, id } of changes) {
+    const known = ids.get(table.name)
+    if (!known) ids.set(table.name, new Set([id]))
+    else if (known.size === known.add(id).size) return false
+  }
+  return true
+}
+
+function foldAlone(change: Change, place: number): RowWrite {
+  const [changes, ordinal] = [[change], place + 1]
+  if (change.op === 'patch') return foldRow(changes, ordinal, true)
+  const { table, id } = change
+  return { table, id, ordinal, alone: true, changes, stampless: isStampless(change), base: change, patch: undefined }
 }
 
 /** The changes of each row, by `keyOf`. */

@@ -61,7 +61,10 @@ export async function importFigures(report: (figure: Figure) => void): Promise<v
     await memory(ways, folder, report)
     await close()
   }
-  await writeChart(points)
+  await writeChart(points, {
+    file: 'import-cost.svg',
+    title: 'Microseconds for each imported row, by the number of rows',
+  })
   await rm(folder, { recursive: true, force: true })
 }
 
@@ -101,9 +104,9 @@ async function growth(ways: Ways, folder: string, report: (figure: Figure) => vo
     // The small ones are over soon: several of them.
     for (let time = 0; time < Math.min(9, Math.ceil(500_000 / rows)); time++)
       times.push(await ways.import(fileOf(folder, rows)))
-    points.push({ name: ways.name, rows, micros: (median(times) * 1000) / rows })
+    points.push({ name: ways.name, rows, value: (median(times) * 1000) / rows })
   }
-  const micros = points.map((point) => point.micros)
+  const micros = points.map((point) => point.value)
   report({
     name: `${ways.name}: cost of an imported row, of 10,000, 100,000 and 1,000,000: the dearest against the cheapest`,
     ours: `${Math.max(...micros).toFixed(1)} µs`,

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bootstrapFigures } from './bootstrap.ts'
+import { costFigures } from './cost.ts'
+import { edgeFigures } from './edge.ts'
 import { engineFigures } from './engine.ts'
 import { idleFigures } from './idle.ts'
 import { importFigures } from './import.ts'
@@ -11,14 +13,21 @@ import { describeFigure, type Figure, isMet } from './measure.ts'
 import { postgresFigures } from './postgres.ts'
 import { refusalFigures } from './refusals.ts'
 import { scopeFigures } from './scopes.ts'
+import { smallFigures } from './small.ts'
 import { tombstoneFigures } from './tombstones.ts'
 import { waitFigures } from './waits.ts'
 
 /**
  * `npm run bench`: ratios, measured in one run against baselines that it runs itself. With `--
- * --check` a missed target fails it.
+ * --check` a missed target fails it; with `-- --only cost --whole` costs are measured up to 10 million rows.
  */
-const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    check: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    whole: { type: 'boolean', default: false },
+  },
+})
 const versionOf = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version
 console.log(`${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`)
@@ -43,6 +52,9 @@ for (const [name, figures] of Object.entries({
   refusals: refusalFigures,
   tombstones: tombstoneFigures,
   scopes: scopeFigures,
+  small: smallFigures,
+  edge: edgeFigures,
+  cost: (tell: typeof report) => costFigures(tell, values.whole),
 })) {
   if (values.only === undefined || values.only === name) await figures(report)
 }
