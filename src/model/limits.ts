@@ -119,6 +119,11 @@ export const limits = Object.freeze({
   scopesAtOnceMax: 6,
   /** Scopes of one database that are written by one batch. */
   scopesTogetherMax: 100,
+  /**
+   * For how long it is remembered at the least which adds to counters were counted: as long as
+   * tombstones are kept, where that is longer. Beyond: the add may be rejected `add_expired`.
+   */
+  addsMs: 14 * 24 * 3_600_000,
   /** For how long the ids of webhooks are kept: longer than a sender tries again. */
   inboxMs: 14 * 24 * 3_600_000,
   /**

@@ -59,6 +59,9 @@ export async function prune(store: Store, schema: Schema, options: PruneOptions)
     last = rows.length < scopesMax ? undefined : scopes.at(-1)?.scope
   }
   await pruneInbox(store, sql, (now() - limits.inboxMs) * 1000, signal)
+  // What a phone sends again after a retention is told apart no more.
+  const keptMs = Math.max(retentionMs, limits.addsMs)
+  await pruneAdds(store, sql, { before: (now() - keptMs) * 1000, batchMax, signal })
   if (!signal?.aborted) await pruneDeliveries(store, now())
   return pruned
 }
@@ -81,6 +84,26 @@ async function pruneInbox(store: Store, sql: PruneSql, before: number, signal: A
     const forget = [...scopes].map((scope) => ({ sql: sql.forget, params: [scope, before] }))
     if (forget.length > 0) await store.batch('', forget)
     if (rows.length < scopesMax) return
+  }
+}
+
+/** Forgets which adds were counted, and remembers up to when. */
+async function pruneAdds(
+  store: Store,
+  { adding, forgetAdds }: PruneSql,
+  { before, batchMax, signal }: { before: number; batchMax: number; signal: AbortSignal | undefined },
+): Promise<void> {
+  while (adding !== undefined && !signal?.aborted) {
+    const [rows = []] = await store.batch('', [{ sql: adding, params: [before, scopesMax], reads: true }])
+    if (rows.length === 0) return
+    for (const [scope] of rows) {
+      if (signal?.aborted) return
+      const params = [String(scope), before, batchMax]
+      await store.batch(
+        '',
+        forgetAdds.map((sql, place) => ({ sql, params: place === 0 ? params : params.slice(0, 1) })),
+      )
+    }
   }
 }
 

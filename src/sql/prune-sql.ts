@@ -1,3 +1,4 @@
+import { hasCounters } from '../model/merge.ts'
 import type { Schema } from '../model/table.ts'
 import { always, type Dialect, quoted } from './dialect.ts'
 import type { Reference } from './references.ts'
@@ -34,6 +35,13 @@ export interface PruneSql {
   readonly received: string
   /** [scope, time]: removes webhooks that were received before. */
   readonly forget: string
+  /** [time, n] → n scopes that remember adds from before that time. Undefined: there are no counters. */
+  readonly adding: string | undefined
+  /**
+   * [scope, time, n]: raises the floor of the scope to the time of its n-th add, of those before that
+   * time, and forgets what lies at or below it.
+   */
+  readonly forgetAdds: readonly string[]
 }
 
 /**
@@ -70,6 +78,13 @@ GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope L
     ],
     received: `SELECT scope FROM driftline_inbox WHERE received_at < ${one} ORDER BY received_at LIMIT ${two}`,
     forget: `DELETE FROM driftline_inbox WHERE scope = ${one} AND received_at < ${two}`,
+    adding: schema.tables.some(hasCounters)
+      ? `SELECT scope FROM driftline_scopes AS scope$ WHERE EXISTS (SELECT 1 FROM driftline_adds WHERE driftline_adds.scope = scope$.scope AND at < ${one}) LIMIT ${two}`
+      : undefined,
+    forgetAdds: [
+      `UPDATE driftline_scopes SET adds_floor = (SELECT max(at$) FROM (SELECT adds_floor AS at$ UNION ALL SELECT at FROM (SELECT at FROM driftline_adds WHERE scope = ${one} AND at < ${two} ORDER BY at LIMIT ${three}) AS first$) AS floor$) WHERE scope = ${one}`,
+      `DELETE FROM driftline_adds WHERE scope = ${one} AND at <= (SELECT adds_floor FROM driftline_scopes WHERE scope = ${one})`,
+    ],
   }
 }
 

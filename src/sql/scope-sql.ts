@@ -30,6 +30,9 @@ export interface ScopeSql {
   readonly trialLock: string
   /** [scope]: aborts in any case. */
   readonly probe: string
+  /** [scope] → up to when adds may be forgotten; and [scope, at]: aborts where that is not before. */
+  readonly addsFloor: string
+  readonly expired: string
   /** [scope, position, start, n, limit] → the head and one page. */
   readonly page: string
   /** The same where the scope's rows may be large: looks at their sizes. */
@@ -67,6 +70,8 @@ AND NOT (scope$.incarnation = coalesce(${second}, scope$.incarnation) AND scope$
     weigh: `SELECT ${raise('driftline_large', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND ${second} < `,
     trialLock: lockSql(dialect),
     probe: `SELECT ${raise('driftline_probe', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope}`,
+    addsFloor: `SELECT adds_floor FROM driftline_scopes WHERE scope = ${scope}`,
+    expired: `SELECT ${raise('driftline_expired', 'scope$.position')} FROM driftline_scopes AS scope$ WHERE scope$.scope = ${scope} AND scope$.adds_floor >= ${second}`,
     page: dialect.page(schema, { bytesMax, sized: false, bootstraps: false }),
     sizedPage: dialect.page(schema, { bytesMax, sized: true, bootstraps: false }),
     firstPage: dialect.page(schema, { bytesMax, sized: false, bootstraps: true }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counter, integer, real, text, timestamp } from '../../src/model/column.ts'
 import type { Principal } from '../../src/model/principal.ts'
 import { byColumn, defineSchema } from '../../src/model/table.ts'
+import { prune } from '../../src/prune/prune.ts'
 import { createOperations } from '../../src/sync/sync.ts'
 import { pullToJson, syncToJson } from '../../src/wire/answer.ts'
 import { decodeRequest } from '../../src/wire/request.ts'
@@ -325,7 +326,7 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
   })
 
   it('P14 a webhook adds once by its id, later than what its source has added, and its letters are what came of it', async () => {
-    const who = 'hooks' + ++people
+    const who = `hooks${++people}`
     const receive = async (id: string, changes: readonly object[]) => {
       const grant = { scope: who, isAllowed: () => true }
       const request = { source: 'shop', id, grant, changes, atomic: false }
@@ -374,4 +375,37 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
     expect(await load([put(5, { name: 'm', stock: { set: 100 } })])).toMatchObject({ applied: 1 })
     expect(await row(who)).toMatchObject({ name: 'm', stock: 102 })
   })
+
+  // An object prunes itself, from within.
+  const itPrunes = name === 'durable-object' ? () => {} : it
+  itPrunes(
+    'forgetting lets no add count twice: one that may have been forgotten is rejected, alone and beside others',
+    async () => {
+      const who = someone()
+      const day = 86_400_000
+      const began = now
+      now = noon / 1000 + day
+      await push(who, put(0, { name: 'n' }), patch(1, { stock: { add: 1 } }), patch(day * 1000, { stock: { add: 1 } }))
+      const keep = async (later: number) =>
+        prune(opened.store, schema, { retentionMs: 0, now: () => noon / 1000 + later, batchMax: 1 })
+      // Two weeks, whatever the retention is.
+      await keep(13 * day)
+      now = noon / 1000 + 13 * day
+      expect(words(await push(who, patch(1, { stock: { add: 1 } })))).toEqual(['duplicate'])
+      await keep(14.5 * day)
+      now = noon / 1000 + 14.5 * day
+      expect(words(await push(who, patch(1, { stock: { add: 1 } })))).toEqual(['add_expired'])
+      expect(words(await push(who, patch(0, { stock: { set: 9 } }), patch(day * 1000, { stock: { add: 1 } })))).toEqual(
+        [...['add_expired', 'duplicate']],
+      )
+      expect(words(await push(who, patch(1, { price: 2 }), patch(1, { stock: { add: 1 }, price: 3 })))).toEqual([
+        ...['applied', 'add_expired'],
+      ])
+      await expect(answer(who, [patch(1, { stock: { add: 1 } })], { atomic: true })).rejects.toMatchObject({
+        ...{ code: 'atomic_rejected', members: { index: 0, error: { code: 'add_expired' } } },
+      })
+      expect(await row(who)).toMatchObject({ stock: 2, price: 2 })
+      now = began
+    },
+  )
 })

@@ -139,6 +139,7 @@ describe('docs/limits.md', () => {
     ['keys of an issuer', `${limits.keysKeptMsMax / 3_600_000} h`],
     ["a client's name", `{1,${limits.clientLengthMax}}`],
     ['the id of a webhook', `${limits.inboxMs / 86_400_000} days`],
+    ['adds to counters', `${limits.addsMs / 86_400_000} days`],
     ['levels of a `json`', String(limits.jsonDepthMax)],
     ['tries to find out', `${limits.refusalTriesMax}, ${limits.refusalBatchesMax}, ${s(limits.refusalMsMax)}`],
     ['digits of a `decimal`', count(limits.decimalDigitsMax)],

@@ -12,6 +12,7 @@ import type { RoomOfScope } from '../quotas/rooms.ts'
 import { noRejections, type Rejections } from './admitted.ts'
 import type { Beside } from './beside.ts'
 import type { RowWrite } from './coalesce.ts'
+import { oldEdits } from './expired.ts'
 import type { AnswerBound, Planned, RoomBound } from './planned.ts'
 import { isRefusal, isSuspect } from './refusals.ts'
 import type { Verdicts } from './verdicts.ts'
@@ -154,6 +155,8 @@ export async function writeTogether(
   beside?: Beside,
 ): Promise<Together | undefined> {
   const { heavy } = call.pages
+  // Each looks for what is forgotten.
+  if (writes.some(({ changes }) => oldEdits(changes, call.receivedAt).length > 0)) return undefined
   const inOrder = writes.toSorted((a, b) => (a.write.scope < b.write.scope ? -1 : 1))
   const isLarge = writes.reduce((sum, { changes }) => sum + changes.length, 0) > turnChanges
   if (isLarge) await nextTurn()

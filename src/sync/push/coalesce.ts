@@ -68,7 +68,7 @@ export interface FoldedPatch {
  */
 export function coalesce(parts: readonly (readonly Change[])[]): RowWrite[][] {
   const [only = []] = parts
-  if (parts.length === 1 && isEachAlone(only)) return only.length > 0 ? [only.map(foldAlone)] : []
+  if (parts.length === 1 && isEachAlone(only)) return only.length > 0 ? apartByKey(only.map(foldAlone)) : []
   const ordinals = new Map<string, { readonly ordinal: number; count: number }>()
   // A row's position goes by the order of the change set, whatever part it is written in.
   const changes = parts.length === 1 ? (parts[0] ?? []) : parts.flat().sort((a, b) => a.index - b.index)
@@ -106,9 +106,10 @@ function isEachAlone(changes: readonly Change[]): boolean {
 
 function foldAlone(change: Change, place: number): RowWrite {
   const [changes, ordinal] = [[change], place + 1]
-  if (change.op === 'patch') return foldRow(changes, ordinal, true)
+  if (change.op === 'patch' || hasRules(change.table)) return foldRow(changes, ordinal, true)
   const { table, id } = change
-  return { table, id, ordinal, alone: true, changes, stampless: isStampless(change), base: change, patch: undefined }
+  const rest = { created: undefined, patch: undefined, adds: [] }
+  return { table, id, ordinal, alone: true, changes, stampless: isStampless(change), base: change, ...rest }
 }
 
 /** The changes of each row, by `keyOf`. */

@@ -9,6 +9,7 @@ import type { Field } from '../../sql/statement.ts'
 import { changedFields, reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import { inWriteOrder, type RowWrite, saysKey } from './coalesce.ts'
+import { oldEdits } from './expired.ts'
 import { planClaim } from './inbox/claim.ts'
 import { planLock } from './lock.ts'
 import type { Planned, PushOptions, Role } from './planned.ts'
@@ -41,6 +42,11 @@ export function planPush(
       role: { kind: 'guard' },
     })
   }
+  const [oldest] = oldEdits(changes, options.receivedAt)
+    .map(({ at }) => at)
+    .sort((a, b) => a - b)
+  if (oldest !== undefined)
+    plan.push({ sql: sql.scope.expired, params: [scope, oldest], reads: true, role: { kind: 'guard' } })
   if (weigh && changes.length > 1) plan.push(planWeight(sql, scope, passes, bytesMax))
   if (options.inbox) plan.push(...planClaim(sql, scope, passes, options, options.inbox))
   for (const [pass, rows] of passes.entries()) {

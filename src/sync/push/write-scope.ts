@@ -8,6 +8,7 @@ import { throwResync } from '../resync.ts'
 import type { Rejections } from './admitted.ts'
 import { throwAtomic } from './atomic.ts'
 import { attempt, type Done, type ScopeWrite } from './attempt.ts'
+import { findExpired, oldEdits } from './expired.ts'
 import { isRefusal, isSuspect } from './refusals.ts'
 
 /** What came of a write. */
@@ -48,6 +49,12 @@ export async function writeScope(
   // Where the database takes the changes one part after the other and not together, the parts.
   let parts = ofParts
   let found: readonly (readonly Change[])[] = []
+  const old = oldEdits(changes, call.receivedAt)
+  if (old.length > 0) {
+    const expired = await findExpired(call, scope, old)
+    if (atomic && expired.size > 0) throwAtomic(expired)
+    reject(expired)
+  }
   if (room) reject((await room.before(accepted)).rejected)
   for (let writes = 1; ; writes++) {
     // Whatever is refused: with nothing left there is nothing to write.
@@ -66,6 +73,8 @@ export async function writeScope(
       if (marker === 'driftline_resync') {
         throwResync(cursor, await readHeads(call, [scope, ...(write.beside?.scopes ?? [])], cursor))
       } else if (marker === 'driftline_repeated') return { repeated: true, rejected }
+      // What is forgotten only now is looked for again.
+      else if (marker === 'driftline_expired') throw new StoreFault('transient', fault)
       else if (marker === undefined && !isRefusal(fault) && !isSuspect(fault)) throw fault
       // Whoever is refused again and again, or resynced and then not, meets a database that changes
       // meanwhile.
