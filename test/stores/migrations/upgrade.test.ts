@@ -9,7 +9,7 @@ import { isOwn, ownMigrations } from '../../../src/migrations/own.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { createSync } from '../../../src/sync/create-sync.ts'
 import { firstProject, sampleMigrations } from '../../support/migrations.ts'
-import { noon, principal, put } from '../../support/sample.ts'
+import { principal, put } from '../../support/sample.ts'
 import { schema } from '../../support/schema.ts'
 import { dialectStores, temporaryFolder } from '../../support/stores.ts'
 import { openEmpty } from './databases.ts'
@@ -26,7 +26,9 @@ describe("driftline's own migrations", () => {
       ])
     expect(hashes).toEqual([
       ['driftline/0001_tables', '27c4ebce2196f966'],
+      ['driftline/0002_adds', '811955b56e716b7c'],
       ['driftline/0001_tables', '08500b71c4c6e53a'],
+      ['driftline/0002_adds', '3a828bbfcaa9d567'],
     ])
   })
 })
@@ -59,7 +61,7 @@ describe.each(dialectStores)('a project of before there were two streams, on %s'
     const sync = createSync({ schema, store })
     const { cursor } = await sync.sync(alice, {
       client: 'a',
-      changes: [put('1', noon, 'one'), put('2', noon, 'two')],
+      changes: [put('1', 0, 'one'), put('2', 0, 'two')],
       cursor: null,
     })
     const look = async () => [
@@ -67,6 +69,7 @@ describe.each(dialectStores)('a project of before there were two streams, on %s'
       await database.run('SELECT * FROM todos ORDER BY id'),
     ]
     const stored = await look()
+    expect(stored[1]).toHaveLength(2)
 
     expect(await migrate(store, await readMigrations(store.dialect.name, directory))).toEqual([
       'driftline/0001_tables',
@@ -111,7 +114,7 @@ it.each(dialectStores)(
     const before = all.filter((one) => one.name !== 'driftline/0002_adds')
     expect(await migrate(store, before)).toEqual(['driftline/0001_tables', '0001_init'])
     const sync = createSync({ schema, store })
-    const changes = [put('1', noon, 'one'), put('2', noon, 'two')]
+    const changes = [put('1', 0, 'one'), put('2', 0, 'two')]
     const { cursor } = await sync.sync(alice, { client: 'a', changes, cursor: null })
     const look = () => database.run('SELECT * FROM todos ORDER BY id')
     const stored = await look()
