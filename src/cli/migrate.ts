@@ -1,6 +1,6 @@
+import { advise } from '../migrations/advise.ts'
 import { migrate } from '../migrations/apply.ts'
 import { check } from '../migrations/check.ts'
-import { adviseOnDeleteRules } from '../migrations/delete-rules.ts'
 import { readMigrations } from '../migrations/read.ts'
 import type { LoadApp } from './app.ts'
 import { readArgs } from './command.ts'
@@ -30,7 +30,7 @@ export async function run(loadApp: LoadApp): Promise<void> {
   if (args.check) {
     await eachDatabase(list, jobs, async (store) => {
       const findings = await check(store, schema)
-      const advice = await adviseOnDeleteRules(store, schema)
+      const advice = await advise(store, schema)
       return {
         lines: [...(findings.length > 0 ? findings : ['The database fits the schema.']), ...advice],
         failed: findings.length > 0,
@@ -40,7 +40,7 @@ export async function run(loadApp: LoadApp): Promise<void> {
   }
   const done = await eachDatabase(list, jobs, async (store) => {
     const applied = await migrate(store, migrations)
-    const advice = await adviseOnDeleteRules(store, schema)
+    const advice = await advise(store, schema)
     return {
       lines: [applied.length > 0 ? `Applied ${applied.join(', ')}` : 'The database is up to date.', ...advice],
       failed: false,

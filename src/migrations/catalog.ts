@@ -22,6 +22,8 @@ export interface FoundColumn {
   readonly hasDefault: boolean
   /** Whether it is compared byte by byte. */
   readonly ordered: boolean
+  /** Whether the database computes it, and takes no value. */
+  readonly generated: boolean
 }
 
 /**
@@ -53,9 +55,12 @@ function readTables(columnRows: readonly Cells[], indexRows: readonly Cells[]): 
       ]
       const found: FoundTable = {
         columns: new Map(
-          rows.map(([, name, type, notNull, hasDefault, ordered]) => [
+          rows.map(([, name, type, notNull, hasDefault, ordered, , generated]) => [
             String(name),
-            { type: String(type), notNull: isTrue(notNull), hasDefault: isTrue(hasDefault), ordered: isTrue(ordered) },
+            {
+              ...{ type: String(type), notNull: isTrue(notNull), hasDefault: isTrue(hasDefault) },
+              ...{ ordered: isTrue(ordered), generated: isTrue(generated) },
+            },
           ]),
         ),
         indexes: indexes.map((keys) => ({
@@ -75,14 +80,15 @@ const first = (row: Cells) => String(row[0])
 const isTrue = (cell: Cells[number] | undefined) => Number(cell) === 1
 
 /**
- * [names as JSON] → table, column, type, not null, has a default, ordered, strict; and → table,
+ * [names as JSON] → table, column, type, not null, has a default, ordered, strict, generated; and → table,
  * index, unique, place, column. In Postgres of the tables that the connection's search_path finds,
  * which need not be in public.
  */
 const queries: { readonly [name in DialectName]: readonly [columns: string, indexes: string] } = {
   postgres: [
     `SELECT n.name, a.attname, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 1 ELSE 0 END,
-CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END, CASE WHEN l.collname IN ('C', 'POSIX') THEN 1 ELSE 0 END, 1
+CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END, CASE WHEN l.collname IN ('C', 'POSIX') THEN 1 ELSE 0 END, 1,
+CASE WHEN a.attgenerated <> '' THEN 1 ELSE 0 END
 FROM json_array_elements_text($1::json) AS n (name)
 JOIN pg_attribute AS a ON a.attrelid = to_regclass(quote_ident(n.name)) AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_collation AS l ON l.oid = a.attcollation`,
@@ -95,9 +101,9 @@ LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
 WHERE k.place <= i.indnkeyatts`,
   ],
   sqlite: [
-    `SELECT n.value, c.name, c.type, CASE WHEN c."notnull" THEN 1 ELSE 0 END, c.dflt_value IS NOT NULL, 1 AS ordered, l.strict
+    `SELECT n.value, c.name, c.type, CASE WHEN c."notnull" THEN 1 ELSE 0 END, c.dflt_value IS NOT NULL OR c.hidden > 1, 1 AS ordered, l.strict, c.hidden > 1
 FROM json_each(?1) AS n JOIN pragma_table_list AS l ON l.name = n.value AND l.schema = 'main'
-CROSS JOIN pragma_table_info(n.value) AS c`,
+CROSS JOIN pragma_table_xinfo(n.value) AS c`,
     `SELECT n.value, i.name, i."unique", k.seqno, k.name
 FROM json_each(?1) AS n CROSS JOIN pragma_index_list(n.value) AS i CROSS JOIN pragma_index_info(i.name) AS k
 WHERE NOT i.partial`,

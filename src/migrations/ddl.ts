@@ -179,6 +179,8 @@ export function createUniqueIndex(table: string, key: readonly string[]): string
   return `CREATE UNIQUE INDEX ${quoted(uniqueIndex(table, key))} ON ${quoted(table)} (${['scope', ...key.map(quoted)].join(', ')})`
 }
 
+export const dropIndex = (name: string): string => `DROP INDEX IF EXISTS ${quoted(name)}`
+
 /** What driftline keeps beside the user's columns: the stamps of those that have their own. */
 export function stampColumnsOf(table: Table): readonly SystemColumn[] {
   const own = table.columns.filter((column) => hasStamp(table, column))
@@ -284,7 +286,12 @@ function userColumn(column: TableColumn, dialect: DialectName, value?: unknown):
   const { name, type, nullable } = column
   const preset = value === undefined ? '' : ` DEFAULT ${literal(type, value, dialect)}`
   const check = nullable ? '' : ` CHECK (deleted OR ${quoted(name)} IS NOT NULL)`
-  const safe = Number.MAX_SAFE_INTEGER
-  const range = isCounter(column) ? ` CHECK (${quoted(name)} BETWEEN -${safe} AND ${safe})` : ''
+  const range = isCounter(column) ? ` ${counterRange(name)}` : ''
   return `${quoted(name)} ${sqlTypes[dialect][type]}${preset}${check}${range}`
+}
+
+/** What is added must not lead beyond the integers that JavaScript counts. */
+export function counterRange(column: string): string {
+  const safe = Number.MAX_SAFE_INTEGER
+  return `CHECK (${quoted(column)} BETWEEN -${safe} AND ${safe})`
 }

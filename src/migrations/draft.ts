@@ -1,12 +1,13 @@
+import { isCounter, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
 import { quoted } from '../sql/dialect.ts'
 import { literal } from '../sql/literal.ts'
 import { alter } from './advice.ts'
-import { type DialectName, sqlTypes } from './ddl.ts'
+import { counterRange, type DialectName, sqlTypes } from './ddl.ts'
 import { draftLine } from './draft-line.ts'
 import { rebuild } from './rebuild.ts'
-import type { SnapshotColumn } from './snapshot.ts'
+import type { SnapshotColumn, SnapshotTable } from './snapshot.ts'
 import { touchLine } from './touch.ts'
 
 /** What only a person can judge, and SQL to begin with. */
@@ -29,43 +30,89 @@ export interface Changed {
   readonly was: SnapshotColumn
 }
 
-export function draftGoneTable(name: string): Draft {
+export function draftGoneTable(name: string, was: SnapshotTable): Draft {
   const about = [
     `The table ${name} is gone from the schema`,
     `Has it another name now? Take this back, and say renamedFrom in the schema. Else its rows are lost:`,
   ]
-  return { whats: about.slice(0, 1), write: () => [{ about, statements: [`DROP TABLE ${quoted(name)}`] }] }
+  const counts = Object.values(was.columns).some(({ counter }) => counter)
+  const statements = [`DROP TABLE ${quoted(name)}`, ...(counts ? [forgetAdds(name)] : [])]
+  return { whats: about.slice(0, 1), write: () => [{ about, statements }] }
 }
 
-/** `gone`: columns that the schema has no longer. */
-export function draftTable(table: Table, gone: readonly string[], changed: readonly Changed[]): Draft {
+/** Else they would be taken for those of another counter that gets the name. */
+const forgetAdds = (table: string, column?: string) =>
+  `DELETE FROM driftline_adds WHERE tbl = '${table}'${column === undefined ? '' : ` AND col = '${column}'`}`
+
+/** What is other than it was in a table that stays. */
+export interface Differences {
+  /** Columns that the schema has no longer, and which of them were counters. */
+  readonly goneColumns: readonly string[]
+  readonly goneCounters: readonly string[]
+  /** Columns with stamps that are not needed any more, those of columns that are gone among them. */
+  readonly goneStamps: readonly string[]
+  readonly changed: readonly Changed[]
+  /** New keys, which get a draft of their own. */
+  readonly doubtful: Table['unique']
+}
+
+export function draftTable(table: Table, differences: Differences): Draft {
+  const { goneColumns, goneCounters, goneStamps, changed } = differences
+  const drop = (name: string) => `${alter(table.name)} DROP COLUMN ${quoted(name)}`
   const goneOf = (name: string): Block => ({
     about: [
       `${table.name}.${name} is gone from the schema`,
       'Has it another name now? Take this back, and say renamedFrom in the schema. Else its values are lost:',
     ],
-    statements: [`${alter(table.name)} DROP COLUMN ${quoted(name)}`],
+    statements: [
+      ...[name, ...goneStamps.filter((stamp) => stamp === stampColumn(name))].map(drop),
+      ...(goneCounters.includes(name) ? [forgetAdds(table.name, name)] : []),
+    ],
   })
+  const useless = uselessStamps(differences)
+  const saysUseless = useless.length > 0 ? [saysStamps(table, useless)] : []
+  const stampless: Block[] = saysUseless.map((says) => ({
+    about: [
+      says,
+      'No value is lost with them. Servers of before need them as long as they run, and so would the schema of before:',
+    ],
+    statements: useless.map(drop),
+  }))
   return {
-    whats: [...gone.map((name) => goneOf(name).about[0] as string), ...changed.flatMap((one) => saysOf(table, one))],
+    whats: [
+      ...goneColumns.map((name) => goneOf(name).about[0] as string),
+      ...saysUseless,
+      ...changed.flatMap((one) => saysOf(table, one)),
+    ],
     write: (dialect) => {
       // SQLite cannot alter a column.
-      if (dialect === 'sqlite' && changed.some(needsRebuild)) return [rebuilt(table, gone, changed)]
-      return [...gone.map(goneOf), ...changed.flatMap((one) => alterColumn(dialect, table, one))]
+      if (dialect === 'sqlite' && changed.some(needsRebuild)) return [rebuilt(table, differences)]
+      return [...goneColumns.map(goneOf), ...stampless, ...changed.flatMap((one) => alterColumn(dialect, table, one))]
     },
   }
 }
 
+/** Those of columns that stay, and of the table. */
+const uselessStamps = ({ goneColumns, goneStamps }: Differences) =>
+  goneStamps.filter((stamp) => !goneColumns.some((name) => stampColumn(name) === stamp))
+const saysStamps = (table: Table, stamps: readonly string[]) =>
+  `${stamps.map((name) => `${table.name}.${name}`).join(', ')}: stamps that the schema asks for no longer`
+
 const isOtherType = ({ was, column }: Changed) => was.type !== column.type
 const isOtherNull = ({ was, column }: Changed) => was.nullable !== column.nullable
+const isNewCounter = ({ was, column }: Changed) => isCounter(column) && !was.counter
 const needsRebuild = (one: Changed) =>
-  isOtherNull(one) || sqlTypes.sqlite[one.was.type] !== sqlTypes.sqlite[one.column.type]
+  isOtherNull(one) || isNewCounter(one) || sqlTypes.sqlite[one.was.type] !== sqlTypes.sqlite[one.column.type]
 
 const saysType = (table: Table, { was, column }: Changed) =>
   `${table.name}.${column.name} was ${was.type} and is ${column.type}`
 const saysNull = (table: Table, { column }: Changed) =>
   `${table.name}.${column.name} was ${column.nullable ? 'required and is nullable' : 'nullable and is required'}`
+const saysCounter = (table: Table, { column }: Changed) => `${table.name}.${column.name} is a counter now`
+const mindCounter =
+  'What is stored is what it begins with. Apps that patch it by a number are rejected from now on: they must send add or set'
 const saysOf = (table: Table, one: Changed): string[] => [
+  ...(isNewCounter(one) ? [saysCounter(table, one)] : []),
   ...(isOtherType(one) ? [saysType(table, one)] : []),
   ...(isOtherNull(one) ? [saysNull(table, one)] : []),
 ]
@@ -103,11 +150,19 @@ function alterColumn(dialect: DialectName, table: Table, one: Changed): Block[] 
       touches,
     })
   }
+  if (isNewCounter(one))
+    blocks.push({
+      about: [saysCounter(table, one), `${mindCounter}:`],
+      statements: [`${alter(table.name)} ADD ${counterRange(column.name)}`],
+    })
   return blocks
 }
 
 /** All changes of a table at once. */
-function rebuilt(table: Table, gone: readonly string[], changed: readonly Changed[]): Block {
+function rebuilt(table: Table, differences: Differences): Block {
+  const { goneColumns, goneCounters, changed, doubtful } = differences
+  const useless = uselessStamps(differences)
+  const keys = table.unique.filter((key) => !doubtful.includes(key))
   const values = new Map(
     changed.map((one) => {
       const { was, column } = one
@@ -119,13 +174,15 @@ function rebuilt(table: Table, gone: readonly string[], changed: readonly Change
   const empty = changed.filter((one) => isOtherNull(one) && !one.column.nullable)
   return {
     about: [
-      ...gone.map((name) => `${table.name}.${name} is gone from the schema, and its values are lost`),
+      ...goneColumns.map((name) => `${table.name}.${name} is gone from the schema, and its values are lost`),
+      ...(useless.length > 0 ? [saysStamps(table, useless)] : []),
       ...changed.flatMap((one) => saysOf(table, one)),
+      ...(changed.some(isNewCounter) ? [`${mindCounter}.`] : []),
       'SQLite alters no column, so the table is made anew; rows keep their stamps and positions. Columns, indexes, triggers and constraints',
       'of your own are not in it: add them. Where a foreign key leads to this table, DROP TABLE follows its ON DELETE, or is refused.',
       ...empty.map(({ column }) => `Rows without ${column.name} get a value${valueHint(column)}.`),
     ],
-    statements: rebuild(table, values),
+    statements: [...rebuild(table, values, keys), ...goneCounters.map((name) => forgetAdds(table.name, name))],
     ...(changed.some((one) => isOtherType(one) || empty.includes(one)) && { touches: [touchLine(table.name)] }),
   }
 }

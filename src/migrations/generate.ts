@@ -49,7 +49,7 @@ export async function generate(
     return ['The migrations lead to the schema already: nothing to do.']
   }
 
-  const { statements, touched, renamed, drafts, refusals } = planMigration(before ?? {}, schema)
+  const { statements, touched, renamed, minded, drafts, refusals } = planMigration(before ?? {}, schema)
   if (refusals.length > 0) throw new TypeError(refusals.join('\n'))
   if (statements.sqlite.length === 0 && drafts.length === 0) {
     await record(after, directory)
@@ -68,7 +68,7 @@ export async function generate(
     lines.push(`Wrote migrations/${file}${drafts.length > 0 ? ', a draft' : ''}`)
   }
   await record(after, directory)
-  lines.push(...[...renamed, ...drafts.flatMap(({ whats }) => whats)].map((what) => `${what}.`))
+  lines.push(...[...renamed, ...drafts.flatMap(({ whats }) => whats), ...minded].map((what) => `${what}.`))
   const next =
     drafts.length > 0
       ? 'Finish both drafts: judge what is commented out, then delete their first lines. Until then nothing of them is applied. Commit them with migrations/schema.json, and run npx driftline migrate.'

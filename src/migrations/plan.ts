@@ -1,8 +1,10 @@
+import { baseAt, isCounter, stampColumn } from '../model/merge.ts'
 import type { Schema, Table, TableColumn } from '../model/table.ts'
-import { addColumn, createTable, type DialectName, livingIndex, positionIndex } from './ddl.ts'
+import { addColumn, addStampColumn, createTable, createUniqueIndex, type DialectName, stampColumnsOf } from './ddl.ts'
 import { type Draft, draftGoneTable, draftTable } from './draft.ts'
+import { draftKey, nameClashes, planKeys } from './keys.ts'
 import { planRenames } from './renames.ts'
-import { own, type Snapshot } from './snapshot.ts'
+import { own, type Snapshot, type SnapshotTable } from './snapshot.ts'
 
 /** What leads from a snapshot to a schema. */
 export interface Plan {
@@ -15,6 +17,8 @@ export interface Plan {
   readonly touched: readonly string[]
   /** A line to print for each rename. */
   readonly renamed: readonly string[]
+  /** A line to print for each thing to be done beside the migration. */
+  readonly minded: readonly string[]
   /** What a person must judge. */
   readonly drafts: readonly Draft[]
   /**
@@ -25,22 +29,28 @@ export interface Plan {
 }
 
 /**
- * Renames what the schema says was renamed, and writes new tables and new columns: beside these a
- * server of the version before goes on working. All else becomes drafts.
+ * Renames what the schema says was renamed, and writes new tables, columns, stamps, and keys that no
+ * two rows can share: beside these a server of the version before goes on working. All else becomes
+ * drafts.
  */
 export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
   const { make, after: before, said } = planRenames(snapshot, schema)
   const there = schema.tables.flatMap((table) => {
     const was = own(before, table.name)
-    return was ? [{ table, was }] : []
+    if (!was) return []
+    const stamps = stampColumnsOf(table).filter(({ name }) => !was.stamps.includes(name))
+    return [{ table, was, stamps, keys: planKeys(table, was) }]
   })
   const added = there.flatMap(({ table, was }) =>
-    table.columns.filter(({ name }) => !own(was, name)).map((column) => ({ table, column })),
+    table.columns.filter(({ name }) => !own(was.columns, name)).map((column) => ({ table, column })),
   )
   const isFillable = ({ column }: { column: TableColumn }) => column.nullable || column.default !== undefined
   const write = (dialect: DialectName) => [
     ...make(dialect),
+    ...there.flatMap(({ keys }) => keys.dropped),
     ...added.filter(isFillable).map(({ table, column }) => addColumn(table, column, dialect)),
+    ...there.flatMap(({ table, stamps }) => stamps.map((stamp) => addStampColumn(table.name, stamp, dialect))),
+    ...there.flatMap(({ table, keys }) => keys.certain.map((key) => createUniqueIndex(table.name, key))),
     ...schema.tables.filter(({ name }) => !own(before, name)).flatMap((table) => createTable(table, dialect)),
   ]
   return {
@@ -51,9 +61,15 @@ export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
       .filter((table) => added.some((one) => one.table === table && one.column.default !== undefined))
       .map(({ name }) => name),
     renamed: said,
+    minded: there.filter(({ table, was }) => beginsStamps(table, was)).map(({ table }) => stopFirst(table)),
     drafts: [
-      ...there.flatMap(({ table, was }) => draftOf(table, was)),
-      ...Object.keys(before).flatMap((name) => (schema.tablesByName.has(name) ? [] : [draftGoneTable(name)])),
+      ...there.flatMap(({ table, was, keys }) => [
+        ...draftOf(table, was, keys.doubtful),
+        ...keys.doubtful.map((key) => draftKey(table, key)),
+      ]),
+      ...Object.entries(before).flatMap(([name, was]) =>
+        schema.tablesByName.has(name) ? [] : [draftGoneTable(name, was)],
+      ),
     ],
     refusals: [
       ...added.filter((one) => !isFillable(one)).map(({ table, column }) => valueless(table, column)),
@@ -63,24 +79,34 @@ export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
 }
 
 /** A default that changed is no difference: it is the server that fills a column in. */
-function draftOf(table: Table, columns: Snapshot[string]): Draft[] {
-  const gone = Object.keys(columns).filter((name) => !table.places.has(name))
+function draftOf(table: Table, was: SnapshotTable, doubtful: Table['unique']): Draft[] {
+  const needed = stampColumnsOf(table).map(({ name }) => name)
+  const goneColumns = Object.keys(was.columns).filter((name) => !table.places.has(name))
+  const goneCounters = goneColumns.filter((name) => own(was.columns, name)?.counter)
+  const goneStamps = was.stamps.filter((name) => !needed.includes(name))
   const changed = table.columns.flatMap((column) => {
-    const was = own(columns, column.name)
-    return was && (was.type !== column.type || was.nullable !== column.nullable) ? [{ column, was }] : []
+    const before = own(was.columns, column.name)
+    if (!before) return []
+    const isOther = before.type !== column.type || before.nullable !== column.nullable
+    return isOther || (isCounter(column) && !before.counter) ? [{ column, was: before }] : []
   })
-  return gone.length + changed.length > 0 ? [draftTable(table, gone, changed)] : []
+  if (goneColumns.length + goneStamps.length + changed.length === 0) return []
+  return [draftTable(table, { goneColumns, goneCounters, goneStamps, changed, doubtful })]
 }
+
+/** Whether columns get stamps that servers of before write without. */
+function beginsStamps(table: Table, { columns, stamps }: SnapshotTable): boolean {
+  const isNew = (name: string) => !stamps.includes(name)
+  const counts = table.columns.some(
+    (column) => isCounter(column) && own(columns, column.name) && isNew(stampColumn(column.name)),
+  )
+  return counts || (table.byColumn && isNew(baseAt))
+}
+
+const stopFirst = ({ name }: Table) =>
+  `Stop the servers of before while you migrate: they would leave old stamps beside what they write to ${name}`
 
 function valueless({ name }: Table, column: TableColumn): string {
-  return `${name}.${column.name} is new and required, and the rows that exist have no value for it: give it a default, or nullable: true.`
-}
-
-/** Tables and indexes share one space of names in both databases. */
-function nameClashes({ tables, tablesByName }: Schema): string[] {
-  return tables.flatMap((table) =>
-    [positionIndex(table.name), livingIndex(table.name), `${table.name}_pkey`]
-      .filter((index) => tablesByName.has(index))
-      .map((index) => `The table ${index} has the name of an index of the table ${table.name}: give it another.`),
-  )
+  const remedy = column.filled ? 'nullable: true' : 'a default, or nullable: true'
+  return `${name}.${column.name} is new and required, and the rows that exist have no value for it: give it ${remedy}.`
 }

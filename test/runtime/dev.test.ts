@@ -39,7 +39,7 @@ describe('npx driftline dev', () => {
     cleanups.push(() => server.stop())
     const hooked = await sendWebhook((path, init) => fetch(server.url + path, init), { changes: [] })
     expect(hooked.status).toBe(200)
-    expect(server.output()).toMatch(/Migrated: driftline\/0001_tables, 0001_init/)
+    expect(server.output()).toMatch(/Migrated: driftline\/0001_tables, driftline\/0002_adds, 0001_init/)
     expect(server.output()).not.toMatch(/eyJ|curl/)
     expect(server.output()).not.toContain(testSecret)
     expect((await server.request('GET', '/v1/pull')).status).toBe(200)

@@ -54,7 +54,7 @@ describe('npx driftline init --empty in a clone', () => {
     expect(await readdir(join(folder, 'migrations/sqlite'))).toEqual([])
     expect(await readFile(join(folder, 'migrations/schema.json'), 'utf8')).toBe('[\n]\n')
     const bundle = JSON.parse(await readFile(join(folder, 'migrations/sqlite.json'), 'utf8'))
-    expect(bundle.map(({ name }: { name: string }) => name)).toEqual(['driftline/0001_tables'])
+    expect(bundle.map(({ name }: { name: string }) => name)).toEqual(['driftline/0001_tables', 'driftline/0002_adds'])
     await driftline('openapi')
     expect(await readFile(join(folder, 'public/openapi.json'), 'utf8')).not.toContain('todos')
     expect((await driftline('init', '--empty')).stdout).toMatch(/has no tables: nothing to do\.\n$/)

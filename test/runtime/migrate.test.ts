@@ -104,7 +104,7 @@ describe('npx driftline migrate', () => {
     const shards = { DATABASE_URL: urls.join(' ') }
     const first = await runHere('migrate', [], shards)
     expect([first.code, first.err]).toEqual([0, ''])
-    expect(first.out.match(/Applied driftline\/0001_tables, 0001_init/g)).toHaveLength(3)
+    expect(first.out.match(/Applied driftline\/0001_tables, driftline\/0002_adds, 0001_init/g)).toHaveLength(3)
     const without = await runHere('migrate', [], { DATABASE_URL: urls.slice(0, 2).join(' ') })
     expect([without.code, without.err]).toEqual([
       1,

@@ -137,7 +137,7 @@ describe('the packed package, installed by npm into an empty project', () => {
     const other = await project('empty-at-once', ['libsql'])
     expect((await driftline(other, ['init', '--empty'])).stdout).toMatch(/Write your tables in driftline\.config\.ts/)
     expect(await readFile(join(other, 'driftline.config.ts'), 'utf8')).toBe(taken)
-    expect((await driftline(other, ['migrate'])).stdout).toBe('Applied driftline/0001_tables\n')
+    expect((await driftline(other, ['migrate'])).stdout).toBe('Applied driftline/0001_tables, driftline/0002_adds\n')
     const text = '{ todos: { title: text(), done: boolean({ default: false }) } }'
     const own = taken
       .replace('{ defineConfig', '{ boolean, text, defineConfig')
@@ -225,7 +225,7 @@ await store.close()
     await driftline(home, ['init'])
     const DATABASE_URL = await createDatabase()
     expect((await driftline(home, ['migrate'], { DATABASE_URL })).stdout).toBe(
-      'Applied driftline/0001_tables, 0001_init\n',
+      'Applied driftline/0001_tables, driftline/0002_adds, 0001_init\n',
     )
     await run(process.execPath, [resolve('typescript/bin/tsc'), '-p', home])
     const { stdout } = await run(process.execPath, ['backend.ts'], { cwd: home, env: { ...env, DATABASE_URL } })

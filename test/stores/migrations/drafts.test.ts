@@ -35,7 +35,7 @@ const write = (dialect: string, sql: string) => writeFile(new URL(fileOf(dialect
  */
 async function finish(dialect: string): Promise<void> {
   const [, ...blocks] = (await read(dialect)).split('\n\n')
-  const sql = /^-- (-- driftline|ALTER|UPDATE|DROP|DO|CREATE)/
+  const sql = /^-- (-- driftline|ALTER|UPDATE|DROP|DO|CREATE|DELETE)/
   const done = blocks.map((block) => (sql.test(block) ? block.replace(/^-- /gm, '') : block))
   await write(dialect, done.join('\n\n').replaceAll('VALUE', "'none'"))
 }

@@ -105,6 +105,7 @@ CREATE INDEX "lists_position_living" ON "lists" (scope, position, deleted) WHERE
       const { store, close } = await openEmpty(name)
       expect(await migrate(store, await readMigrations(store.dialect.name, directory))).toEqual([
         'driftline/0001_tables',
+        'driftline/0002_adds',
         '0001_init',
         '0002_add-lists-2',
       ])

@@ -9,7 +9,7 @@ import { isOwn, ownMigrations } from '../../../src/migrations/own.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { createSync } from '../../../src/sync/create-sync.ts'
 import { firstProject, sampleMigrations } from '../../support/migrations.ts'
-import { noon, principal, put } from '../../support/sample.ts'
+import { principal, put } from '../../support/sample.ts'
 import { schema } from '../../support/schema.ts'
 import { dialectStores, temporaryFolder } from '../../support/stores.ts'
 import { openEmpty } from './databases.ts'
@@ -26,7 +26,9 @@ describe("driftline's own migrations", () => {
       ])
     expect(hashes).toEqual([
       ['driftline/0001_tables', '27c4ebce2196f966'],
+      ['driftline/0002_adds', '811955b56e716b7c'],
       ['driftline/0001_tables', '08500b71c4c6e53a'],
+      ['driftline/0002_adds', '3a828bbfcaa9d567'],
     ])
   })
 })
@@ -59,16 +61,20 @@ describe.each(dialectStores)('a project of before there were two streams, on %s'
     const sync = createSync({ schema, store })
     const { cursor } = await sync.sync(alice, {
       client: 'a',
-      changes: [put('1', noon, 'one'), put('2', noon, 'two')],
+      changes: [put('1', 0, 'one'), put('2', 0, 'two')],
       cursor: null,
     })
     const look = async () => [
-      await database.run('SELECT * FROM driftline_scopes'),
+      await database.run('SELECT scope, incarnation, position, watermark, row_bytes FROM driftline_scopes'),
       await database.run('SELECT * FROM todos ORDER BY id'),
     ]
     const stored = await look()
+    expect(stored[1]).toHaveLength(2)
 
-    expect(await migrate(store, await readMigrations(store.dialect.name, directory))).toEqual(['driftline/0001_tables'])
+    expect(await migrate(store, await readMigrations(store.dialect.name, directory))).toEqual([
+      'driftline/0001_tables',
+      'driftline/0002_adds',
+    ])
     expect(await look()).toEqual(stored)
     expect(await check(store, schema)).toEqual([])
     expect((await sync.pull(alice, { cursor: cursor as string })).changes).toEqual([])
@@ -91,12 +97,35 @@ describe.each(dialectStores)('a project of before there were two streams, on %s'
       '0004_deliveries',
       '0005_disabled-lines',
       'driftline/0001_tables',
+      'driftline/0002_adds',
       '0006_add-colour',
     ])
     expect(await check(store, schema)).toEqual([])
     await database.close()
   })
 })
+
+it.each(dialectStores)(
+  'P2 P3 a project of before columns merged is upgraded, no row or position changed, on %s',
+  async (name) => {
+    const database = await openEmpty(name)
+    const { store } = database
+    const all = await readMigrations(store.dialect.name, sampleMigrations)
+    const before = all.filter((one) => one.name !== 'driftline/0002_adds')
+    expect(await migrate(store, before)).toEqual(['driftline/0001_tables', '0001_init'])
+    const sync = createSync({ schema, store })
+    const changes = [put('1', 0, 'one'), put('2', 0, 'two')]
+    const { cursor } = await sync.sync(alice, { client: 'a', changes, cursor: null })
+    const look = () => database.run('SELECT * FROM todos ORDER BY id')
+    const stored = await look()
+    expect(await migrate(store, all)).toEqual(['driftline/0002_adds'])
+    expect(await look()).toEqual(stored)
+    expect((await database.run('SELECT adds_floor FROM driftline_scopes')).map(([floor]) => Number(floor))).toEqual([0])
+    expect(await check(store, schema)).toEqual([])
+    expect((await sync.pull(alice, { cursor: cursor as string })).changes).toEqual([])
+    await database.close()
+  },
+)
 
 it('a new project numbers its own migrations from 0001, and driftline’s come before them', async () => {
   const { folder, drop } = await temporaryFolder()
@@ -106,7 +135,7 @@ it('a new project numbers its own migrations from 0001, and driftline’s come b
   for (const name of dialectStores) {
     const database = await openEmpty(name)
     const names = await migrate(database.store, await readMigrations(database.store.dialect.name, directory))
-    expect(names).toEqual(['driftline/0001_tables', '0001_init'])
+    expect(names).toEqual(['driftline/0001_tables', 'driftline/0002_adds', '0001_init'])
     expect(await check(database.store, schema)).toEqual([])
     await database.close()
   }
