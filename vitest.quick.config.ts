@@ -17,4 +17,22 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
  */
 const slow = [
   ...['bootstrap', 'import-faults', 'read-deadline', 'webhook.property'].map((name) => `test/http/${name}.test.ts`),
-  ...['coalesce.property', 'grown-rows', 'many-scopes-pages', 'merge.property', 'plans', 'session', 'versions-model'].map(
+  ...[
+    'coalesce.property',
+    'grown-rows',
+    'many-scopes-pages',
+    'merge.property',
+    'plans',
+    'session',
+    'versions-model',
+  ].map((name) => `test/stores/${name}.test.ts`),
+  ...['check', 'drafts'].map((name) => `test/stores/migrations/${name}.test.ts`),
+]
+
+/** `npm run test:quick`: a store of each dialect and no process but one Postgres, for while one works. */
+export default mergeConfig(whole, {
+  test: {
+    exclude: [...starts, ...slow, 'test/programs/**', 'test/runtime/**'],
+    env: { TEST_QUICK: 'yes' },
+  },
+})

@@ -11,7 +11,9 @@ export function toBoolean(value: unknown): unknown {
   return value === 1 ? true : value === 0 ? false : value
 }
 
-/** A row of another system says what a counter is, and not what is added to it: a number is a set. */
+/**
+ * A row of another system says what a counter is, and not what is added to it: a number is a set.
+ */
 export function setCounters(counters: readonly string[], row: Record<string, unknown>): Record<string, unknown> {
   for (const name of counters) if (typeof row[name] === 'number') row[name] = { set: row[name] }
   return row

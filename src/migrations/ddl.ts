@@ -1,3 +1,4 @@
+import { indexName, uniqueIndex } from '../model/index-name.ts'
 import { baseAt, baseBy, hasStamp, isCounter, stampColumn } from '../model/merge.ts'
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
@@ -233,23 +234,6 @@ export function createLivingIndex(table: string): string {
 
 export const positionIndex = (table: string): string => indexName(table, '_position')
 export const livingIndex = (table: string): string => indexName(table, '_position_living')
-export const uniqueIndex = (table: string, key: readonly string[]): string => indexName(table, `_${key.join('_')}_key`)
-
-/**
- * Postgres cuts names at 63 bytes, which would make of the longest ones the table's own name, or
- * another's index.
- */
-function indexName(table: string, suffix: string): string {
-  if (table.length + suffix.length <= 63) return table + suffix
-  if (suffix.length > 40) return indexName(table, `_${hashOf(suffix)}_key`)
-  return `${table.slice(0, 55 - suffix.length)}_${hashOf(table)}${suffix}`
-}
-
-function hashOf(text: string): string {
-  let hash = 0
-  for (const letter of text) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0
-  return hash.toString(36)
-}
 
 /**
  * A new column of a table that may hold rows. A column that is nullable comes as it is: the rows

@@ -1,6 +1,7 @@
+import { uniqueIndex } from '../model/index-name.ts'
 import type { Schema, Table } from '../model/table.ts'
 import { quoted } from '../sql/dialect.ts'
-import { createUniqueIndex, dropIndex, livingIndex, positionIndex, uniqueIndex } from './ddl.ts'
+import { createUniqueIndex, dropIndex, livingIndex, positionIndex } from './ddl.ts'
 import type { Draft } from './draft.ts'
 import type { SnapshotTable } from './snapshot.ts'
 

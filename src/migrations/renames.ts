@@ -1,3 +1,4 @@
+import { uniqueIndex } from '../model/index-name.ts'
 import { stampColumn } from '../model/merge.ts'
 import type { Schema } from '../model/table.ts'
 import { quoted } from '../sql/dialect.ts'
@@ -10,7 +11,6 @@ import {
   dropIndex,
   livingIndex,
   positionIndex,
-  uniqueIndex,
 } from './ddl.ts'
 import { own, type Snapshot, type SnapshotTable } from './snapshot.ts'
 

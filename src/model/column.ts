@@ -55,8 +55,8 @@ interface Common<Value> {
    */
   readonly since?: number
   /**
-   * The value is unique among the living rows of a scope, NULL apart. A put or patch that would take
-   * another row's is rejected `key_taken`.
+   * The value is unique among the living rows of a scope, NULL apart. A put or patch that would
+   * take another row's is rejected `key_taken`.
    */
   readonly unique?: true
   /** The first value that arrives stays, whoever writes later. Null gives way to any. */

@@ -76,10 +76,16 @@ export function mergeValues({ merge }: TableColumn, stored: unknown, sent: unkno
   return (merge === 'max') === isMore ? sent : stored
 }
 
-/** A row as the rules need to know it. `base` is the stamp of the last put; where undefined, the row's. */
+/**
+ * A row as the rules need to know it. `base` is the stamp of the last put; where undefined, the
+ * row's.
+ */
 export interface MergeState extends RowState {
   readonly base?: Stamp | undefined
-  /** Stamps as text, of columns by their places: of plain ones later than the base, of counters that were set. */
+  /**
+   * Stamps as text, of columns by their places: of plain ones later than the base, of counters that
+   * were set.
+   */
   readonly stamps: ReadonlyMap<number, string>
   /** Of columns of which the greatest, the least or the first value stays, by their places. */
   readonly values: ReadonlyMap<number, unknown>

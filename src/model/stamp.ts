@@ -70,7 +70,10 @@ export function isExpected({ if: seen }: Pick<Conditions, 'if'>, state: RowState
   return !seen || (state !== undefined && compareStamps(seen, state) === 0)
 }
 
-/** The same as `judge`, with what the change asks of the row. What would not apply is not held to it. */
+/**
+ * The same as `judge`, with what the change asks of the row. What would not apply is not held to
+ * it.
+ */
 export function judgeChange(state: RowState | undefined, change: Conditions, stamp: Stamp): Outcome {
   const outcome = judge(state, opOn(state, change), stamp)
   return outcome.verdict === 'applied' && !isExpected(change, state) ? rejectedChanged : outcome

@@ -1,6 +1,5 @@
 import type { Table } from '../model/table.ts'
-import { type Assigned, always, basePosition, type Dialect, quoted } from './dialect.ts'
-import type { Meeting } from './merge-sql.ts'
+import { type Assigned, always, basePosition, type Dialect, type Meeting, quoted } from './dialect.ts'
 import type { Field } from './statement.ts'
 
 /**

@@ -1,6 +1,5 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
-import type { Meeting } from './merge-sql.ts'
 import type { RehearseBatch } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
 import type { AskedPage, PagesBound } from './scope-pages.ts'
@@ -15,6 +14,12 @@ export interface Stamped {
 
 /** A column of the target of an upsert, and what it becomes. */
 export type Assigned = readonly [column: string, value: string]
+
+/** What a put or delete that meets a row makes of it, and whether that is anything at all. */
+export interface Meeting {
+  readonly assigned: readonly Assigned[]
+  readonly applies: string
+}
 
 /**
  * How a database spells what the stages need: a few pure functions, and nothing outside this folder
@@ -63,7 +68,9 @@ export interface Dialect {
   above(scope: string, position: string): string
   /** The same of the rows that live, by the index that holds no other. */
   aliveAbove(scope: string, position: string): string
-  /** Whether a row of a scope has these values in columns of an index that begins with the scope. */
+  /**
+   * Whether a row of a scope has these values in columns of an index that begins with the scope.
+   */
   hasKey(row: string, scope: string, values: readonly (readonly [column: string, value: string])[]): string
   /** Whether a row `holder$` meets a condition, and a join with each that does. */
   anyHolder(table: Table, condition: string): string
@@ -75,7 +82,8 @@ export interface Dialect {
   /** A time in a parameter, with six digits, as a column keeps it. */
   time(param: string, column: TableColumn): string
   /**
-   * What is remembered of each add that stands before it in FROM as `sent$`, as a join with `known$`.
+   * What is remembered of each add that stands before it in FROM as `sent$`, as a join with
+   * `known$`.
    */
   foundAdd(table: string, scope: string, client: string, join: 'LEFT JOIN' | 'CROSS JOIN'): string
   /** ` + …`: what was added to a column of the row `found$` later than a stamp. */

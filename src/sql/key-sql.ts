@@ -11,11 +11,17 @@ import type { Field } from './statement.ts'
  * still writes are no hindrance: they may give the key away.
  */
 export interface KeySql {
-  /** Fields of the rows that are looked for: the id, the stamp, and of each column whether it is said. */
+  /**
+   * Fields of the rows that are looked for: the id, the stamp, and of each column whether it is
+   * said.
+   */
   readonly fields: readonly Field[]
   /** The columns of all keys, in the order of the fields. */
   readonly columns: readonly TableColumn[]
-  /** [scope, client, ids that are still written, …rows] → id, and the result line of who holds its key. */
+  /**
+   * [scope, client, ids that are still written, …rows] → id, and the result line of who holds its
+   * key.
+   */
   readonly look: string
   /** The same: aborts where a change that would apply finds its key taken. */
   readonly taken: string
@@ -25,13 +31,13 @@ export interface KeySql {
 type ValueOf = (column: TableColumn) => string
 
 /** Whether another row holds a key, for a row `sent$`. */
-export function isTaken(dialect: Dialect, table: Table, ids: string, valueOf: ValueOf): string {
-  return table.unique.map((key) => dialect.anyHolder(table, holds(dialect, table, key, ids, valueOf))).join(' OR ')
+export function isTaken(dialect: Dialect, table: Table, ids: string, held: ValueOf): string {
+  return table.unique.map((key) => dialect.anyHolder(table, holds(dialect, table, key, ids, held))).join(' OR ')
 }
 
 /** Whether `holder$` is another living row that has the key, and keeps it. */
-function holds(dialect: Dialect, table: Table, key: readonly string[], ids: string, valueOf: ValueOf): string {
-  const pairs = columnsOf(table, key).map((column): [string, string] => [quoted(column.name), valueOf(column)])
+function holds(dialect: Dialect, table: Table, key: readonly string[], ids: string, held: ValueOf): string {
+  const pairs = columnsOf(table, key).map((column): [string, string] => [quoted(column.name), held(column)])
   const isKept = `NOT holder$.deleted AND holder$.id <> sent$.id$ AND NOT ${dialect.isAmong('holder$.id', ids)}`
   return `${dialect.hasKey('holder$', dialect.param(1), pairs)} AND ${isKept}`
 }
@@ -63,7 +69,7 @@ export function keySql(
       { name: saidKey(key), type: 'boolean' },
     ]),
   ]
-  const valueOf = (column: TableColumn) =>
+  const held = (column: TableColumn) =>
     `CASE WHEN sent$.${saidKey(column.key)} IS NOT NULL THEN ${afterPut(dialect, table, column, 'sent$.at$', `sent$.${column.key}`)} ELSE found$.${quoted(column.name)} END`
   // Not every table needs the client, whose type must be told.
   const client = `CROSS JOIN (SELECT CAST(${dialect.param(2)} AS text) AS client$) AS writer$`
@@ -71,14 +77,14 @@ export function keySql(
   const ids = dialect.param(3)
   const found = table.unique.map(
     (key) =>
-      `SELECT sent$.id$ AS id$, holder$.* FROM ${rows} ${dialect.eachHolder(table, holds(dialect, table, key, ids, valueOf))}`,
+      `SELECT sent$.id$ AS id$, holder$.* FROM ${rows} ${dialect.eachHolder(table, holds(dialect, table, key, ids, held))}`,
   )
   return {
     fields,
     columns,
     look: `SELECT taken$.id$, ${line} FROM (${found.join('\nUNION ALL ')}) AS taken$`,
     taken: `SELECT ${raise('driftline_taken', 'sent$.ordinal$')} FROM ${rows}
-WHERE CASE WHEN found$.id IS NULL THEN ${always} ELSE ${mayApply} END AND (${isTaken(dialect, table, ids, valueOf)})`,
+WHERE CASE WHEN found$.id IS NULL THEN ${always} ELSE ${mayApply} END AND (${isTaken(dialect, table, ids, held)})`,
   }
 }
 

@@ -1,6 +1,6 @@
 import { baseAt, baseBy, fillsTime, hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import { type Assigned, basePosition, type Dialect, quoted } from './dialect.ts'
+import { type Assigned, basePosition, type Dialect, type Meeting, quoted } from './dialect.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -15,12 +15,6 @@ const stored = (name: string) => `stored$.${quoted(name)}`
 const sent = (name: string) => `excluded.${quoted(name)}`
 
 type Spelled = Pick<Dialect, 'stampText'>
-
-/** What a put or delete that meets a row makes of it, and whether that is anything at all. */
-export interface Meeting {
-  readonly assigned: readonly Assigned[]
-  readonly applies: string
-}
 
 export function meeting(dialect: Spelled, table: Table): Meeting {
   const wins = winsOver(table)
@@ -221,14 +215,20 @@ export function stampsCell(table: Table): string {
   return names.length === 0 ? "''" : names.map((name) => `coalesce(CAST(${name} AS text), '')`).join(` || ',' || `)
 }
 
-/** The stamp that a row had when its writer saw it, and that of the change, which is alone in its pass. */
+/**
+ * The stamp that a row had when its writer saw it, and that of the change, which is alone in its
+ * pass.
+ */
 export const seenFields: readonly Field[] = [
   { name: 'seen_at$', type: 'integer' },
   { name: 'seen_by$', type: 'text' },
   { name: 'own_at$', type: 'integer' },
 ]
 
-/** Whether the row is as it was seen, or as the change itself has left it: it may take several statements. */
+/**
+ * Whether the row is as it was seen, or as the change itself has left it: it may take several
+ * statements.
+ */
 export const isStillSeen = (client: string): string =>
   `((found$.updated_at, found$.updated_by) = (sent$.seen_at$, sent$.seen_by$) OR (found$.updated_at, found$.updated_by) = (sent$.own_at$, ${client}))`
 
@@ -253,12 +253,14 @@ export interface AddSql {
   readonly addSeenSilent: string
   readonly rememberSeen: string
   /**
-   * The same of adds without a stamp, at most one for each counter of a row: each gets one later than
-   * the last set, and than what the client has added before.
+   * The same of adds without a stamp, at most one for each counter of a row: each gets one later
+   * than the last set, and than what the client has added before.
    */
   readonly addStampless: string
   readonly rememberStampless: string
-  /** [scope, client, n, …adds] → id, stamp and column of those that were counted before this push. */
+  /**
+   * [scope, client, n, …adds] → id, stamp and column of those that were counted before this push.
+   */
   readonly known: string
   /** [scope, n] → nothing: what was added to the rows that this push deleted is nought. */
   readonly forget: string

@@ -35,11 +35,14 @@ export interface PruneSql {
   readonly received: string
   /** [scope, time]: removes webhooks that were received before. */
   readonly forget: string
-  /** [time, n] → n scopes that remember adds from before that time. Undefined: there are no counters. */
+  /**
+   * [time, n] → n scopes that remember adds from before that time. Undefined: there are no
+   * counters.
+   */
   readonly adding: string | undefined
   /**
-   * [scope, time, n]: raises the floor of the scope to the time of its n-th add, of those before that
-   * time, and forgets what lies at or below it.
+   * [scope, time, n]: raises the floor of the scope to the time of its n-th add, of those before
+   * that time, and forgets what lies at or below it.
    */
   readonly forgetAdds: readonly string[]
 }

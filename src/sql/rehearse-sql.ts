@@ -3,7 +3,10 @@ import type { Cells, Statement } from './statement.ts'
 
 /** What a statement of a group does, none of which gives anything back. */
 export type TrialKind =
-  /** Puts and deletes, each with its writer; and those of a table with rules, or of rows as they were seen. */
+  /**
+   * Puts and deletes, each with its writer; and those of a table with rules, or of rows as they
+   * were seen.
+   */
   | 'write'
   | 'put'
   | 'seenPut'
@@ -16,7 +19,9 @@ export type TrialKind =
   | 'seenAdd'
   | 'rememberSeen'
   | 'forget'
-  /** Checks, which fail: a row is not as it was seen, its key is taken, or a trigger swallowed it. */
+  /**
+   * Checks, which fail: a row is not as it was seen, its key is taken, or a trigger swallowed it.
+   */
   | 'changed'
   | 'taken'
   | 'swallowed'

@@ -30,7 +30,9 @@ export interface ScopeSql {
   readonly trialLock: string
   /** [scope]: aborts in any case. */
   readonly probe: string
-  /** [scope] → up to when adds may be forgotten; and [scope, at]: aborts where that is not before. */
+  /**
+   * [scope] → up to when adds may be forgotten; and [scope, at]: aborts where that is not before.
+   */
   readonly addsFloor: string
   readonly expired: string
   /** [scope, position, start, n, limit] → the head and one page. */

@@ -164,8 +164,8 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   const basePatched = `(SELECT ${basePosition(scope, n)} AS base$, (SELECT row_bytes FROM driftline_scopes WHERE scope = ${scope}) AS largest$) AS scope$`
   const found = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.found(table, scope, 'sent$.id$', join)
   const withStored = ` ${found('LEFT JOIN')}`
-  const free = (valueOf: (column: TableColumn) => string) =>
-    hasKeys ? ` AND NOT (${isTaken(dialect, table, stillWritten, valueOf)})` : ''
+  const free = (held: (column: TableColumn) => string) =>
+    hasKeys ? ` AND NOT (${isTaken(dialect, table, stillWritten, held)})` : ''
   const freePut = free((column) =>
     ruled ? afterPut(dialect, table, column, 'sent$.at$', `sent$.${column.key}`) : `sent$.${column.key}`,
   )
@@ -201,7 +201,9 @@ ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column
   const isNewer = (stamp: string) => `${isLower}(${stamp}, ${client})`
   const guardedUpdate = (returned: 'all' | 'nothing') =>
     ruled ? ruledUpdate(returned) : update(returned, isNewer, 'sent$.at$', ` AND ${isNewer('sent$.at$')}`)
-  /** Where columns meet by rules: as `update`, and each column says by itself whether it is taken. */
+  /**
+   * Where columns meet by rules: as `update`, and each column says by itself whether it is taken.
+   */
   const ruledUpdate = (returned: 'all' | 'nothing', { stampless = false, seen = false }: Partial<Variant> = {}) => {
     const patch = patching(dialect, table, { scope, client, now, stampKey, stampless })
     const guard = ` AND ${patch.applies}${seen ? ` AND ${isStillSeen(client)}` : ''}`

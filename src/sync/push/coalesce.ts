@@ -54,7 +54,9 @@ export interface Add {
  * < stamp of c …` picks the right suffix, whatever is stored.
  */
 export interface FoldedPatch {
-  /** The stamp of the last patch, which the row takes. Undefined: it names only columns that merge. */
+  /**
+   * The stamp of the last patch, which the row takes. Undefined: it names only columns that merge.
+   */
   readonly at: number | undefined
   /** By place of the column. */
   readonly columns: ReadonlyMap<number, { readonly value: unknown; readonly at: number }>
@@ -155,7 +157,8 @@ function beginsPass(change: Change, part: readonly Change[]): boolean {
   const isBehindPatch = before.at === change.at && before.op === 'patch' && change.op !== 'patch'
   const isRevival = before.op === 'delete' && change.op === 'put' && isPartial(change.table)
   if (isBehindPatch || isRevival || (isStampless(change) && !isStampless(before))) return true
-  // Whether the row is as it was seen, and whether there is one, is asked once those before are done.
+  // Whether the row is as it was seen, and whether there is one, is asked once those before are
+  // done.
   if (change.if || before.if || change.created) return true
   // Whether its key is taken decides over the change, and over no other.
   if (table.unique.length > 0) {
@@ -183,9 +186,9 @@ function hasSameKeys(before: Change, change: Change): boolean {
 }
 
 /**
- * Rows of a pass that would take a key that another row of the pass has taken, by the order in which
- * they are written, come in a pass of their own behind it: which of them gets it, only the database
- * knows.
+ * Rows of a pass that would take a key that another row of the pass has taken, by the order in
+ * which they are written, come in a pass of their own behind it: which of them gets it, only the
+ * database knows.
  */
 function apartByKey(rows: readonly RowWrite[]): RowWrite[][] {
   if (!rows.some(({ table }) => table.unique.length > 0)) return [[...rows]]
@@ -319,8 +322,8 @@ function foldPatches(patches: readonly Change[]): FoldedPatch | undefined {
 }
 
 /**
- * The same where columns meet by rules. Of a counter it holds what it is set to last; what a put sets
- * comes with its patches.
+ * The same where columns meet by rules. Of a counter it holds what it is set to last; what a put
+ * sets comes with its patches.
  */
 function foldByRules(table: Table, changes: readonly Change[], base: Change | undefined): FoldedPatch | undefined {
   const columns = new Map<number, { value: unknown; at: number }>()

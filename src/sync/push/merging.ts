@@ -50,8 +50,8 @@ interface MergingContext {
 }
 
 /**
- * The verdicts of the changes of a row whose columns meet by rules: of one that was written alone by
- * the row as it is now, of several in turn from the row as it was before their pass.
+ * The verdicts of the changes of a row whose columns meet by rules: of one that was written alone
+ * by the row as it is now, of several in turn from the row as it was before their pass.
  */
 export function createMerging({ dialect, scope, plan, results, client, taken }: MergingContext) {
   const known = knownAdds(plan, results)

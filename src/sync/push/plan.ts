@@ -9,9 +9,9 @@ import type { Field } from '../../sql/statement.ts'
 import { changedFields, reachFields, stepFields, type TableSql } from '../../sql/table-sql.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import { inWriteOrder, type RowWrite, saysKey } from './coalesce.ts'
-import { oldEdits } from './expired.ts'
 import { planClaim } from './inbox/claim.ts'
 import { planLock } from './lock.ts'
+import { oldEdits } from './old-edits.ts'
 import type { Planned, PushOptions, Role } from './planned.ts'
 
 /**
@@ -302,7 +302,9 @@ interface Kind {
   readonly seen: boolean
 }
 
-/** Rows by how they are written: without stamps, and only as they were seen, which is one change. */
+/**
+ * Rows by how they are written: without stamps, and only as they were seen, which is one change.
+ */
 function byKind(rows: readonly RowWrite[]): (readonly [kind: Kind, rows: readonly RowWrite[]])[] {
   const kinds = [false, true].flatMap((seen) => [false, true].map((stampless): Kind => ({ seen, stampless })))
   const isSeen = ({ changes }: RowWrite) => changes.some((change) => change.if)

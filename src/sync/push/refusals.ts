@@ -1,7 +1,7 @@
-import { uniqueIndex } from '../../migrations/ddl.ts'
 import type { Change } from '../../model/change.ts'
 import { type Rejection, rejection } from '../../model/errors.ts'
 import { groupBy } from '../../model/group-by.ts'
+import { uniqueIndex } from '../../model/index-name.ts'
 import { limits } from '../../model/limits.ts'
 import { keyTaken, refusal, rowChanged, rowMissing } from '../../model/stamp.ts'
 import { markerIn } from '../../sql/markers.ts'
@@ -139,7 +139,10 @@ function rejectionOf({ schema, nonce }: Sql, fault: StoreFault): Rejection {
   return { ...rejection('constraint', text), constraint }
 }
 
-/** Whether a constraint is one of the keys that the schema says are unique, by the name of its index. */
+/**
+ * Whether a constraint is one of the keys that the schema says are unique, by the name of its
+ * index.
+ */
 function isUniqueKey({ tables }: Sql['schema'], constraint: string | undefined): boolean {
   return tables.some(({ name, unique }) => unique.some((key) => uniqueIndex(name, key) === constraint))
 }

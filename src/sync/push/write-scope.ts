@@ -8,7 +8,8 @@ import { throwResync } from '../resync.ts'
 import type { Rejections } from './admitted.ts'
 import { throwAtomic } from './atomic.ts'
 import { attempt, type Done, type ScopeWrite } from './attempt.ts'
-import { findExpired, oldEdits } from './expired.ts'
+import { findExpired } from './expired.ts'
+import { oldEdits } from './old-edits.ts'
 import { isRefusal, isSuspect } from './refusals.ts'
 
 /** What came of a write. */

@@ -90,8 +90,8 @@ async function readOutcome(call: Call, receipt: ScopeReceipt, done: Done): Promi
 }
 
 /**
- * Whether verdicts cannot be told from stamps before the rows are written: where columns merge, keys
- * are unique, and changes ask for a row as it was seen.
+ * Whether verdicts cannot be told from stamps before the rows are written: where columns merge,
+ * keys are unique, and changes ask for a row as it was seen.
  */
 function isJudgedByRows(passes: Done['passes']): boolean {
   const isByRow = ({ table, changes }: RowWrite) =>
@@ -99,7 +99,10 @@ function isJudgedByRows(passes: Done['passes']): boolean {
   return passes.some((rows) => rows.some(isByRow))
 }
 
-/** The verdicts of such a webhook, as those of a push, which are kept where they are others than was said. */
+/**
+ * The verdicts of such a webhook, as those of a push, which are kept where they are others than was
+ * said.
+ */
 async function judgeOutcome(call: Call, receipt: ScopeReceipt, done: Done, claimed: Claimed): Promise<Verdicts> {
   const { client, id } = receipt
   const { scope, changes } = done
