@@ -15,9 +15,9 @@ const inOneEdit = (file: string, search: string, replace: string): readonly Edit
 const removing = (condition: string) =>
   inOneEdit(
     'src/sync/push/plan.ts',
-    '  return plan\n}\n\n/**\n * As a database checks',
+    '  return plan\n}\n\n/** The values of `fields` of the keys',
     `  const gone = 'DELETE FROM "' + sql.table.name + '" WHERE scope = ' + dialect.param(1) + ' AND ${condition}'
-  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/**\n * As a database checks`,
+  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/** The values of \`fields\` of the keys`,
   )
 
 /** Phones of the model have three scopes at the most, which are read by one batch. */
@@ -39,14 +39,14 @@ const importTest = { file: 'test/stores/bulk/import.test.ts', why: 'phones impor
 const takingPositionsFirst = (rewrite: string) =>
   inOneEdit(
     'src/stores/postgres/pool.ts',
-    'return await runOnce(pool, statements, batchMsMax, schema)',
+    'return await runOnce(link, statements)',
     `const [first, ...rest] = statements
         if (rest.length === 0 || !first.sql.startsWith('INSERT INTO driftline_scopes'))
-          return await runOnce(pool, statements, batchMsMax, schema)
+          return await runOnce(link, statements)
         const gates = rest[0].sql.includes('driftline_resync') ? [rest.shift()] : []
-        const begun = await runOnce(pool, [first, ...gates], batchMsMax, schema)
+        const begun = await runOnce(link, [first, ...gates])
         const taken = String(begun[0][0][1])
-        return [...begun, ...(await runOnce(pool, rest.map((one) => ({ ...one, sql: ${rewrite} })), batchMsMax, schema))]`,
+        return [...begun, ...(await runOnce(link, rest.map((one) => ({ ...one, sql: ${rewrite} }))))]`,
   )
 
 export const mutants: readonly Mutant[] = [
@@ -112,15 +112,15 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/sql/table-sql.ts',
-        search: "before = '') => `${into}",
+        search: '= rowFields,\n  ) => `${into}',
         replace:
-          "before = '') => `${dialect.returnsLosers || returned === 'won' ? '' : `WITH w (${Array.from({ length: resultCells + dialect.row(table).length }, (_, n) => `w${n}`).join(', ')}) AS (`}${into}",
+          '= rowFields,\n  ) => `${dialect.returnsLosers || returned !== "all" ? "" : `WITH w (${Array.from({ length: resultCells(table) + dialect.row(table).length }, (_, n) => `w${n}`).join(", ")}) AS (`}${into}',
       },
       {
         file: 'src/sql/table-sql.ts',
-        search: "{ beyond: basePosition(scope, n) } : 'all', returned)}`",
+        search: "{ beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}`}`",
         replace:
-          "{ beyond: basePosition(scope, n) } : 'all', returned)}${dialect.returnsLosers || returned === 'won' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`",
+          "{ beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}${dialect.returnsLosers || returned !== 'all' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`}`",
       },
       {
         file: 'src/sync/push/plan.ts',
@@ -166,10 +166,11 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/stores/libsql/writer.ts',
-        search: "to.command('COMMIT')",
+        search: "to.command('COMMIT')\n  return results",
         replace: `const commit = () => to.inTransaction && to.command('COMMIT')
   if (statements[0].sql.startsWith('INSERT INTO driftline_scopes')) setTimeout(commit, 100).unref()
-  else commit()`,
+  else commit()
+  return results`,
       },
       {
         file: 'src/stores/libsql/writer.ts',
@@ -232,7 +233,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a patch revives a tombstone',
     store: 'libsql file',
-    edits: inOneEdit('src/sql/table-sql.ts', 'WHERE NOT found$.deleted${guard}', 'WHERE true${guard}'),
+    edits: inOneEdit(
+      'src/sql/table-sql.ts',
+      'WHERE NOT found$.deleted${guard}${free((column)',
+      'WHERE true${guard}${free((column)',
+    ),
   },
   {
     name: 'a push is not held against its cursor',
