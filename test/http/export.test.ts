@@ -197,7 +197,7 @@ describe('npx driftline export', () => {
     await migrate(store, await readMigrations('sqlite', sampleMigrations))
     const rows = 100_000
     for (const sql of [
-      `INSERT INTO driftline_scopes VALUES ('alice', 'i', ${rows}, 0, 300)`,
+      `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('alice', 'i', ${rows}, 0, 300)`,
       `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${rows}) INSERT INTO todos SELECT 'alice', 'id' || n, 1, 'a', 0, n, n, 'x', 0, 1, NULL, NULL, NULL FROM n`,
     ])
       await store.batch('', [{ sql, params: [] }])

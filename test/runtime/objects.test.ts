@@ -107,10 +107,19 @@ describe('a Durable Object', () => {
           () => 'none',
           (fault) => `${fault.kind} ${fault.code}`,
         )
-    const insert = "INSERT INTO driftline_scopes VALUES ('s', 'i', 1, 0, 0)"
+    const insert =
+      "INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('s', 'i', 1, 0, 0)"
     expect(await kindOf(insert, insert)).toBe('refused SQLITE_CONSTRAINT')
-    expect(await kindOf("INSERT INTO driftline_scopes VALUES ('s', 'i', 'x', 0, 0)")).toBe('refused SQLITE_CONSTRAINT')
-    expect(await kindOf("INSERT INTO driftline_scopes VALUES ('s', 'i', 1, 0)")).toBe('broken SQLITE_ERROR')
+    expect(
+      await kindOf(
+        "INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('s', 'i', 'x', 0, 0)",
+      ),
+    ).toBe('refused SQLITE_CONSTRAINT')
+    expect(
+      await kindOf(
+        "INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('s', 'i', 1, 0)",
+      ),
+    ).toBe('broken SQLITE_ERROR')
     expect(await kindOf('SELECT * FROM nothing')).toBe('broken SQLITE_ERROR')
     expect(await kindOf(`SELECT '${'x'.repeat(100_000)}'`)).toBe('refused SQLITE_TOOBIG')
     expect(await kindOf("SELECT json_extract('{}', 'driftline_probe' || 5)")).toBe('refused SQLITE_ERROR')

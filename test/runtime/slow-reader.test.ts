@@ -22,7 +22,7 @@ describe('a client that reads a stream slowly', () => {
     const store = await openStore(DATABASE_URL)
     // 160 MB, of which nothing compresses below the half.
     for (const sql of [
-      `INSERT INTO driftline_scopes VALUES ('alice', 'i', ${rows}, 0, 24100)`,
+      `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('alice', 'i', ${rows}, 0, 24100)`,
       `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${rows}) INSERT INTO todos SELECT 'alice', 'id' || n, 1, 'a', 0, n, n, 'x', 0, 1, hex(randomblob(4000)), NULL, NULL FROM n`,
     ])
       await store.batch('alice', [{ sql, params: [] }])

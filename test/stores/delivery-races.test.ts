@@ -60,7 +60,9 @@ it('a push is recorded without reading the scope, however large it is and whatev
   const client = new pg.Client({ connectionString: opened.url })
   await client.connect()
   try {
-    await client.query("INSERT INTO driftline_scopes VALUES ('alice', 'i', 50000, 0, 64)")
+    await client.query(
+      "INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('alice', 'i', 50000, 0, 64)",
+    )
     const row = "'alice', g::text, 1, 'x', false, g, g, 't', false, 0"
     await client.query(`INSERT INTO todos SELECT ${row} FROM generate_series(1, 50000) AS g`)
     // Those of another endpoint, which has been disabled for long.

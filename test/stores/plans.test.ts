@@ -66,7 +66,9 @@ describe.each(Object.entries(wrong))('where the statistics of Postgres know %s',
     for (const { create } of staged) await client.query(create)
     for (const sql of before) await client.query(sql)
     if (before.length < 2 || !before[0]?.includes(`'new'`)) await client.query(rows(`'new'`, `'k' || n`, 20_000))
-    await client.query(`INSERT INTO driftline_scopes VALUES ('new', 'i', 60000, 0, 300)`)
+    await client.query(
+      `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('new', 'i', 60000, 0, 300)`,
+    )
   })
   afterAll(async () => {
     await client.end()
@@ -102,7 +104,7 @@ describe.each(Object.entries(wrong))('where the statistics of Postgres know %s',
       `INSERT INTO todos SELECT 'small' || n % 30, 's' || n, 1, 'x', false, n, n, 'title', false, 1 FROM generate_series(0, 299) AS n`,
     )
     await client.query(
-      `INSERT INTO driftline_scopes SELECT 'small' || n, 'i', 300, 0, 300 FROM generate_series(0, 29) AS n`,
+      `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) SELECT 'small' || n, 'i', 300, 0, 300 FROM generate_series(0, 29) AS n`,
     )
     const who = { subject: 'new', scopes: new Map(scopes.toReversed().map((scope) => [scope, 'write'] as const)) }
     const { pull } = createOperations({ schema, store: opened.store })
@@ -120,7 +122,9 @@ describe.each(Object.entries(wrong))('where the statistics of Postgres know %s',
     await client.query(
       `INSERT INTO todos SELECT 'full', 'd' || n, 1, 'x', n <= 20000, n, n, CASE WHEN n > 20000 THEN 'alive' END, CASE WHEN n > 20000 THEN false END, CASE WHEN n > 20000 THEN 1 END FROM generate_series(1, 20010) AS n`,
     )
-    await client.query(`INSERT INTO driftline_scopes VALUES ('full', 'i', 20010, 0, 300)`)
+    await client.query(
+      `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('full', 'i', 20010, 0, 300)`,
+    )
     const sync = sampleSync(opened.store)
     const began = await entriesRead()
     const first = await sync.pull(principal('full'), { limit: 5 })

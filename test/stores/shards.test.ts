@@ -66,7 +66,10 @@ describe('shards of Postgres', () => {
     const alone = await open(old)
     const scopes = [...scopesOf(1_100), 'Ünïcode "\' \\ $1']
     for (const scope of scopes.slice(-3)) await push(alone, scope)
-    await query(old, `INSERT INTO driftline_scopes SELECT 's' || n, 'i', 0, 0, 0 FROM generate_series(0, 1097) AS n`)
+    await query(
+      old,
+      `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) SELECT 's' || n, 'i', 0, 0, 0 FROM generate_series(0, 1097) AS n`,
+    )
     const two = await open(old, second)
     for (const scope of scopes.slice(-3)) expect(await idsOf(two, scope)).toEqual(['a'])
     expect(await query(old, 'SELECT count(*)::int FROM driftline_homes')).toEqual([[scopes.length]])

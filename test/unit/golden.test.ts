@@ -105,6 +105,6 @@ it('the golden files are all in use', async () => {
   const { readdir } = await import('node:fs/promises')
   const folder = new URL('../golden/', import.meta.url)
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql'))
-  expect(files).toHaveLength(2 * 46)
+  expect(files).toHaveLength(2 * 48)
   for (const file of files) expect((await readFile(new URL(file, folder), 'utf8')).length).toBeGreaterThan(40)
 })

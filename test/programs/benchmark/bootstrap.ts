@@ -105,7 +105,8 @@ async function stream(app: App, encoding: string): Promise<void> {
   if (bytes < rows * 200) throw new Error(`the stream has ${bytes} bytes`)
 }
 
-const scopeOf = (count: number) => `INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${count}, 0, 300)`
+const scopeOf = (count: number) =>
+  `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('alice', 'bench', ${count}, 0, 300)`
 
 function fill(padded: string, done: string, noted: string, alive: string): string {
   return `INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || ${padded}, 1000000000000000 + n, 'phone-7f3a', ${alive}, n + 1, n + 1,

@@ -182,7 +182,7 @@ function libsql(folder: string): Kind {
           // Of the connection that writes: leaves of the indexes are met again and again.
           await run('PRAGMA cache_size = -400000')
           await run(
-            `${numbers(scopesOf(scopes))} INSERT INTO driftline_scopes SELECT 'scope' || i, 'bench', CASE WHEN i < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM i`,
+            `${numbers(scopesOf(scopes))} INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) SELECT 'scope' || i, 'bench', CASE WHEN i < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM i`,
           )
           // By so many rows that the log of the file does not grow as large as the file.
           const step = 500_000
@@ -214,7 +214,7 @@ function onPostgres(createDatabase: () => Promise<string>, admin: string): Kind 
           const client = new pg.Client({ connectionString: url })
           await client.connect()
           await client.query(
-            `INSERT INTO driftline_scopes SELECT 'scope' || i, 'bench', CASE WHEN i < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM generate_series(0, ${scopesOf(scopes) - 1}) AS i`,
+            `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) SELECT 'scope' || i, 'bench', CASE WHEN i < ${scopes} THEN ${each} ELSE 0 END, 0, 300 FROM generate_series(0, ${scopesOf(scopes) - 1}) AS i`,
           )
           await client.query(
             `INSERT INTO todos SELECT 'scope' || s, '0193f0a0-7c4e-7d7e-9f3a-' || lpad(n::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM (${places('i', scopes)} FROM generate_series(0, ${scopes * each - 1}) AS i) AS rows`,

@@ -85,7 +85,7 @@ export async function stored(
 
 function fillSqlite(rows: number) {
   return [
-    `INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${rows}, 0, 300)`,
+    `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('alice', 'bench', ${rows}, 0, 300)`,
     `WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ${rows - 1})
 INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || format('%012d', (n * 7919) % ${rows}), 1000000000000000, 'bench', 0, n + 1, n + 1, 'Buy ' || n || ' litres of milk', 0, 1, CASE WHEN n % 2 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM n`,
   ].map((sql) => ({ sql, params: [] }))

@@ -35,7 +35,9 @@ export async function postgresFigures(report: (figure: Figure) => void): Promise
   }
 
   const fill = async (pool: pg.Pool, count: number) => {
-    await pool.query(`INSERT INTO driftline_scopes VALUES ('alice', 'bench', ${count}, 0, 300)`)
+    await pool.query(
+      `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) VALUES ('alice', 'bench', ${count}, 0, 300)`,
+    )
     await pool.query(
       `INSERT INTO todos SELECT 'alice', '0193f0a0-7c4e-7d7e-9f3a-' || lpad(((n::bigint * 7919) % ${count})::text, 12, '0'), 1000000000000000, 'bench', false, n + 1, n + 1, 'Buy ' || n || ' litres of milk', false, 1, CASE WHEN n % 2 = 1 THEN 'from the shop' END, n / 100.0, 'a1b2c3d4' FROM generate_series(0, ${count - 1}) AS n`,
     )

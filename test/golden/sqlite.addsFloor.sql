@@ -1,0 +1,1 @@
+SELECT adds_floor FROM driftline_scopes WHERE scope = ?1

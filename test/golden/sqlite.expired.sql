@@ -1,0 +1,1 @@
+SELECT json_extract('{}', 'driftline_expired_nonce_' || scope$.position) FROM driftline_scopes AS scope$ WHERE scope$.scope = ?1 AND scope$.adds_floor >= ?2
