@@ -169,7 +169,7 @@ describe('pruning many scopes of one file', () => {
     await store.batch(
       '',
       [
-        `INSERT INTO driftline_scopes ${n} SELECT 's' || n, 'i', 4, 0, 300 FROM n`,
+        `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) ${n} SELECT 's' || n, 'i', 4, 0, 300 FROM n`,
         row('a', 1, 1),
         row('b', 0, 2),
         row('c', 1, 3),

@@ -109,7 +109,7 @@ function fillings(dialect: Store['dialect']['name']): string[] {
   const source = dialect === 'sqlite' ? 'FROM n' : `FROM generate_series(1, ${total}) AS n`
   const isDead = `n <= ${tombstones}`
   return [
-    `INSERT INTO driftline_scopes ${scopeRow} 'full', 'bench', ${total}, 0, 300`,
+    `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) ${scopeRow} 'full', 'bench', ${total}, 0, 300`,
     `INSERT INTO todos (scope, id, updated_at, updated_by, deleted, position, created_position, title, done, priority)
 ${from} 'full', '0193f0a0-7c4e-7d7e-9f3a-' || ${text}, 1000000000000000 + n, 'phone-7f3a', CASE WHEN ${isDead} THEN ${yes} ELSE ${no} END, n, n,
 CASE WHEN NOT ${isDead} THEN 'Buy milk' END, CASE WHEN NOT ${isDead} THEN ${no} END, CASE WHEN NOT ${isDead} THEN 1 END ${source}`,

@@ -115,7 +115,7 @@ async function fill(path: string): Promise<void> {
   const n = (count: number) => `WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ${count - 1})`
   const scope = "'s' || format('%05d', n"
   const statements = [
-    `INSERT INTO driftline_scopes ${n(scopes)} SELECT ${scope}), 'bench', ${rowsEach}, 0, 300 FROM n`,
+    `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes) ${n(scopes)} SELECT ${scope}), 'bench', ${rowsEach}, 0, 300 FROM n`,
     `INSERT INTO todos ${n(scopes * rowsEach)} SELECT ${scope} / ${rowsEach}), '0193f0a0-7c4e-7d7e-9f3a-' || format('%012d', n), 1000000000000000 + n, 'phone-7f3a', 0, n % ${rowsEach} + 1, n % ${rowsEach} + 1,
 'Buy ' || n || ' litres of milk, not skimmed', n % 3 = 0, n % 5, CASE WHEN n % 2 THEN 'from the shop at the corner' END, (n % 10000 + 1) / 100.0, 'a1b2c3d4' FROM n`,
   ]
