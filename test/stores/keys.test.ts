@@ -112,6 +112,17 @@ describe.each(allStoreNames)('keys that are unique in a scope, on %s', (name) =>
     expect(await push(who, stale, put('e', 'z'))).toEqual(['stale', 'applied'])
   })
 
+  it('a key that its holder keeps is taken, also where the holder is written by the same change set', async () => {
+    const who = someone()
+    await push(who, put('a', 'x'), put('b', 'y'))
+    // The holder is stale here, and gives its key away to nobody there.
+    expect(await push(who, { ...put('a', 'z'), at: noon }, put('c', 'x'))).toEqual(['stale', 'key_taken a'])
+    expect(await push(who, patch('a', { name: 'n' }), put('c', 'x'), put('d', 'y'))).toEqual([
+      ...['applied', 'key_taken a', 'key_taken b'],
+    ])
+    expect(await pull(who)).toEqual({ a: 'x', b: 'y' })
+  })
+
   it('several changes of one row end as one by one, those apart whose key is taken', async () => {
     for (const table of ['people', 'cards']) {
       const who = someone()

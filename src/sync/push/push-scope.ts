@@ -8,6 +8,7 @@ import { type Admitted, noRejections } from './admitted.ts'
 import { type Done, notifyApplied, type ScopeWrite } from './attempt.ts'
 import type { Beside } from './beside.ts'
 import { coalesce } from './coalesce.ts'
+import { tellHolders } from './holders.ts'
 import { planPush } from './plan.ts'
 import { countUnseen, reconcile } from './reconcile.ts'
 import { foldedAndSwallowed } from './swallowed.ts'
@@ -64,7 +65,8 @@ export async function pushScope(
   const alone = folded.length > 0 ? await pushAlone(call, push, scope, folded) : undefined
   push.deletes.stored(written.unseen + (alone?.unseen ?? 0))
   const parts = [rejectedVerdicts(admitted.rejected), written.verdicts, alone?.verdicts ?? new Map()]
-  return { verdicts: joinVerdicts(parts), isWritten: written.isWritten, pages: written.pages }
+  const verdicts = await tellHolders(call, push.client, scope, changes, joinVerdicts(parts))
+  return { verdicts, isWritten: written.isWritten, pages: written.pages }
 }
 
 /** Each change by itself, in their order. Nothing is read. */
