@@ -101,7 +101,24 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
       expect(words(await push(who, put(15, { front: 'P', back: 'P' }, 'cards')))).toEqual(['stale'])
       expect(words(await push(who, put(5, { front: 'old', back: 'old' }, 'cards')))).toEqual(['stale'])
       expect(words(await push(who, del(18, 'cards')))).toEqual(['stale'])
-      expect(words(await push(who, del(21, 'cards')))).toEqual(['applied'])
+      expect(words(await push(who, put(20, { front: 'Q' }, 'cards')))).toEqual(['applied but back'])
+      expect(words(await push(who, put(30, { front: 'R' }, 'cards')))).toEqual(['applied'])
+      // The put was later than all of the row: nothing is compared with the put before it.
+      expect(words(await by('b', who, cards(25, { front: 'old' })))).toEqual(['stale'])
+      expect(words(await push(who, del(31, 'cards')))).toEqual(['applied'])
+    }
+  })
+
+  it('P6 of two patches at one time the one by the greater client stays', async () => {
+    for (const [first, second, left] of [
+      ['b', 'c', 'applied'],
+      ['c', 'b', 'stale'],
+    ] as const) {
+      const who = someone()
+      await push(who, put(0, { front: 'f' }, 'cards'))
+      expect(words(await by(first, who, cards(10, { front: first })))).toEqual(['applied'])
+      expect(words(await by(second, who, cards(10, { front: second })))).toEqual([left])
+      expect((await row(who))?.front).toBe('c')
     }
   })
 

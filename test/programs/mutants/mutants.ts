@@ -3,6 +3,8 @@
  * Bugs that a sync server can have and driftline must not: each is a change of its text that the
  * tests must catch.
  */
+
+import { mergeMutants } from './merging.ts'
 import type { Edit, Mutant } from './mutant.ts'
 import { refusalMutants } from './refusals.ts'
 import { versionMutants } from './versions.ts'
@@ -397,4 +399,5 @@ export const mutants: readonly Mutant[] = [
   },
   ...refusalMutants,
   ...versionMutants,
+  ...mergeMutants,
 ]
