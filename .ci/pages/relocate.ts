@@ -35,6 +35,17 @@ export async function relocate(folder: string): Promise<void> {
   if (others.length > 0 || script === '') throw new Error('The scripts of the pages are not all the same')
   await writeFile(join(folder, 'assets', fileName('head.js', script)), script)
 
+  // Pictures stand beside the script of their page.
+  const assets = join(folder, 'assets')
+  for (const name of (await readdir(assets)).filter((one) => one.endsWith('.js'))) {
+    const text = await readFile(join(assets, name), 'utf8')
+    const own = text.replaceAll(
+      new RegExp(`"${base}assets/([^"]+)"`, 'g'),
+      '(new URL("./$1",import.meta.url).pathname)',
+    )
+    if (own !== text) await writeFile(join(assets, name), own)
+  }
+
   const chunks = join(folder, 'assets/chunks')
   let replaced = 0
   for (const name of await readdir(chunks)) {
