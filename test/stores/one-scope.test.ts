@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { text } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { counter, integer, text } from '../../src/model/column.ts'
+import { byColumn, defineSchema } from '../../src/model/table.ts'
 import { countSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
@@ -29,9 +29,25 @@ const statements = [schema, small].flatMap((one) => {
     ...Object.fromEntries(Object.entries(ofTable).filter(([, sql]) => typeof sql === 'string')),
   }).map(([name, sql]) => [`${name} of ${one.tables.length} tables`, String(sql)] as [string, string])
 })
+// Where columns merge and keys are unique.
+const merging = byColumn({
+  title: text({ unique: true }),
+  best: integer({ merge: 'max', default: 0 }),
+  likes: counter(),
+})
+const { adds, keys, upsert, update, variant } = tableSql(
+  postgres,
+  defineSchema({ posts: merging }).tables[0]!,
+  raiseWith(postgres, 'nonce'),
+)
+const variants = (['upsert', 'update', 'create'] as const).map((kind) => variant({ kind, seen: true }))
+const ruled = [...Object.values(adds ?? {}), keys?.look, keys?.taken, upsert, update, ...variants].map(
+  (sql, place) => [`merging ${place} by ${String(sql).slice(0, 40)}`, String(sql)] as [string, string],
+)
+statements.push(...ruled)
 // The pruner's list of scopes and its marks go over many; what it does to one names it.
-const { tombstones, raise, remove, done, forget } = pruneSql(postgres, small)
-const pruning = [...tombstones, raise, ...remove, ...done, forget].map(
+const { tombstones, raise, remove, done, forget, forgetAdds } = pruneSql(postgres, small)
+const pruning = [...tombstones, raise, ...remove, ...done, forget, ...forgetAdds].map(
   (sql) => [`pruning by ${sql.slice(0, 50)}`, sql] as [string, string],
 )
 statements.push(...pruning)
@@ -54,7 +70,7 @@ describe('P11 every statement on Postgres names one scope, by the reading of its
   })
 
   it('knows all of them', () => {
-    expect(statements).toHaveLength(2 * 25 + pruning.length + deliveries.length + counting.length)
+    expect(statements).toHaveLength(2 * 28 + ruled.length + pruning.length + deliveries.length + counting.length)
   })
 
   /** Every way to lose the scope at one place of a statement. */

@@ -69,7 +69,7 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   time: (place) => `${place}::timestamptz`,
   // OFFSET 0 keeps it a search by the key, row by row, whatever the statistics say.
   foundAdd: (table, scope, client, join) =>
-    `${join} LATERAL (SELECT position FROM driftline_adds WHERE ${isAdd(table, `(SELECT ${scope})`, client, 'driftline_adds')} OFFSET 0) AS known$${join === 'LEFT JOIN' ? ' ON true' : ''}`,
+    `${join} LATERAL (SELECT position FROM driftline_adds WHERE ${isAdd(table, scope, client, 'driftline_adds')} OFFSET 0) AS known$${join === 'LEFT JOIN' ? ' ON true' : ''}`,
   addedSince,
   raisedAdd,
 
