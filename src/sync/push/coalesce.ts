@@ -175,8 +175,8 @@ export function saysKey({ op, table, values }: Change): boolean {
   )
 }
 
-const placesOf = ({ places, columns }: Table, key: readonly string[]): number[] =>
-  key.map((name) => places.get(name) ?? columns.findIndex((column) => column.name === name))
+const placesOf = ({ columns }: Table, key: readonly string[]): number[] =>
+  key.map((name) => columns.findIndex((column) => column.name === name))
 
 /** Two puts, the second of which can find taken only what the first has found. */
 function hasSameKeys(before: Change, change: Change): boolean {

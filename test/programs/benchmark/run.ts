@@ -10,6 +10,7 @@ import { importFigures } from './import.ts'
 import { libsqlFigures } from './libsql.ts'
 import { liveFigures } from './live.ts'
 import { describeFigure, type Figure, isMet } from './measure.ts'
+import { mergeFigures } from './merging.ts'
 import { postgresFigures } from './postgres.ts'
 import { refusalFigures } from './refusals.ts'
 import { scopeFigures } from './scopes.ts'
@@ -49,6 +50,7 @@ for (const [name, figures] of Object.entries({
   waits: waitFigures,
   engine: engineFigures,
   idle: idleFigures,
+  merging: mergeFigures,
   refusals: refusalFigures,
   tombstones: tombstoneFigures,
   scopes: scopeFigures,
