@@ -302,9 +302,10 @@ function keysOf(
     for (const name of key) {
       const column = Object.hasOwn(declared, name) ? declared[name] : undefined
       if (!column) throw new TypeError(`unique of ${table} names ${name}, which is no column of it`)
-      if (column.type === 'json' || column.merge || column.filled)
+      // Databases disagree on which decimals are equal: 1.0 and 1.00.
+      if (column.type === 'json' || column.type === 'decimal' || column.merge || column.filled)
         throw new TypeError(
-          `${table}.${name} cannot be part of a unique key: it is json, or its value is not only what is sent`,
+          `${table}.${name} cannot be part of a unique key: it is json or a decimal, or its value is not only what is sent`,
         )
     }
   }

@@ -1,5 +1,6 @@
 import { limits } from '../model/limits.ts'
-import type { Schema } from '../model/table.ts'
+import { hasStamp } from '../model/merge.ts'
+import { type Schema, systemColumns } from '../model/table.ts'
 import { gatesSql } from './count-sql.ts'
 import type { Dialect } from './dialect.ts'
 import { drawNonce, type Raise, raiseWith } from './markers.ts'
@@ -79,6 +80,15 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
     if (table.columns.length > columnsMax) {
       throw new TypeError(
         `The table ${table.name} has ${table.columns.length} columns, and this database takes ${columnsMax}: split it`,
+      )
+    }
+  }
+  for (const { table } of tables) {
+    const stamps = table.columns.filter((column) => hasStamp(table, column)).length + (table.byColumn ? 2 : 0)
+    const count = systemColumns.length + table.columns.length + stamps
+    if (count > resultColumnsMax) {
+      throw new TypeError(
+        `The table ${table.name} has ${count} columns with the stamps of its own, and this database takes ${resultColumnsMax}: split it, or let fewer columns have stamps`,
       )
     }
   }

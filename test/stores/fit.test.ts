@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { text } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { byColumn, defineSchema } from '../../src/model/table.ts'
 import { encodeParts } from '../../src/sql/parts.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import { sqlite } from '../../src/sql/sqlite/dialect.ts'
@@ -29,11 +29,17 @@ describe('parameters that a database does not take', () => {
 
   it('are refused at the start, in a sentence, where only another schema could help', () => {
     const limits = { paramBytesMax: 1e6, sqlBytesMax: 1e5, resultColumnsMax: 100 }
-    const wide = (columns: number) =>
-      defineSchema({ wide: Object.fromEntries(Array.from({ length: columns }, (_, n) => [`c${n}`, text()])) })
+    const columnsOf = (columns: number) =>
+      Object.fromEntries(Array.from({ length: columns }, (_, n) => [`c${n}`, text()]))
+    const wide = (columns: number) => defineSchema({ wide: columnsOf(columns) })
     expect(() => compileSchema(wide(48), sqlite, limits)).not.toThrow()
     expect(() => compileSchema(wide(49), sqlite, limits)).toThrow(
       new TypeError('The table wide has 49 columns, and this database takes 48: split it'),
+    )
+    const stamped = (columns: number) => defineSchema({ wide: byColumn(columnsOf(columns)) })
+    expect(() => compileSchema(stamped(45), sqlite, { ...limits, sqlBytesMax: 1e6 })).not.toThrow()
+    expect(() => compileSchema(stamped(46), sqlite, { ...limits, sqlBytesMax: 1e6 })).toThrow(
+      /^The table wide has 101 columns with the stamps of its own, and this database takes 100: split it/,
     )
     expect(() => compileSchema(schema, sqlite, { ...limits, sqlBytesMax: 3000 })).toThrow(
       /^The SQL of a page has \d+ bytes/,
