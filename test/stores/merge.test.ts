@@ -296,6 +296,18 @@ describe.each(allStoreNames)('columns that merge, on %s', (name) => {
       expect((await pull(who)).map(({ id }) => id)).toEqual(['x'])
       expect(words(await push(who, { ...del(8, table), ...seen(6) }))).toEqual(['applied'])
     }
+    // What is added and set belongs to the change.
+    const who = someone()
+    const seen = (at: number) => ({ if: { at: noon + at, by: 'a' } })
+    await push(who, put(1, { name: 'a', stock: 5 }))
+    expect(words(await push(who, { ...put(2, { name: 'b', stock: { add: 1 } }), ...seen(9) }))).toEqual(['changed'])
+    expect(words(await push(who, patch(2, { stock: { add: 1 } }, 'products', seen(9))))).toEqual(['changed'])
+    expect(words(await push(who, patch(2, { stock: { set: 1 }, price: 1 }, 'products', seen(9))))).toEqual(['changed'])
+    expect(await row(who)).toMatchObject({ name: 'a', stock: 5, price: null })
+    expect(words(await push(who, { ...put(2, { name: 'b', stock: { add: 1 } }), ...seen(1) }))).toEqual(['applied'])
+    expect(words(await push(who, patch(3, { stock: { set: 9 }, price: 1 }, 'products', seen(2))))).toEqual(['applied'])
+    expect(words(await push(who, patch(4, { stock: { add: 1 }, price: 2 }, 'products', seen(3))))).toEqual(['applied'])
+    expect(await row(who)).toMatchObject({ name: 'b', stock: 10, price: 2 })
   })
 
   it('P12 an add that breaks a constraint is rejected alone: by itself, the last, all, and among good ones', async () => {

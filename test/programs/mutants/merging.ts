@@ -64,11 +64,6 @@ export const mergeMutants: readonly Mutant[] = [
     'const isSeen = ` AND ${isStillSeen(client)}`',
     'const isSeen = ` AND (sent$.own_at$ IS NOT NULL)`',
   ]),
-  keys('a row is in its own way', 'a put or patch whose key', [
-    'src/sql/key-sql.ts',
-    'NOT holder$.deleted AND holder$.id <> sent$.id$ AND',
-    'NOT holder$.deleted AND',
-  ]),
   keys('a taken key takes what comes behind it along', 'several changes of one row', [
     'src/sync/push/coalesce.ts',
     "if (before.op === 'patch' && change.op === 'patch' && saysKey(before)) return true",
