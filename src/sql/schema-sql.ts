@@ -1,5 +1,6 @@
 import { limits } from '../model/limits.ts'
-import type { Schema } from '../model/table.ts'
+import { hasStamp } from '../model/merge.ts'
+import { type Schema, systemColumns, type Table } from '../model/table.ts'
 import { gatesSql } from './count-sql.ts'
 import type { Dialect } from './dialect.ts'
 import { drawNonce, type Raise, raiseWith } from './markers.ts'
@@ -69,6 +70,12 @@ export function pagesOf(schema: Schema, dialect: Dialect, storeLimits?: StoreLim
   return Object.values(pages).some((text) => bytesOf(text) > sqlBytesMax) ? undefined : pages
 }
 
+/** The columns of a table in the database: those of the schema, driftline's own, and stamps. */
+function storedColumns(table: Table): number {
+  const stamps = table.columns.filter((column) => hasStamp(table, column)).length
+  return systemColumns.length + table.columns.length + stamps + (table.byColumn ? 2 : 0)
+}
+
 /**
  * Throws a `TypeError` with a sentence where the schema is too large for a store, before any row
  * could meet it.
@@ -79,6 +86,14 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
     if (table.columns.length > columnsMax) {
       throw new TypeError(
         `The table ${table.name} has ${table.columns.length} columns, and this database takes ${columnsMax}: split it`,
+      )
+    }
+  }
+  for (const { table } of tables) {
+    const columns = storedColumns(table)
+    if (columns > resultColumnsMax) {
+      throw new TypeError(
+        `The table ${table.name} has ${table.columns.length} columns, with its stamps ${columns}, and this database takes ${resultColumnsMax}: split it`,
       )
     }
   }

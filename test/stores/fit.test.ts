@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { text } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { counter, text } from '../../src/model/column.ts'
+import { byColumn, defineSchema } from '../../src/model/table.ts'
 import { encodeParts } from '../../src/sql/parts.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import { sqlite } from '../../src/sql/sqlite/dialect.ts'
+import { sqliteObject } from '../../src/sql/sqlite/object.ts'
 import type { Statement } from '../../src/sql/statement.ts'
+import { objectLimits } from '../../src/stores/durable-object.ts'
 import type { Store } from '../../src/stores/store.ts'
+import { createSync } from '../../src/sync/create-sync.ts'
 import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
-import { dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
+import { dialectStores, isQuick, openTestStore, type TestStore } from '../support/stores.ts'
 
 const bytesOf = (value: string) => new TextEncoder().encode(value).length
 
@@ -41,6 +44,57 @@ describe('parameters that a database does not take', () => {
     expect(() => compileSchema(wide(20), sqlite, { ...limits, sqlBytesMax: 4000 })).toThrow(
       /^The SQL of the table wide has/,
     )
+  })
+})
+
+describe('a table byColumn in a Durable Object', () => {
+  const names = (count: number, of: string) => Array.from({ length: count }, (_, n) => `${of}${n}`)
+  const wide = (plain: number, counters = 0) =>
+    defineSchema({
+      wide: byColumn({
+        ...Object.fromEntries(names(plain, 'c').map((name) => [name, text({ nullable: true })])),
+        ...Object.fromEntries(names(counters, 'n').map((name) => [name, counter()])),
+      }),
+    })
+
+  it.skipIf(isQuick).each([
+    [45, 0],
+    [30, 15],
+  ])(
+    'has 45 columns, %i plain ones and %i counters, which are put, patched, deleted and pulled',
+    async (plain, counters) => {
+      const wideSchema = wide(plain, counters)
+      const opened = await openTestStore('durable-object', wideSchema)
+      const sync = createSync({ schema: wideSchema, store: opened.store })
+      const who = principal('wide')
+      const row = Object.fromEntries(names(plain, 'c').map((name) => [name, 'x']))
+      const edits = { ...row, ...Object.fromEntries(names(counters, 'n').map((name) => [name, { add: 1 }])) }
+      const one = (op: string, at: number, of?: object) => ({
+        ...{ table: 'wide', op, id: 'x', at: noon + at },
+        ...(of && { row: of }),
+      })
+      for (const change of [
+        one('put', 0, row),
+        one('patch', 1, edits),
+        one('delete', 2),
+        one('put', 3, row),
+        one('patch', 4, edits),
+      ]) {
+        const { verdicts } = await sync.push(who, { client: 'a', changes: [change] } as never)
+        expect(verdicts).toMatchObject([{ verdict: 'applied' }])
+      }
+      const ones = Object.fromEntries(names(counters, 'n').map((name) => [name, 1]))
+      expect((await sync.pull(who)).changes).toMatchObject([{ row: { ...row, ...ones } }])
+      await opened.close()
+    },
+  )
+
+  it('is refused at the start with one more, in a sentence', () => {
+    expect(() => compileSchema(wide(45), sqliteObject, objectLimits)).not.toThrow()
+    for (const more of [wide(46), wide(30, 16)])
+      expect(() => compileSchema(more, sqliteObject, objectLimits)).toThrow(
+        new TypeError('The table wide has 46 columns, with its stamps 101, and this database takes 100: split it'),
+      )
   })
 })
 

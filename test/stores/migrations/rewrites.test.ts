@@ -34,7 +34,7 @@ describe('triggers that may change what is sent', () => {
       ...trigger('doubles', 'BEFORE INSERT OR UPDATE', 'NEW.total := NEW.total * 2; RETURN NEW;'),
       ...trigger('refuses', 'BEFORE INSERT', "IF NEW.code = 'x' THEN RAISE 'no := here'; END IF; RETURN NEW;"),
       ...trigger('audits', 'AFTER UPDATE', 'UPDATE lists SET name = name; RETURN NULL;'),
-      ...trigger('other', 'AFTER INSERT', 'UPDATE lists SET name = name; RETURN NULL;', 'lists'),
+      ...trigger('other', 'AFTER INSERT', 'UPDATE orders SET code = code; RETURN NULL;', 'lists'),
       ...trigger('deletes', 'BEFORE DELETE', 'OLD.total := 1; RETURN OLD;'),
       ...trigger(
         'again',
