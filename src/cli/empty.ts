@@ -43,8 +43,8 @@ const emptySchema = `import { defineSchema } from '../index.ts'
 /**
  * Your tables: the one file to edit, such as \`{ todos: byColumn({ title: text(), done: boolean({
  * default: false }) }) }\`. Each also gets the columns scope, id, updated_at, updated_by, deleted,
- * position and created_position. After a change: \`npx driftline generate --name what-changed\`, then
- * \`npx driftline migrate\`.
+ * position and created_position. After a change: \`npx driftline generate --name what-changed\`,
+ * then \`npx driftline migrate\`.
  */
 export const schema = defineSchema({})
 `

@@ -80,9 +80,9 @@ const first = (row: Cells) => String(row[0])
 const isTrue = (cell: Cells[number] | undefined) => Number(cell) === 1
 
 /**
- * [names as JSON] → table, column, type, not null, has a default, ordered, strict, generated; and → table,
- * index, unique, place, column. In Postgres of the tables that the connection's search_path finds,
- * which need not be in public.
+ * [names as JSON] → table, column, type, not null, has a default, ordered, strict, generated; and →
+ * table, index, unique, place, column. In Postgres of the tables that the connection's search_path
+ * finds, which need not be in public.
  */
 const queries: { readonly [name in DialectName]: readonly [columns: string, indexes: string] } = {
   postgres: [

@@ -49,7 +49,7 @@ export interface Differences {
   /** Columns that the schema has no longer, and which of them were counters. */
   readonly goneColumns: readonly string[]
   readonly goneCounters: readonly string[]
-  /** Columns with stamps that are not needed any more, those of columns that are gone among them. */
+  /** Columns with stamps that are not needed any more, also of columns that are gone. */
   readonly goneStamps: readonly string[]
   readonly changed: readonly Changed[]
   /** New keys, which get a draft of their own. */

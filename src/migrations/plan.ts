@@ -29,9 +29,9 @@ export interface Plan {
 }
 
 /**
- * Renames what the schema says was renamed, and writes new tables, columns, stamps, and keys that no
- * two rows can share: beside these a server of the version before goes on working. All else becomes
- * drafts.
+ * Renames what the schema says was renamed, and writes new tables, columns, stamps, and keys that
+ * no two rows can share: beside these a server of the version before goes on working. All else
+ * becomes drafts.
  */
 export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
   const { make, after: before, said } = planRenames(snapshot, schema)

@@ -5,11 +5,12 @@ import type { DialectName } from './ddl.ts'
 
 /**
  * A sentence for each table with triggers that may change what is sent, where the schema does not
- * say so: under `"return": "lost"` a writer would not hear of it. Advice and no fault: what a trigger
- * does is its own affair, and one that only refuses rows is as good as none. One round trip.
+ * say so: under `"return": "lost"` a writer would not hear of it. Advice and no fault: what a
+ * trigger does is its own affair, and one that only refuses rows is as good as none. One round
+ * trip.
  *
- * Defaults change nothing that is sent, for each row names all columns; and a generated column takes
- * no value, which `check` says.
+ * Defaults change nothing that is sent, for each row names all columns; and a generated column
+ * takes no value, which `check` says.
  */
 export async function adviseOnRewrites(store: Store, schema: Schema): Promise<string[]> {
   const tables = schema.tables.filter(({ rewrites }) => !rewrites)

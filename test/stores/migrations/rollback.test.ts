@@ -47,7 +47,7 @@ it.each([
   'CREATE TABLE "INSERT OR ROLLBACK" (rollback TEXT, "ON CONFLICT ROLLBACK" TEXT) STRICT;',
 ])('the word alone is none: %s', async (sql) => {
   await inFolder(sql, async (directory) => {
-    expect(await readMigrations('sqlite', directory)).toHaveLength(2)
+    expect(await readMigrations('sqlite', directory)).toHaveLength(3)
   })
 })
 
@@ -55,6 +55,6 @@ it('Postgres has no such thing', async () => {
   const sql =
     'CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE $a$INSERT OR ROLLBACK$a$; END $$;'
   await inFolder(sql, async (directory) => {
-    expect(await readMigrations('postgres', directory)).toHaveLength(2)
+    expect(await readMigrations('postgres', directory)).toHaveLength(3)
   })
 })
