@@ -8,17 +8,18 @@ import { defineSchema, type Schema } from '../model/table.ts'
 import type { App } from './app.ts'
 
 /** The config that `init` writes. */
-export const sampleConfig = `import { boolean, defineConfig, defineSchema, text } from 'driftline'
+export const sampleConfig = `import { boolean, byColumn, defineConfig, defineSchema, text } from 'driftline'
 
 /**
- * Your tables. After a change: npx driftline generate --name what-changed, then npx driftline
+ * Your tables. Of a table byColumn each column has a stamp of its own: of two edits of different
+ * columns both stay. After a change: npx driftline generate --name what-changed, then npx driftline
  * migrate.
  */
 export const schema = defineSchema({
-  todos: {
+  todos: byColumn({
     title: text(),
     done: boolean({ default: false }),
-  },
+  }),
 })
 
 export default defineConfig({ schema })
@@ -27,9 +28,9 @@ export default defineConfig({ schema })
 export const emptyConfig = `import { defineConfig, defineSchema } from 'driftline'
 
 /**
- * Your tables, such as { todos: { title: text(), done: boolean({ default: false }) } }, with the
- * types from 'driftline'. After a change: npx driftline generate --name what-changed, then npx
- * driftline migrate.
+ * Your tables, such as { todos: byColumn({ title: text(), done: boolean({ default: false }) }) },
+ * with byColumn and the types from 'driftline'. After a change: npx driftline generate --name
+ * what-changed, then npx driftline migrate.
  */
 export const schema = defineSchema({})
 
@@ -40,19 +41,23 @@ export default defineConfig({ schema })
 const emptySchema = `import { defineSchema } from '../index.ts'
 
 /**
- * Your tables: the one file to edit, such as \`{ todos: { title: text(), done: boolean({ default:
- * false }) } }\`. Each also gets the columns scope, id, updated_at, updated_by, deleted, position
- * and created_position. After a change: \`npx driftline generate --name what-changed\`, then \`npx
- * driftline migrate\`.
+ * Your tables: the one file to edit, such as \`{ todos: byColumn({ title: text(), done: boolean({
+ * default: false }) }) }\`. Each also gets the columns scope, id, updated_at, updated_by, deleted,
+ * position and created_position. After a change: \`npx driftline generate --name what-changed\`,
+ * then \`npx driftline migrate\`.
  */
 export const schema = defineSchema({})
 `
 
-/** The tables of a project that nobody has changed: that of `init`, and this repository. */
-const samples = ['todos(title,done)', 'lists(name) todos(title,done,priority,notes,amount,list_id)']
+/**
+ * The tables of a project that nobody has changed: that of `init`, and this repository, which once
+ * had fewer.
+ */
+const lists = 'lists(name) todos(title,done,priority,notes,amount,list_id)'
+const samples = ['todos(title,done)', lists, `${lists} products(name,stock,best_price,made_by,created_at)`]
 
 /**
- * Takes the sample's tables and migration away from a project that is still the sample, and gives
+ * Takes the sample's tables and migrations away from a project that is still the sample, and gives
  * lines to print. Throws a `TypeError` where anything in it may be somebody's own, and has then
  * changed nothing.
  */
@@ -66,10 +71,11 @@ export async function emptyProject({ schema, file, migrations }: App): Promise<s
   for (const dialect of dialectNames) {
     const names = await readNames(dialect, migrations)
     const expected = `${schema.tables.flatMap((table) => createTable(table, dialect)).join(';\n\n')};\n`
-    const [name = ''] = names
     if (names.length === 0) continue
-    if (names.length > 1 || (await readFile(new URL(`${dialect}/${name}.sql`, migrations), 'utf8')) !== expected)
-      throw new TypeError(`${isOwn}migrations/${dialect} holds more than the sample's first migration`)
+    const files = names.map((name) => readFile(new URL(`${dialect}/${name}.sql`, migrations), 'utf8'))
+    // The tables of the sample have come by more than one.
+    if ((await Promise.all(files)).join('\n') !== expected)
+      throw new TypeError(`${isOwn}migrations/${dialect} holds more than the migrations of the sample`)
   }
   const rewritten = isRepository ? 'src/app/schema.ts' : file
   await writeFile(rewritten, isRepository ? emptySchema : emptyConfig)
@@ -81,7 +87,7 @@ export async function emptyProject({ schema, file, migrations }: App): Promise<s
   await generate(empty, { directory: migrations })
   await bundleMigrations(migrations)
   return [
-    `Took the sample's tables out of ${rewritten}, and its migration out of migrations/`,
+    `Took the sample's tables out of ${rewritten}, and its migrations out of migrations/`,
     ...(existsSync('.driftline')
       ? ['Databases that the sample has been in have its tables still: for those of development delete .driftline/']
       : []),

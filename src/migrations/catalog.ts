@@ -11,9 +11,16 @@ export interface FoundTable {
    * The columns of each index that holds all rows, in its order. `unique`: such that ON CONFLICT
    * can use it.
    */
-  readonly indexes: readonly { readonly unique: boolean; readonly columns: readonly string[] }[]
+  readonly indexes: readonly FoundIndex[]
+  /** Those that are unique, of all rows or of those that live. */
+  readonly keys: readonly FoundIndex[]
   /** Whether the table holds to its types: always in Postgres, in SQLite where it is STRICT. */
   readonly strict: boolean
+}
+
+export interface FoundIndex {
+  readonly unique: boolean
+  readonly columns: readonly string[]
 }
 
 export interface FoundColumn {
@@ -63,16 +70,22 @@ function readTables(columnRows: readonly Cells[], indexRows: readonly Cells[]): 
             },
           ]),
         ),
-        indexes: indexes.map((keys) => ({
-          unique: keys.every(([, unique]) => isTrue(unique)),
-          columns: keys.toSorted((a, b) => Number(a[2]) - Number(b[2])).map(([, , , column]) => String(column)),
-        })),
+        indexes: indexes.filter(([row]) => String(row?.[4]) === 'all').map(toIndex),
+        keys: indexes
+          .filter(([row]) => String(row?.[4]) !== 'some')
+          .map(toIndex)
+          .filter(({ unique }) => unique),
         strict: rows.every((row) => isTrue(row[6])),
       }
       return [table, found]
     }),
   )
 }
+
+const toIndex = (keys: readonly Cells[]): FoundIndex => ({
+  unique: keys.every(([, unique]) => isTrue(unique)),
+  columns: keys.toSorted((a, b) => Number(a[2]) - Number(b[2])).map(([, , , column]) => String(column)),
+})
 
 const first = (row: Cells) => String(row[0])
 
@@ -81,7 +94,7 @@ const isTrue = (cell: Cells[number] | undefined) => Number(cell) === 1
 
 /**
  * [names as JSON] → table, column, type, not null, has a default, ordered, strict, generated; and →
- * table, index, unique, place, column. In Postgres of the tables that the connection's search_path
+ * table, index, unique, place, column, and of which rows: all, living ones or some. In Postgres of the tables that the connection's search_path
  * finds, which need not be in public.
  */
 const queries: { readonly [name in DialectName]: readonly [columns: string, indexes: string] } = {
@@ -92,9 +105,10 @@ CASE WHEN a.attgenerated <> '' THEN 1 ELSE 0 END
 FROM json_array_elements_text($1::json) AS n (name)
 JOIN pg_attribute AS a ON a.attrelid = to_regclass(quote_ident(n.name)) AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_collation AS l ON l.oid = a.attcollation`,
-    `SELECT n.name, i.indexrelid::text, CASE WHEN i.indisunique AND i.indimmediate THEN 1 ELSE 0 END, k.place, a.attname
+    `SELECT n.name, i.indexrelid::text, CASE WHEN i.indisunique AND i.indimmediate THEN 1 ELSE 0 END, k.place, a.attname,
+CASE WHEN i.indpred IS NULL THEN 'all' WHEN pg_get_expr(i.indpred, i.indrelid) = '(NOT deleted)' THEN 'living' ELSE 'some' END
 FROM json_array_elements_text($1::json) AS n (name)
-JOIN pg_index AS i ON i.indrelid = to_regclass(quote_ident(n.name)) AND i.indisvalid AND i.indpred IS NULL
+JOIN pg_index AS i ON i.indrelid = to_regclass(quote_ident(n.name)) AND i.indisvalid
 JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS m ON m.oid = c.relam AND m.amname = 'btree'
 CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
 LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -104,8 +118,8 @@ WHERE k.place <= i.indnkeyatts`,
     `SELECT n.value, c.name, c.type, CASE WHEN c."notnull" THEN 1 ELSE 0 END, c.dflt_value IS NOT NULL OR c.hidden > 1, 1 AS ordered, l.strict, c.hidden > 1
 FROM json_each(?1) AS n JOIN pragma_table_list AS l ON l.name = n.value AND l.schema = 'main'
 CROSS JOIN pragma_table_xinfo(n.value) AS c`,
-    `SELECT n.value, i.name, i."unique", k.seqno, k.name
-FROM json_each(?1) AS n CROSS JOIN pragma_index_list(n.value) AS i CROSS JOIN pragma_index_info(i.name) AS k
-WHERE NOT i.partial`,
+    `SELECT n.value, i.name, i."unique", k.seqno, k.name,
+CASE WHEN NOT i.partial THEN 'all' WHEN (SELECT lower(sql) FROM sqlite_schema WHERE type = 'index' AND name = i.name) LIKE '%where not deleted' THEN 'living' ELSE 'some' END
+FROM json_each(?1) AS n CROSS JOIN pragma_index_list(n.value) AS i CROSS JOIN pragma_index_info(i.name) AS k`,
   ],
 }

@@ -83,7 +83,7 @@ function checkTable(table: Table, found: FoundTable, dialect: DialectName): stri
         : [],
     ),
     ...checkKey(name, found, ['scope', 'id']),
-    ...unique.filter((key) => !isUnique(found, ['scope', ...key])).map((key) => keyless(name, key)),
+    ...unique.filter((key) => !isUnique(found.keys, ['scope', ...key])).map((key) => keyless(name, key)),
     ...(serves
       ? []
       : [
@@ -154,14 +154,14 @@ function checkType(
 
 /** Without it every INSERT … ON CONFLICT fails. */
 function checkKey(table: string, { indexes }: FoundTable, key: readonly string[]): string[] {
-  if (isUnique({ indexes }, key)) return []
+  if (isUnique(indexes, key)) return []
   const list = key.join(', ')
   return [
     `${table} has no unique key on (${list}), which ON CONFLICT needs: write CREATE UNIQUE INDEX ${quoted(`${table}_key`)} ON ${quoted(table)} (${list}).`,
   ]
 }
 
-function isUnique({ indexes }: Pick<FoundTable, 'indexes'>, key: readonly string[]): boolean {
+function isUnique(indexes: FoundTable['indexes'], key: readonly string[]): boolean {
   const wanted = key.toSorted().join()
   return indexes.some(({ unique, columns }) => unique && columns.toSorted().join() === wanted)
 }

@@ -175,7 +175,10 @@ export function createTable(table: Table, dialect: DialectName): string[] {
   ]
 }
 
-/** A tombstone keeps no value, so nothing of it is in the way. */
+/**
+ * Of the rows that live: a tombstone may keep what a server of before does not know, and is in
+ * nobody's way.
+ */
 export function createUniqueIndex(table: string, key: readonly string[]): string {
   return `CREATE UNIQUE INDEX ${quoted(uniqueIndex(table, key))} ON ${quoted(table)} (${['scope', ...key.map(quoted)].join(', ')})`
 }

@@ -1,6 +1,6 @@
 import { limits } from '../model/limits.ts'
 import { hasStamp } from '../model/merge.ts'
-import { type Schema, systemColumns } from '../model/table.ts'
+import { type Schema, systemColumns, type Table } from '../model/table.ts'
 import { gatesSql } from './count-sql.ts'
 import type { Dialect } from './dialect.ts'
 import { drawNonce, type Raise, raiseWith } from './markers.ts'
@@ -70,6 +70,12 @@ export function pagesOf(schema: Schema, dialect: Dialect, storeLimits?: StoreLim
   return Object.values(pages).some((text) => bytesOf(text) > sqlBytesMax) ? undefined : pages
 }
 
+/** The columns of a table in the database: those of the schema, driftline's own, and stamps. */
+function storedColumns(table: Table): number {
+  const stamps = table.columns.filter((column) => hasStamp(table, column)).length
+  return systemColumns.length + table.columns.length + stamps + (table.byColumn ? 2 : 0)
+}
+
 /**
  * Throws a `TypeError` with a sentence where the schema is too large for a store, before any row
  * could meet it.
@@ -84,11 +90,10 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
     }
   }
   for (const { table } of tables) {
-    const stamps = table.columns.filter((column) => hasStamp(table, column)).length + (table.byColumn ? 2 : 0)
-    const count = systemColumns.length + table.columns.length + stamps
-    if (count > resultColumnsMax) {
+    const columns = storedColumns(table)
+    if (columns > resultColumnsMax) {
       throw new TypeError(
-        `The table ${table.name} has ${count} columns with the stamps of its own, and this database takes ${resultColumnsMax}: split it, or let fewer columns have stamps`,
+        `The table ${table.name} has ${table.columns.length} columns, with its stamps ${columns}, and this database takes ${resultColumnsMax}: split it`,
       )
     }
   }
@@ -109,7 +114,15 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
         ...sql
       }) => [
         `the table ${table.name}`,
-        [...Object.values(sql), bulk.upsert, bulk.tally, bulk.settled, ...Object.values(adds ?? {})],
+        [
+          ...Object.values(sql),
+          bulk.upsert,
+          bulk.tally,
+          bulk.settled,
+          ...Object.values(adds ?? {}),
+          keys?.look ?? '',
+          keys?.taken ?? '',
+        ],
       ],
     ),
   ] as [string, string[]][]

@@ -49,7 +49,7 @@ async function paste(): Promise<{ output: string; answer: unknown }> {
 describe('npx driftline init --empty in a clone', () => {
   it('takes the sample away; the project starts without tables, and with the first ones', async () => {
     expect((await driftline('init', '--empty')).stdout).toBe(
-      "Took the sample's tables out of src/app/schema.ts, and its migration out of migrations/\nNext: write your tables in src/app/schema.ts, then npx driftline generate --name tables\n",
+      "Took the sample's tables out of src/app/schema.ts, and its migrations out of migrations/\nNext: write your tables in src/app/schema.ts, then npx driftline generate --name tables\n",
     )
     expect(await readdir(join(folder, 'migrations/sqlite'))).toEqual([])
     expect(await readFile(join(folder, 'migrations/schema.json'), 'utf8')).toBe('[\n]\n')
@@ -75,13 +75,20 @@ describe('npx driftline init --empty in a clone', () => {
     })
   })
 
+  it('takes away the sample as this repository has it, whose tables came by several migrations', async () => {
+    for (const part of ['src/app/schema.ts', 'migrations'])
+      await cp(join(root, part), join(folder, part), { recursive: true, force: true })
+    expect((await driftline('init', '--empty')).stdout).toMatch(/^Took the sample's tables out of src\/app\/schema\.ts/)
+    expect(await readdir(join(folder, 'migrations/sqlite'))).toEqual([])
+  })
+
   it('leaves a project that has a migration of its own as it is', async () => {
     const file = join(folder, 'migrations/postgres/0002_own.sql')
     await writeFile(file, 'SELECT 1;\n')
     const before = await readFile(join(folder, 'src/app/schema.ts'), 'utf8')
     await expect(driftline('init', '--empty')).rejects.toMatchObject({
       stderr:
-        "This project is not the sample any more: migrations/postgres holds more than the sample's first migration\n",
+        'This project is not the sample any more: migrations/postgres holds more than the migrations of the sample\n',
     })
     expect(await readFile(join(folder, 'src/app/schema.ts'), 'utf8')).toBe(before)
     expect(await readdir(join(folder, 'migrations/sqlite'))).toEqual(['0001_init.sql'])

@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { text } from '../../src/model/column.ts'
+import { counter, text } from '../../src/model/column.ts'
 import { byColumn, defineSchema } from '../../src/model/table.ts'
 import { encodeParts } from '../../src/sql/parts.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import { sqlite } from '../../src/sql/sqlite/dialect.ts'
+import { sqliteObject } from '../../src/sql/sqlite/object.ts'
 import type { Statement } from '../../src/sql/statement.ts'
+import { objectLimits } from '../../src/stores/durable-object.ts'
 import type { Store } from '../../src/stores/store.ts'
+import { createSync } from '../../src/sync/create-sync.ts'
 import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
-import { dialectStores, openTestStore, type TestStore } from '../support/stores.ts'
+import { dialectStores, isQuick, openTestStore, type TestStore } from '../support/stores.ts'
 
 const bytesOf = (value: string) => new TextEncoder().encode(value).length
 
@@ -29,17 +32,11 @@ describe('parameters that a database does not take', () => {
 
   it('are refused at the start, in a sentence, where only another schema could help', () => {
     const limits = { paramBytesMax: 1e6, sqlBytesMax: 1e5, resultColumnsMax: 100 }
-    const columnsOf = (columns: number) =>
-      Object.fromEntries(Array.from({ length: columns }, (_, n) => [`c${n}`, text()]))
-    const wide = (columns: number) => defineSchema({ wide: columnsOf(columns) })
+    const wide = (columns: number) =>
+      defineSchema({ wide: Object.fromEntries(Array.from({ length: columns }, (_, n) => [`c${n}`, text()])) })
     expect(() => compileSchema(wide(48), sqlite, limits)).not.toThrow()
     expect(() => compileSchema(wide(49), sqlite, limits)).toThrow(
       new TypeError('The table wide has 49 columns, and this database takes 48: split it'),
-    )
-    const stamped = (columns: number) => defineSchema({ wide: byColumn(columnsOf(columns)) })
-    expect(() => compileSchema(stamped(45), sqlite, { ...limits, sqlBytesMax: 1e6 })).not.toThrow()
-    expect(() => compileSchema(stamped(46), sqlite, { ...limits, sqlBytesMax: 1e6 })).toThrow(
-      /^The table wide has 101 columns with the stamps of its own, and this database takes 100: split it/,
     )
     expect(() => compileSchema(schema, sqlite, { ...limits, sqlBytesMax: 3000 })).toThrow(
       /^The SQL of a page has \d+ bytes/,
@@ -47,6 +44,57 @@ describe('parameters that a database does not take', () => {
     expect(() => compileSchema(wide(20), sqlite, { ...limits, sqlBytesMax: 4000 })).toThrow(
       /^The SQL of the table wide has/,
     )
+  })
+})
+
+describe('a table byColumn in a Durable Object', () => {
+  const names = (count: number, of: string) => Array.from({ length: count }, (_, n) => `${of}${n}`)
+  const wide = (plain: number, counters = 0) =>
+    defineSchema({
+      wide: byColumn({
+        ...Object.fromEntries(names(plain, 'c').map((name) => [name, text({ nullable: true })])),
+        ...Object.fromEntries(names(counters, 'n').map((name) => [name, counter()])),
+      }),
+    })
+
+  it.skipIf(isQuick).each([
+    [45, 0],
+    [30, 15],
+  ])(
+    'has 45 columns, %i plain ones and %i counters, which are put, patched, deleted and pulled',
+    async (plain, counters) => {
+      const wideSchema = wide(plain, counters)
+      const opened = await openTestStore('durable-object', wideSchema)
+      const sync = createSync({ schema: wideSchema, store: opened.store })
+      const who = principal('wide')
+      const row = Object.fromEntries(names(plain, 'c').map((name) => [name, 'x']))
+      const edits = { ...row, ...Object.fromEntries(names(counters, 'n').map((name) => [name, { add: 1 }])) }
+      const one = (op: string, at: number, of?: object) => ({
+        ...{ table: 'wide', op, id: 'x', at: noon + at },
+        ...(of && { row: of }),
+      })
+      for (const change of [
+        one('put', 0, row),
+        one('patch', 1, edits),
+        one('delete', 2),
+        one('put', 3, row),
+        one('patch', 4, edits),
+      ]) {
+        const { verdicts } = await sync.push(who, { client: 'a', changes: [change] } as never)
+        expect(verdicts).toMatchObject([{ verdict: 'applied' }])
+      }
+      const ones = Object.fromEntries(names(counters, 'n').map((name) => [name, 1]))
+      expect((await sync.pull(who)).changes).toMatchObject([{ row: { ...row, ...ones } }])
+      await opened.close()
+    },
+  )
+
+  it('is refused at the start with one more, in a sentence', () => {
+    expect(() => compileSchema(wide(45), sqliteObject, objectLimits)).not.toThrow()
+    for (const more of [wide(46), wide(30, 16)])
+      expect(() => compileSchema(more, sqliteObject, objectLimits)).toThrow(
+        new TypeError('The table wide has 46 columns, with its stamps 101, and this database takes 100: split it'),
+      )
   })
 })
 

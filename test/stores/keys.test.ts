@@ -155,6 +155,19 @@ describe.each(allStoreNames)('keys that are unique in a scope, on %s', (name) =>
     expect(await push(who, { ...patch('e', { show, number: 4 }, 'seats'), create: true })).toEqual(['applied'])
   })
 
+  it('a tombstone that keeps a value, as a server of before leaves it, holds no key', async () => {
+    const who = someone()
+    await push(who, put('a', 'x'))
+    const scope = who.subject
+    await opened.store.batch(scope, [
+      {
+        sql: `UPDATE people SET deleted = ${name.includes('post') || name === 'neon' ? 'true' : '1'} WHERE id = 'a'`,
+        params: [],
+      },
+    ])
+    expect(await push(who, put('b', 'x'))).toEqual(['applied'])
+  })
+
   it('two that take one key at once: one has it, and the other is told so', async () => {
     const who = someone()
     const all = await Promise.all(Array.from({ length: 8 }, (_, n) => push(who, put(`p${n}`, 'x'))))

@@ -177,7 +177,7 @@ ALTER TABLE "products" ADD COLUMN "likes$" TEXT;
     const certain = defineSchema({ members: { ...members, phone: text({ nullable: true, unique: true }) } })
     await next(certain)
     expect(await read('sqlite')).toBe(
-      'ALTER TABLE "members" ADD COLUMN "phone" TEXT;\n\nCREATE UNIQUE INDEX "members_phone_key" ON "members" (scope, "phone");\n',
+      'ALTER TABLE "members" ADD COLUMN "phone" TEXT;\n\nCREATE UNIQUE INDEX "members_phone_key" ON "members" (scope, "phone") WHERE NOT deleted;\n',
     )
     const doubtful = defineSchema(
       { members: { ...members, phone: text({ nullable: true, unique: true }) } },
@@ -207,7 +207,7 @@ ALTER TABLE "products" ADD COLUMN "likes$" TEXT;
         one('4', {}),
       )
       expect(await check(store, doubtful)).toEqual([
-        'members has no unique index on (scope, team, email), which the schema asks for: write CREATE UNIQUE INDEX "members_team_email_key" ON "members" (scope, "team", "email").',
+        'members has no unique index on (scope, team, email), which the schema asks for: write CREATE UNIQUE INDEX "members_team_email_key" ON "members" (scope, "team", "email") WHERE NOT deleted.',
       ])
       expect((await run(select)).map((cells) => cells.map(String))).toEqual([['alice', 'a', 'e', '2']])
       await expect(apply()).rejects.toThrow()
