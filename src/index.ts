@@ -6,19 +6,12 @@
 export type { ImportRow } from './bulk/import-row.ts'
 export { type AppOptions, createApp } from './http/app.ts'
 export { boolean, bytes, counter, decimal, integer, json, real, text, timestamp, uuid } from './model/column.ts'
+export { defineSchema } from './model/define-schema.ts'
 export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode } from './model/errors.ts'
 export { limits } from './model/limits.ts'
 export { PayloadFault } from './model/payload-fault.ts'
 export type { Access, Principal } from './model/principal.ts'
-export {
-  byColumn,
-  defineSchema,
-  type PatchRow,
-  type PutRow,
-  type Row,
-  type Schema,
-  type TableName,
-} from './model/table.ts'
+export { byColumn, type PatchRow, type PutRow, type Row, type Schema, type TableName } from './model/table.ts'
 export type { RequestEvent, SyncEvent } from './observe/facts.ts'
 export { type AppConfig, defineConfig } from './runtime/app-config.ts'
 export { signToken } from './runtime/sign-token.ts'

@@ -4,7 +4,8 @@ import { bundleMigrations } from '../migrations/bundle.ts'
 import { createTable, dialectNames } from '../migrations/ddl.ts'
 import { generate } from '../migrations/generate.ts'
 import { readNames } from '../migrations/read.ts'
-import { defineSchema, type Schema } from '../model/table.ts'
+import { defineSchema } from '../model/define-schema.ts'
+import type { Schema } from '../model/table.ts'
 import type { App } from './app.ts'
 
 /** The config that `init` writes. */

@@ -94,8 +94,8 @@ const isTrue = (cell: Cells[number] | undefined) => Number(cell) === 1
 
 /**
  * [names as JSON] → table, column, type, not null, has a default, ordered, strict, generated; and →
- * table, index, unique, place, column, and of which rows: all, living ones or some. In Postgres of the tables that the connection's search_path
- * finds, which need not be in public.
+ * table, index, unique, place, column, and whether it is of all rows, of living ones, or of some.
+ * In Postgres of the tables that the connection's search_path finds, which need not be in public.
  */
 const queries: { readonly [name in DialectName]: readonly [columns: string, indexes: string] } = {
   postgres: [

@@ -180,7 +180,7 @@ export function createTable(table: Table, dialect: DialectName): string[] {
  * nobody's way.
  */
 export function createUniqueIndex(table: string, key: readonly string[]): string {
-  return `CREATE UNIQUE INDEX ${quoted(uniqueIndex(table, key))} ON ${quoted(table)} (${['scope', ...key.map(quoted)].join(', ')})`
+  return `CREATE UNIQUE INDEX ${quoted(uniqueIndex(table, key))} ON ${quoted(table)} (${['scope', ...key.map(quoted)].join(', ')}) WHERE NOT deleted`
 }
 
 export const dropIndex = (name: string): string => `DROP INDEX IF EXISTS ${quoted(name)}`

@@ -1,12 +1,10 @@
-import { type Column, checkSince, type Filled, type MergeRule } from './column.ts'
-import { limits } from './limits.ts'
-import { checkRenames, checkRetired, isName, namePattern } from './names.ts'
-import { type ColumnType, canonicalValue, type ValueCheck, type ValueRules, valueCheck } from './value.ts'
+import type { Column, Filled, MergeRule } from './column.ts'
+import type { ColumnType, ValueCheck, ValueRules } from './value.ts'
 
 export type TableColumns = { readonly [column: string]: Column }
 
 /** Stands beside the columns of a table, where each has a stamp of its own. */
-const byColumnMark = Symbol.for('driftline.byColumn')
+export const byColumnMark = Symbol.for('driftline.byColumn')
 
 /**
  * The columns of a table of which each has a stamp of its own: of two patches of different columns
@@ -126,53 +124,6 @@ export const systemColumns = [
   'created_position',
 ] as const
 
-/**
- * Declares the synced tables. Names are lower case with digits and underscores, so that no database
- * folds or quotes them differently. Throws a `TypeError` that says what to write instead.
- */
-export function defineSchema<const Tables extends SchemaTables>(
-  declared: Tables,
-  { messages = {}, renamedFrom = {}, retired = {}, since = {}, unique = {}, rewrites = [] }: SchemaOptions = {},
-): Schema<Tables> {
-  const retiredOf = (name: string) => (Object.hasOwn(retired, name) ? retired[name] : undefined)
-  const keysOf = (name: string) => (Object.hasOwn(unique, name) ? unique[name] : undefined)
-  const tables = Object.entries(declared).map(([name, columns]) =>
-    defineTable(name, columns, {
-      retired: retiredOf(name),
-      unique: keysOf(name),
-      rewrites: rewrites.includes(name),
-    }),
-  )
-  if (tables.length > limits.tablesMax) throw new TypeError(`A schema has ${limits.tablesMax} tables at the most`)
-  const names = new Set(tables.map(({ name }) => name))
-  for (const { name } of tables) {
-    // Postgres cuts what it makes of a table's name at 63 letters.
-    for (const index of [`${name}_position`, `${name}_position_living`, `${name.slice(0, 58)}_pkey`]) {
-      if (names.has(index))
-        throw new TypeError(`The table ${index} has the name of an index of the table ${name}: rename one`)
-    }
-  }
-  const renames = Object.entries(renamedFrom)
-  checkRenames('table', renames, names)
-  const gone = Object.keys(retired).filter((name) => !names.has(name))
-  for (const name of gone)
-    if (retired[name] !== true) throw new TypeError(`retired names columns of ${name}, which is no table: write true`)
-  checkRetired('table', gone, names, new Set(Object.values(renamedFrom)))
-  for (const name of [...Object.keys(unique), ...rewrites])
-    if (!names.has(name)) throw new TypeError(`unique or rewrites names ${name}, which is no table of the schema`)
-  for (const [name, version] of Object.entries(since)) {
-    if (!names.has(name)) throw new TypeError(`since names ${name}, which is no table of the schema`)
-    checkSince(name, version)
-  }
-  return Object.freeze({
-    ...withTables(tables, renames),
-    messages: new Map(Object.entries(messages)),
-    renamedFrom: new Map(renames),
-    retired: new Set(gone),
-    since: new Map(Object.entries(since)),
-  })
-}
-
 /** The tables, and how a change finds them. */
 export function withTables(
   tables: readonly Table[],
@@ -187,131 +138,3 @@ export function withTables(
   }
   return { tables, tablesByName, aliases }
 }
-
-export interface SchemaOptions {
-  /**
-   * What a client is told where it breaks a constraint of the app's own, by its name: that of a
-   * constraint or unique index, or on SQLite the text that a trigger raises. A client learns the
-   * name too.
-   */
-  readonly messages?: Readonly<Record<string, string>>
-  /**
-   * The names that tables had before, by those that they have: `{ tasks: 'todos' }`. As that of a
-   * column.
-   */
-  readonly renamedFrom?: Readonly<Record<string, string>>
-  /**
-   * What is gone, and apps in the field still send: `{ todos: ['color'], labels: true }`, columns
-   * of a table, or a whole table. It is accepted and dropped.
-   */
-  readonly retired?: Readonly<Record<string, true | readonly string[]>>
-  /** The versions of the app that were the first to know tables. As that of a column. */
-  readonly since?: Readonly<Record<string, number>>
-  /**
-   * Keys over several columns that are unique among the living rows of a scope: `{ members:
-   * [['team', 'email']] }`. Where one of the columns is null there is no key.
-   */
-  readonly unique?: Readonly<Record<string, readonly (readonly string[])[]>>
-  /**
-   * Tables whose triggers, defaults or generated columns change what is sent: writers always get
-   * what is stored.
-   */
-  readonly rewrites?: readonly string[]
-}
-
-interface TableOptions {
-  readonly retired?: true | readonly string[] | undefined
-  readonly unique?: readonly (readonly string[])[] | undefined
-  readonly rewrites?: boolean
-}
-
-function defineTable(
-  name: string,
-  declared: TableColumns,
-  { retired = [], unique = [], rewrites = false }: TableOptions,
-): Table {
-  if (!isName(name) || /^(driftline|sqlite|pg)_/.test(name)) {
-    throw new TypeError(
-      `The table name ${JSON.stringify(name)} must match ${namePattern} and not begin with driftline_, sqlite_ or pg_`,
-    )
-  }
-  // The first has an index whose name SQLite keeps for itself; the others would hide what is read
-  // from.
-  if (name === 'sqlite' || /^(json_each|json_tree|pragma_.*)$/.test(name))
-    throw new TypeError(`The table ${name} has a name that SQLite keeps for itself`)
-  const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {
-    const where = `${name}.${columnName}`
-    if (!isName(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)
-    if (postgresColumns.includes(columnName))
-      throw new TypeError(`The column ${where} has a name that Postgres keeps for itself`)
-    if ((systemColumns as readonly string[]).includes(columnName)) {
-      throw new TypeError(`The column ${where} has a name that driftline uses itself: ${systemColumns.join(', ')}`)
-    }
-    const { type, nullable, rules } = column
-    if (columnName.length === 63 && (column.merge === 'counter' || Object.hasOwn(declared, byColumnMark)))
-      throw new TypeError(`The column ${where} must have 62 letters at most: a column with its stamp stands beside it`)
-    return {
-      name: columnName,
-      wire: columnName,
-      ...(column.since !== undefined && { since: column.since }),
-      ...(column.merge && { merge: column.merge }),
-      ...(column.filled && { filled: column.filled }),
-      type,
-      nullable,
-      default: column.default,
-      rules,
-      key: `c${place}$`,
-      check: valueCheck(type, rules),
-      canonical: type === 'timestamp' ? (value) => canonicalValue(type, rules, value) : undefined,
-    }
-  })
-  if (columns.length === 0 || columns.length > limits.columnsMax) {
-    throw new TypeError(`The table ${name} needs 1 to ${limits.columnsMax} columns`)
-  }
-  const places = new Map(columns.map((column, place) => [column.name, place]))
-  const renames = Object.entries(declared).flatMap(([column, { renamedFrom: from }]): [string, string][] =>
-    from === undefined ? [] : [[column, from]],
-  )
-  const names = new Set(places.keys())
-  checkRenames('column', renames, names, `${name}.`)
-  if (retired === true) throw new TypeError(`retired says true of the table ${name}, which is there: name its columns`)
-  checkRetired('column', retired, names, new Set(renames.map(([, from]) => from)), `${name}.`)
-  const aliases = new Map(renames.map(([column, from]) => [from, column]))
-  return Object.freeze({
-    ...{ name, wire: name, columns, places, aliases },
-    renamedFrom: new Map(renames),
-    retired: new Set(retired),
-    byColumn: Object.hasOwn(declared, byColumnMark),
-    unique: keysOf(name, declared, unique),
-    rewrites,
-  })
-}
-
-/** Keys of one column, which say it there, and those over several. */
-function keysOf(
-  table: string,
-  declared: TableColumns,
-  wider: readonly (readonly string[])[],
-): readonly (readonly string[])[] {
-  const single = Object.entries(declared).flatMap(([column, { unique }]) => (unique ? [[column]] : []))
-  const keys = [...single, ...wider]
-  for (const key of keys) {
-    const [first] = key
-    if (first === undefined || new Set(key).size < key.length)
-      throw new TypeError(`unique of ${table} must name the columns of each key, each once: [['team', 'email']]`)
-    for (const name of key) {
-      const column = Object.hasOwn(declared, name) ? declared[name] : undefined
-      if (!column) throw new TypeError(`unique of ${table} names ${name}, which is no column of it`)
-      // Databases disagree on which decimals are equal: 1.0 and 1.00.
-      if (column.type === 'json' || column.type === 'decimal' || column.merge || column.filled)
-        throw new TypeError(
-          `${table}.${name} cannot be part of a unique key: it is json or a decimal, or its value is not only what is sent`,
-        )
-    }
-  }
-  if (new Set(keys.map((key) => key.toSorted().join())).size < keys.length)
-    throw new TypeError(`unique of ${table} has the same key twice`)
-  return keys
-}
-
-const postgresColumns = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']

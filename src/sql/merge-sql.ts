@@ -1,7 +1,6 @@
-import { baseAt, baseBy, fillsTime, hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
+import { baseAt, baseBy, hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import { type Assigned, basePosition, type Dialect, type Meeting, quoted } from './dialect.ts'
-import type { Field } from './statement.ts'
+import { type Assigned, type Dialect, type Meeting, quoted } from './dialect.ts'
 
 /**
  * The rules of MERGE 4 as SQL. Each column becomes a function of what is stored and what is sent,
@@ -68,7 +67,7 @@ const baseAssigned = (wins: string): Assigned[] =>
   ])
 
 /** The two halves of the stamp of the last put. */
-function baseOf(row: string): [at: string, by: string] {
+export function baseOf(row: string): [at: string, by: string] {
   return [
     `coalesce(${row}.${quoted(baseAt)}, ${row}.updated_at)`,
     `coalesce(${row}.${quoted(baseBy)}, ${row}.updated_by)`,
@@ -100,7 +99,7 @@ function merged(column: TableColumn, own: string, other: string): string {
 const changes = (column: TableColumn) => takes(column, stored(column.name), sent(column.name))
 
 /** Whether another value changes the column. */
-function takes(column: TableColumn, own: string, other: string): string {
+export function takes(column: TableColumn, own: string, other: string): string {
   if (column.merge === 'once') return `(${own} IS NULL AND ${other} IS NOT NULL)`
   return `(${isMore(column, own, other)})`
 }
@@ -119,225 +118,10 @@ export function filledValue(column: TableColumn, value: string, position: string
 /** The server's time, as a column holds it. */
 export type Now = (column: TableColumn) => string
 
-/** The patches of a row as one, over what is stored as `found$`. */
-export interface Patching {
-  /** The columns of the target that it sets, and to what. */
-  readonly selected: readonly Assigned[]
-  readonly applies: string
-  readonly value: (column: TableColumn) => string
-}
-
-export interface PatchParams {
-  readonly scope: string
-  readonly client: string
-  readonly now: Now
-  readonly stampKey: (key: string) => string
-  /** The patch wins over whatever is stored. */
-  readonly stampless?: boolean
-}
-
-export function patching(dialect: Dialect, table: Table, params: PatchParams): Patching {
-  const { client, stampKey, stampless = false } = params
-  const own = (name: string) => `found$.${quoted(name)}`
-  const at = stampless ? raisedAt : 'sent$.at$'
-  const stampOf = (column: TableColumn) => `sent$.${stampKey(column.key)}`
-  const isSaid = (column: TableColumn) => `${stampOf(column)} IS NOT NULL`
-  const rowIsLower = (stamp: string) => `(found$.updated_at, found$.updated_by) < (${stamp}, ${client})`
-  const isTaken = (column: TableColumn): string => {
-    if (stampless && isPlain(column)) return isSaid(column)
-    const stamp = stampOf(column)
-    const of = own(stampColumn(column.name))
-    if (isCounter(column)) {
-      const set = stampless ? isSaid(column) : `(${of} IS NULL OR ${of} < ${dialect.stampText(stamp, client)})`
-      return `(${isSaid(column)} AND ${set})`
-    }
-    if (!table.byColumn) return rowIsLower(stamp)
-    const base = `(${baseOf('found$').join(', ')}) < (${stamp}, ${client})`
-    return `CASE WHEN ${of} IS NULL THEN ${base} ELSE ${of} < ${dialect.stampText(stamp, client)} END`
-  }
-  // A set without a stamp is later than the last one, and than what its client has added.
-  const setStamp = (column: TableColumn): string => {
-    const edit = { scope: params.scope, by: client, at: stampOf(column), column: `'${column.name}'` }
-    const setAt = own(stampColumn(column.name))
-    return stampless ? dialect.raisedAdd(table.name, { ...edit, setAt }) : stampOf(column)
-  }
-  const isSet = (column: TableColumn) =>
-    isMerged(column)
-      ? `(${isSaid(column)} AND ${takes(column, own(column.name), `sent$.${column.key}`)})`
-      : isTaken(column)
-  const value = (column: TableColumn): string => {
-    const { name, key, filled } = column
-    if (filled) return filled === 'written' ? params.now(column) : own(name)
-    const since = { scope: params.scope, at: setStamp(column), by: client }
-    const sum = isCounter(column) ? dialect.addedSince(table.name, name, since) : ''
-    return `CASE WHEN ${isSet(column)} THEN sent$.${key}${sum} ELSE ${own(name)} END`
-  }
-  const plain = table.columns.filter(isPlain)
-  const rest = table.columns.filter((column) => !isPlain(column) && !column.filled)
-  // What is later than the row is later than all of its columns.
-  const newer = plain.length > 0 ? [stampless ? 'sent$.at$ IS NOT NULL' : rowIsLower(at)] : []
-  const isNewer = newer[0] ?? '1 = 0'
-  const single = table.byColumn ? [...newer, ...plain.map(isTaken)] : newer
-  const moved = (column: string, to: string): string => `CASE WHEN ${isNewer} THEN ${to} ELSE found$.${column} END`
-  const stamped = table.columns
-    .filter((column) => hasStamp(table, column))
-    .map((column): Assigned => {
-      const stamp = stampColumn(column.name)
-      const at$ = isCounter(column) ? setStamp(column) : stampless ? raisedAt : stampOf(column)
-      const text = dialect.stampText(at$, client)
-      return [quoted(stamp), `CASE WHEN ${isTaken(column)} THEN ${text} ELSE ${own(stamp)} END`]
-    })
-  const base = (['updated_at', 'updated_by'] as const).map((name, place): Assigned => {
-    const column = place === 0 ? baseAt : baseBy
-    return [quoted(column), moved(quoted(column), `coalesce(${own(column)}, found$.${name})`)]
-  })
-  return {
-    selected: [
-      ['updated_at', moved('updated_at', at)],
-      ['updated_by', moved('updated_by', client)],
-      ...table.columns.map((column): Assigned => [quoted(column.name), value(column)]),
-      ...stamped,
-      ...(table.byColumn ? base : []),
-    ],
-    applies: `(${[...single, ...rest.map(isSet)].join(' OR ') || '1 = 0'})`,
-    value,
-  }
-}
-
-/** A stamp that is later than what is stored, and the server's clock where that is later still. */
-const raisedAt = 'CASE WHEN found$.updated_at >= sent$.at$ THEN found$.updated_at + 1 ELSE sent$.at$ END'
-
 /** What a state of a row tells besides: its stamps, in one text. */
 export function stampsCell(table: Table): string {
   const own = table.columns.filter((column) => hasStamp(table, column)).map(({ name }) => quoted(stampColumn(name)))
   const base = table.byColumn ? [quoted(baseAt), quoted(baseBy)] : []
   const names = [...base, ...own]
   return names.length === 0 ? "''" : names.map((name) => `coalesce(CAST(${name} AS text), '')`).join(` || ',' || `)
-}
-
-/**
- * The stamp that a row had when its writer saw it, and that of the change, which is alone in its
- * pass.
- */
-export const seenFields: readonly Field[] = [
-  { name: 'seen_at$', type: 'integer' },
-  { name: 'seen_by$', type: 'text' },
-  { name: 'own_at$', type: 'integer' },
-]
-
-/**
- * Whether the row is as it was seen, or as the change itself has left it: it may take several
- * statements.
- */
-export const isStillSeen = (client: string): string =>
-  `((found$.updated_at, found$.updated_by) = (sent$.seen_at$, sent$.seen_by$) OR (found$.updated_at, found$.updated_by) = (sent$.own_at$, ${client}))`
-
-/** Fields of what is added: an id, the column, and how much. */
-export const addFields: readonly Field[] = [
-  { name: 'id$', type: 'text' },
-  { name: 'ordinal$', type: 'integer' },
-  { name: 'at$', type: 'integer' },
-  { name: 'col$', type: 'text' },
-  { name: 'n$', type: 'integer' },
-]
-
-/** The statements of a table's counters. */
-export interface AddSql {
-  /** [scope, client, n, …now, …adds] → result lines of the rows that changed: adds what is new. */
-  readonly add: string
-  readonly addSilent: string
-  /** [scope, client, n, …adds] → nothing: remembers what was added. Goes right behind `add`. */
-  readonly remember: string
-  /** The same of rows that must be as they were seen. */
-  readonly addSeen: string
-  readonly addSeenSilent: string
-  readonly rememberSeen: string
-  /**
-   * The same of adds without a stamp, at most one for each counter of a row: each gets one later
-   * than the last set, and than what the client has added before.
-   */
-  readonly addStampless: string
-  readonly rememberStampless: string
-  /**
-   * [scope, client, n, …adds] → id, stamp and column of those that were counted before this push.
-   */
-  readonly known: string
-  /** [scope, n] → nothing: what was added to the rows that this push deleted is nought. */
-  readonly forget: string
-}
-
-interface AddParts {
-  /** The scope's position before this push, as an item of FROM. */
-  readonly base: string
-  readonly now: Now
-  readonly line: string
-}
-
-export function addSql(dialect: Dialect, table: Table, parts: AddParts): AddSql | undefined {
-  const counters = table.columns.filter(isCounter)
-  if (counters.length === 0) return undefined
-  const [scope, client] = [dialect.param(1), dialect.param(2)] as const
-  const rows = dialect.decodeRows(addFields, 4)
-  const seenRows = [...addFields, ...seenFields]
-  const found = dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')
-  const known = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.foundAdd(table.name, scope, client, join)
-  const setAt = `CASE sent$.col$ ${counters.map(({ name }) => `WHEN '${name}' THEN found$.${quoted(stampColumn(name))}`).join(' ')} END`
-  // An add does not ask for the row's stamp: only a set is above it, or a life before.
-  const counts = `NOT found$.deleted AND (${setAt} IS NULL OR ${setAt} < ${dialect.stampText('sent$.at$', client)})`
-  const raised = dialect.raisedAdd(table.name, { scope, by: client, at: 'sent$.at$', column: 'sent$.col$', setAt })
-  const remember = (
-    at: string,
-    condition: string,
-    of = rows,
-  ) => `INSERT INTO driftline_adds (scope, at, by, tbl, id, col, n, position)
-SELECT ${scope}, ${at}, ${client}, '${table.name}', sent$.id$, sent$.col$, sent$.n$, found$.position
-FROM ${of} CROSS JOIN ${parts.base} ${found} WHERE ${condition} AND found$.position = scope$.base$ + sent$.ordinal$
-ON CONFLICT (scope, at, by, tbl, id, col) DO NOTHING`
-  const first = fillsTime(table) ? 5 : 4
-  const news = (
-    fields: readonly Field[],
-    condition = '',
-  ) => `${dialect.decodeRows(fields, first)} ${found} ${known('LEFT JOIN')}
-WHERE ${counts} AND known$.position IS NULL${condition}`
-  const isSeen = ` AND ${isStillSeen(client)}`
-  const add = addRows(dialect, table, parts, news(addFields))
-  const addSeen = addRows(dialect, table, parts, news(seenRows, isSeen))
-  return {
-    add: `${add}\nRETURNING ${parts.line}`,
-    addSilent: add,
-    remember: remember('sent$.at$', counts),
-    addSeen: `${addSeen}\nRETURNING ${parts.line}`,
-    addSeenSilent: addSeen,
-    rememberSeen: remember('sent$.at$', counts + isSeen, dialect.decodeRows(seenRows, 4)),
-    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(addFields, first)} ${found} WHERE NOT found$.deleted AND CAST(${client} AS text) IS NOT NULL`)}\nRETURNING ${parts.line}`,
-    rememberStampless: remember(raised, 'NOT found$.deleted'),
-    known: `SELECT sent$.id$, sent$.at$, sent$.col$ FROM ${rows} CROSS JOIN ${parts.base} ${known('CROSS JOIN')} WHERE known$.position <= scope$.base$`,
-    forget: `UPDATE driftline_adds SET n = 0 WHERE scope = ${scope} AND tbl = '${table.name}' AND n <> 0
-AND id IN (SELECT id FROM ${quoted(table.name)} WHERE ${dialect.above(scope, basePosition(scope, dialect.param(2)))} AND deleted)`,
-  }
-}
-
-/** Adds to the counters of rows, each row once. The row is written whole, as a patch writes it. */
-function addRows(dialect: Dialect, table: Table, { base, now }: AddParts, adds: string): string {
-  const scope = dialect.param(1)
-  const locked = dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')
-  const sums = table.columns
-    .filter(isCounter)
-    .map(
-      ({ name, key }) =>
-        `CAST(coalesce(sum(CASE WHEN sent$.col$ = '${name}' THEN sent$.n$ END), 0) AS bigint) AS ${key}`,
-    )
-  const values = table.columns.map((column) => {
-    const own = `found$.${quoted(column.name)}`
-    if (isCounter(column)) return `${own} + sent$.${column.key}`
-    return column.filled === 'written' ? now(column) : own
-  })
-  const set = table.columns
-    .filter((column) => isCounter(column) || column.filled === 'written')
-    .map(({ name }) => `${quoted(name)} = excluded.${quoted(name)}`)
-  return `INSERT INTO ${quoted(table.name)} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${table.columns.map(({ name }) => quoted(name)).join(', ')})
-SELECT ${scope}, found$.id, found$.updated_at, found$.updated_by, found$.deleted, scope$.base$ + sent$.ordinal$, found$.created_position, ${values.join(', ')}
-FROM (SELECT sent$.id$, min(sent$.ordinal$) AS ordinal$, ${sums.join(', ')}
-FROM ${adds} GROUP BY sent$.id$) AS sent$ CROSS JOIN ${base} ${locked} WHERE 1 = 1
-ON CONFLICT (scope, id) DO UPDATE SET position = excluded.position, ${set.join(', ')}`
 }

@@ -1,23 +1,17 @@
-import { limits } from '../model/limits.ts'
 import { fillsTime, hasRules } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import { isLong } from '../model/value.ts'
 import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
+import { type AddSql, addSql } from './counter-sql.ts'
 import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
+import { grown } from './grown-sql.ts'
 import { afterPut, isTaken, type KeySql, keySql } from './key-sql.ts'
 import type { Raise } from './markers.ts'
-import {
-  type AddSql,
-  addSql,
-  filledValue,
-  isStillSeen,
-  meeting,
-  type Now,
-  patching,
-  seenFields,
-  stampsCell,
-} from './merge-sql.ts'
+import { filledValue, meeting, type Now } from './merge-sql.ts'
+import { patching } from './patch-sql.ts'
 import type { TrialKind } from './rehearse-sql.ts'
+import { resultLine } from './result-line.ts'
+import { changedFields, forecastFields, reachFields, stampKey, stepFields, weightFields } from './row-fields.ts'
+import { isStillSeen, seenFields } from './seen-sql.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -93,44 +87,6 @@ export interface Variant {
   /** Gives nothing back. */
   readonly silent?: boolean
 }
-
-/** Of changes that ask for a row as it was seen. */
-export const changedFields: readonly Field[] = [
-  { name: 'id$', type: 'text' },
-  { name: 'ordinal$', type: 'integer' },
-  { name: 'at$', type: 'integer' },
-  ...seenFields.slice(0, 2),
-]
-
-/**
- * Fields of the parameters. Their names end in $, which no column's may, so that none can be taken
- * for another.
- */
-export const stepFields: readonly Field[] = [
-  { name: 'id$', type: 'text' },
-  { name: 'ordinal$', type: 'integer' },
-  { name: 'at$', type: 'integer' },
-  { name: 'base_at$', type: 'integer' },
-  { name: 'base_deleted$', type: 'boolean' },
-]
-/** The stamp that a row must have reached, and whether it must be there at all. */
-export const reachFields: readonly Field[] = [
-  { name: 'id$', type: 'text' },
-  { name: 'ordinal$', type: 'integer' },
-  { name: 'at$', type: 'integer' },
-  { name: 'required$', type: 'boolean' },
-]
-export const weightFields: readonly Field[] = [
-  { name: 'id$', type: 'text' },
-  { name: 'times$', type: 'integer' },
-]
-export const forecastFields: readonly Field[] = [
-  { name: 'id$', type: 'text' },
-  { name: 'ordinal$', type: 'integer' },
-  { name: 'at$', type: 'integer' },
-  { name: 'base_at$', type: 'integer' },
-  { name: 'letters$', type: 'text' },
-]
 
 export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql {
   const [scope, client, n] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
@@ -325,35 +281,8 @@ function trialText({ bulk, updateSilent, adds, keys, changed, swallowed, variant
 const overlay = ({ name, key }: TableColumn, isSet: (stamp: string) => string) =>
   `CASE WHEN ${isSet(`sent$.${stampKey(key)}`)} THEN sent$.${key} ELSE found$.${quoted(name)} END`
 
-/**
- * Aborts where a patch that applies would make a row larger than a put may be, and larger than it
- * is: what only shrinks a row that is too large goes through. In a scope of ordinary rows it is one
- * comparison for each patch, and no size is looked at.
- */
-function grown(
-  dialect: Dialect,
-  { columns }: Table,
-  patched: (column: TableColumn) => string,
-  guard: string,
-  raise: Raise,
-): string {
-  const long = columns.filter(({ type }) => isLong(type))
-  if (long.length === 0) return ''
-  const { changeBytesMax: most } = limits
-  const sizeOf = (expression: (column: TableColumn) => string) =>
-    long.map((column) => `coalesce(${dialect.octets(column.type, expression(column))}, 0)`).join(' + ')
-  const stored = sizeOf(({ name }) => `found$.${quoted(name)}`)
-  return `
-AND CASE WHEN NOT found$.deleted${guard} AND scope$.largest$ > ${most >> 1}
-AND ${sizeOf(patched)} > CASE WHEN ${stored} > ${most} THEN ${stored} ELSE ${most} END
-THEN ${raise('driftline_grown', 'sent$.ordinal$')} END IS NULL`
-}
-
 /** A stamp that is later than what is stored, and the server's clock where that is later still. */
 const raised = (stored: string) => `CASE WHEN ${stored} >= sent$.at$ THEN ${stored} + 1 ELSE sent$.at$ END`
-
-/** Name of the field with the stamp of a column's patch, beside the field with its value. */
-export const stampKey = (key: string) => key.replace('c', 's')
 
 /**
  * The rows that a trigger kept from being written: no newer stamp is stored, and not this one
@@ -369,35 +298,3 @@ function swallowedFrom(
   return `FROM ${dialect.decodeRows(reachFields, first)} ${dialect.found(table, scope, 'sent$.id$', 'LEFT JOIN')}
 WHERE CASE WHEN found$.id IS NULL THEN sent$.required$ ELSE (found$.updated_at, found$.updated_by) < (sent$.at$, ${client}) END`
 }
-
-/**
- * A row of a result: i (inserted), u (updated) or - (not written here); the stored stamp's two
- * halves; 1 for a tombstone; the id; and the row. A won line says of a row written here only that
- * it was: the client holds it already. Written here were all, none, or those beyond a position;
- * that takes a subquery, which Citus does not take in the RETURNING of an INSERT.
- */
-function resultLine(
-  dialect: Dialect,
-  table: Table,
-  written: 'all' | 'none' | { readonly beyond: string },
-  rows: 'all' | 'won' | 'none',
-): string {
-  const winner = "CASE WHEN created_position = position THEN 'i' ELSE 'u' END"
-  const won = (empty: string) => dialect.line([winner, empty, empty, empty, 'id'])
-  // NULL is the cheapest cell.
-  if (rows === 'won' && written === 'all') return won('NULL')
-  const isWinner = typeof written === 'object' ? `position > ${written.beyond}` : ''
-  const sign =
-    written === 'all' ? winner : written === 'none' ? "'-'" : `CASE WHEN ${isWinner} THEN ${winner} ELSE '-' END`
-  const stamp = ['updated_at', 'updated_by', 'CASE WHEN deleted THEN 1 ELSE 0 END']
-  const stamps = hasRules(table) ? [stampsCell(table)] : []
-  const row = rows === 'none' ? [] : [...stamps, ...dialect.row(table)]
-  const line = dialect.line([sign, ...stamp, 'id', ...row])
-  return rows === 'won' ? `CASE WHEN ${isWinner} THEN ${won("''")} ELSE ${line} END` : line
-}
-
-/** The place of the id in a result line. */
-export const idCell = 4
-
-/** The cells of a result line before the row: of a table with rules its stamps are one more. */
-export const resultCells = (table: Table): number => (hasRules(table) ? 6 : 5)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { integer, text } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { del, principal, put, sampleSync } from '../support/sample.ts'

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { text } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import { recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'
 import { scopeSql } from '../../src/sql/scope-sql.ts'

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counter, text } from '../../src/model/column.ts'
-import { byColumn, defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
+import { byColumn } from '../../src/model/table.ts'
 import { encodeParts } from '../../src/sql/parts.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import { sqlite } from '../../src/sql/sqlite/dialect.ts'

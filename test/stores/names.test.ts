@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { integer, text } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { noon, principal } from '../support/sample.ts'
 import { dialectStores, openTestStore, type TestStore } from '../support/stores.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { check } from '../../src/migrations/check.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import { documentsOf } from '../../src/openapi/documents.ts'
 import { prune } from '../../src/prune/prune.ts'
 import { signToken } from '../../src/runtime/sign-token.ts'

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counter, integer, text } from '../../src/model/column.ts'
-import { byColumn, defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
+import { byColumn } from '../../src/model/table.ts'
 import { countSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'

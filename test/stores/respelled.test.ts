@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { bytes, decimal, json, text, timestamp } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import type { SyncEvent } from '../../src/observe/facts.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
 import { noon, principal } from '../support/sample.ts'

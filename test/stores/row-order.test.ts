@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { text } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import { copyText, stagedSql } from '../../src/sql/postgres/staged.ts'
 import { compileSchema } from '../../src/sql/schema-sql.ts'
 import type { Field, Statement } from '../../src/sql/statement.ts'

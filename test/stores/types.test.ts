@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import { createOperations } from '../../src/sync/sync.ts'
 import { pullToJson, pushToJson } from '../../src/wire/answer.ts'
 import { noon, principal } from '../support/sample.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../src/model/column.ts'
-import { defineSchema } from '../../src/model/table.ts'
+import { defineSchema } from '../../src/model/define-schema.ts'
 import { countSql, gatesSql, headsSql } from '../../src/sql/count-sql.ts'
 import { deliverySql, recordSql } from '../../src/sql/delivery-sql.ts'
 import { raiseWith } from '../../src/sql/markers.ts'

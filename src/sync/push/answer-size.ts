@@ -2,10 +2,10 @@ import type { Change } from '../../model/change.ts'
 import { isLong } from '../../model/value.ts'
 import { isPartial } from '../../model/view.ts'
 import { encodeParts } from '../../sql/parts.ts'
+import { weightFields } from '../../sql/row-fields.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import { weightFields } from '../../sql/table-sql.ts'
-import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './planned.ts'
+import type { RowWrite } from './row-write.ts'
 
 /**
  * Aborts where the rows that the verdicts repeat, as they are stored and as they are written, are

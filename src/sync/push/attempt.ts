@@ -11,10 +11,10 @@ import type { Call } from '../call.ts'
 import type { RoomOfScope } from '../quotas/rooms.ts'
 import { noRejections, type Rejections } from './admitted.ts'
 import type { Beside } from './beside.ts'
-import type { RowWrite } from './coalesce.ts'
 import { oldEdits } from './old-edits.ts'
 import type { AnswerBound, Planned, RoomBound } from './planned.ts'
 import { isRefusal, isSuspect } from './refusals.ts'
+import type { RowWrite } from './row-write.ts'
 import type { Verdicts } from './verdicts.ts'
 
 /** What is to be written to one scope, and how. */

@@ -2,8 +2,8 @@ import type { RowState } from '../../model/stamp.ts'
 import type { Table } from '../../model/table.ts'
 import type { Dialect } from '../../sql/dialect.ts'
 import type { Cells } from '../../sql/statement.ts'
-import type { RowWrite } from './coalesce.ts'
 import type { Planned } from './planned.ts'
+import type { RowWrite } from './row-write.ts'
 
 /** What a batch says: its plan, and the rows that came of it. */
 export interface Answered {
@@ -20,7 +20,7 @@ export interface RowResult {
   readonly cells: Cells
 }
 
-/** Reads a line of results, see `resultLine` in sql/table-sql.ts. */
+/** Reads a line of results, see `resultLine` in sql/result-line.ts. */
 export function readResult(cells: Cells): { id: string; result: RowResult } {
   const [sign, at, by, deleted, id] = cells
   const state = { at: Number(at), by: String(by), deleted: Number(deleted) === 1 }

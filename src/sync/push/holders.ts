@@ -5,8 +5,8 @@ import type { Call } from '../call.ts'
 import { coalesce } from './coalesce.ts'
 import { readTaken, takenKey } from './found.ts'
 import { takenVerdict } from './merging.ts'
-import { keyValues } from './plan.ts'
 import type { Planned } from './planned.ts'
+import { keyValues } from './row-values.ts'
 import type { Verdicts } from './verdicts.ts'
 
 /**

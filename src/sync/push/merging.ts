@@ -13,10 +13,10 @@ import { keyTaken, type Outcome, refusal, rejectedChanged } from '../../model/st
 import type { Table } from '../../model/table.ts'
 import type { Verdict } from '../../model/verdict.ts'
 import type { Dialect } from '../../sql/dialect.ts'
+import { resultCells } from '../../sql/result-line.ts'
 import type { Cells } from '../../sql/statement.ts'
-import { resultCells } from '../../sql/table-sql.ts'
-import { saysKey } from './coalesce.ts'
 import { type Answered, type Found, latest, type RowResult, type Taken, takenKey } from './found.ts'
+import { saysKey } from './unique-keys.ts'
 
 /** All that a change set does to one row of a table with rules, over all passes. */
 export interface RuledRow {

@@ -1,15 +1,18 @@
 import type { Change } from '../../model/change.ts'
 import { hasRules } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
-import { addFields, seenFields } from '../../sql/merge-sql.ts'
+import { addFields } from '../../sql/counter-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Trial, TrialKind, TrialPlan } from '../../sql/rehearse-sql.ts'
+import { changedFields, reachFields } from '../../sql/row-fields.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
+import { seenFields } from '../../sql/seen-sql.ts'
 import type { Field } from '../../sql/statement.ts'
-import { changedFields, reachFields, type TableSql } from '../../sql/table-sql.ts'
+import type { TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
-import { coalesce, inWriteOrder, type RowWrite } from './coalesce.ts'
-import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './plan.ts'
+import { coalesce } from './coalesce.ts'
+import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './row-values.ts'
+import { inWriteOrder, type RowWrite } from './row-write.ts'
 
 export interface TrialOptions {
   readonly client: string

@@ -10,7 +10,8 @@ import {
   timestamp,
   uuid,
 } from '../../../src/model/column.ts'
-import { byColumn, defineSchema } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
+import { byColumn } from '../../../src/model/table.ts'
 
 /** A table with a column of every type, and every way to declare one, and tables with every rule. */
 export const wideSchema = defineSchema({

@@ -1,5 +1,5 @@
 import { boolean, integer, real, text } from '../../../src/model/column.ts'
-import { defineSchema } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 
 /** The table of the demo, which needs none of the app's. */
 export const demoSchema = defineSchema({

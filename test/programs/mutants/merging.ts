@@ -19,12 +19,12 @@ const keys = tried('test/stores/keys.test.ts', 'keys')
 
 export const mergeMutants: readonly Mutant[] = [
   merging('an add counts each time that it is sent', 'what is added counts once', [
-    'src/sql/merge-sql.ts',
+    'src/sql/counter-sql.ts',
     'WHERE ${counts} AND known$.position IS NULL${condition}',
     'WHERE ${counts}${condition}',
   ]),
   merging('an add that is older than the last set counts', 'what is added counts once', [
-    'src/sql/merge-sql.ts',
+    'src/sql/counter-sql.ts',
     "(${setAt} IS NULL OR ${setAt} < ${dialect.stampText('sent$.at$', client)})",
     '1 = 1',
   ]),
@@ -34,7 +34,7 @@ export const mergeMutants: readonly Mutant[] = [
     'END',
   ]),
   merging('a set counts what was added to the first life', 'an add from before the deletion', [
-    'src/sync/push/plan.ts',
+    'src/sync/push/plan-table.ts',
     "if (sql.adds && based.some(({ base }) => base?.op === 'delete'))",
     'if (sql.adds && based.length < 0)',
   ]),
@@ -60,12 +60,12 @@ export const mergeMutants: readonly Mutant[] = [
     "(printf('%016d', ${at}) || 'a')",
   ]),
   merging('a change that asks for a row as it was seen is added whatever the row is', 'if: a change applies only', [
-    'src/sql/merge-sql.ts',
+    'src/sql/counter-sql.ts',
     'const isSeen = ` AND ${isStillSeen(client)}`',
     'const isSeen = ` AND (sent$.own_at$ IS NOT NULL)`',
   ]),
   keys('a taken key takes what comes behind it along', 'several changes of one row', [
-    'src/sync/push/coalesce.ts',
+    'src/sync/push/split-passes.ts',
     "if (before.op === 'patch' && change.op === 'patch' && saysKey(before)) return true",
     'if (before.id !== change.id) return true',
   ]),

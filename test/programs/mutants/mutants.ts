@@ -16,10 +16,10 @@ const inOneEdit = (file: string, search: string, replace: string): readonly Edit
 /** Deletes for good what a statement list has marked as deleted. */
 const removing = (condition: string) =>
   inOneEdit(
-    'src/sync/push/plan.ts',
-    '  return plan\n}\n\n/** The values of `fields` of the keys',
+    'src/sync/push/plan-table.ts',
+    '  return plan\n}\n',
     `  const gone = 'DELETE FROM "' + sql.table.name + '" WHERE scope = ' + dialect.param(1) + ' AND ${condition}'
-  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n\n/** The values of \`fields\` of the keys`,
+  return [...plan, { sql: gone, params: [scope], role: { kind: 'guard' } }]\n}\n`,
   )
 
 /** Phones of the model have three scopes at the most, which are read by one batch. */
@@ -125,7 +125,7 @@ export const mutants: readonly Mutant[] = [
           "{ beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}${dialect.returnsLosers || returned !== 'all' ? '' : `) SELECT * FROM w UNION ALL SELECT ${resultLine(dialect, table, 'none', 'all')} FROM ${target} AS t WHERE scope = ${scope} AND id = ANY($4::text[]) AND id NOT IN (SELECT w4 FROM w)`}`}`",
       },
       {
-        file: 'src/sync/push/plan.ts',
+        file: 'src/sync/push/plan-table.ts',
         search: 'const unseen = dialect.returnsLosers ?',
         replace: "const unseen = dialect.returnsLosers || (!options.inbox && options.return === 'all') ?",
       },

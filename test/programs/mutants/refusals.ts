@@ -85,7 +85,7 @@ export const refusalMutants: readonly Mutant[] = [
     'rows are written in the order of their ids, and not of their stamps',
     'libsql file',
     refusals('on libsql file .*a unique value moves'),
-    'src/sync/push/coalesce.ts',
+    'src/sync/push/row-write.ts',
     'rank(a) - rank(b) || at(a) - at(b) || a.ordinal - b.ordinal',
     '(a.id < b.id ? -1 : 1)',
   ),

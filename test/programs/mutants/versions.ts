@@ -27,7 +27,7 @@ export const versionMutants: readonly Mutant[] = [
   version(
     'a delete before a put of the same change set empties nothing that the app does not know',
     'on libsql file .*a row that is revived',
-    'src/sync/push/coalesce.ts',
+    'src/sync/push/split-passes.ts',
     'isBehindPatch || isRevival ||',
     'isBehindPatch ||',
   ),

@@ -12,7 +12,7 @@ import type { Migration } from '../../../src/migrations/migration.ts'
 import { readMigrations } from '../../../src/migrations/read.ts'
 import { formatSnapshot, parseSnapshot, takeSnapshot } from '../../../src/migrations/snapshot.ts'
 import { integer, text } from '../../../src/model/column.ts'
-import { defineSchema } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 import { openEmptyStore } from '../../support/stores.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 

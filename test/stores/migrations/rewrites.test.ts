@@ -3,7 +3,7 @@ import { check } from '../../../src/migrations/check.ts'
 import { createTables } from '../../../src/migrations/ddl.ts'
 import { adviseOnRewrites, mayRewrite } from '../../../src/migrations/rewrites.ts'
 import { integer, text } from '../../../src/model/column.ts'
-import { defineSchema } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 import { type EmptyDatabase, openEmpty } from './databases.ts'
 
 const tables = { orders: { total: integer({ default: 0 }), code: text({ default: '' }) }, lists: { name: text() } }

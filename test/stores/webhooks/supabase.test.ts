@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
 import { integer, text } from '../../../src/model/column.ts'
-import { defineSchema } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 import { timestamptzToMicroseconds } from '../../../src/model/timestamptz.ts'
 import type { MapWebhook, WebhookChange } from '../../../src/webhooks/in/mapping.ts'
 import { supabaseWebhook } from '../../../src/webhooks/in/supabase.ts'

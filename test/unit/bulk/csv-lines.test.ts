@@ -3,7 +3,8 @@ import { type CsvOptions, readCsvLines } from '../../../src/bulk/csv/lines.ts'
 import { booleanWords, plainRules } from '../../../src/bulk/csv/value.ts'
 import { decodeChange } from '../../../src/model/change.ts'
 import { boolean, bytes, decimal, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
-import { defineSchema, type Table } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
+import type { Table } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({

@@ -11,9 +11,10 @@ import type { JsonRowOptions } from '../../../src/bulk/row-lines.ts'
 import type { ImportRow } from '../../../src/index.ts'
 import { decodeChange } from '../../../src/model/change.ts'
 import { boolean, decimal, integer, json, text, timestamp } from '../../../src/model/column.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 import { limits } from '../../../src/model/limits.ts'
 import { PayloadFault } from '../../../src/model/payload-fault.ts'
-import { defineSchema, type Table } from '../../../src/model/table.ts'
+import type { Table } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({

@@ -5,7 +5,8 @@ import { readersOf } from '../../../src/bulk/json-kind.ts'
 import { type JsonRowOptions, readRowLines } from '../../../src/bulk/row-lines.ts'
 import { decodeChange } from '../../../src/model/change.ts'
 import { boolean, bytes, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
-import { defineSchema, type Table } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
+import type { Table } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({

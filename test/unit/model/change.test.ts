@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { decodeChange } from '../../../src/model/change.ts'
 import { boolean, bytes, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 import { limits } from '../../../src/model/limits.ts'
-import { defineSchema } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({

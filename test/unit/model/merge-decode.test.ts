@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { decodeChange } from '../../../src/model/change.ts'
 import { counter, integer, text, timestamp } from '../../../src/model/column.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 import { parseExact } from '../../../src/model/exact.ts'
-import { byColumn, defineSchema } from '../../../src/model/table.ts'
+import { byColumn } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({

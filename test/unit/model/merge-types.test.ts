@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { counter, integer, json, text, timestamp } from '../../../src/model/column.ts'
-import { byColumn, defineSchema, type PatchRow, type PutRow, type Row } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
+import { byColumn, type PatchRow, type PutRow, type Row } from '../../../src/model/table.ts'
 import type { ChangeInput, ChangeVerdict, StoredChange } from '../../../src/sync/create-sync.ts'
 import type { WebhookChange } from '../../../src/webhooks/in/mapping.ts'
 

@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { boolean, bytes, integer, json, real, text, timestamp, uuid } from '../../../src/model/column.ts'
-import { defineSchema, type PatchRow, type PutRow, type Row } from '../../../src/model/table.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
+import type { PatchRow, PutRow, Row } from '../../../src/model/table.ts'
 import type { JsonValue } from '../../../src/model/value.ts'
 import type { ChangeInput } from '../../../src/sync/create-sync.ts'
 import type { schema } from '../../support/schema.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { decodeChange } from '../../../src/model/change.ts'
 import { decimal, integer, json, real, timestamp } from '../../../src/model/column.ts'
+import { defineSchema } from '../../../src/model/define-schema.ts'
 import { parseExact } from '../../../src/model/exact.ts'
-import { defineSchema } from '../../../src/model/table.ts'
 import { noon } from '../../support/sample.ts'
 
 const schema = defineSchema({

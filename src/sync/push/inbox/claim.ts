@@ -1,10 +1,10 @@
 import type { Verdict } from '../../../model/verdict.ts'
 import { encodeParts } from '../../../sql/parts.ts'
+import { forecastFields } from '../../../sql/row-fields.ts'
 import type { Sql } from '../../../sql/schema-sql.ts'
 import type { Cells } from '../../../sql/statement.ts'
-import { forecastFields } from '../../../sql/table-sql.ts'
-import type { RowWrite } from '../coalesce.ts'
 import type { Planned, PushOptions } from '../planned.ts'
+import type { RowWrite } from '../row-write.ts'
 import type { Verdicts } from '../verdicts.ts'
 import { forecast, type InboxDetails, type InboxEntry, letterToOutcome, outcomeToLetter } from './inbox.ts'
 

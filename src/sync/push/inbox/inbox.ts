@@ -12,7 +12,7 @@ import {
   rowMissing,
 } from '../../../model/stamp.ts'
 import type { Table } from '../../../model/table.ts'
-import type { RowWrite } from '../coalesce.ts'
+import type { RowWrite } from '../row-write.ts'
 
 /**
  * A webhook that takes effect once: its id goes into the inbox in the transaction of its rows

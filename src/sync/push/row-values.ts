@@ -1,0 +1,114 @@
+import type { Change } from '../../model/change.ts'
+import { counterEdit, hasCounters } from '../../model/merge.ts'
+import type { Table } from '../../model/table.ts'
+import type { TableSql } from '../../sql/table-sql.ts'
+import type { RowWrite } from './row-write.ts'
+import { saysKey } from './unique-keys.ts'
+
+/** The values of `fields` of the keys, where the row's first change says one. */
+export function keyValues({ keys }: TableSql, row: RowWrite): unknown[][] {
+  const [change] = row.changes
+  if (!keys || !change || !saysKey(change)) return []
+  const { table, id, ordinal } = row
+  const made = change.created ?? change.values
+  const values = keys.columns.flatMap((column) => {
+    const place = table.columns.indexOf(column)
+    return change.values[place] === undefined
+      ? [made[place], change.created ? true : null]
+      : [change.values[place], true]
+  })
+  return [[id, ordinal, change.at, ...values]]
+}
+
+/** The server's time as a parameter, with six digits of a second. */
+export function timeOf(micros: number): string {
+  return new Date(Math.floor(micros / 1000)).toISOString().replace('Z', `${String(micros % 1000).padStart(3, '0')}Z`)
+}
+
+/** The values of `rowFields`, and of `seenFields` behind them where the change asks for that. */
+export function putValues({ id, ordinal, table }: RowWrite, change: Change, at: number | undefined): unknown[] {
+  const values = change.created ?? change.values
+  return [id, ordinal, at, change.op === 'delete' || null, ...firstValues(table, values), ...seenValues(change)]
+}
+
+const seenValues = ({ if: seen, at }: Change) => (seen ? [seen.at, seen.by, at] : [])
+
+/** What a new row holds: of a counter the number that it begins with. */
+function firstValues(table: Table, values: readonly unknown[]): readonly unknown[] {
+  if (!hasCounters(table)) return values
+  return values.map((value, place) => (table.columns[place]?.merge === 'counter' && counterEdit(value) ? 0 : value))
+}
+
+/** The values of `addFields`, a row each, and of `seenFields` behind them. */
+export function addValues(
+  { id, ordinal, table, adds, changes }: RowWrite,
+  stampOf: (at: number) => number | undefined,
+): unknown[][] {
+  const seen = changes.slice(0, 1).flatMap(seenValues)
+  return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n, ...seen])
+}
+
+/** The values of `patchFields`, and of `seenFields` behind them where the change asks for that. */
+export function patchValues(row: RowWrite, at: number | undefined, receivedAt?: number): unknown[] {
+  const { id, ordinal, table, patch, stampless, changes } = row
+  return [
+    id,
+    ordinal,
+    at,
+    ...table.columns.flatMap((_, place) => {
+      const set = patch?.columns.get(place)
+      return set ? [set.value, stampless ? (receivedAt ?? set.at) : set.at] : [null, null]
+    }),
+    ...changes.slice(0, 1).flatMap(seenValues),
+  ]
+}
+
+interface Kind {
+  readonly stampless: boolean
+  readonly seen: boolean
+}
+
+/**
+ * Rows by how they are written: without stamps, and only as they were seen, which is one change.
+ */
+export function byKind(rows: readonly RowWrite[]): (readonly [kind: Kind, rows: readonly RowWrite[]])[] {
+  const kinds = [false, true].flatMap((seen) => [false, true].map((stampless): Kind => ({ seen, stampless })))
+  const isSeen = ({ changes }: RowWrite) => changes.some((change) => change.if)
+  const parts = kinds.map(
+    (kind) => [kind, rows.filter((row) => row.stampless === kind.stampless && isSeen(row) === kind.seen)] as const,
+  )
+  return parts.filter(([, some]) => some.length > 0)
+}
+
+/** Changes that ask for a row as it was seen: the values of `changedFields`. */
+export function seenSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
+  return changes.flatMap((change) => (change.if ? [[id, ordinal, change.at, ...seenValues(change).slice(0, 2)]] : []))
+}
+
+/**
+ * The patches of a row that could find no row, each with the put or delete before it in the change
+ * set.
+ */
+export function patchSteps({ id, ordinal, changes }: RowWrite): unknown[][] {
+  const steps: unknown[][] = []
+  let before: Change | undefined
+  for (const [place, change] of changes.entries()) {
+    // The second of two equal stamps never applies: it is the duplicate of the first.
+    if (changes[place - 1]?.at === change.at) continue
+    if (change.op === 'patch' && !change.created)
+      steps.push([id, ordinal, change.at, before?.at, before && before.op === 'delete'])
+    else before = change
+  }
+  return steps
+}
+
+/**
+ * The values of `reachFields`. Behind a delete no patch finds a row. `stamplessAt` is the least
+ * stamp that a change without one gets.
+ */
+export function reachOf(row: RowWrite, stamplessAt?: number): unknown[] {
+  const { id, ordinal, base, created, patch, stampless } = row
+  const last = base?.op === 'delete' || patch?.at === undefined ? base : patch
+  const isMade = base !== undefined || created !== undefined
+  return [id, ordinal, stampless && stamplessAt !== undefined ? stamplessAt : last?.at, isMade]
+}

@@ -1,0 +1,75 @@
+import { type Change, isStampless } from '../../model/change.ts'
+import { counterEdits, hasMerging, hasRules, isCounter, isMerged, mergeValues } from '../../model/merge.ts'
+import { isPartial } from '../../model/view.ts'
+import { hasSameKeys, saysKey } from './unique-keys.ts'
+
+/**
+ * A patch and, after it in the list, a put or delete with the very same stamp: where the patch
+ * finds a row it wins and the other is its duplicate; where it finds none it is rejected and the
+ * other applies. Which of them it is, only the database knows, so what begins with the other goes
+ * into a second pass of the same transaction. Clients that stamp each change anew never see this.
+ * Changes without a stamp have a pass of their own as well, after all others of the row. And so has
+ * a put behind a delete where the app does not know all columns: it leaves those as they are, and
+ * the delete has emptied them.
+ */
+export function splitPasses(row: readonly Change[]): Change[][] {
+  const parts: Change[][] = []
+  let part: Change[] = []
+  for (const change of row) {
+    if (part.length === 0 || beginsPass(change, part)) {
+      part = []
+      parts.push(part)
+    }
+    part.push(change)
+  }
+  return parts
+}
+
+/** Whether a change cannot go with those before it. */
+function beginsPass(change: Change, part: readonly Change[]): boolean {
+  const { table } = change
+  const before = part.at(-1)
+  if (!before) return false
+  const isBehindPatch = before.at === change.at && before.op === 'patch' && change.op !== 'patch'
+  const isRevival = before.op === 'delete' && change.op === 'put' && isPartial(change.table)
+  if (isBehindPatch || isRevival || (isStampless(change) && !isStampless(before))) return true
+  // Whether the row is as it was seen, and whether there is one, is asked once those before are
+  // done.
+  if (change.if || before.if || change.created) return true
+  // Whether its key is taken decides over the change, and over no other.
+  if (table.unique.length > 0) {
+    if (saysKey(change) && !hasSameKeys(before, change)) return true
+    if (before.op === 'patch' && change.op === 'patch' && saysKey(before)) return true
+  }
+  return hasRules(table) && meetsByItself(change, part)
+}
+
+/**
+ * Where columns meet by rules what comes before a put or delete may count beside it (MERGE 6). So a
+ * delete begins a pass, which may lose where an older change does not; and a put that stands behind
+ * what would stay if the row lived and would not against a tombstone between the two. A counter is
+ * set before anything is added to it.
+ */
+function meetsByItself(change: Change, part: readonly Change[]): boolean {
+  const { op, table } = change
+  // What merges may count beside a change of the very same stamp.
+  if (part.at(-1)?.at === change.at) return true
+  if (op === 'delete') return true
+  if (op === 'patch') {
+    const added = new Set(part.flatMap(counterEdits).flatMap(([place, edit]) => ('add' in edit ? [place] : [])))
+    return counterEdits(change).some(([place, edit]) => 'set' in edit && added.has(place))
+  }
+  if (!hasMerging(table) && !table.columns.some(({ filled }) => filled)) return false
+  return part.some((before) => before.op === 'delete' || before.created || staysBeside(before, change))
+}
+
+function staysBeside(before: Change, put: Change): boolean {
+  if (counterEdits(before).length > 0) return true
+  return put.table.columns.some((column, place) => {
+    const value = before.values[place]
+    if (value === undefined) return false
+    if (isCounter(column)) return before.op === 'put' && value !== put.values[place]
+    if (!isMerged(column)) return false
+    return before.op === 'patch' || mergeValues(column, value, put.values[place]) !== put.values[place]
+  })
+}
