@@ -30,11 +30,15 @@ export interface Answer {
 
 /**
  * Starts it on a free port, with only the environment given, and waits until it listens or has
- * ended.
+ * ended. `project` is whose tables it has: those of the tests, where nothing else is said.
  */
-export async function startServer(env: Record<string, string>, cwd = process.cwd()): Promise<ServerProcess> {
+export async function startServer(
+  env: Record<string, string>,
+  cwd = process.cwd(),
+  project = asProject(cwd),
+): Promise<ServerProcess> {
   const child = spawn(process.execPath, nodeArguments('start'), {
-    cwd: asProject(cwd),
+    cwd: project,
     env: { PATH: process.env.PATH, AUTH_SECRET: testSecret, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -13,7 +13,8 @@ describe('the documents and the pages', () => {
     await buildPages()
     const { folder, drop: dropFolder } = await temporaryFolder()
     drop = dropFolder
-    node = await startServer({ DATABASE_URL: `file:${folder}/a.db`, LOG: 'off' })
+    // The worker is that of this repository's app, and so is this.
+    node = await startServer({ DATABASE_URL: `file:${folder}/a.db`, LOG: 'off' }, process.cwd(), process.cwd())
     worker = await startWorker()
   })
   afterAll(async () => {
