@@ -1,4 +1,4 @@
-import { boolean, counter, defineSchema, integer, real, text, timestamp } from '../index.ts'
+import { boolean, defineSchema, integer, real, text } from '../index.ts'
 
 /**
  * Your tables: the one file to edit. Each also gets the columns scope, id, updated_at, updated_by,
@@ -16,13 +16,5 @@ export const schema = defineSchema({
     notes: text({ nullable: true }),
     amount: real({ nullable: true }),
     list_id: text({ nullable: true }),
-  },
-  /** How values meet where two phones edit one row: see docs/conflicts.md. */
-  products: {
-    name: text(),
-    stock: counter(),
-    best_price: integer({ merge: 'max', default: 0 }),
-    made_by: text({ merge: 'once', nullable: true }),
-    created_at: timestamp({ filled: 'created' }),
   },
 })

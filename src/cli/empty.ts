@@ -50,12 +50,8 @@ const emptySchema = `import { defineSchema } from '../index.ts'
 export const schema = defineSchema({})
 `
 
-/**
- * The tables of a project that nobody has changed: that of `init`, and this repository, which once
- * had fewer.
- */
-const lists = 'lists(name) todos(title,done,priority,notes,amount,list_id)'
-const samples = ['todos(title,done)', lists, `${lists} products(name,stock,best_price,made_by,created_at)`]
+/** The tables of a project that nobody has changed: that of `init`, and this repository. */
+const samples = ['todos(title,done)', 'lists(name) todos(title,done,priority,notes,amount,list_id)']
 
 /**
  * Takes the sample's tables and migrations away from a project that is still the sample, and gives

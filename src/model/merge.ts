@@ -14,7 +14,8 @@ import type { Table, TableColumn } from './table.ts'
 
 /**
  * How the columns of a table meet (MERGE 4), one change at a time. The SQL of each dialect says the
- * same in src/sql/merge-sql.ts and beside it, and tests hold both against each other and against a reference.
+ * same in src/sql/merge-sql.ts and beside it, and tests hold both against each other and against a
+ * reference.
  */
 
 /** Whether the last writer wins the column. */

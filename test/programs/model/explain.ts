@@ -46,17 +46,27 @@ function mustEqual(what: string, expected: unknown, got: unknown): void {
   must(isDeepStrictEqual(got, expected), what, expected, got)
 }
 
-/** The state of all scopes after these answers, which were given at the same time. */
+/** The state of all scopes after these answers, which were given one after the other. */
 export function explain(before: Scopes, exchanges: readonly Exchange[]): Scopes {
+  const ends = explainOrders(before, exchanges)
+  return new Map([...before, ...[...ends].map(([scope, [state = emptyScope]]) => [scope, state] as const)])
+}
+
+/**
+ * The states that each scope can have after these answers, which were given at the same time: what
+ * nobody was told, such as the position of a row, may be another in another order.
+ */
+export function explainOrders(
+  before: Scopes,
+  exchanges: readonly Exchange[],
+): ReadonlyMap<string, readonly ScopeState[]> {
   const parts = new Map<string, Part[]>()
   for (const exchange of exchanges) {
     for (const part of partsOf(before, exchange)) {
       parts.set(part.scope, [...(parts.get(part.scope) ?? []), part])
     }
   }
-  const after = new Map(before)
-  for (const [scope, some] of parts) after.set(scope, findOrder(before.get(scope) ?? emptyScope, some))
-  return after
+  return new Map([...parts].map(([scope, some]) => [scope, findOrders(before.get(scope) ?? emptyScope, some)]))
 }
 
 /** What one request had to do with one scope. */
@@ -149,11 +159,15 @@ function pagesOf({ access, request, body }: Exchange, cursor: ReadonlyMap<string
   return pages
 }
 
-/** Tries orders until the reference gives these answers. */
-function findOrder(before: ScopeState, parts: readonly Part[]): ScopeState {
+/** The ends of all orders in which the reference gives these answers. */
+function findOrders(before: ScopeState, parts: readonly Part[]): readonly ScopeState[] {
   let fault: unknown
-  const search = (state: ScopeState, left: readonly Part[]): ScopeState | undefined => {
-    if (left.length === 0) return state
+  const ends: ScopeState[] = []
+  const search = (state: ScopeState, left: readonly Part[]): void => {
+    if (left.length === 0) {
+      if (!ends.some((end) => isDeepStrictEqual(end, state))) ends.push(state)
+      return
+    }
     for (const part of left) {
       let next: ScopeState
       try {
@@ -163,17 +177,15 @@ function findOrder(before: ScopeState, parts: readonly Part[]): ScopeState {
         fault ??= error
         continue
       }
-      const found = search(
+      search(
         next,
         left.filter((other) => other !== part),
       )
-      if (found) return found
     }
-    return undefined
   }
-  const found = search(before, parts)
-  if (found) return found
-  throw fault
+  search(before, parts)
+  if (ends.length === 0) throw fault
+  return ends
 }
 
 function perform(before: ScopeState, { scope, exchange, changes, page }: Part): ScopeState {

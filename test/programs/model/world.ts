@@ -12,10 +12,10 @@ import { schema } from '../../support/schema.ts'
 import { testSecret } from '../../support/server.ts'
 import { type ClientState, compose, edit, newClient, receive } from './client.ts'
 import { liveRows, mustBeSame, rowLines, storedLines } from './compare.ts'
-import { Broken, type Exchange, explain, type Scopes } from './explain.ts'
+import { Broken, type Exchange, explain, explainOrders, type Scopes } from './explain.ts'
 import { type Letter, request } from './network.ts'
 import { positionsOf, type Server, startServer, untilForgotten } from './process.ts'
-import { type Access, pruneScope, type SentChange } from './reference.ts'
+import { type Access, emptyScope, pruneScope, type ScopeState, type SentChange } from './reference.ts'
 import type { Rival } from './rival.ts'
 import { type Call, clientNames, type Step, shared, subjects } from './steps.ts'
 import type { ModelStore } from './stores.ts'
@@ -194,8 +194,19 @@ export async function createWorld(
       if (held) await rival?.release()
     }
     const exchanges = await Promise.all(going)
-    scopes = explain(scopes, exchanges)
+    const after = new Map(scopes)
+    for (const [scope, ends] of explainOrders(scopes, exchanges)) after.set(scope, await endOf(scope, ends))
+    scopes = after
     for (const [place, sent] of inOrder.entries()) answer(sent, exchanges[place] as Exchange)
+  }
+
+  /** Where the answers fit to several orders, the rows tell which of them it was. */
+  async function endOf(scope: string, ends: readonly ScopeState[]): Promise<ScopeState> {
+    const [first = emptyScope] = ends
+    if (ends.length < 2) return first
+    const inOrder = (lines: readonly string[]) => lines.toSorted().join('\n')
+    const stored = inOrder(await storedLines(store, scope))
+    return ends.find((end) => inOrder(rowLines(end)) === stored) ?? first
   }
 
   /** What of it was kept, the positions tell: a write that was kept has moved them. */
