@@ -1,4 +1,4 @@
-import { boolean, defineSchema, integer, real, text } from '../index.ts'
+import { boolean, byColumn, counter, defineSchema, integer, real, text, timestamp } from '../index.ts'
 
 /**
  * Your tables: the one file to edit. Each also gets the columns scope, id, updated_at, updated_by,
@@ -17,4 +17,14 @@ export const schema = defineSchema({
     amount: real({ nullable: true }),
     list_id: text({ nullable: true }),
   },
+  /** How values meet where two edit one row: docs/conflicts.md. */
+  products: byColumn({
+    name: text(),
+    code: text({ nullable: true, unique: true }),
+    price: integer({ default: 0 }),
+    stock: counter(),
+    seen_at: timestamp({ merge: 'max', nullable: true }),
+    made_by: text({ merge: 'once', nullable: true }),
+    created_at: timestamp({ filled: 'created' }),
+  }),
 })

@@ -50,8 +50,12 @@ const emptySchema = `import { defineSchema } from '../index.ts'
 export const schema = defineSchema({})
 `
 
-/** The tables of a project that nobody has changed: that of `init`, and this repository. */
-const samples = ['todos(title,done)', 'lists(name) todos(title,done,priority,notes,amount,list_id)']
+/**
+ * The tables of a project that nobody has changed: that of `init`, and this repository, which once
+ * had fewer.
+ */
+const lists = 'lists(name) todos(title,done,priority,notes,amount,list_id)'
+const samples = ['todos(title,done)', lists, `${lists} products(name,code,price,stock,seen_at,made_by,created_at)`]
 
 /**
  * Takes the sample's tables and migrations away from a project that is still the sample, and gives

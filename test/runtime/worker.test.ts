@@ -2,10 +2,11 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { schema as app } from '../../src/app/schema.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { request } from '../support/server.ts'
 import { openTestStore } from '../support/stores.ts'
-import { startWorker } from '../support/worker.ts'
+import { startAppWorker, startWorker } from '../support/worker.ts'
 
 type Worker = Awaited<ReturnType<typeof startWorker>>
 
@@ -37,6 +38,15 @@ describe('the worker', () => {
       expect(answer.text).not.toContain('short-secret')
     }
     expect(logs()).toMatch(message)
+  })
+
+  it('of wrangler.toml starts as it is, with the tables of this repository’s app, whichever they are', async () => {
+    worker = await startAppWorker()
+    const synced = await ask('POST', '/v1/sync', { body: { client: 'a', changes: [], cursor: null } })
+    expect([synced.status, synced.json.changes]).toEqual([200, []])
+    const document = await ask('GET', '/openapi.json')
+    expect(document.status).toBe(200)
+    for (const { name } of app.tables) expect(document.text).toContain(`"${name}"`)
   })
 
   it('P13 answers 503 with Retry-After while the database is away, and logs a code and no address', async () => {

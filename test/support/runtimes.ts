@@ -20,7 +20,12 @@ export interface Runtime {
 const likeOurs = {
   durable_objects: { bindings: [{ name: 'LIVE', class_name: 'LiveObject' }] },
   migrations: [{ tag: 'v1', new_sqlite_classes: ['LiveObject'] }],
-  assets: { directory: 'public', binding: 'ASSETS', run_worker_first: true, html_handling: 'none' },
+  assets: {
+    directory: 'test/support/project/public',
+    binding: 'ASSETS',
+    run_worker_first: true,
+    html_handling: 'none',
+  },
 }
 
 /** Everywhere it runs, each with the stores that it has there. */

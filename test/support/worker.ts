@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { onceInRun } from './once.ts'
-import { nodeArguments } from './scripts.ts'
+import { asProject, nodeArguments } from './scripts.ts'
 import { testSecret } from './server.ts'
 import { startWorkerd, type Workerd } from './workerd.ts'
 
@@ -34,18 +34,26 @@ interface WorkerConfig {
 export const localD1 = { d1_databases: [{ binding: 'DB', database_name: 'driftline', database_id: 'local' }] }
 
 /**
- * The worker of wrangler.toml in real workerd, with the settings given. `restart` keeps what its
- * databases hold.
+ * The worker of wrangler.toml in real workerd, with the settings given and the tables of the tests'
+ * project, whatever those of src/app are. `restart` keeps what its databases hold.
  */
 export async function startWorker(secrets: Record<string, string> = {}, more: object = {}): Promise<Workerd> {
-  const folder = await onceInRun('worker', bundleOurs)
+  return startBuilt(await onceInRun('worker', bundleProject), secrets, more)
+}
+
+/** The same as it is, with the tables of src/app. */
+export async function startAppWorker(): Promise<Workerd> {
+  return startBuilt(await onceInRun('worker-app', bundleApp), {}, {})
+}
+
+async function startBuilt(folder: string, secrets: Record<string, string>, more: object): Promise<Workerd> {
   const config = JSON.parse(await readFile(join(folder, 'ours.json'), 'utf8'))
   return start({ ...config, vars: { AUTH_SECRET: testSecret, ...secrets }, ...more }, folder)
 }
 
 /** A worker that is made for tests: a file of test/worker/. */
 export async function startTestWorker(name: string, vars: Record<string, string>, more: object = {}): Promise<Workerd> {
-  if ('assets' in more) await onceInRun('worker', bundleOurs)
+  if ('assets' in more) await onceInRun('worker', bundleProject)
   const built = { name, main: `test/worker/${name}.ts` }
   const folder = await onceInRun(`worker-${name}`, (made) => bundle(made, built))
   return start({ ...built, vars, ...more }, folder)
@@ -53,16 +61,21 @@ export async function startTestWorker(name: string, vars: Record<string, string>
 
 /**
  * The worker as a deploy would upload it. wrangler.toml is read without its build command, which is
- * run here.
+ * run in the project.
  */
-async function bundleOurs(folder: string): Promise<void> {
-  await run(process.execPath, nodeArguments('bundle'), { cwd: root })
+async function bundleOurs(folder: string, project: string, entry?: string): Promise<void> {
+  await run(process.execPath, nodeArguments('bundle'), { cwd: project })
   const { unstable_readConfig } = await import('wrangler')
-  const { name, main = '', ...rest } = unstable_readConfig({ config: `${root}wrangler.toml` })
+  const { name, main: ofApp = '', ...rest } = unstable_readConfig({ config: `${root}wrangler.toml` })
   const { minify, keep_names, alias, assets, durable_objects } = rest
-  await writeFile(join(folder, 'ours.json'), JSON.stringify({ name, main, assets, durable_objects }))
+  const main = entry ?? ofApp
+  const ours = { name, main, durable_objects, assets: { ...assets, directory: join(project, 'public') } }
+  await writeFile(join(folder, 'ours.json'), JSON.stringify(ours))
   await bundle(folder, { name, main, minify, keep_names, alias })
 }
+
+const bundleProject = (folder: string) => bundleOurs(folder, asProject(root), 'test/support/project/worker.ts')
+const bundleApp = (folder: string) => bundleOurs(folder, root)
 
 /** Of a wrangler.toml what the code of a worker depends on. */
 interface BuildConfig {

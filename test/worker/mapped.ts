@@ -1,6 +1,6 @@
-import migrations from '../../migrations/sqlite.json' with { type: 'json' }
 import { createScopeObject, createWorker, openObjects } from '../../src/worker.ts'
 import { mappedSources } from '../support/mapped-sources.ts'
+import migrations from '../support/project/migrations/sqlite.json' with { type: 'json' }
 import { schema } from '../support/schema.ts'
 
 export { LiveObject } from '../../src/worker.ts'

@@ -1,9 +1,9 @@
 import type { ExecutionContext } from '@cloudflare/workers-types'
-import worker from '../../src/app/worker.ts'
 import type { WorkerEnv } from '../../src/runtime/workers/env.ts'
 import { neonConfig } from '../../src/stores/neon.ts'
+import worker from '../support/project/worker.ts'
 
-export { LiveObject } from '../../src/app/worker.ts'
+export { LiveObject } from '../support/project/worker.ts'
 
 /** The worker itself, with Neon's endpoint on this machine. */
 export default {

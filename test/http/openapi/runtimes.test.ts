@@ -13,8 +13,7 @@ describe('the documents and the pages', () => {
     await buildPages()
     const { folder, drop: dropFolder } = await temporaryFolder()
     drop = dropFolder
-    // The worker is that of this repository's app, and so is this.
-    node = await startServer({ DATABASE_URL: `file:${folder}/a.db`, LOG: 'off' }, process.cwd(), process.cwd())
+    node = await startServer({ DATABASE_URL: `file:${folder}/a.db`, LOG: 'off' })
     worker = await startWorker()
   })
   afterAll(async () => {
