@@ -60,6 +60,8 @@ export interface Circumstances {
   readonly now: string
   /** Adds up to this time are forgotten. */
   readonly floor: number
+  /** What was added to a row whose tombstone is gone: it stays known. */
+  readonly remembered?: Readonly<Record<string, Counter>> | undefined
 }
 
 const rejected = (code: string): Decided => ({ verdict: { verdict: 'rejected', code } })
@@ -83,23 +85,24 @@ export function decide(
   circumstances: Circumstances,
 ): Decided {
   const decided = judge(table, before, change, circumstances)
-  if (!change.if || decided.verdict.verdict !== 'applied') return decided
+  if (!change.if) return decided
   const stored = before && rowStamp(before)
-  return stored && compareStamps(stored, change.if) === 0 ? decided : rejected('changed')
+  if (stored && compareStamps(stored, change.if) === 0) return decided
+  return decided.verdict.verdict === 'applied' ? rejected('changed') : { verdict: decided.verdict }
 }
 
 function judge(
   table: ReferenceTable,
   before: State | undefined,
   change: MergeChange,
-  { by, now, floor }: Circumstances,
+  { by, now, floor, remembered }: Circumstances,
 ): Decided {
   const { op, at, create, row = {} } = change
   const stamp = { at, by }
   const code = faultOf(table, change, floor)
   if (code) return rejected(code)
   const part = comparePart(stamp, before && rowStamp(before))
-  if (op === 'delete') return part === 'took' ? bury(before, stamp) : lost(part)
+  if (op === 'delete') return part === 'took' ? bury(before?.counters ?? remembered, stamp) : lost(part)
   if (before && !before.deleted) return merge(table, before, change, stamp, now)
   if (op === 'patch') {
     if (part !== 'took') return lost('greater')
@@ -108,11 +111,11 @@ function judge(
     return lost(part)
   }
   if (lacking(table, row)) return rejected('missing_column')
-  return make(table, before, row, stamp, now)
+  return make(table, before, before?.counters ?? remembered, row, stamp, now)
 }
 
-function bury(before: State | undefined, base: Stamp): Decided {
-  const counters = Object.entries(before?.counters ?? {}).map(([name, counter]) => [name, buryCounter(counter)])
+function bury(known: State['counters'] | undefined, base: Stamp): Decided {
+  const counters = Object.entries(known ?? {}).map(([name, counter]) => [name, buryCounter(counter)])
   const state = { deleted: true, base, stamps: {}, values: {}, counters: Object.fromEntries(counters) }
   return { verdict: { verdict: 'applied', action: 'deleted' }, state }
 }
@@ -121,6 +124,7 @@ function bury(before: State | undefined, base: Stamp): Decided {
 function make(
   table: ReferenceTable,
   tombstone: State | undefined,
+  known: State['counters'] | undefined,
   row: Readonly<Record<string, unknown>>,
   base: Stamp,
   now: string,
@@ -131,7 +135,7 @@ function make(
   for (const [name, { rule, preset }] of Object.entries(table.columns)) {
     if (rule === 'counter') {
       const said = row[name] as CounterWords | undefined
-      const begun = beginCounter(typeof said === 'number' ? said : 0, tombstone?.base, tombstone?.counters[name])
+      const begun = beginCounter(typeof said === 'number' ? said : 0, tombstone?.base, known?.[name])
       counters[name] = mergeCounter(begun, said, base)?.counter ?? begun
     } else if (rule === 'created' || rule === 'written') {
       values[name] = now
@@ -184,15 +188,23 @@ function merge(
   const hasPlain = Object.keys(stamps).length > 0
   if (op === 'put' && !hasPlain) parts.push(comparePart(stamp, before.base))
 
-  if (!parts.includes('took')) return lost(parts.includes('greater') ? 'greater' : 'same')
-  for (const [name, { rule }] of columns) if (rule === 'written') values[name] = now
   const base = op === 'put' ? greatest([before.base, stamp]) : before.base
+  if (!parts.includes('took')) {
+    const decided = lost(parts.includes('greater') ? 'greater' : 'same')
+    // A put leaves its stamp, also where each column has a greater one.
+    return table.byColumn && base !== before.base ? { ...decided, state: { ...before, base } } : decided
+  }
+  for (const [name, { rule }] of columns) if (rule === 'written') values[name] = now
   const verdict = { verdict: 'applied', action: 'updated', ...(lostNames.length > 0 && { lost: lostNames }) } as const
   return { verdict, state: { deleted: false, base, stamps, values, counters } }
 }
 
 /** What is refused whatever the row is. */
-function faultOf(table: ReferenceTable, { op, at, create, row = {} }: MergeChange, floor: number): string | undefined {
+export function faultOf(
+  table: ReferenceTable,
+  { op, at, create, row = {} }: MergeChange,
+  floor: number,
+): string | undefined {
   const said = Object.entries(row).map(([name, value]) => ({ rule: table.columns[name]?.rule, value }))
   if ((op === 'put' || create) && lacking(table, row)) return 'missing_column'
   if (said.some(({ rule }) => rule === 'created' || rule === 'written')) return 'invalid_value'

@@ -1,7 +1,7 @@
 import { boolean, byColumn, counter, defineSchema, integer, real, text, timestamp } from '../../src/index.ts'
 
 /** What the product is told; merge-tables.ts tells the reference the same. */
-export const mergeSchema = defineSchema({
+export const mergeDeclarations = {
   products: byColumn({
     name: text(),
     price: integer({ nullable: true }),
@@ -31,4 +31,6 @@ export const mergeSchema = defineSchema({
     title: text(),
     body: text({ nullable: true }),
   },
-})
+}
+
+export const mergeSchema = defineSchema(mergeDeclarations)

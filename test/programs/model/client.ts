@@ -4,6 +4,7 @@
  * seen outside is ever given twice.
  */
 import { type SentChange, type StoredChange, wholeRow } from './reference.ts'
+import { hasRules } from './tables.ts'
 
 export interface ClientState {
   /** By scope, table and id. */
@@ -54,6 +55,10 @@ export const newClient: ClientState = {
 }
 
 const rowKey = ({ scope, table, id }: { scope: string; table: string; id: string }) => `${scope}\n${table}\n${id}`
+
+/** The row as the client has it from the server. */
+export const heldRow = ({ rows }: ClientState, change: { scope: string; table: string; id: string }) =>
+  rows.get(rowKey(change))
 
 /** A hybrid logical clock: the wall clock, and always later than the last stamp. */
 function stamp(state: ClientState, wallMs: number): number {
@@ -134,6 +139,8 @@ function heldRows(name: string, { changes }: ClientRequest, { verdicts = [] }: B
     const change = changes[index] as SentChange
     if (current) return [current]
     if (verdict !== 'applied' && verdict !== 'duplicate') return []
+    // What is stored of it is told, or it is a row that the server has no more.
+    if (hasRules(change.table)) return []
     const own = { ...change, at: change.at as number, by: name, position: 0 }
     if (change.op === 'delete') return [{ ...own, op: 'delete' as const }]
     return [{ ...own, op: 'put' as const, row: wholeRow(change.table, change.row) }]

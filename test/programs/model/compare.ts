@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Store } from '../../../src/stores/store.ts'
 import { Broken } from './explain.ts'
 import { emptyScope, type ScopeState } from './reference.ts'
+import { plainColumns } from './tables.ts'
 
 /** The rows that a client should hold of a scope. */
 export function liveRows(scope: string, { rows }: ScopeState = emptyScope): object[] {
@@ -12,20 +13,25 @@ export function liveRows(scope: string, { rows }: ScopeState = emptyScope): obje
 
 /** Rows and tombstones, with their positions, as `storedLines` reads them. */
 export function rowLines({ rows }: ScopeState): string[] {
-  return [...rows.values()].map(({ table, id, op, at, by, position, row }) =>
-    [table, id, op, at, by, position, row?.title ?? row?.name ?? null].join('|'),
-  )
+  return [...rows.values()].map(({ table, id, op, at, by, position, row }) => {
+    const cells = (plainColumns[table] ?? []).map((name) => row?.[name] ?? null)
+    return [table, id, op, at, by, position, ...cells].join('|')
+  })
 }
 
 /** The database's own rows, past driftline. */
 export async function storedLines(store: Store, scope: string): Promise<string[]> {
-  const read = (table: string, column: string) =>
-    `SELECT '${table}', id, CASE WHEN deleted THEN 'delete' ELSE 'put' END, updated_at, updated_by, position, ${column}
-FROM ${table} WHERE scope = ${store.dialect.param(1)}`
-  const rows = await store.batch(scope, [
-    { sql: read('lists', 'name'), params: [scope] },
-    { sql: read('todos', 'title'), params: [scope] },
-  ])
+  const rows = await store.batch(
+    scope,
+    Object.entries(plainColumns).map(([table, columns]) => {
+      const cells = columns.map((name) => `CASE WHEN NOT deleted THEN ${name} END`)
+      return {
+        sql: `SELECT '${table}', id, CASE WHEN deleted THEN 'delete' ELSE 'put' END, updated_at, updated_by, position, ${cells.join(', ')}
+FROM ${table} WHERE scope = ${store.dialect.param(1)}`,
+        params: [scope],
+      }
+    }),
+  )
   return rows.flat().map((row) => row.join('|'))
 }
 

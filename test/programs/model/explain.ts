@@ -13,12 +13,16 @@ import {
   type ExpectedVerdict,
   emptyScope,
   isBehind,
+  type Outcome,
+  type Placed,
   pageOf,
   pushTo,
   refusalOf,
   type ScopeState,
+  type SentChange,
   type StoredChange,
 } from './reference.ts'
+import { keyOfTable } from './tables.ts'
 
 export type Scopes = ReadonlyMap<string, ScopeState>
 
@@ -46,15 +50,10 @@ function mustEqual(what: string, expected: unknown, got: unknown): void {
   must(isDeepStrictEqual(got, expected), what, expected, got)
 }
 
-/** The state of all scopes after these answers, which were given one after the other. */
-export function explain(before: Scopes, exchanges: readonly Exchange[]): Scopes {
-  const ends = explainOrders(before, exchanges)
-  return new Map([...before, ...[...ends].map(([scope, [state = emptyScope]]) => [scope, state] as const)])
-}
-
 /**
  * The states that each scope can have after these answers, which were given at the same time: what
- * nobody was told, such as the position of a row, may be another in another order.
+ * nobody was told, such as the position of a row, may be another in another order. After one answer
+ * there are several where nobody was told who got a key.
  */
 export function explainOrders(
   before: Scopes,
@@ -73,7 +72,7 @@ export function explainOrders(
 interface Part {
   readonly scope: string
   readonly exchange: Exchange
-  readonly changes: readonly { readonly index: number; readonly change: ClientRequest['changes'][number] }[]
+  readonly changes: readonly Placed[]
   /** Undefined: it read nothing, or nobody saw what it read. */
   readonly page?: PagePart
 }
@@ -90,7 +89,7 @@ function partsOf(before: Scopes, exchange: Exchange): Part[] {
   const { request, access, now, status, body, fault } = exchange
   const refusals = request.changes.map((change) => refusalOf(change, access, now))
   const cursor = readCursor(request.cursor)
-  const written = new Map<string, { index: number; change: ClientRequest['changes'][number] }[]>()
+  const written = new Map<string, Placed[]>()
   for (const [index, change] of request.changes.entries()) {
     if (refusals[index]) continue
     written.set(change.scope, [...(written.get(change.scope) ?? []), { index, change }])
@@ -169,18 +168,19 @@ function findOrders(before: ScopeState, parts: readonly Part[]): readonly ScopeS
       return
     }
     for (const part of left) {
-      let next: ScopeState
-      try {
-        next = perform(state, part)
-      } catch (error) {
-        if (!(error instanceof Broken)) throw error
-        fault ??= error
-        continue
+      const rest = left.filter((other) => other !== part)
+      const outcomes = outcomesOf(state, part)
+      if (outcomes.length === 0) fault ??= new Broken(`two rows would have one key: ${JSON.stringify(part)}`)
+      for (const outcome of outcomes) {
+        try {
+          check(state, part, outcome)
+        } catch (error) {
+          if (!(error instanceof Broken)) throw error
+          fault ??= error
+          continue
+        }
+        search(outcome.state, rest)
       }
-      search(
-        next,
-        left.filter((other) => other !== part),
-      )
     }
   }
   search(before, parts)
@@ -188,17 +188,33 @@ function findOrders(before: ScopeState, parts: readonly Part[]): readonly ScopeS
   return ends
 }
 
-function perform(before: ScopeState, { scope, exchange, changes, page }: Part): ScopeState {
-  const { client, request, body, fault } = exchange
-  const { state, verdicts } = pushTo(before, client, changes, request.return)
+function outcomesOf(before: ScopeState, { exchange, changes }: Part): Outcome[] {
+  const { client, request, body, now, fault } = exchange
+  const isToldTaken = (index: number) => (fault ? undefined : body.verdicts?.[index]?.error?.code === 'key_taken')
+  return pushTo(before, client, changes, { returned: request.return, now, isToldTaken })
+}
+
+function check(before: ScopeState, { scope, exchange, changes, page }: Part, { state, verdicts }: Outcome): void {
+  const { client, body, fault } = exchange
   if (!fault) {
-    for (const [index, expected] of verdicts) {
-      const got = plainVerdict(body.verdicts?.[index])
+    for (const { index, change } of changes) {
+      const told = plainVerdict(body.verdicts?.[index])
+      const expected = verdicts.get(index)
+      const isTaken = expected?.code === 'key_taken'
+      if (isTaken) mustTellHolder(change, told)
+      const got = isTaken && told ? { verdict: told.verdict, code: told.code } : told
       mustEqual(`P2 P5 P12 the verdict on change ${index} of ${client}`, expected, got)
     }
   }
   if (page) performPage(scope, exchange, before, state, page)
-  return state
+}
+
+/** Whoever is refused a key is told a row that has it. */
+function mustTellHolder({ table, id, row = {} }: SentChange, told: ExpectedVerdict | undefined): void {
+  const column = keyOfTable[table] ?? ''
+  const holder = told?.current
+  const isHolder = holder?.table === table && holder.id !== id && holder.row?.[column] === row[column]
+  must(isHolder, 'the row that holds the key', { table, [column]: row[column] }, told)
 }
 
 function performPage(

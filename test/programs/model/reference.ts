@@ -1,7 +1,13 @@
 /**
- * What driftline must do, in plain maps and without a line of its code: the contract's rules, one
- * change at a time. Everything is a value; nothing here knows of SQL, HTTP or concurrency.
+ * What driftline must do, in plain maps: the contract's rules, one change at a time. Everything is
+ * a value; nothing here knows of SQL, HTTP or concurrency. What becomes of one row is told by
+ * test/support/merge-row.ts, which knows no more.
  */
+
+import type { Stamp } from '../../../src/model/stamp.ts'
+import { counterValue } from '../../support/merge-columns.ts'
+import { decide, faultOf, type MergeVerdict, rowStamp, type State } from '../../support/merge-row.ts'
+import { hasRules, keyOfTable, modelTables } from './tables.ts'
 
 export type Access = 'read' | 'write'
 
@@ -13,6 +19,9 @@ export interface SentChange {
   /** Null is what a broken client sends. */
   readonly at: number | null
   readonly scope: string
+  readonly create?: true
+  /** The stamp of the row that the client saw. */
+  readonly if?: Stamp
   readonly row?: Readonly<Record<string, unknown>>
 }
 
@@ -32,9 +41,18 @@ export interface ScopeState {
   readonly position: number
   readonly watermark: number
   readonly rows: ReadonlyMap<string, StoredChange>
+  /** The same rows, with all that was ever said of them. */
+  readonly states: ReadonlyMap<string, State>
+  /** What was added to rows whose tombstones are gone. */
+  readonly graves: ReadonlyMap<string, State['counters']>
+  /** Adds up to this time are forgotten. */
+  readonly floor: number
 }
 
-export const emptyScope: ScopeState = { position: 0, watermark: 0, rows: new Map() }
+export const emptyScope: ScopeState = {
+  ...{ position: 0, watermark: 0, floor: 0 },
+  ...{ rows: new Map(), states: new Map(), graves: new Map() },
+}
 
 /** How far a cursor has read a scope, and where the bootstrap of the scope began. */
 export interface Entry {
@@ -46,83 +64,174 @@ export interface Entry {
 export interface ExpectedVerdict {
   readonly verdict: 'applied' | 'duplicate' | 'stale' | 'rejected'
   readonly action?: 'inserted' | 'updated' | 'deleted'
+  readonly lost?: readonly string[]
   readonly code?: string
   readonly current?: StoredChange
 }
 
 export const keyOf = ({ table, id }: { readonly table: string; readonly id: string }) => `${table} ${id}`
 
-/** The sample schema's columns, as a put fills them that names none. */
-const defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  lists: {},
-  todos: { done: false, priority: 0, notes: null, amount: null, list_id: null },
-}
-
+/** The row of a put into a table without rules. */
 export function wholeRow(table: string, row: SentChange['row']): Record<string, unknown> {
-  return { ...defaults[table], ...row }
+  const columns = Object.entries(modelTables[table]?.columns ?? {})
+  return { ...Object.fromEntries(columns.map(([name, { preset }]) => [name, preset])), ...row }
 }
 
 const driftMicroseconds = 5 * 60_000_000
 
 /** Why a change is refused before any database sees it. */
-export function refusalOf(
-  { at, scope }: SentChange,
-  access: ReadonlyMap<string, Access>,
-  now: number,
-): string | undefined {
+export function refusalOf(change: SentChange, access: ReadonlyMap<string, Access>, now: number): string | undefined {
+  const { table, at, scope } = change
   if (at === null) return 'invalid_stamp'
   if (at > now + driftMicroseconds) return 'clock_ahead'
+  const code = modelTables[table] && faultOf(modelTables[table], { ...change, at }, 0)
+  if (code) return code
   return access.get(scope) === 'write' ? undefined : 'forbidden_scope'
 }
 
-/** Last writer wins, for one change of one row. */
-function decide(row: StoredChange | undefined, { op, at }: SentChange, by: string): ExpectedVerdict {
-  const [stamp, stored] = [at as number, row?.at ?? Number.NEGATIVE_INFINITY]
-  const isSame = row !== undefined && stamp === stored && by === row.by
-  const isLater = row === undefined || stamp > stored || (stamp === stored && by > row.by)
-  if (op === 'patch' && (!row || (row.op === 'delete' && isLater))) return { verdict: 'rejected', code: 'row_missing' }
-  if (op === 'patch' && row?.op === 'delete') return { verdict: 'stale' }
-  if (isSame) return { verdict: 'duplicate' }
-  if (!isLater) return { verdict: 'stale' }
-  return { verdict: 'applied', action: op === 'delete' ? 'deleted' : row ? 'updated' : 'inserted' }
+/** A change at its place in the request. */
+export interface Placed {
+  readonly index: number
+  readonly change: SentChange
+}
+
+export interface Outcome {
+  readonly state: ScopeState
+  readonly verdicts: ReadonlyMap<number, ExpectedVerdict>
+}
+
+export interface Circumstances {
+  readonly returned: 'all' | 'lost'
+  /** The server's time, in microseconds. */
+  readonly now: number
+  /** Whether a change was told that another row holds its key. Undefined: nobody knows. */
+  readonly isToldTaken: (index: number) => boolean | undefined
+}
+
+/** Rows while a change set is applied to them. */
+interface Branch {
+  readonly states: Map<string, State>
+  readonly rows: Map<string, StoredChange>
+  readonly decided: Map<number, MergeVerdict>
 }
 
 /**
  * One scope's part of a change set: each change by itself, in stamp order, and of equal stamps the
  * first first. Each row takes a position of its own, in the order of the change set, whether it
- * wins or loses.
+ * wins or loses. Several ends are allowed where rows of the change set want a key that another of
+ * them has, takes or gives away: then no two may have it in the end.
  */
 export function pushTo(
   state: ScopeState,
   by: string,
-  changes: readonly { readonly index: number; readonly change: SentChange }[],
-  returned: 'all' | 'lost',
-): { readonly state: ScopeState; readonly verdicts: ReadonlyMap<number, ExpectedVerdict> } {
+  all: readonly Placed[],
+  { returned, now, isToldTaken }: Circumstances,
+): Outcome[] {
+  const isExpired = ({ change }: Placed) =>
+    faultOf(modelTables[change.table] as never, change as never, state.floor) === 'add_expired'
+  const changes = all.filter((one) => !isExpired(one))
   const keys = [...new Set(changes.map(({ change }) => keyOf(change)))]
-  const rows = new Map(state.rows)
-  const decided = new Map<number, ExpectedVerdict>()
-  const inTurn = changes.toSorted((a, b) => (a.change.at ?? 0) - (b.change.at ?? 0) || a.index - b.index)
-  for (const { index, change } of inTurn) {
+  const shownNow = new Date(now / 1000).toISOString()
+  let branches: Branch[] = [{ states: new Map(state.states), rows: new Map(state.rows), decided: new Map() }]
+  for (const { index, change } of changes.toSorted(inTurn)) {
     const key = keyOf(change)
-    const before = rows.get(key)
-    const verdict = decide(before, change, by)
-    decided.set(index, verdict)
-    if (verdict.verdict !== 'applied') continue
-    const { scope, table, id, op } = change
-    const position = state.position + keys.indexOf(key) + 1
-    const stored = { scope, table, id, at: change.at as number, by, position }
-    const row = op === 'patch' ? { ...before?.row, ...change.row } : wholeRow(table, change.row)
-    rows.set(key, op === 'delete' ? { ...stored, op } : { ...stored, op: 'put', row })
+    const table = modelTables[change.table] as (typeof modelTables)[string]
+    branches = branches.flatMap((branch) => {
+      const sent = { ...change, at: change.at as number }
+      const remembered = state.graves.get(key)
+      const { verdict, state: next } = decide(table, branch.states.get(key), sent, {
+        by,
+        now: shownNow,
+        floor: 0,
+        remembered,
+      })
+      const answers = verdict.verdict === 'applied' && next ? takenOf(state, branch, changes, change, next) : [false]
+      const told = isToldTaken(index)
+      return answers
+        .filter((isTaken) => answers.length === 1 || told === undefined || told === isTaken)
+        .map((isTaken, place) => {
+          const after = place === 0 && answers.length === 1 ? branch : copyOf(branch)
+          after.decided.set(index, isTaken ? { verdict: 'rejected', code: 'key_taken' } : verdict)
+          if (isTaken || !next) return after
+          after.states.set(key, next)
+          after.rows.set(key, shownRow(change, next, state.position + keys.indexOf(key) + 1))
+          return after
+        })
+    })
   }
-  const verdicts = new Map<number, ExpectedVerdict>()
-  for (const { index, change } of changes) {
-    const verdict = decided.get(index) as ExpectedVerdict
-    const current = rows.get(keyOf(change))
-    const isAlone = changes.filter((other) => keyOf(other.change) === keyOf(change)).length === 1
-    const isHeld = returned === 'lost' && isAlone && change.op !== 'patch' && verdict.verdict !== 'stale'
-    verdicts.set(index, verdict.verdict === 'rejected' || isHeld || !current ? verdict : { ...verdict, current })
-  }
-  return { state: { ...state, position: state.position + keys.length, rows }, verdicts }
+  return branches.filter(hasUniqueKeys).map((branch) => {
+    const verdicts = new Map<number, ExpectedVerdict>()
+    for (const { index } of all) verdicts.set(index, { verdict: 'rejected', code: 'add_expired' })
+    for (const one of changes) verdicts.set(one.index, verdictOf(one, changes, branch, returned))
+    const graves = new Map([...state.graves].filter(([key]) => !branch.states.has(key)))
+    const { states, rows } = branch
+    return { state: { ...state, position: state.position + keys.length, rows, states, graves }, verdicts }
+  })
+}
+
+const inTurn = (a: Placed, b: Placed) => (a.change.at ?? 0) - (b.change.at ?? 0) || a.index - b.index
+
+const copyOf = ({ states, rows, decided }: Branch): Branch => ({
+  ...{ states: new Map(states), rows: new Map(rows), decided: new Map(decided) },
+})
+
+function verdictOf(
+  { index, change }: Placed,
+  changes: readonly Placed[],
+  { decided, rows }: Branch,
+  returned: 'all' | 'lost',
+): ExpectedVerdict {
+  const verdict = decided.get(index) as ExpectedVerdict
+  const current = rows.get(keyOf(change))
+  if (verdict.verdict === 'rejected' && verdict.code !== 'changed') return verdict
+  const isAlone = changes.filter((other) => keyOf(other.change) === keyOf(change)).length === 1
+  const isPlain = !hasRules(change.table) && verdict.verdict !== 'rejected'
+  const isHeld = returned === 'lost' && isPlain && isAlone && change.op !== 'patch' && verdict.verdict !== 'stale'
+  return isHeld || !current ? verdict : { ...verdict, current }
+}
+
+function shownRow({ scope, table, id }: SentChange, state: State, position: number): StoredChange {
+  const { at, by } = rowStamp(state)
+  const stored = { scope, table, id, at, by, position }
+  if (state.deleted) return { ...stored, op: 'delete' }
+  const counters = Object.entries(state.counters).map(([name, one]) => [name, counterValue(one)])
+  return { ...stored, op: 'put', row: { ...state.values, ...Object.fromEntries(counters) } }
+}
+
+/** The key that a row has. Null is none. */
+const keyIn = (table: string, { deleted, values }: State): unknown =>
+  deleted ? null : (values[keyOfTable[table] ?? ''] ?? null)
+
+/** Whether a change that would apply is refused since its key is taken: one answer, or both. */
+function takenOf(
+  before: ScopeState,
+  { states }: Branch,
+  all: readonly Placed[],
+  change: SentChange,
+  next: State,
+): boolean[] {
+  const column = keyOfTable[change.table]
+  const key = column === undefined ? null : keyIn(change.table, next)
+  if (column === undefined || key === null || !(column in (change.row ?? {}))) return [false]
+  const isOther = (one: string) => one.startsWith(`${change.table} `) && one !== keyOf(change)
+  const holds = (some: ReadonlyMap<string, State>) =>
+    [...some].some(([one, state]) => isOther(one) && keyIn(change.table, state) === key)
+  const others = all.map((one) => one.change).filter((one) => isOther(keyOf(one)))
+  // What says nothing of keys takes none and gives none away.
+  if (others.every(({ op, row = {} }) => op === 'patch' && !(column in row))) return [holds(states)]
+  const isWanted = holds(states) || holds(before.states) || others.some(({ row }) => row?.[column] === key)
+  return isWanted ? [false, true] : [false]
+}
+
+function hasUniqueKeys({ states }: Branch): boolean {
+  const held = new Set<string>()
+  return [...states].every(([one, state]) => {
+    const [table = ''] = one.split(' ')
+    const key = keyIn(table, state)
+    const text = `${table} ${key}`
+    if (key === null) return true
+    return held.size < held.add(text).size
+  })
 }
 
 /** What a page of a scope may hold, in order: what lies after the cursor and up to `upper`. */
@@ -151,9 +260,25 @@ export function isBehind(state: ScopeState, { position, start }: Entry): boolean
   return Math.max(position, start) < state.watermark
 }
 
-/** Every tombstone goes, and the watermark tells. */
-export function pruneScope(state: ScopeState): ScopeState {
-  const gone = [...state.rows.values()].filter(({ op }) => op === 'delete').map(({ position }) => position)
-  const rows = new Map([...state.rows].filter(([, { op }]) => op !== 'delete'))
-  return { ...state, rows, watermark: Math.max(state.watermark, ...gone) }
+const addsKeptMicroseconds = 14 * 24 * 3_600_000_000
+
+/**
+ * Every tombstone goes, and the watermark tells. What was added long ago is forgotten, and the
+ * floor tells.
+ */
+export function pruneScope(state: ScopeState, now: number): ScopeState {
+  const gone = [...state.rows].filter(([, { op }]) => op === 'delete')
+  const left = <Item>(some: ReadonlyMap<string, Item>) =>
+    new Map([...some].filter(([key]) => state.rows.get(key)?.op !== 'delete'))
+  const graves = new Map([
+    ...state.graves,
+    ...gone.map(([key]) => [key, state.states.get(key)?.counters ?? {}] as const),
+  ])
+  const known = [...state.graves.values(), ...[...state.states.values()].map(({ counters }) => counters)]
+  const ats = known.flatMap((counters) => Object.values(counters).flatMap(({ adds }) => adds.map(({ at }) => at)))
+  return {
+    ...{ ...state, rows: left(state.rows), states: left(state.states), graves },
+    watermark: Math.max(state.watermark, ...gone.map(([, { position }]) => position)),
+    floor: Math.max(state.floor, ...ats.filter((at) => at < now - addsKeptMicroseconds)),
+  }
 }

@@ -6,8 +6,8 @@ import { serve } from '@hono/node-server'
 import { createApp } from '../../../src/http/app.ts'
 import { libsqlFileStore } from '../../../src/stores/libsql/file.ts'
 import { postgresStore } from '../../../src/stores/postgres/pool.ts'
-import { schema } from '../../support/schema.ts'
 import { testSecret } from '../../support/server.ts'
+import { modelSchema as schema } from './tables.ts'
 
 const [url = ''] = process.argv.slice(2)
 const store = url.startsWith('postgres:') ? postgresStore(url) : await libsqlFileStore(url)

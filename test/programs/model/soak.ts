@@ -98,6 +98,9 @@ if (failure) {
 
 function summary(): string {
   const faults = Object.values(counts.faults).reduce((sum, n) => sum + n, 0)
-  const kinds = Object.entries(counts.faults).map(([kind, n]) => `${n} ${kind}`)
-  return `${counts.runs} runs, ${counts.requests} requests with ${counts.changes} changes, ${counts.atOnce} of them at the same time, ${counts.resyncs} resyncs, ${faults} faults survived (${kinds.join(', ')})`
+  const list = (some: Record<string, number>) =>
+    Object.entries(some)
+      .map(([kind, n]) => `${n} ${kind}`)
+      .join(', ')
+  return `${counts.runs} runs, ${counts.requests} requests with ${counts.changes} changes, ${counts.atOnce} of them at the same time, ${counts.resyncs} resyncs, ${faults} faults survived (${list(counts.faults)}), verdicts ${list(counts.verdicts)}`
 }

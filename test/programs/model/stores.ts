@@ -16,7 +16,7 @@ import type { Store } from '../../../src/stores/store.ts'
 import { startHranaServer } from '../../support/hrana-server.ts'
 import { startNeonGateway } from '../../support/neon-gateway.ts'
 import { startObjects } from '../../support/objects.ts'
-import { schema } from '../../support/schema.ts'
+import { modelSchema as schema } from './tables.ts'
 
 export const modelStores = ['libsql file', 'libsql http', 'postgres', 'neon', 'durable-object'] as const
 export type ModelStoreName = (typeof modelStores)[number]

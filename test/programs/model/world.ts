@@ -8,17 +8,17 @@ import { createApp } from '../../../src/http/app.ts'
 import { prune } from '../../../src/prune/prune.ts'
 import type { Store } from '../../../src/stores/store.ts'
 import { noon } from '../../support/sample.ts'
-import { schema } from '../../support/schema.ts'
 import { testSecret } from '../../support/server.ts'
-import { type ClientState, compose, edit, newClient, receive } from './client.ts'
+import { type ClientState, compose, edit, heldRow, newClient, receive } from './client.ts'
 import { liveRows, mustBeSame, rowLines, storedLines } from './compare.ts'
-import { Broken, type Exchange, explain, explainOrders, type Scopes } from './explain.ts'
+import { Broken, type Exchange, explainOrders, type Scopes } from './explain.ts'
 import { type Letter, request } from './network.ts'
 import { positionsOf, type Server, startServer, untilForgotten } from './process.ts'
 import { type Access, emptyScope, pruneScope, type ScopeState, type SentChange } from './reference.ts'
 import type { Rival } from './rival.ts'
 import { type Call, clientNames, type Step, shared, subjects } from './steps.ts'
 import type { ModelStore } from './stores.ts'
+import { modelSchema as schema } from './tables.ts'
 import { newTrouble, type Trouble, troubledStore } from './trouble.ts'
 
 /** What happened so far, over all runs. */
@@ -29,9 +29,14 @@ export interface Counts {
   resyncs: number
   atOnce: number
   faults: Record<string, number>
+  /** By kind, those that are rejected by their code. */
+  verdicts: Record<string, number>
 }
 
-export const newCounts = (): Counts => ({ runs: 0, requests: 0, changes: 0, resyncs: 0, atOnce: 0, faults: {} })
+export const newCounts = (): Counts => ({
+  ...{ runs: 0, requests: 0, changes: 0, resyncs: 0, atOnce: 0 },
+  ...{ faults: {}, verdicts: {} },
+})
 
 interface Device {
   readonly name: string
@@ -89,13 +94,17 @@ export async function createWorld(
     counts.requests++
     counts.changes += sent.request.changes.length
     if (exchange.status === 410) counts.resyncs++
+    for (const { verdict, error } of exchange.body.verdicts ?? []) {
+      const kind = error?.code ?? verdict
+      counts.verdicts[kind] = (counts.verdicts[kind] ?? 0) + 1
+    }
     return exchange
   }
 
   async function sendAndExplain(sent: Sent): Promise<Exchange> {
     const exchange = await send(sent)
     trouble = undefined
-    scopes = explain(scopes, [exchange])
+    scopes = await after([exchange])
     return exchange
   }
 
@@ -139,9 +148,11 @@ export async function createWorld(
     if (step.kind === 'restart') return restart()
     const device = devices[step.client] as Device
     if (step.kind === 'edit') {
-      const { client, kind, scope, row, ...change } = step
+      const { client, kind, scope, row, isConditional, ...change } = step
       const named = { ...change, scope: scopeOf(device, scope), ...(row && { row }) }
-      device.state = edit(device.state, nowMs + device.skewMs, named)
+      const held = isConditional ? heldRow(device.state, named) : undefined
+      const seen = held && { if: { at: held.at, by: held.by } }
+      device.state = edit(device.state, nowMs + device.skewMs, { ...named, ...seen })
     } else if (step.kind === 'save') {
       device.saved = device.state
     } else if (step.kind === 'crash') {
@@ -194,10 +205,15 @@ export async function createWorld(
       if (held) await rival?.release()
     }
     const exchanges = await Promise.all(going)
-    const after = new Map(scopes)
-    for (const [scope, ends] of explainOrders(scopes, exchanges)) after.set(scope, await endOf(scope, ends))
-    scopes = after
+    scopes = await after(exchanges)
     for (const [place, sent] of inOrder.entries()) answer(sent, exchanges[place] as Exchange)
+  }
+
+  /** The state of all scopes after these answers. */
+  async function after(exchanges: readonly Exchange[]): Promise<Scopes> {
+    const all = new Map(scopes)
+    for (const [scope, ends] of explainOrders(scopes, exchanges)) all.set(scope, await endOf(scope, ends))
+    return all
   }
 
   /** Where the answers fit to several orders, the rows tell which of them it was. */
@@ -219,11 +235,11 @@ export async function createWorld(
     await untilForgotten(store)
     server = await newServer()
     const exchange = await going
-    const after = await positionsOf(store, written)
-    const moved = new Set(written.filter((scope) => after.get(scope) !== before.get(scope)))
+    const now = await positionsOf(store, written)
+    const moved = new Set(written.filter((scope) => now.get(scope) !== before.get(scope)))
     const lost: Exchange = { ...sent, now: nowMs * 1000, status: 503, body: { now: 0 }, fault: { written: moved } }
     happened(exchange ? 'kill after the answer' : moved.size > 0 ? 'kill after the commit' : 'kill before the commit')
-    scopes = explain(scopes, [exchange ?? lost])
+    scopes = await after([exchange ?? lost])
     if (exchange) answer(sent, exchange)
   }
 
@@ -231,9 +247,9 @@ export async function createWorld(
     const names = database.isPerScope ? [...scopes.keys()] : ['']
     for (const scope of names) {
       const own: Store = { ...store, batch: (named, statements) => store.batch(scope || named, statements) }
-      await prune(own, schema, { retentionMs: 0 })
+      await prune(own, schema, { retentionMs: 0, now: () => nowMs })
     }
-    scopes = new Map([...scopes].map(([scope, state]) => [scope, pruneScope(state)]))
+    scopes = new Map([...scopes].map(([scope, state]) => [scope, pruneScope(state, nowMs * 1000)]))
   }
 
   async function restart(): Promise<void> {
