@@ -113,6 +113,10 @@ type NameWhere<C, Optional extends boolean, Name> = [PutOf<C>] extends [never]
     ? Name
     : never
 
+/** The columns of all keys that are unique, in the order of the table's. */
+export const keyColumns = ({ columns, unique }: Pick<Table, 'columns' | 'unique'>): TableColumn[] =>
+  columns.filter(({ name }) => unique.some((key) => key.includes(name)))
+
 /** The columns that driftline keeps beside the user's own. */
 export const systemColumns = [
   'scope',

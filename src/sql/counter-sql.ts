@@ -1,12 +1,13 @@
 import { fillsTime, isCounter, stampColumn } from '../model/merge.ts'
 import type { Table } from '../model/table.ts'
 import { basePosition, type Dialect, quoted } from './dialect.ts'
+import { heldFields, keepsKey } from './held-key-sql.ts'
 import type { Now } from './merge-sql.ts'
 import { isStillSeen, seenFields } from './seen-sql.ts'
 import type { Field } from './statement.ts'
 
 /** Fields of what is added: an id, the column, and how much. */
-export const addFields: readonly Field[] = [
+const addFields: readonly Field[] = [
   { name: 'id$', type: 'text' },
   { name: 'ordinal$', type: 'integer' },
   { name: 'at$', type: 'integer' },
@@ -16,6 +17,8 @@ export const addFields: readonly Field[] = [
 
 /** The statements of a table's counters. */
 export interface AddSql {
+  /** Fields of the adds: behind them, where the table has keys, those of the key that it says. */
+  readonly fields: readonly Field[]
   /** [scope, client, n, …now, …adds] → result lines of the rows that changed: adds what is new. */
   readonly add: string
   readonly addSilent: string
@@ -50,13 +53,18 @@ export function addSql(dialect: Dialect, table: Table, parts: AddParts): AddSql 
   const counters = table.columns.filter(isCounter)
   if (counters.length === 0) return undefined
   const [scope, client] = [dialect.param(1), dialect.param(2)] as const
-  const rows = dialect.decodeRows(addFields, 4)
-  const seenRows = [...addFields, ...seenFields]
+  const fields = [...addFields, ...heldFields(table)]
+  const rows = dialect.decodeRows(fields, 4)
+  const seenRows = [...fields, ...seenFields]
+  const held = (stampless: boolean) => {
+    const isKept = keepsKey(dialect, table, client, stampless)
+    return isKept === undefined ? '' : ` AND ${isKept}`
+  }
   const found = dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')
   const known = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.foundAdd(table.name, scope, client, join)
   const setAt = `CASE sent$.col$ ${counters.map(({ name }) => `WHEN '${name}' THEN found$.${quoted(stampColumn(name))}`).join(' ')} END`
   // An add does not ask for the row's stamp: only a set is above it, or a life before.
-  const counts = `NOT found$.deleted AND (${setAt} IS NULL OR ${setAt} < ${dialect.stampText('sent$.at$', client)})`
+  const counts = `NOT found$.deleted AND (${setAt} IS NULL OR ${setAt} < ${dialect.stampText('sent$.at$', client)})${held(false)}`
   const raised = dialect.raisedAdd(table.name, { scope, by: client, at: 'sent$.at$', column: 'sent$.col$', setAt })
   const remember = (
     at: string,
@@ -73,17 +81,18 @@ ON CONFLICT (scope, at, by, tbl, id, col) DO NOTHING`
   ) => `${dialect.decodeRows(fields, first)} ${found} ${known('LEFT JOIN')}
 WHERE ${counts} AND known$.position IS NULL${condition}`
   const isSeen = ` AND ${isStillSeen(client)}`
-  const add = addRows(dialect, table, parts, news(addFields))
+  const add = addRows(dialect, table, parts, news(fields))
   const addSeen = addRows(dialect, table, parts, news(seenRows, isSeen))
   return {
+    fields,
     add: `${add}\nRETURNING ${parts.line}`,
     addSilent: add,
     remember: remember('sent$.at$', counts),
     addSeen: `${addSeen}\nRETURNING ${parts.line}`,
     addSeenSilent: addSeen,
     rememberSeen: remember('sent$.at$', counts + isSeen, dialect.decodeRows(seenRows, 4)),
-    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(addFields, first)} ${found} WHERE NOT found$.deleted AND CAST(${client} AS text) IS NOT NULL`)}\nRETURNING ${parts.line}`,
-    rememberStampless: remember(raised, 'NOT found$.deleted'),
+    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(fields, first)} ${found} WHERE NOT found$.deleted AND CAST(${client} AS text) IS NOT NULL${held(true)}`)}\nRETURNING ${parts.line}`,
+    rememberStampless: remember(raised, `NOT found$.deleted${held(true)}`),
     known: `SELECT sent$.id$, sent$.at$, sent$.col$ FROM ${rows} CROSS JOIN ${parts.base} ${known('CROSS JOIN')} WHERE known$.position <= scope$.base$`,
     forget: `UPDATE driftline_adds SET n = 0 WHERE scope = ${scope} AND tbl = '${table.name}' AND n <> 0
 AND id IN (SELECT id FROM ${quoted(table.name)} WHERE ${dialect.above(scope, basePosition(scope, dialect.param(2)))} AND deleted)`,

@@ -1,5 +1,5 @@
 import { hasStamp, isPlain, stampColumn } from '../model/merge.ts'
-import type { Table, TableColumn } from '../model/table.ts'
+import { keyColumns, type Table, type TableColumn } from '../model/table.ts'
 import { always, type Dialect, quoted } from './dialect.ts'
 import type { Raise } from './markers.ts'
 import type { Field } from './statement.ts'
@@ -59,7 +59,7 @@ export function keySql(
   { line, mayApply }: { line: string; mayApply: string },
 ): KeySql | undefined {
   if (table.unique.length === 0) return undefined
-  const columns = table.columns.filter(({ name }) => table.unique.some((key) => key.includes(name)))
+  const columns = keyColumns(table)
   const fields: Field[] = [
     { name: 'id$', type: 'text' },
     { name: 'ordinal$', type: 'integer' },

@@ -1,9 +1,10 @@
-import { fillsTime, hasRules } from '../model/merge.ts'
+import { fillsTime, hasCounters, hasRules } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
 import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { type AddSql, addSql } from './counter-sql.ts'
 import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
 import { grown } from './grown-sql.ts'
+import { heldFields, keepsKey } from './held-key-sql.ts'
 import { afterPut, isTaken, type KeySql, keySql } from './key-sql.ts'
 import type { Raise } from './markers.ts'
 import { filledValue, meeting, type Now } from './merge-sql.ts'
@@ -105,6 +106,7 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
       { name: key, type },
       { name: stampKey(key), type: 'integer' },
     ]),
+    ...(hasCounters(table) ? heldFields(table) : []),
   ]
   const ruled = hasRules(table)
   const takesTime = fillsTime(table)
@@ -162,7 +164,8 @@ ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column
    */
   const ruledUpdate = (returned: 'all' | 'nothing', { stampless = false, seen = false }: Partial<Variant> = {}) => {
     const patch = patching(dialect, table, { scope, client, now, stampKey, stampless })
-    const guard = ` AND ${patch.applies}${seen ? ` AND ${isStillSeen(client)}` : ''}`
+    const kept = hasCounters(table) ? keepsKey(dialect, table, client, stampless) : undefined
+    const guard = ` AND ${patch.applies}${kept === undefined ? '' : ` AND ${kept}`}${seen ? ` AND ${isStillSeen(client)}` : ''}`
     const set = [['position', position] as const, ...patch.selected]
     const fields = seen ? [...patchFields, ...seenFields] : patchFields
     return `INSERT INTO ${target} AS stored$ (scope, id, deleted, created_position, ${set.map(([name]) => name).join(', ')})

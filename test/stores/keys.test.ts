@@ -13,6 +13,7 @@ const schema = defineSchema(
   {
     people: { email: text({ unique: true }), name: text({ nullable: true }) },
     cards: byColumn({ email: text({ unique: true, nullable: true }), n: counter() }),
+    stubs: { email: text({ unique: true, nullable: true }), n: counter() },
     seats: {
       show: uuid(),
       number: integer(),
@@ -141,6 +142,62 @@ describe.each(allStoreNames)('keys that are unique in a scope, on %s', (name) =>
       ])
     }
   })
+
+  it.each(['cards', 'stubs'])(
+    'P12 a change of %s whose key is taken adds nothing and sets nothing besides, and those behind it do',
+    async (table) => {
+      const who = someone()
+      const card = (id: string, row: object, op = 'patch', more: object = {}) => ({
+        ...{ table, op, id, at: ++at, row, ...more },
+      })
+      const n = async () => {
+        const page = await operations().pull(who, { cursor: null, limit: 10, columns: 'all' })
+        const { changes } = JSON.parse(pullToJson(page)) as { changes: { id: string; row: object }[] }
+        return changes.find(({ id }) => id === 'b')?.row
+      }
+      expect(await push(who, card('a', { email: 'x' }, 'put'), card('b', { email: null }, 'put'))).toEqual([
+        ...['applied', 'applied'],
+      ])
+      for (const edit of [{ add: 1 }, { set: 9 }]) {
+        for (const change of [
+          card('b', { email: 'x', n: edit }),
+          card('b', { email: 'x', n: edit }, 'put'),
+          card('b', { email: 'x', n: edit }, 'patch', { create: true }),
+        ]) {
+          expect(await push(who, change), JSON.stringify(change)).toEqual(['key_taken a'])
+          expect(await push(who, change, change), JSON.stringify(change)).toEqual(['key_taken a', 'key_taken a'])
+        }
+      }
+      expect(await n()).toEqual({ email: null, n: 0 })
+      expect(
+        await push(
+          who,
+          card('b', { email: 'x', n: { set: 5 } }, 'put'),
+          card('b', { n: { add: 2 } }),
+          card('b', { email: 'x', n: { add: 4 } }),
+          card('b', { n: { add: 8 } }),
+        ),
+      ).toEqual(['key_taken a', 'applied', 'key_taken a', 'applied'])
+      expect(await n()).toEqual({ email: null, n: 10 })
+      // A key that is free, its own, or that lost to a later one, keeps nothing back.
+      const old = card('b', { email: 'z', n: { add: 16 } })
+      expect(await push(who, card('b', { email: 'y', n: { add: 32 } }), old)).toEqual(['applied', 'applied'])
+      expect(await push(who, card('b', { email: 'y', n: { add: 64 } }, 'put'))).toEqual(['applied'])
+      expect(await n()).toEqual({ email: 'y', n: 122 })
+      const receive = async (id: string, ...changes: object[]) => {
+        const grant = { scope: who.subject, isAllowed: () => true }
+        const { verdicts } = await operations().receive({ source: 'shop', id, grant, changes, atomic: false })
+        return verdicts.map((one) => ('error' in one ? one.error.code : one.verdict))
+      }
+      const { at: _, ...stampless } = card('b', { email: 'x', n: { add: 1 } })
+      expect(await receive('1', stampless)).toEqual(['key_taken'])
+      expect(await receive('2', { ...stampless, op: 'put', row: { email: 'x', n: { set: 1 } } })).toEqual(['key_taken'])
+      expect(await receive('3', { ...stampless, row: { email: 'w', n: { add: 128 } } }, stampless)).toEqual([
+        ...['applied', 'key_taken'],
+      ])
+      expect(await n()).toEqual({ email: 'w', n: 250 })
+    },
+  )
 
   it('a key over two columns, and one that may be null', async () => {
     const who = someone()

@@ -1,7 +1,6 @@
 import type { Change } from '../../model/change.ts'
 import { hasRules } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
-import { addFields } from '../../sql/counter-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Trial, TrialKind, TrialPlan } from '../../sql/rehearse-sql.ts'
 import { changedFields, reachFields } from '../../sql/row-fields.ts'
@@ -121,6 +120,7 @@ function planTable(
   const patched = inWriteOrder(rows.filter(({ patch }) => patch))
   const addsOf = (of: boolean) => rows.filter((row) => isSeen(row) === of).flatMap((row) => addValues(row, (at) => at))
   const [added, seenAdds] = [addsOf(false), addsOf(true)]
+  const addFields = sql.adds?.fields ?? []
   const seenAddFields = [...addFields, ...seenFields]
   const deletes = rest.some(({ base }) => base?.op === 'delete')
   return [

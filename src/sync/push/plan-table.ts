@@ -1,5 +1,4 @@
 import type { Change } from '../../model/change.ts'
-import { addFields } from '../../sql/counter-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import { changedFields, stepFields } from '../../sql/row-fields.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
@@ -98,7 +97,7 @@ export function planTable(
     for (const [{ stampless, seen }, some] of byKind(adding)) {
       const values = some.flatMap((row) => addValues(row, (at) => stampOf(row, at)))
       const { add, remember, addSeen, rememberSeen, addStampless, rememberStampless } = sql.adds
-      const fields = seen && !stampless ? [...addFields, ...seenFields] : addFields
+      const fields = seen && !stampless ? [...sql.adds.fields, ...seenFields] : sql.adds.fields
       write(stampless ? addStampless : seen ? addSeen : add, fields, values, time)
       for (const part of rowsOf(fields, values)) {
         const text = stampless ? rememberStampless : seen ? rememberSeen : remember
@@ -133,7 +132,7 @@ export function planTable(
   }
   if (sql.adds) {
     const values = adding.filter(({ stampless }) => !stampless).flatMap((row) => addValues(row, (at) => at))
-    for (const part of rowsOf(addFields, values))
+    for (const part of rowsOf(sql.adds.fields, values))
       plan.push({ sql: sql.adds.known, params: [scope, client, n, ...part], reads: true, role: role('known') })
   }
   return plan

@@ -1,6 +1,6 @@
 import type { Change } from '../../model/change.ts'
-import { counterEdit, hasCounters } from '../../model/merge.ts'
-import type { Table } from '../../model/table.ts'
+import { counterEdit, counterEdits, hasCounters } from '../../model/merge.ts'
+import { keyColumns, type Table } from '../../model/table.ts'
 import type { TableSql } from '../../sql/table-sql.ts'
 import type { RowWrite } from './row-write.ts'
 import { saysKey } from './unique-keys.ts'
@@ -44,13 +44,31 @@ export function addValues(
   { id, ordinal, table, adds, changes }: RowWrite,
   stampOf: (at: number) => number | undefined,
 ): unknown[][] {
-  const seen = changes.slice(0, 1).flatMap(seenValues)
-  return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n, ...seen])
+  const [first] = changes
+  const behind = [...heldValues(table, first), ...(first ? seenValues(first) : [])]
+  return adds.map(({ place, at, n }) => [id, ordinal, stampOf(at), table.columns[place]?.name, n, ...behind])
+}
+
+/**
+ * The values of `heldFields`: the key that a change says which edits counters besides, and which is
+ * alone in its pass.
+ */
+function heldValues(table: Table, change: Change | undefined): unknown[] {
+  const columns = keyColumns(table)
+  if (columns.length === 0) return []
+  if (!change || !saysKey(change) || counterEdits(change).length === 0)
+    return [null, ...columns.flatMap(() => [null, null])]
+  const { at, values } = change
+  const said = columns.flatMap((column) => {
+    const value = values[table.columns.indexOf(column)]
+    return value === undefined ? [null, null] : [value, true]
+  })
+  return [at, ...said]
 }
 
 /** The values of `patchFields`, and of `seenFields` behind them where the change asks for that. */
 export function patchValues(row: RowWrite, at: number | undefined, receivedAt?: number): unknown[] {
-  const { id, ordinal, table, patch, stampless, changes } = row
+  const { id, ordinal, table, base, patch, stampless, changes } = row
   return [
     id,
     ordinal,
@@ -59,6 +77,8 @@ export function patchValues(row: RowWrite, at: number | undefined, receivedAt?: 
       const set = patch?.columns.get(place)
       return set ? [set.value, stampless ? (receivedAt ?? set.at) : set.at] : [null, null]
     }),
+    // What a patch says of keys it says itself. What a put sets comes behind it.
+    ...(hasCounters(table) ? heldValues(table, base) : []),
     ...changes.slice(0, 1).flatMap(seenValues),
   ]
 }

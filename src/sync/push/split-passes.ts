@@ -38,7 +38,8 @@ function beginsPass(change: Change, part: readonly Change[]): boolean {
   if (change.if || before.if || change.created) return true
   // Whether its key is taken decides over the change, and over no other.
   if (table.unique.length > 0) {
-    if (saysKey(change) && !hasSameKeys(before, change)) return true
+    if (saysKey(change) && (editsBeside(change) || !hasSameKeys(before, change))) return true
+    if (saysKey(before) && editsBeside(before)) return true
     if (before.op === 'patch' && change.op === 'patch' && saysKey(before)) return true
   }
   return hasRules(table) && meetsByItself(change, part)
@@ -62,6 +63,8 @@ function meetsByItself(change: Change, part: readonly Change[]): boolean {
   if (!hasMerging(table) && !table.columns.some(({ filled }) => filled)) return false
   return part.some((before) => before.op === 'delete' || before.created || staysBeside(before, change))
 }
+
+const editsBeside = (change: Change) => counterEdits(change).length > 0
 
 function staysBeside(before: Change, put: Change): boolean {
   if (counterEdits(before).length > 0) return true
