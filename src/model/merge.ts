@@ -1,5 +1,6 @@
 import type { Change } from './change.ts'
 import type { CounterEdit } from './column.ts'
+import { sameText } from './same-content.ts'
 import {
   compareStamps,
   isExpected,
@@ -162,7 +163,7 @@ function mergeInto(state: MergeState, change: Change, stamp: Stamp, isKnown: IsK
       if (next !== merged.get(place) && !(next === null && merged.get(place) === undefined)) {
         took = true
         merged.set(place, next)
-      } else if (value !== null && value !== next) isGreater = true
+      } else if (value !== null && !sameText(value, next)) isGreater = true
       else isEqual = true
       continue
     }

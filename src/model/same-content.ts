@@ -42,4 +42,4 @@ function isSame(one: Change, other: Change): boolean {
  * By the text that is stored and sent, in which -0 is 0 and the members of an object have their
  * order.
  */
-const sameText = (one: unknown, other: unknown) => one === other || JSON.stringify(one) === JSON.stringify(other)
+export const sameText = (one: unknown, other: unknown) => one === other || JSON.stringify(one) === JSON.stringify(other)

@@ -8,11 +8,11 @@ import {
   mergeHistory,
   plainOf,
 } from '../support/merge-histories.ts'
-import { createMergeReference, type MergeChange, type MergeVerdict } from '../support/merge-reference.ts'
+import { createMergeReference } from '../support/merge-reference.ts'
 import { mergeSchema } from '../support/merge-schema.ts'
 import { mergeStories } from '../support/merge-stories.ts'
 import { essence, type MergeScope, type MergeSync, openMergeSync, toRow, toVerdict } from '../support/merge-sync.ts'
-import { type MergeTableName, mergeTableNames, mergeTables } from '../support/merge-tables.ts'
+import { mergeTableNames, mergeTables } from '../support/merge-tables.ts'
 import { inThisRun, openTestStore, type TestStore } from '../support/stores.ts'
 
 /** `MERGE_SEED=7` runs these again; `MERGE_RUNS=2000` is the long run. */
@@ -24,10 +24,6 @@ const byOne = (pushes: readonly MergePush[]): MergePush[] =>
   pushes.flatMap(({ by, changes }) =>
     changes.toSorted((a, b) => a.at - b.at).map((change) => ({ by, changes: [change] })),
   )
-/** By column a put may leave its stamp, and so move a row, though each of its columns loses. */
-const mayMove = ({ op, table }: MergeChange, expected: MergeVerdict | undefined) =>
-  expected?.verdict === 'applied' ||
-  (expected?.verdict === 'stale' && op === 'put' && mergeTables[table as MergeTableName].byColumn)
 const keyOf = ({ table, id }: { table: string; id: string }) => `${table} ${id}`
 
 describe.each(stores)(`columns that merge on %s (seed ${seed})`, (name) => {
@@ -56,7 +52,7 @@ describe.each(stores)(`columns that merge on %s (seed ${seed})`, (name) => {
       const after = await scope.rows()
       expect(essence(after)).toEqual(essence(reference.rows()))
       // Losers and duplicates leave a row where it is.
-      const moved = new Set(push.changes.filter((change, n) => mayMove(change, expected[n])).map(keyOf))
+      const moved = new Set(push.changes.filter((_, n) => expected[n]?.verdict === 'applied').map(keyOf))
       const left = (one: { table: string; id: string }) => !moved.has(keyOf(one))
       expect(after.filter(left)).toEqual(before.filter(left))
     }

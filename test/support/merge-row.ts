@@ -85,10 +85,9 @@ export function decide(
   circumstances: Circumstances,
 ): Decided {
   const decided = judge(table, before, change, circumstances)
-  if (!change.if) return decided
+  if (!change.if || decided.verdict.verdict !== 'applied') return decided
   const stored = before && rowStamp(before)
-  if (stored && compareStamps(stored, change.if) === 0) return decided
-  return decided.verdict.verdict === 'applied' ? rejected('changed') : { verdict: decided.verdict }
+  return stored && compareStamps(stored, change.if) === 0 ? decided : rejected('changed')
 }
 
 function judge(
@@ -188,13 +187,9 @@ function merge(
   const hasPlain = Object.keys(stamps).length > 0
   if (op === 'put' && !hasPlain) parts.push(comparePart(stamp, before.base))
 
-  const base = op === 'put' ? greatest([before.base, stamp]) : before.base
-  if (!parts.includes('took')) {
-    const decided = lost(parts.includes('greater') ? 'greater' : 'same')
-    // A put leaves its stamp, also where each column has a greater one.
-    return table.byColumn && base !== before.base ? { ...decided, state: { ...before, base } } : decided
-  }
+  if (!parts.includes('took')) return lost(parts.includes('greater') ? 'greater' : 'same')
   for (const [name, { rule }] of columns) if (rule === 'written') values[name] = now
+  const base = op === 'put' ? greatest([before.base, stamp]) : before.base
   const verdict = { verdict: 'applied', action: 'updated', ...(lostNames.length > 0 && { lost: lostNames }) } as const
   return { verdict, state: { deleted: false, base, stamps, values, counters } }
 }

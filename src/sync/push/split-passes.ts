@@ -15,18 +15,46 @@ import { hasSameKeys, saysKey } from './unique-keys.ts'
 export function splitPasses(row: readonly Change[]): Change[][] {
   const parts: Change[][] = []
   let part: Change[] = []
+  let met = meetNothing()
   for (const change of row) {
-    if (part.length === 0 || beginsPass(change, part)) {
+    if (part.length === 0 || beginsPass(change, part, met)) {
       part = []
       parts.push(part)
+      met = meetNothing()
     }
     part.push(change)
+    meet(met, change)
   }
   return parts
 }
 
+/**
+ * What the changes of a pass have in them that others meet. Thousands may be of one row: none looks
+ * at all before it.
+ */
+interface Met {
+  /** The places of counters that something was added to. */
+  readonly added: Set<number>
+  /** Something that a put cannot stand behind, whatever it holds. */
+  stays: boolean
+  /** The last put. What it holds was held against the puts before it. */
+  put: Change | undefined
+}
+
+const meetNothing = (): Met => ({ added: new Set(), stays: false, put: undefined })
+
+function meet(met: Met, change: Change): void {
+  const { op, table, values, created } = change
+  if (!hasRules(table)) return
+  const edits = counterEdits(change)
+  for (const [place, edit] of edits) if ('add' in edit) met.added.add(place)
+  if (op === 'put') met.put = change
+  const isMet = op === 'patch' && table.columns.some((column, place) => isMerged(column) && values[place] !== undefined)
+  if (op === 'delete' || created || edits.length > 0 || isMet) met.stays = true
+}
+
 /** Whether a change cannot go with those before it. */
-function beginsPass(change: Change, part: readonly Change[]): boolean {
+function beginsPass(change: Change, part: readonly Change[], met: Met): boolean {
   const { table } = change
   const before = part.at(-1)
   if (!before) return false
@@ -42,7 +70,7 @@ function beginsPass(change: Change, part: readonly Change[]): boolean {
     if (saysKey(before) && editsBeside(before)) return true
     if (before.op === 'patch' && change.op === 'patch' && saysKey(before)) return true
   }
-  return hasRules(table) && meetsByItself(change, part)
+  return hasRules(table) && meetsByItself(change, part, met)
 }
 
 /**
@@ -51,28 +79,24 @@ function beginsPass(change: Change, part: readonly Change[]): boolean {
  * what would stay if the row lived and would not against a tombstone between the two. A counter is
  * set before anything is added to it.
  */
-function meetsByItself(change: Change, part: readonly Change[]): boolean {
+function meetsByItself(change: Change, part: readonly Change[], { added, stays, put }: Met): boolean {
   const { op, table } = change
   // What merges may count beside a change of the very same stamp.
   if (part.at(-1)?.at === change.at) return true
   if (op === 'delete') return true
-  if (op === 'patch') {
-    const added = new Set(part.flatMap(counterEdits).flatMap(([place, edit]) => ('add' in edit ? [place] : [])))
-    return counterEdits(change).some(([place, edit]) => 'set' in edit && added.has(place))
-  }
+  if (op === 'patch') return counterEdits(change).some(([place, edit]) => 'set' in edit && added.has(place))
   if (!hasMerging(table) && !table.columns.some(({ filled }) => filled)) return false
-  return part.some((before) => before.op === 'delete' || before.created || staysBeside(before, change))
+  return stays || (put !== undefined && staysBeside(put, change))
 }
 
 const editsBeside = (change: Change) => counterEdits(change).length > 0
 
+/** Whether something of a put would stay beside one behind it. */
 function staysBeside(before: Change, put: Change): boolean {
-  if (counterEdits(before).length > 0) return true
   return put.table.columns.some((column, place) => {
     const value = before.values[place]
     if (value === undefined) return false
-    if (isCounter(column)) return before.op === 'put' && value !== put.values[place]
-    if (!isMerged(column)) return false
-    return before.op === 'patch' || mergeValues(column, value, put.values[place]) !== put.values[place]
+    if (isCounter(column)) return value !== put.values[place]
+    return isMerged(column) && mergeValues(column, value, put.values[place]) !== put.values[place]
   })
 }

@@ -130,7 +130,6 @@ export function pushTo(
   const isExpired = ({ change }: Placed) =>
     faultOf(modelTables[change.table] as never, change as never, state.floor) === 'add_expired'
   const changes = all.filter((one) => !isExpired(one))
-  const keys = [...new Set(changes.map(({ change }) => keyOf(change)))]
   const shownNow = new Date(now / 1000).toISOString()
   let branches: Branch[] = [{ states: new Map(state.states), rows: new Map(state.rows), decided: new Map() }]
   for (const { index, change } of changes.toSorted(inTurn)) {
@@ -154,20 +153,52 @@ export function pushTo(
           after.decided.set(index, isTaken ? { verdict: 'rejected', code: 'key_taken' } : verdict)
           if (isTaken || !next) return after
           after.states.set(key, next)
-          after.rows.set(key, shownRow(change, next, state.position + keys.indexOf(key) + 1))
+          after.rows.set(key, shownRow(change, next, 0))
           return after
         })
     })
   }
-  return branches.filter(hasUniqueKeys).map((branch) => {
-    const verdicts = new Map<number, ExpectedVerdict>()
-    for (const { index } of all) verdicts.set(index, { verdict: 'rejected', code: 'add_expired' })
-    for (const one of changes) verdicts.set(one.index, verdictOf(one, changes, branch, returned))
-    const graves = new Map([...state.graves].filter(([key]) => !branch.states.has(key)))
-    const { states, rows } = branch
-    return { state: { ...state, position: state.position + keys.length, rows, states, graves }, verdicts }
+  return branches
+    .filter(hasUniqueKeys)
+    .flatMap((branch) => withPositions(state, branch, changes))
+    .map(({ branch, count }) => {
+      const verdicts = new Map<number, ExpectedVerdict>()
+      for (const { index } of all) verdicts.set(index, { verdict: 'rejected', code: 'add_expired' })
+      for (const one of changes) verdicts.set(one.index, verdictOf(one, changes, branch, returned))
+      const graves = new Map([...state.graves].filter(([key]) => !branch.states.has(key)))
+      const { states, rows } = branch
+      return { state: { ...state, position: state.position + count, rows, states, graves }, verdicts }
+    })
+}
+
+/**
+ * Each row of the change set takes a position, also one that loses. One of which all is refused for
+ * a key that others of the change set want may take none.
+ */
+function withPositions(
+  before: ScopeState,
+  branch: Branch,
+  changes: readonly Placed[],
+): { readonly branch: Branch; readonly count: number }[] {
+  const keys = [...new Set(changes.map(({ change }) => keyOf(change)))]
+  const ofRow = (key: string) => changes.filter(({ change }) => keyOf(change) === key)
+  const isRefused = ({ index }: Placed) => branch.decided.get(index)?.code === 'key_taken'
+  const isAmongOthers = ({ change }: Placed) => ofTable(changes, change.table).length > 1
+  const mayLack = keys.filter((key) => ofRow(key).every((one) => isRefused(one) && isAmongOthers(one)))
+  const lacking = mayLack.reduce<string[][]>((some, key) => some.flatMap((keys) => [keys, [...keys, key]]), [[]])
+  return lacking.map((without) => {
+    const counted = keys.filter((key) => !without.includes(key))
+    const placed = ([key, row]: [string, StoredChange]): [string, StoredChange] =>
+      row === before.rows.get(key)
+        ? [key, row]
+        : [key, { ...row, position: before.position + counted.indexOf(key) + 1 }]
+    return { branch: { ...branch, rows: new Map([...branch.rows].map(placed)) }, count: counted.length }
   })
 }
+
+const ofTable = (changes: readonly Placed[], table: string) => [
+  ...new Set(changes.filter(({ change }) => change.table === table).map(({ change }) => keyOf(change))),
+]
 
 const inTurn = (a: Placed, b: Placed) => (a.change.at ?? 0) - (b.change.at ?? 0) || a.index - b.index
 

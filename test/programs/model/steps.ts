@@ -39,6 +39,7 @@ const words: Readonly<Record<string, Readonly<Record<string, fc.Arbitrary<unknow
   pages: { title: text, body: fc.option(text), done: fc.boolean() },
   people: { email: fc.constantFrom('a', 'b'), name: fc.option(text) },
   cards: { email: fc.constantFrom(null, 'a', 'b', 'b'), times: counted },
+  stubs: { email: fc.constantFrom(null, 'a', 'b', 'b'), times: counted },
 }
 /** Columns of which a put may say what a new row begins with. */
 const counters = ['stock', 'sold', 'votes', 'times']
@@ -170,7 +171,7 @@ export type Step = ReturnType<typeof stepOf> extends fc.Arbitrary<infer T> ? T :
 /** Of few tables: what is done to them meets. Those without a rule are as likely as those with all. */
 const someTables = fc.constantFrom(
   ...[['todos', 'lists'], ['todos'], ['products'], ['products', 'todos'], ['polls'], ['pages', 'polls']],
-  ...[['people', 'cards'], ['cards'], ['products', 'cards'], Object.keys(words)],
+  ...[['people', 'cards'], ['cards'], ['stubs'], ['products', 'cards'], Object.keys(words)],
 )
 
 export const steps = (maxLength = 80): fc.Arbitrary<Step[]> =>

@@ -1,5 +1,5 @@
 /**
- * The tables of the model: those that everybody has, one of each rule, and two with a unique key.
+ * The tables of the model: those that everybody has, one of each rule, and some with a unique key.
  */
 import { boolean, byColumn, counter, defineSchema, integer, real, text } from '../../../src/index.ts'
 import type { ReferenceTable } from '../../support/merge-row.ts'
@@ -20,6 +20,7 @@ export const modelSchema = defineSchema({
   ...{ products, polls, pages },
   people: { email: text({ unique: true }), name: text({ nullable: true }) },
   cards: byColumn({ email: text({ unique: true, nullable: true }), times: counter() }),
+  stubs: { email: text({ unique: true, nullable: true }), times: counter() },
 })
 
 /** The same for the reference. */
@@ -40,10 +41,11 @@ export const modelTables: Readonly<Record<string, ReferenceTable>> = {
   pages: mergeTables.pages,
   people: { byColumn: false, columns: { email: { rule: 'plain' }, name: { rule: 'plain', preset: null } } },
   cards: { byColumn: true, columns: { email: { rule: 'plain', preset: null }, times: { rule: 'counter' } } },
+  stubs: { byColumn: false, columns: { email: { rule: 'plain', preset: null }, times: { rule: 'counter' } } },
 }
 
 /** The column that no two living rows of a scope share. */
-export const keyOfTable: Readonly<Record<string, string>> = { people: 'email', cards: 'email' }
+export const keyOfTable: Readonly<Record<string, string>> = { people: 'email', cards: 'email', stubs: 'email' }
 
 /** Whether what is stored may be other than what a change that applied has said. */
 export const hasRules = (table: string): boolean => {
@@ -60,4 +62,5 @@ export const plainColumns: Readonly<Record<string, readonly string[]>> = {
   pages: ['title', 'body'],
   people: ['email', 'name'],
   cards: ['email', 'times'],
+  stubs: ['email', 'times'],
 }
