@@ -82,10 +82,23 @@ export function keySql(
   return {
     fields,
     columns,
-    look: `SELECT taken$.id$, ${line} FROM (${found.join('\nUNION ALL ')}) AS taken$`,
+    look: `SELECT taken$.id$, ${line} FROM (${unionAll(found)}) AS taken$`,
     taken: `SELECT ${raise('driftline_taken', 'sent$.ordinal$')} FROM ${rows}
 WHERE CASE WHEN found$.id IS NULL THEN ${always} ELSE ${mayApply} END AND (${isTaken(dialect, table, ids, held)})`,
   }
+}
+
+/** SQLite in Cloudflare takes five terms in one compound SELECT. */
+const termsMax = 5
+
+function unionAll(terms: readonly string[]): string {
+  if (terms.length <= termsMax) return terms.join('\nUNION ALL ')
+  const size = Math.ceil(terms.length / termsMax)
+  const groups = Array.from({ length: Math.ceil(terms.length / size) }, (_, n) => {
+    const some = terms.slice(n * size, (n + 1) * size)
+    return some.length === 1 ? (some[0] as string) : `SELECT * FROM (${unionAll(some)}) AS some$`
+  })
+  return groups.join('\nUNION ALL ')
 }
 
 const saidKey = (key: string) => key.replace('c', 'k')
