@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose'
 import * as errors from 'jose/errors'
-import { type JWTVerifyGetKey, jwtVerify } from 'jose/jwt/verify'
+import { compactVerify } from 'jose/jws/compact/verify'
+import type { JWTVerifyGetKey } from 'jose/jwt/verify'
 import { createBoundedMap } from '../model/bounded-map.ts'
 import { Problem } from '../model/errors.ts'
 import type { Access, Principal } from '../model/principal.ts'
@@ -14,6 +15,7 @@ import {
   readScopesClaim,
 } from './claims.ts'
 import { readKeySet } from './key-set.ts'
+import { type ExpectedClaims, readTokenClaims } from './token-claims.ts'
 import { unauthorized } from './unauthorized.ts'
 
 export interface AuthOptions extends ClaimOptions {
@@ -69,19 +71,14 @@ export function createAuthenticate({
       : secret !== undefined
         ? readScopesClaim()
         : readNoScopes()
-  const options = {
-    algorithms: secret !== undefined ? ['HS256'] : asymmetric,
-    requiredClaims: ['exp'],
-    clockTolerance: leewaySeconds,
-    ...(issuer !== undefined && { issuer }),
-    ...(audience !== undefined && { audience }),
-  }
+  const algorithms = secret !== undefined ? ['HS256'] : asymmetric
+  const expected = { issuer, audience, leewaySeconds }
   const recent = rememberTokens()
   return async (authorization) => {
     const token = authorization === undefined ? undefined : /^Bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1]
     if (token === undefined)
       throw unauthorized('Send the header Authorization: Bearer <token>.', Boolean(authorization))
-    const known = recent.find(token) ?? recent.keep(token, await verify(token, key, options))
+    const known = recent.find(token) ?? recent.keep(token, await verify(token, key, algorithms, expected))
     // What somebody's own function grants may change with every request.
     if (scopesOf) return principalOf(known.claims, scopesOf(known.claims))
     known.principal ??= principalOf(known.claims, grantedBy(known.claims))
@@ -156,19 +153,41 @@ function importSecret(secret: string): Promise<CryptoKey> {
  */
 const canonical = /\.(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/
 
-async function verify(token: string, key: Promise<CryptoKey> | JWTVerifyGetKey, options: object): Promise<JWTPayload> {
+async function verify(
+  token: string,
+  key: Promise<CryptoKey> | JWTVerifyGetKey,
+  algorithms: string[],
+  expected: ExpectedClaims,
+): Promise<JWTPayload> {
+  const read = readTokenClaims(await verifySignature(token, key, algorithms), expected, Math.floor(Date.now() / 1000))
+  if ('claims' in read) return read.claims
+  const { fault } = read
+  if (fault === 'expired') throw unauthorized('The token has expired. Get a new one.', true)
+  if (fault === 'unreadable') throw notValid()
+  throw unauthorized(`The claim ${fault.claim} of the token is missing or wrong.`, true)
+}
+
+const notValid = () => unauthorized('The token or its signature is not valid.', true)
+
+/** What was signed. */
+async function verifySignature(
+  token: string,
+  key: Promise<CryptoKey> | JWTVerifyGetKey,
+  algorithms: string[],
+): Promise<Uint8Array> {
   try {
     if (!canonical.test(token)) throw new errors.JWSInvalid()
-    const { payload } =
-      typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, await key, options)
+    const { payload, protectedHeader } =
+      typeof key === 'function'
+        ? await compactVerify(token, key, { algorithms })
+        : await compactVerify(token, await key, { algorithms })
+    // In a token the payload is encoded: this is another message that the key has signed.
+    if (protectedHeader.b64 === false) throw new errors.JWTInvalid()
     return payload
   } catch (error) {
     if (error instanceof Problem) throw error
-    if (error instanceof errors.JWTExpired) throw unauthorized('The token has expired. Get a new one.', true)
-    if (error instanceof errors.JWTClaimValidationFailed)
-      throw unauthorized(`The claim ${error.claim} of the token is missing or wrong.`, true)
     // A key that the issuer publishes and nobody should use: too weak, broken, or private.
     if (!(error instanceof errors.JOSEError) || error.code === 'ERR_JWKS_INVALID') logError('key of the issuer', error)
-    throw unauthorized('The token or its signature is not valid.', true)
+    throw notValid()
   }
 }

@@ -1,5 +1,6 @@
+import type { JSONWebKeySet, JWK } from 'jose'
 import * as errors from 'jose/errors'
-import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote'
+import { createLocalJWKSet } from 'jose/jwks/local'
 import type { JWTVerifyGetKey } from 'jose/jwt/verify'
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
@@ -25,14 +26,7 @@ const retryAfterSeconds = 5
  */
 export function readKeySet(url: string): JWTVerifyGetKey {
   checkKeySetUrl('jwksUrl', url)
-  // It keeps what it has for ever, and shares a fetch where requests may: when to fetch is decided
-  // here.
-  const keyOf = createRemoteJWKSet(new URL(url), {
-    [customFetch]: fetchKeys,
-    timeoutDuration: fetchMsMax,
-    cacheMaxAge: Number.POSITIVE_INFINITY,
-    cooldownDuration: Number.POSITIVE_INFINITY,
-  })
+  const keys = keepKeys(new URL(url).href)
   const never = Number.NEGATIVE_INFINITY
   let [fetchedAt, begunAt, endedAt] = [never, never, never]
   let awaySince: number | undefined
@@ -40,7 +34,7 @@ export function readKeySet(url: string): JWTVerifyGetKey {
   const load = async () => {
     begunAt = Date.now()
     try {
-      await keyOf.reload()
+      await keys.fetch()
       fetchedAt = endedAt = Date.now()
       if (awaySince !== undefined) logReturn('key set of the issuer', Date.now() - awaySince)
       awaySince = undefined
@@ -59,19 +53,49 @@ export function readKeySet(url: string): JWTVerifyGetKey {
     const age = now - fetchedAt
     if (age >= limits.keysKeptMsMax) await load()
     else if (age >= freshMs && now - begunAt >= againMs) await load().catch(() => {})
-    let key: Awaited<ReturnType<typeof keyOf>>
+    let key: Awaited<ReturnType<typeof keys.find>>
     try {
-      key = await keyOf(header, token)
+      key = await keys.find(header, token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
       if (Date.now() - endedAt >= againMs) await load()
       else if (awaySince !== undefined) throw keysUnavailable(error)
-      key = await keyOf(header, token)
+      key = await keys.find(header, token)
     }
     const { publicExponent = [] } = key.algorithm as { publicExponent?: Uint8Array }
     // Node takes the exponent 1, with which everybody can sign.
     if (/^0*1$/.test([...publicExponent].join(''))) throw new TypeError('The key has the exponent 1')
     return key
+  }
+}
+
+/**
+ * The keys that were fetched last, for ever. Requests share a fetch, but not in a worker, where
+ * none may wait for what another one began.
+ */
+function keepKeys(url: string) {
+  const isShared = !('WebSocketPair' in globalThis)
+  let underWay: Promise<void> | undefined
+  let find: ReturnType<typeof createLocalJWKSet> | undefined
+  let [begun, last] = [0, 0]
+  const fetchOnce = async () => {
+    const turn = ++begun
+    const fetched = createLocalJWKSet(await fetchKeys(url))
+    // An answer that was overtaken by a later one is older.
+    if (turn > last) [find, last] = [fetched, turn]
+  }
+  return {
+    async fetch(): Promise<void> {
+      if (!isShared) return fetchOnce()
+      underWay ??= fetchOnce().finally(() => {
+        underWay = undefined
+      })
+      await underWay
+    },
+    find: (async (header, token) => {
+      if (!find) throw new errors.JWKSNoMatchingKey()
+      return find(header, token)
+    }) satisfies JWTVerifyGetKey,
   }
 }
 
@@ -115,15 +139,19 @@ class KeySetFault extends Error {
  * That the set cannot be had passes. Whatever is wrong later is the token's fault, or that of a
  * key, and stays.
  */
-async function fetchKeys(url: string, init: RequestInit): Promise<Response> {
-  const answer = await fetch(url, init).catch((cause: unknown) => {
+async function fetchKeys(url: string): Promise<JSONWebKeySet> {
+  const answer = await fetch(url, {
+    redirect: 'manual',
+    headers: { accept: 'application/json, application/jwk-set+json', 'user-agent': 'driftline' },
+    signal: AbortSignal.timeout(fetchMsMax),
+  }).catch((cause: unknown) => {
     throw new KeySetFault(codeOf(cause), cause)
   })
   if (answer.status !== 200) throw new KeySetFault(`HTTP_${answer.status}`)
   const set: unknown = await answer.json().catch((cause: unknown) => {
     throw new KeySetFault(cause instanceof SyntaxError ? 'NO_JSON' : codeOf(cause), cause)
   })
-  if (isObject(set) && Array.isArray(set.keys) && set.keys.every(isObject)) return Response.json(set)
+  if (isObject(set) && Array.isArray(set.keys) && set.keys.every(isObject)) return { keys: set.keys as JWK[] }
   throw new KeySetFault('NO_KEY_SET')
 }
 

@@ -9,7 +9,7 @@ import type { Store } from '../stores/store.ts'
  * round trip.
  */
 export async function adviseOnDeleteRules(store: Store, schema: Schema): Promise<string[]> {
-  const [rows = []] = await store.batch('', [readReferences(store.dialect.name, schema.tables)])
+  const [rows = []] = await store.batch('', [readReferences(store.dialect, schema.tables)])
   return referencesOf(rows).flatMap(({ parent, child, isChildSynced, onDelete }) => {
     if (!isChildSynced || onDelete === undefined) return []
     const table = child.replace(/^.*\./, '').replaceAll('"', '')

@@ -38,7 +38,7 @@ const scopesMax = 500
  */
 export async function prune(store: Store, schema: Schema, options: PruneOptions): Promise<Pruned> {
   const { retentionMs, now = earlier, batchMax = 1_000, signal } = options
-  const [keys = []] = await store.batch('', [readReferences(store.dialect.name, schema.tables)])
+  const [keys = []] = await store.batch('', [readReferences(store.dialect, schema.tables)])
   const sql = pruneSql(store.dialect, schema, referencesOf(keys))
   const pruned = { scopes: 0, tombstones: 0 }
   for (let last: string | undefined = ''; last !== undefined && !signal?.aborted; ) {

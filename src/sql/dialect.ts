@@ -1,6 +1,6 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
-import type { RehearseBatch } from './rehearse-sql.ts'
+import type { RehearseBatch, RehearsedKeys } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
 import type { AskedPage, PagesBound } from './scope-pages.ts'
 import type { Cells, Field } from './statement.ts'
@@ -121,6 +121,29 @@ export interface Dialect {
    */
   page(schema: Schema, bound: PageBound): string
   readPage(schema: Schema, scope: string, rows: readonly Cells[]): ScopePage
+  /** Pages of many scopes by one statement. Undefined: a database holds one scope. */
+  readonly together?: Together
+  /**
+   * An expression that fails the statement, and so the batch, with the text in its message. `salt`
+   * keeps planners from evaluating it early.
+   */
+  raise(text: string, salt: string): string
+  /**
+   * [names of the synced tables as JSON] → the foreign keys to them: parent, child, whether it is
+   * synced, key, column of the child, column of the parent, rule.
+   */
+  readonly references: string
+  /**
+   * Where a database can try groups of statements by itself, see `Store.rehearse`: the batch that
+   * does it.
+   */
+  readonly rehearseBatch?: RehearseBatch
+  /** Where it cannot, what must hold besides the statements that are tried. */
+  readonly rehearsedKeys?: RehearsedKeys
+}
+
+/** How a database spells the pages of many scopes. */
+export interface Together {
   /** Scopes and how far each was read, as the texts of parameters. */
   encodeAsked(asked: readonly AskedPage[]): readonly string[]
   /**
@@ -131,16 +154,6 @@ export interface Dialect {
   /** [scopes as `encodeAsked` gives them] → how many rows all their pages will hand out. */
   countPages(schema: Schema, bound: Pick<PagesBound, 'bootstraps'>): string
   readPages(schema: Schema, asked: readonly AskedPage[], rows: readonly Cells[]): readonly ScopePage[]
-  /**
-   * An expression that fails the statement, and so the batch, with the text in its message. `salt`
-   * keeps planners from evaluating it early.
-   */
-  raise(text: string, salt: string): string
-  /**
-   * Where a database can try groups of statements by itself, see `Store.rehearse`: the batch that
-   * does it.
-   */
-  readonly rehearseBatch?: RehearseBatch
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Table } from '../model/table.ts'
+import type { Raise } from './markers.ts'
 import type { Cells, Statement } from './statement.ts'
 
 /** What a statement of a group does, none of which gives anything back. */
@@ -71,7 +72,29 @@ export interface TrialFailures {
 }
 
 export interface TrialFailure {
+  readonly kind: 'conflict' | 'transient' | 'broken' | 'refused'
   readonly code: string
   readonly message: string
   readonly constraint: string | undefined
+}
+
+/** What a database must be asked for before groups are tried, and what it says of foreign keys. */
+export interface RehearsedKeys {
+  /**
+   * → what `keysOf` reads; → the columns of a unique index as the database's messages have them,
+   * and its name.
+   */
+  readonly statements: readonly [keys: Statement, names: Statement]
+  keysOf(rows: readonly Cells[], tables: readonly Table[]): ForeignKeys
+}
+
+/** Foreign keys that only a commit checks. */
+export interface ForeignKeys {
+  /**
+   * [scope, n] → a row where a commit would fail: children that this transaction, which took `n`
+   * positions, wrote.
+   */
+  readonly unmet: readonly string[]
+  /** [scope, ids]: aborts where one of these rows of the table lacks its parent. */
+  guards(table: Table, raise: Raise): readonly string[]
 }

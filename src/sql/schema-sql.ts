@@ -16,8 +16,9 @@ export interface Sql {
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
   /**
-   * Pages of many scopes that go on, and of many that bootstrap: see `Dialect.pages`; and their
-   * counts. Undefined: the store takes no statement so long, and each scope is read by itself.
+   * Pages of many scopes that go on, and of many that bootstrap: see `Together`; and their counts.
+   * Undefined: the store holds one scope, or takes no statement so long, and each scope is read by
+   * itself.
    */
   readonly pages: PagesSql | undefined
   /** See `gatesSql`. */
@@ -59,12 +60,14 @@ export interface PagesSql {
 }
 
 export function pagesOf(schema: Schema, dialect: Dialect, storeLimits?: StoreLimits): PagesSql | undefined {
+  const { together } = dialect
+  if (!together) return undefined
   const bytesMax = limits.pageBytesMax
   const pages: PagesSql = {
-    next: dialect.pages(schema, { bytesMax, bootstraps: false }),
-    first: dialect.pages(schema, { bytesMax, bootstraps: true }),
-    countNext: dialect.countPages(schema, { bootstraps: false }),
-    countFirst: dialect.countPages(schema, { bootstraps: true }),
+    next: together.pages(schema, { bytesMax, bootstraps: false }),
+    first: together.pages(schema, { bytesMax, bootstraps: true }),
+    countNext: together.countPages(schema, { bootstraps: false }),
+    countFirst: together.countPages(schema, { bootstraps: true }),
   }
   const sqlBytesMax = storeLimits?.sqlBytesMax ?? Number.POSITIVE_INFINITY
   return Object.values(pages).some((text) => bytesOf(text) > sqlBytesMax) ? undefined : pages

@@ -1,4 +1,4 @@
-import { sqliteObject } from '../sql/sqlite/object.ts'
+import { sqliteScope } from '../sql/sqlite/object.ts'
 import type { Cells, Statement, StoreLimits } from '../sql/statement.ts'
 import { withDeadline } from './deadline.ts'
 import { checkNumbers, type FaultKind, type Rehearsal, type Store, StoreFault } from './store.ts'
@@ -51,7 +51,7 @@ export const objectLimits: StoreLimits = { paramBytesMax: 1_800_000, sqlBytesMax
  */
 export function durableObjectStore(namespace: ScopeNamespace): Store {
   return {
-    dialect: sqliteObject,
+    dialect: sqliteScope,
     limits: objectLimits,
     tendsItself: true,
     async batch(scope, statements) {

@@ -1,18 +1,5 @@
+import { kindOfState } from '../sql/postgres/state-kind.ts'
 import { StoreFault } from './store.ts'
-
-/** Lost against another transaction: serialization failure, deadlock. */
-const conflictStates = /^(40001|40P01)$/
-/**
- * Away, restarting, out of connections, disk, memory or time, read only during a failover, or
- * rolled back by the server. XX000 is an internal error, which some extensions also raise for a
- * value: whether it is a change's fault shows when its neighbours pass.
- */
-const transientStates = /^(08|53|57|58|F0|XX|40|55P03|25006|25P0[234])/
-/**
- * The schema lacks what a statement names, or the role may not do it at all; 42501 is also row
- * level security's.
- */
-const brokenStates = /^(42(?!501)|26|34|3D|3F|2[58]P|0P|0L)/
 
 /**
  * What a Postgres error means, whichever driver brought it. No code: the connection broke. What is
@@ -27,7 +14,7 @@ export function postgresFault(error: unknown): StoreFault {
   if (code === '42501' && routine === 'aclcheck_error') return new StoreFault('broken', { message, code, cause: error })
   if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || (/^E[A-Z]+$/.test(code) && !hasSeverity(error)))
     return new StoreFault('transient', { message, code, cause: error })
-  return postgresStateFault({ message, code, constraint }, error)
+  return new StoreFault(kindOfState(code), { message, code, constraint, cause: error })
 }
 
 /**
@@ -37,17 +24,6 @@ export function postgresFault(error: unknown): StoreFault {
 function hasSeverity(error: unknown): boolean {
   const { severity } = error as { severity?: unknown }
   return typeof severity === 'string' && severity !== ''
-}
-
-/** The same by an SQLSTATE. */
-export function postgresStateFault(
-  { message, code, constraint }: { message: string; code: string; constraint?: string | undefined },
-  cause?: unknown,
-): StoreFault {
-  const more = { message, code, constraint, cause }
-  if (conflictStates.test(code)) return new StoreFault('conflict', more)
-  if (transientStates.test(code)) return new StoreFault('transient', more)
-  return new StoreFault(brokenStates.test(code) ? 'broken' : 'refused', more)
 }
 
 /**

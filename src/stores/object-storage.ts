@@ -1,8 +1,9 @@
 import type { DurableObjectState, SqlStorage } from '@cloudflare/workers-types'
 import type { Schema } from '../model/table.ts'
 import { waiting } from '../sql/delivery-sql.ts'
-import { type ForeignKeys, foreignKeysOf, readForeignKeys } from '../sql/sqlite/foreign-keys.ts'
-import { sqliteObject } from '../sql/sqlite/object.ts'
+import type { ForeignKeys } from '../sql/rehearse-sql.ts'
+import { foreignKeysOf, readForeignKeys } from '../sql/sqlite/foreign-keys.ts'
+import { sqliteScope } from '../sql/sqlite/object.ts'
 import type { Cells, Statement } from '../sql/statement.ts'
 import { sqliteFault } from './fault.ts'
 import { type Rehearsal, type Rehearsed, readsOnly, type Store, StoreFault } from './store.ts'
@@ -37,7 +38,7 @@ export function objectStorage({ storage }: DurableObjectState, schema: Schema): 
   }
 
   return {
-    dialect: sqliteObject,
+    dialect: sqliteScope,
     async batch(_scope, statements) {
       try {
         const results =

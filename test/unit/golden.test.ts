@@ -69,8 +69,9 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     countRows: counts.rows.join(';\n'),
     countFirstRows: counts.firstRows.join(';\n'),
   }
-  const pagesWith = (bootstraps: boolean) => dialect.pages(schema, { bytesMax: 4_194_304, bootstraps })
-  const countsOf = (bootstraps: boolean) => dialect.countPages(schema, { bootstraps })
+  const pagesWith = (bootstraps: boolean) =>
+    String(dialect.together?.pages(schema, { bytesMax: 4_194_304, bootstraps }))
+  const countsOf = (bootstraps: boolean) => String(dialect.together?.countPages(schema, { bootstraps }))
   const paging = {
     ...{ pages: pagesWith(false), firstPages: pagesWith(true) },
     ...{ countPages: countsOf(false), countFirstPages: countsOf(true) },

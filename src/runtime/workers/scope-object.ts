@@ -5,7 +5,7 @@ import type { Schema } from '../../model/table.ts'
 import { prune } from '../../prune/prune.ts'
 import { parseRetention, retentionMsDefault } from '../../prune/retention.ts'
 import { deliverySql } from '../../sql/delivery-sql.ts'
-import { sqliteObject } from '../../sql/sqlite/object.ts'
+import { sqliteScope } from '../../sql/sqlite/object.ts'
 import type { Statement } from '../../sql/statement.ts'
 import type { ObjectAnswer, PackedRehearsal, PackedStatement, RehearsalAnswer } from '../../stores/durable-object.ts'
 import { sqliteFault } from '../../stores/fault.ts'
@@ -117,7 +117,7 @@ export class ScopeDatabase extends DurableObject {
     }
     const sender = createSender({ store: this.#store, schema: this.#schema, endpoints, post: fetchPost(), signal })
     const [scopes = []] = await this.#store.batch('', [
-      { sql: deliverySql(sqliteObject).scopes, params: [], reads: true },
+      { sql: deliverySql(sqliteScope).scopes, params: [], reads: true },
     ])
     const times = await Promise.all(scopes.map(([scope]) => sender.sendScope(String(scope))))
     return Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))

@@ -6,6 +6,7 @@ import { type Dialect, quoted } from '../dialect.ts'
 import type { Field } from '../statement.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes, hasKey } from './keys.ts'
 import { askedFields, askedRow, countPagesSql, pagesSql, readPagesCells } from './pages.ts'
+import { references } from './references.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
 
@@ -87,10 +88,14 @@ const postgresWithParams = (param: Dialect['param']): Dialect => ({
   readRow: rowJson,
   page: pageRowsSql,
   readPage: readPageRows,
-  encodeAsked: (asked) => encodeColumns(askedFields, asked.map(askedRow)),
-  pages: (schema, bound) => pagesSql(schema, bound, decodeArrays(askedFields, 1, param), param(askedFields.length + 1)),
-  readPages: readPagesCells,
-  countPages: (schema, bound) => countPagesSql(schema, bound, decodeArrays(askedFields, 1, param)),
+  together: {
+    encodeAsked: (asked) => encodeColumns(askedFields, asked.map(askedRow)),
+    pages: (schema, bound) =>
+      pagesSql(schema, bound, decodeArrays(askedFields, 1, param), param(askedFields.length + 1)),
+    readPages: readPagesCells,
+    countPages: (schema, bound) => countPagesSql(schema, bound, decodeArrays(askedFields, 1, param)),
+  },
+  references,
   raise: (marker, salt) => `('${marker}' || ${salt})::integer`,
 })
 

@@ -11,6 +11,7 @@ import {
 import { lockSql } from '../scope-sql.ts'
 import type { Statement } from '../statement.ts'
 import { tableSql } from '../table-sql.ts'
+import { kindOfState } from './state-kind.ts'
 
 /**
  * A rehearsal as one DO block, which every Postgres takes, over TCP and over HTTP, in the one
@@ -44,7 +45,7 @@ export const rehearseByBlock = (inBlock: Dialect): RehearseBatch => ({
     ][]
     const groups = new Map<number, TrialFailure>()
     for (const [place, code, message, constraint] of failures) {
-      groups.set(place, { code, message, constraint: constraint || undefined })
+      groups.set(place, { kind: kindOfState(code), code, message, constraint: constraint || undefined })
     }
     const commit = groups.get(commitPlace)
     groups.delete(commitPlace)

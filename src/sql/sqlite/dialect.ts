@@ -2,15 +2,17 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { addedSince, isAdd, raisedAdd } from '../adds.ts'
 import { type Dialect, quoted } from '../dialect.ts'
+import { foreignKeysOf, readForeignKeys, readUniqueNames } from './foreign-keys.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
 import { countPagesText, encodeAsked, pagesText, readPagesText } from './pages.ts'
+import { references } from './references.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
 
 const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
 
 const atDigits = String(Number.MAX_SAFE_INTEGER).length
 
-export const sqlite: Dialect = {
+const spelling: Omit<Dialect, 'page' | 'readPage' | 'together'> = {
   name: 'sqlite',
   param: (place) => `?${place}`,
 
@@ -90,14 +92,22 @@ ${assigned.map(([column, value]) => `${column} = ${value}`).join(',\n')}`,
   splitLine: ([line]) => String(line).split('\n'),
   row: (table) => [changeText(table)],
   readRow: (_table, _scope, cells, from) => resolveMarks(String(cells[from])),
-  page: pageText,
-  readPage: readPageText,
-  encodeAsked,
-  pages: pagesText,
-  readPages: readPagesText,
-  countPages: countPagesText,
+  references,
+  rehearsedKeys: { statements: [readForeignKeys, readUniqueNames], keysOf: foreignKeysOf },
   raise: (marker, salt) => `json_extract('{}', '${marker}' || ${salt})`,
 }
+
+/** A call, which a bundler may leave out: a worker then holds the pages of its SQLite alone. */
+export const sqliteWith = (pages: Pick<Dialect, 'page' | 'readPage' | 'together'>): Dialect => ({
+  ...spelling,
+  ...pages,
+})
+
+export const sqlite: Dialect = /* @__PURE__ */ sqliteWith({
+  page: pageText,
+  readPage: readPageText,
+  together: { encodeAsked, pages: pagesText, readPages: readPagesText, countPages: countPagesText },
+})
 
 const encoderOf: { readonly [type in ColumnType]?: (value: unknown) => unknown } = {
   json: (value) => JSON.stringify(value),

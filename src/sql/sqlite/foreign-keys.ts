@@ -1,22 +1,7 @@
 import type { Table } from '../../model/table.ts'
 import { basePosition } from '../dialect.ts'
-import type { Raise } from '../markers.ts'
+import type { ForeignKeys } from '../rehearse-sql.ts'
 import type { Cells, Statement } from '../statement.ts'
-
-/**
- * SQLite checks deferred foreign keys at the commit alone, and has no statement that checks them
- * before. So a rehearsal and a Durable Object, whose commit comes later, look for children without
- * parents by themselves.
- */
-export interface ForeignKeys {
-  /**
-   * [scope, n] → a row where a commit would fail: children that this transaction, which took `n`
-   * positions, wrote.
-   */
-  readonly unmet: readonly string[]
-  /** [scope, ids]: aborts where one of these rows of the table lacks its parent. */
-  guards(table: Table, raise: Raise): readonly string[]
-}
 
 /** A Durable Object keeps tables of its own, which nobody may look into. */
 const ownTables = `(SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_*' AND name NOT GLOB 'sqlite_*' LIMIT -1) AS tables$`
@@ -50,6 +35,11 @@ interface Key {
   readonly columns: readonly (readonly [of: string, at: string])[]
 }
 
+/**
+ * SQLite checks deferred foreign keys at the commit alone, and has no statement that checks them
+ * before. So a rehearsal and a Durable Object, whose commit comes later, look for children without
+ * parents by themselves.
+ */
 export function foreignKeysOf(rows: readonly Cells[], tables: readonly Table[]): ForeignKeys {
   const keys = keysOf(rows)
   const synced = new Set(tables.map(({ name }) => name))

@@ -2,6 +2,11 @@ import type pg from 'pg'
 import type { Cells, Statement } from '../../sql/statement.ts'
 import type { Names } from './prepared.ts'
 
+/** A client or connection that runs a pipeline at once. */
+export interface Submits {
+  query(pipeline: Pipeline): unknown
+}
+
 /**
  * Runs statements on a connection that is given up or rolled back where this fails: several are one
  * transaction. One is the same without BEGIN and COMMIT: what lies between two Syncs is a
@@ -9,7 +14,7 @@ import type { Names } from './prepared.ts'
  * are those of the connection, where it has any. Gives the rows of `first`, and then of each.
  */
 export async function pipeline(
-  client: pg.ClientBase,
+  client: Submits,
   first: Statement,
   statements: readonly Statement[],
   names?: Names,
@@ -50,7 +55,7 @@ interface Connection {
  * skips the rest. Statements are unnamed, which every pooler takes, but where the connection has
  * names. No row description is asked for: each cell is its text.
  */
-class Pipeline implements pg.Submittable {
+export class Pipeline implements pg.Submittable {
   readonly #statements: readonly Statement[]
   readonly #names: Names | undefined
   readonly #resolve: (results: Cells[][]) => void

@@ -40,6 +40,7 @@ export function createCountScopes({ schema, store }: { readonly schema: Schema; 
   const whole = countSql(store.dialect, schema)
   const pages = (of: Schema) => pagesOf(of, store.dialect, store.limits)
   const wholePages = pages(schema)
+  const { together } = store.dialect
   return async (principal, cursor, facts, counts, columns) => {
     const seen = viewOf(schema, columns)
     const sql = seen === schema ? whole : countSql(store.dialect, seen)
@@ -58,10 +59,12 @@ export function createCountScopes({ schema, store }: { readonly schema: Schema; 
       return texts.map((text) => ({ sql: text, params: [scope, position, start], reads: true }))
     }
     const countAll = (scopes: readonly string[]): Statement[] =>
-      scopes.length > 1 && many
-        ? splitAsked(store.dialect, askPages(scopes, cursor), store.limits?.paramBytesMax).map(
-            ({ bootstraps, params }) => ({ sql: bootstraps ? many.countFirst : many.countNext, params, reads: true }),
-          )
+      scopes.length > 1 && many && together
+        ? splitAsked(together, askPages(scopes, cursor), store.limits?.paramBytesMax).map(({ bootstraps, params }) => ({
+            sql: bootstraps ? many.countFirst : many.countNext,
+            params,
+            reads: true,
+          }))
         : scopes.flatMap(countOf)
     const places = await groupByPlace(store, [...heads.keys()])
     const sums = await inTurns(places, async (scopes) => {

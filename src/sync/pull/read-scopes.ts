@@ -1,8 +1,8 @@
 import type { Cursor, ScopeHead } from '../../model/cursor-entry.ts'
 import { limits } from '../../model/limits.ts'
-import type { Dialect } from '../../sql/dialect.ts'
+import type { Together } from '../../sql/dialect.ts'
 import { encodeParts } from '../../sql/parts.ts'
-import type { Sql } from '../../sql/schema-sql.ts'
+import type { PagesSql, Sql } from '../../sql/schema-sql.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
 import type { AskedPage } from '../../sql/scope-pages.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
@@ -78,8 +78,11 @@ export function groupForReads({ sql, store }: Call, scopes: readonly string[]) {
 /** Reads scopes of one database. */
 export function surveyPlace(call: Call, asked: readonly AskedPage[], budget: Budget): Survey {
   const limit = rowsLeft(budget)
-  const { pages } = call.sql
-  const survey = asked.length > 1 && pages ? surveyMany(call.sql, pages, asked, limit) : surveyEach(call, asked, limit)
+  const { pages, dialect } = call.sql
+  const survey =
+    asked.length > 1 && pages && dialect.together
+      ? surveyMany(call.sql, pages, dialect.together, asked, limit)
+      : surveyEach(call, asked, limit)
   return {
     plan: survey.plan,
     finish(results) {
@@ -103,26 +106,27 @@ function surveyEach({ pages }: Call, asked: readonly AskedPage[], limit: number)
  * do the same. More scopes than a parameter holds are further statements.
  */
 function surveyMany(
-  { schema, dialect, paramBytesMax }: Sql,
-  pages: NonNullable<Sql['pages']>,
+  { schema, paramBytesMax }: Sql,
+  pages: PagesSql,
+  together: Together,
   asked: readonly AskedPage[],
   limit: number,
 ): Survey {
-  const plan = splitAsked(dialect, asked, paramBytesMax).map(
+  const plan = splitAsked(together, asked, paramBytesMax).map(
     ({ bootstraps, params }): Statement => ({
       sql: bootstraps ? pages.first : pages.next,
       params: [...params, limit],
       reads: true,
     }),
   )
-  return { plan, finish: (results) => dialect.readPages(schema, asked, results.flat()) }
+  return { plan, finish: (results) => together.readPages(schema, asked, results.flat()) }
 }
 
 /** Scopes as the parameters of statements. */
-export function splitAsked(dialect: Dialect, asked: readonly AskedPage[], paramBytesMax: number | undefined) {
+export function splitAsked({ encodeAsked }: Together, asked: readonly AskedPage[], paramBytesMax: number | undefined) {
   return [true, false].flatMap((bootstraps) => {
     const some = asked.filter(({ entry }) => (entry === undefined || entry.start > entry.position) === bootstraps)
-    const texts = some.length > 0 ? encodeParts(some, (part) => dialect.encodeAsked(part), paramBytesMax) : []
+    const texts = some.length > 0 ? encodeParts(some, encodeAsked, paramBytesMax) : []
     return texts.map((params) => ({ bootstraps, params }))
   })
 }

@@ -32,7 +32,7 @@ export function reconcile(
       const state = alone ? undefined : before[pass]?.get(table)?.get(id)?.state
       const current = latest(after, table, id)
       const left = after[pass]?.get(table)?.get(id)
-      const holder = taken.get(takenKey(pass, table, id))
+      const holder = taken.size > 0 ? taken.get(takenKey(pass, table, id)) : undefined
       const isTaken = (change: Change) => holder !== undefined && saysKey(change)
       const outcomes = alone
         ? changes.map((change) => {

@@ -1,11 +1,16 @@
 import { limits } from '../../model/limits.ts'
 import { markerIn } from '../../sql/markers.ts'
-import { isCheck, type RehearseBatch, type Trial, type TrialFailure, type TrialPlan } from '../../sql/rehearse-sql.ts'
+import {
+  type ForeignKeys,
+  isCheck,
+  type RehearseBatch,
+  type Trial,
+  type TrialFailure,
+  type TrialPlan,
+} from '../../sql/rehearse-sql.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
-import { type ForeignKeys, foreignKeysOf, readForeignKeys, readUniqueNames } from '../../sql/sqlite/foreign-keys.ts'
 import type { Statement } from '../../sql/statement.ts'
 import type { TableSql } from '../../sql/table-sql.ts'
-import { postgresStateFault } from '../../stores/fault.ts'
 import { notTried, type Rehearsal, type Rehearsed, type Store, StoreFault } from '../../stores/store.ts'
 import type { Allowance } from './allowance.ts'
 
@@ -34,12 +39,12 @@ export interface RehearseOptions {
  * may have so many.
  */
 export function createRehearse({ sql, batch, rehearse, allowance }: RehearseOptions): Rehearse {
-  const { rehearseBatch } = sql.dialect
+  const { rehearseBatch, rehearsedKeys } = sql.dialect
   if (rehearseBatch) return (scope, plan) => rehearseInBatch(batch, rehearseBatch, scope, plan)
   const inStore = rehearse ?? rehearseByBatches(sql, batch, allowance)
   return async (scope, plan) => {
-    const [rows = [], names = []] = await batch(scope, [readForeignKeys, readUniqueNames])
-    const keys = foreignKeysOf(rows, sql.schema.tables)
+    const [rows = [], names = []] = rehearsedKeys ? await batch(scope, rehearsedKeys.statements) : []
+    const keys = rehearsedKeys?.keysOf(rows, sql.schema.tables)
     const nameOf = new Map(names.map(([columns, name]) => [String(columns), String(name)]))
     const { faults, closing } = await inStore(scope, toRehearsal(sql, scope, plan, keys))
     const isUnmet = closing.some((found) => found.length > 0)
@@ -60,11 +65,11 @@ async function rehearseInBatch(
 ): Promise<TrialResult> {
   const results = await batch(scope, compile(plan))
   const { groups, commit } = read(results.at(-1)?.[0])
-  const faultOf = (failure: TrialFailure | undefined) => failure && postgresStateFault(failure)
+  const faultOf = (failure: TrialFailure | undefined) => failure && new StoreFault(failure.kind, failure)
   return { faults: plan.groups.map((_, place) => faultOf(groups.get(place))), commit: faultOf(commit) }
 }
 
-function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys): Rehearsal {
+function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys | undefined): Rehearsal {
   const { groups, lock, immediate } = plan
   const tables = plan.tables.map((table) => sql.tables.find((one) => one.table === table))
   const toStatement = ({ kind, table, params }: Trial): Statement => {
@@ -73,14 +78,16 @@ function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys
   }
   const guardsOf = (place: number): Statement[] =>
     (plan.ids[place] ?? []).flatMap(({ table, ids }) =>
-      keys
-        .guards(table, sql.raise)
-        .map((text) => ({ sql: text, params: [scope, sql.dialect.encodeIds(ids)], reads: true as const })),
+      (keys?.guards(table, sql.raise) ?? []).map((text) => ({
+        sql: text,
+        params: [scope, sql.dialect.encodeIds(ids)],
+        reads: true as const,
+      })),
     )
   return {
     opening: [{ sql: sql.scope.trialLock, params: lock, takes: Number(lock[2]) }],
     groups: groups.map((group, place) => [...group.map(toStatement), ...(immediate ? guardsOf(place) : [])]),
-    closing: keys.unmet.map((text) => ({ sql: text, params: [scope, Number(lock[2])], reads: true as const })),
+    closing: (keys?.unmet ?? []).map((text) => ({ sql: text, params: [scope, Number(lock[2])], reads: true as const })),
   }
 }
 

@@ -148,9 +148,9 @@ export const mutants: readonly Mutant[] = [
     name: "a driver's error taken for a rejection, on Postgres",
     store: 'postgres',
     edits: inOneEdit(
-      'src/stores/fault.ts',
-      "if (transientStates.test(code)) return new StoreFault('transient', more)",
-      "if (transientStates.test(code)) return new StoreFault('refused', more)",
+      'src/sql/postgres/state-kind.ts',
+      "if (transientStates.test(code)) return 'transient'",
+      "if (transientStates.test(code)) return 'refused'",
     ),
   },
   {
