@@ -37,7 +37,7 @@ export function bulkSql(
   from: (fields: readonly Field[], first: number) => string = dialect.decodeRows,
 ): BulkSql {
   const [scope, n, count] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
-  const target = quoted(table.name)
+  const target = dialect.target(table)
   const names = table.columns.map(({ name }) => quoted(name))
   const fields = bulkFields(table)
   // All that `tally` looks for stands in the first ones.

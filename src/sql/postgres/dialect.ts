@@ -4,7 +4,8 @@ import { addedSince, isAdd, raisedAdd } from '../adds.ts'
 import { onConflictWhere, onMeetingWhere } from '../bulk-sql.ts'
 import { type Dialect, quoted } from '../dialect.ts'
 import type { Field } from '../statement.ts'
-import { above, aliveAbove, byKey, found, fromIds, fromScopes, hasKey } from './keys.ts'
+import { adoptedInPostgres, joinApp } from './adopted.ts'
+import { above, aliveAbove, byKey, found, fromIds, fromScopes, hasKey, target } from './keys.ts'
 import { askedFields, askedRow, countPagesSql, pagesSql, readPagesCells } from './pages.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
@@ -31,6 +32,9 @@ const stampFields: readonly Field[] = [
 /** Postgres, with its parameters spelled so. */
 const postgresWithParams = (param: Dialect['param']): Dialect => ({
   name: 'postgres',
+  adopted: adoptedInPostgres,
+  target,
+  joinApp,
   param,
 
   encodesByField: true,

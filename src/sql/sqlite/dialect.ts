@@ -2,7 +2,8 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { addedSince, isAdd, raisedAdd } from '../adds.ts'
 import { type Dialect, quoted } from '../dialect.ts'
-import { above, aliveAbove, byKey, found, fromIds, fromScopes } from './keys.ts'
+import { adoptedInSqlite, joinApp } from './adopted.ts'
+import { above, aliveAbove, byKey, found, fromIds, fromScopes, target } from './keys.ts'
 import { countPagesText, encodeAsked, pagesText, readPagesText } from './pages.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
 
@@ -12,6 +13,9 @@ const atDigits = String(Number.MAX_SAFE_INTEGER).length
 
 export const sqlite: Dialect = {
   name: 'sqlite',
+  adopted: adoptedInSqlite,
+  target,
+  joinApp,
   param: (place) => `?${place}`,
 
   encodesByField: false,
