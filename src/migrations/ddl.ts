@@ -4,6 +4,7 @@ import type { Schema, Table, TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
 import { type Dialect, quoted } from '../sql/dialect.ts'
 import { literal } from '../sql/literal.ts'
+import { adoptTable, isAdopted } from './adopted/adopt-table.ts'
 
 export type DialectName = Dialect['name']
 export const dialectNames: readonly DialectName[] = ['postgres', 'sqlite']
@@ -167,6 +168,7 @@ export function createSystem(dialect: DialectName): string[] {
 
 /** A table and its indexes. */
 export function createTable(table: Table, dialect: DialectName): string[] {
+  if (isAdopted(table)) return adoptTable(table, dialect)
   return [
     createRows(table, dialect),
     createPositionIndex(table.name),

@@ -1,7 +1,7 @@
 import { adoptedOf, isOwnName } from './adopted.ts'
+import type { Column } from './column.ts'
 import { limits } from './limits.ts'
 import { checkRenames, checkRetired, isName, namePattern } from './names.ts'
-import type { Column } from './column.ts'
 import { byColumnMark, systemColumns, type Table, type TableColumn, type TableColumns } from './table.ts'
 import { canonicalValue, valueCheck } from './value.ts'
 

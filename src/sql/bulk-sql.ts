@@ -44,8 +44,8 @@ export function bulkSql(
   const stampFields = fields.slice(0, 4)
   const insertWhere = (
     condition: string,
-  ) => `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+  ) => `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position${names.map((name) => `, ${name}`).join('')})
+SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$${table.columns.map(({ key }) => `, sent$.${key}`).join('')}
 FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${condition}`
   const onConflict = onConflictWhere(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))
   return {

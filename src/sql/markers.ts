@@ -12,6 +12,8 @@ export const markers = [
   'driftline_changed',
   'driftline_taken',
   'driftline_expired',
+  'driftline_late',
+  'driftline_absent',
 ] as const
 export type Marker = (typeof markers)[number]
 

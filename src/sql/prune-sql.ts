@@ -71,7 +71,8 @@ GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope L
     markFields,
     mark: `INSERT INTO driftline_marks (scope, position, at) SELECT sent$.scope$, sent$.position$, sent$.at$ FROM ${dialect.decodeRows(markFields, 1)} WHERE ${always} ON CONFLICT (scope, position) DO NOTHING`,
     tombstones: schema.tables.map(
-      (table) => `SELECT position FROM ${dialect.target(table)} WHERE ${dead(table.name)} ORDER BY position LIMIT ${four}`,
+      (table) =>
+        `SELECT position FROM ${dialect.target(table)} WHERE ${dead(table.name)} ORDER BY position LIMIT ${four}`,
     ),
     raise: `UPDATE driftline_scopes SET watermark = CASE WHEN watermark < ${two} THEN ${two} ELSE watermark END WHERE scope = ${one}`,
     remove: schema.tables.map((table) => `DELETE FROM ${dialect.target(table)} WHERE ${dead(table.name)}`),

@@ -1,5 +1,14 @@
 import type { Schema } from '../model/table.ts'
-import { type Dialect, inOrder, type Lookup, type PageParams, type PagePart, pageArms, pageRows, rowOctets } from './dialect.ts'
+import {
+  type Dialect,
+  inOrder,
+  type Lookup,
+  type PageParams,
+  type PagePart,
+  pageArms,
+  pageRows,
+  rowOctets,
+} from './dialect.ts'
 import type { PagesBound } from './scope-pages.ts'
 
 /** What a dialect brings to a statement of many pages. */

@@ -1,4 +1,5 @@
 import type { Table } from '../model/table.ts'
+import type { AdoptedKind } from './adopted/adopted-sql.ts'
 import type { Cells, Statement } from './statement.ts'
 
 /** What a statement of a group does, none of which gives anything back. */
@@ -25,9 +26,15 @@ export type TrialKind =
   | 'changed'
   | 'taken'
   | 'swallowed'
+  | 'missing'
+  | 'absent'
+  | 'freePut'
+  | 'freeCreate'
+  | AdoptedKind
 
 /** Whether a trial is a query. */
-export const isCheck = (kind: TrialKind): boolean => kind === 'changed' || kind === 'taken' || kind === 'swallowed'
+export const isCheck = (kind: TrialKind): boolean =>
+  kind === 'changed' || kind === 'taken' || kind === 'swallowed' || kind === 'missing' || kind === 'absent'
 
 /** One statement of a group. */
 export interface Trial {

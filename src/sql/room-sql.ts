@@ -43,9 +43,7 @@ export function roomSql(dialect: Dialect, { tables }: Schema, weighs: boolean): 
   return {
     head: `SELECT position, row_bytes FROM driftline_scopes WHERE scope = ${scope}`,
     counts: tables.map(
-      (
-        table,
-      ) => `SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT ${sizeOf(table)} AS size$ FROM ${rowsOf(table)}
+      (table) => `SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT ${sizeOf(table)} AS size$ FROM ${rowsOf(table)}
 WHERE ${position} <> CAST(${second} AS bigint) AND ${dialect.aliveAbove(scope, '0')} LIMIT CAST(${third} AS bigint)) AS counted$`,
     ),
     steps: tables.map(

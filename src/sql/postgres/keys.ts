@@ -41,8 +41,7 @@ export const above: Dialect['above'] = (scope, position) =>
 export const aliveAbove: Dialect['aliveAbove'] = (scope, position) =>
   `scope = ${scope} AND position > ${position} AND (scope, position, deleted) > (${dear(scope)}, ${position}, true) AND NOT deleted`
 
-export const target: Dialect['target'] = (table) =>
-  table.adopted ? adoptedInPostgres.side(table) : quoted(table.name)
+export const target: Dialect['target'] = (table) => (table.adopted ? adoptedInPostgres.side(table) : quoted(table.name))
 
 /**
  * OFFSET 0 keeps the planner from joining the two in another way than row by row, the ids outside.

@@ -11,8 +11,7 @@ export const above: Dialect['above'] = (scope, position) => `scope = ${scope} AN
 
 export const aliveAbove: Dialect['aliveAbove'] = (scope, position) => `${above(scope, position)} AND NOT deleted`
 
-export const target: Dialect['target'] = (table) =>
-  table.adopted ? adoptedInSqlite.side(table) : quoted(table.name)
+export const target: Dialect['target'] = (table) => (table.adopted ? adoptedInSqlite.side(table) : quoted(table.name))
 
 /** SQLite never changes the order of a CROSS JOIN. One writes at a time: nothing needs a lock. */
 export const found: Dialect['found'] = (table, scope, id, join) =>

@@ -133,22 +133,11 @@ function concat(parts: readonly string[]): string {
 export function pageText(schema: Schema, bound: PageBound): string {
   const params = pageParams({ param: (place) => `?${place}` }, bound.again)
   const rows = pageArms(schema, bound, (table, part) =>
-    pageRows(
-      lookup,
-      table,
-      part,
-      `position, ${changeText(table, part)} AS text$`,
-      params.position,
-      params,
-    ),
+    pageRows(lookup, table, part, `position, ${changeText(table, part)} AS text$`, params.position, params),
   )
   // Of no row, where the answer is full, what follows is what was asked for.
   const last = `coalesce(page$.last$, ${params.position})`
-  const more = pageArms(
-    schema,
-    bound,
-    (table, part) => `EXISTS (${pageRows(lookup, table, part, '1', last, params)})`,
-  )
+  const more = pageArms(schema, bound, (table, part) => `EXISTS (${pageRows(lookup, table, part, '1', last, params)})`)
   const cap = pageCap({ ...lookup, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
   return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ') || '1 = 0'} THEN 1 ELSE 0 END
