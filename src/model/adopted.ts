@@ -1,4 +1,6 @@
-import type { TableColumns } from './table.ts'
+import type { Column } from './column.ts'
+
+type Columns = { readonly [column: string]: Column }
 
 /**
  * A table of somebody else (ADOPT): an ORM's, a backend's. driftline syncs it and adds no column to
@@ -28,7 +30,7 @@ export interface SqlText {
 /** An expression over the columns of a table: `sql("'team:' || team_id")`. */
 export const sql = (text: string): SqlText => ({ sql: text })
 
-interface AdoptedOptions<Columns extends TableColumns> {
+interface AdoptedOptions<Own extends Columns> {
   /** A unique column that is NOT NULL. Its text is the id. */
   readonly key: string
   /** What the key is: uuid unless it is said. */
@@ -37,7 +39,7 @@ interface AdoptedOptions<Columns extends TableColumns> {
   readonly scope: string | SqlText
   /** The column with the time when a row was deleted, where deleting is an UPDATE. */
   readonly softDelete?: string
-  readonly columns: Columns
+  readonly columns: Own
 }
 
 /** Stands beside the columns of a table that is adopted. */
@@ -48,10 +50,10 @@ export const adoptedMark = Symbol.for('driftline.adopted')
  * title: text() } })`. Any SQL may write it, and phones hear of it. Throws a `TypeError` that says
  * what to write instead.
  */
-export function adopted<const Columns extends TableColumns>(
+export function adopted<const Own extends Columns>(
   name: string,
-  { key, keyType = 'uuid', scope, softDelete, columns }: AdoptedOptions<Columns>,
-): Columns {
+  { key, keyType = 'uuid', scope, softDelete, columns }: AdoptedOptions<Own>,
+): Own {
   const parts = name.split('.')
   const [table = '', schema] = parts.toReversed()
   if (parts.length > 2 || !parts.every(isOwnName))
@@ -74,7 +76,7 @@ const ownName = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 export const isOwnName = (name: unknown): name is string => typeof name === 'string' && ownName.test(name)
 
 /** What a declaration says of the table that it adopts. */
-export const adoptedOf = (columns: TableColumns): Adopted | undefined =>
+export const adoptedOf = (columns: Columns): Adopted | undefined =>
   (columns as { readonly [adoptedMark]?: Adopted })[adoptedMark]
 
 const uuidText = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

@@ -71,6 +71,9 @@ export interface Table {
   readonly adopted?: Adopted
 }
 
+export type AdoptedTable = Table & { readonly adopted: Adopted }
+export const isAdopted = (table: Table): table is AdoptedTable => table.adopted !== undefined
+
 /** All synced tables. The type parameter carries the declaration to the row types. */
 export interface Schema<Tables extends SchemaTables = SchemaTables> {
   readonly tables: readonly Table[]

@@ -1,5 +1,6 @@
 import type { Table } from '../model/table.ts'
-import { type Assigned, always, basePosition, type Dialect, type Meeting, quoted } from './dialect.ts'
+import { type Assigned, always, basePosition, type Dialect, type Meeting } from './dialect.ts'
+import { quoted } from './quoted.ts'
 import type { Field } from './statement.ts'
 
 /**

@@ -1,6 +1,8 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
+import type { AdoptedTables, SettleSql } from './adopted/settle-sql.ts'
 import type { AdoptedSpelling } from './adopted/spelling.ts'
+import { quoted } from './quoted.ts'
 import type { RehearseBatch } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
 import type { AskedPage, PagesBound } from './scope-pages.ts'
@@ -28,8 +30,9 @@ export interface Meeting {
  */
 export interface Dialect {
   readonly name: 'postgres' | 'sqlite'
-  /** How it spells what is asked of tables that are adopted. Undefined: it adopts none. */
-  readonly adopted?: AdoptedSpelling
+  /** How it spells what is asked of tables that are adopted, and how it settles them. */
+  readonly adopted: AdoptedSpelling
+  settle(tables: AdoptedTables): SettleSql
   /**
    * The table with the columns that driftline keeps of a row: the table itself, or its side rows
    * where it is adopted.
@@ -154,15 +157,6 @@ export interface Dialect {
    * does it.
    */
   readonly rehearseBatch?: RehearseBatch
-}
-
-/**
- * Identifiers are checked where the schema is defined; quoting keeps reserved words usable. What a
- * statement names itself ends in $, which no table's and no column's name holds: none can hide the
- * other.
- */
-export function quoted(name: string): string {
-  return `"${name}"`
 }
 
 /**

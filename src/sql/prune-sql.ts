@@ -1,6 +1,7 @@
 import { hasCounters } from '../model/merge.ts'
 import type { Schema } from '../model/table.ts'
-import { always, type Dialect, quoted } from './dialect.ts'
+import { always, type Dialect } from './dialect.ts'
+import { quoted } from './quoted.ts'
 import type { Reference } from './references.ts'
 import type { Field } from './statement.ts'
 

@@ -1,5 +1,4 @@
 import type { Table } from '../model/table.ts'
-import type { AdoptedKind } from './adopted/adopted-sql.ts'
 import type { Cells, Statement } from './statement.ts'
 
 /** What a statement of a group does, none of which gives anything back. */
@@ -31,6 +30,19 @@ export type TrialKind =
   | 'freePut'
   | 'freeCreate'
   | AdoptedKind
+
+/** What writes rows of the app. */
+export type AdoptedKind =
+  | 'replace'
+  | 'insert'
+  | 'remove'
+  | 'mark'
+  | 'seenMark'
+  | 'patch'
+  | 'stamp'
+  | 'freeMark'
+  | 'freePatch'
+  | 'freeStamp'
 
 /** Whether a trial is a query. */
 export const isCheck = (kind: TrialKind): boolean =>

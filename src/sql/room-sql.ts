@@ -1,6 +1,7 @@
 import type { Schema, Table } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
-import { type Dialect, quoted, rowOctets } from './dialect.ts'
+import { type Dialect, rowOctets } from './dialect.ts'
+import { quoted } from './quoted.ts'
 
 /**
  * What is asked where a scope may be near its limits of rows and bytes. Tombstones are no rows to

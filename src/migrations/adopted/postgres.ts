@@ -1,8 +1,8 @@
+import type { AdoptedTable } from '../../model/table.ts'
 import { isLong } from '../../model/value.ts'
 import { sourceOf } from '../../sql/adopted/spelling.ts'
-import { quoted } from '../../sql/dialect.ts'
 import { adoptedInPostgres } from '../../sql/postgres/adopted.ts'
-import type { AdoptedTable } from './adopt-table.ts'
+import { quoted } from '../../sql/quoted.ts'
 
 const { app, id, scope, side } = adoptedInPostgres
 

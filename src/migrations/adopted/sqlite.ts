@@ -1,8 +1,8 @@
+import type { AdoptedTable } from '../../model/table.ts'
 import { isLong } from '../../model/value.ts'
 import { sourceOf } from '../../sql/adopted/spelling.ts'
-import { quoted } from '../../sql/dialect.ts'
+import { quoted } from '../../sql/quoted.ts'
 import { adoptedInSqlite } from '../../sql/sqlite/adopted.ts'
-import type { AdoptedTable } from './adopt-table.ts'
 
 const { app, id, side } = adoptedInSqlite
 

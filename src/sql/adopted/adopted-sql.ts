@@ -1,7 +1,8 @@
 import type { Adopted } from '../../model/adopted.ts'
 import type { Table, TableColumn } from '../../model/table.ts'
-import { basePosition, type Dialect, quoted } from '../dialect.ts'
+import { basePosition, type Dialect } from '../dialect.ts'
 import type { Raise } from '../markers.ts'
+import { quoted } from '../quoted.ts'
 import { resultLine } from '../result-line.ts'
 import { stampKey } from '../row-fields.ts'
 import { seenFields } from '../seen-sql.ts'
@@ -42,19 +43,6 @@ export interface AdoptedSql {
   readonly wait: string | undefined
 }
 
-/** What writes rows of the app. */
-export type AdoptedKind =
-  | 'replace'
-  | 'insert'
-  | 'remove'
-  | 'mark'
-  | 'seenMark'
-  | 'patch'
-  | 'stamp'
-  | 'freeMark'
-  | 'freePatch'
-  | 'freeStamp'
-
 export function adoptedSql(
   dialect: Dialect,
   table: Table,
@@ -62,7 +50,7 @@ export function adoptedSql(
   fields: { readonly row: readonly Field[]; readonly patch: readonly Field[] },
 ): AdoptedSql | undefined {
   const { adopted } = table
-  if (!adopted || !dialect.adopted) return undefined
+  if (!adopted) return undefined
   const spelling = dialect.adopted
   const [scope, n, client] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
   const [app, side] = [spelling.app(adopted), spelling.side(table)]

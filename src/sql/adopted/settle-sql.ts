@@ -1,7 +1,4 @@
 import type { Schema, Table } from '../../model/table.ts'
-import type { Dialect } from '../dialect.ts'
-import { postgresSettle } from '../postgres/settle.ts'
-import { sqliteSettle } from '../sqlite/settle.ts'
 
 /**
  * What the app's own SQL has touched gets stamps and positions (ADOPT 3). `touched` lines are
@@ -38,9 +35,12 @@ export interface AdoptedTables {
 }
 
 /** Undefined: the schema adopts no table. */
-export function settleSql(dialect: Dialect, { tables }: Schema): SettleSql | undefined {
+export function settleSql(
+  dialect: { settle(tables: AdoptedTables): SettleSql },
+  { tables }: Schema,
+): SettleSql | undefined {
   const some = tables.filter(({ adopted }) => adopted)
   if (some.length === 0) return undefined
   const adopted = { tables: some, names: some.map(({ name }) => `'${name}'`).join(', ') }
-  return dialect.name === 'postgres' ? postgresSettle(adopted) : sqliteSettle(adopted)
+  return dialect.settle(adopted)
 }

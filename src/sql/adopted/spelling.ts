@@ -1,6 +1,6 @@
 import type { Adopted } from '../../model/adopted.ts'
 import type { Table, TableColumn } from '../../model/table.ts'
-import { quoted } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 
 /** How a database spells what is asked of a table that is adopted. */
 export interface AdoptedSpelling {

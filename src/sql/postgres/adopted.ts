@@ -1,6 +1,6 @@
 import type { Table, TableColumn } from '../../model/table.ts'
 import { type AdoptedSpelling, appColumns, isAlive, sourceOf } from '../adopted/spelling.ts'
-import { quoted } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 
 /** Side rows lie in a schema of their own, where no tool of the app's meets them. */
 export const adoptedInPostgres: AdoptedSpelling = {

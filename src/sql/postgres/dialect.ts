@@ -2,13 +2,15 @@ import { base64urlToHex } from '../../model/base64url.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { addedSince, isAdd, raisedAdd } from '../adds.ts'
 import { onConflictWhere, onMeetingWhere } from '../bulk-sql.ts'
-import { type Dialect, quoted } from '../dialect.ts'
+import type { Dialect } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import type { Field } from '../statement.ts'
 import { adoptedInPostgres, joinApp } from './adopted.ts'
 import { above, aliveAbove, byKey, found, fromIds, fromScopes, hasKey, target } from './keys.ts'
 import { askedFields, askedRow, countPagesSql, pagesSql, readPagesCells } from './pages.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
+import { postgresSettle } from './settle.ts'
 
 /** What a column of each type is in Postgres. */
 export const postgresTypes = {
@@ -33,6 +35,7 @@ const stampFields: readonly Field[] = [
 const postgresWithParams = (param: Dialect['param']): Dialect => ({
   name: 'postgres',
   adopted: adoptedInPostgres,
+  settle: postgresSettle,
   target,
   joinApp,
   param,

@@ -1,5 +1,6 @@
 import type { Table } from '../../model/table.ts'
-import { basePosition, type Dialect, quoted } from '../dialect.ts'
+import { basePosition, type Dialect } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import { adoptedInPostgres, joinApp } from './adopted.ts'
 
 /**

@@ -4,17 +4,8 @@ import type { Schema, Table, TableColumn } from '../../model/table.ts'
 import { textToJson } from '../../model/text.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { shown } from '../../model/view.ts'
-import {
-  inOrder,
-  isDead,
-  isLarge,
-  type PageBound,
-  pageArms,
-  pageCap,
-  pageParams,
-  pageRows,
-  quoted,
-} from '../dialect.ts'
+import { inOrder, isDead, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import { emptyPage, type ScopePage } from '../scope-page.ts'
 import type { Cell, Cells } from '../statement.ts'
 import { joinApp } from './adopted.ts'

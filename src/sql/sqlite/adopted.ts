@@ -1,6 +1,6 @@
 import type { Table, TableColumn } from '../../model/table.ts'
 import { type AdoptedSpelling, appColumns, isAlive, sourceOf } from '../adopted/spelling.ts'
-import { quoted } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 
 export const adoptedInSqlite: AdoptedSpelling = {
   side: ({ name }) => quoted(`driftline_rows_${name}`),

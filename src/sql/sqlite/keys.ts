@@ -1,4 +1,5 @@
-import { basePosition, type Dialect, quoted } from '../dialect.ts'
+import { basePosition, type Dialect } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import { adoptedInSqlite, joinApp } from './adopted.ts'
 
 /**

@@ -12,8 +12,8 @@ import {
   pageCap,
   pageParams,
   pageRows,
-  quoted,
 } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import { emptyPage, parseHead, type ScopePage } from '../scope-page.ts'
 import type { Cells } from '../statement.ts'
 import { joinApp } from './adopted.ts'

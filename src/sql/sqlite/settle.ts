@@ -2,7 +2,7 @@ import type { Adopted } from '../../model/adopted.ts'
 import type { Table } from '../../model/table.ts'
 import type { AdoptedTables, SettleSql } from '../adopted/settle-sql.ts'
 import { isAlive } from '../adopted/spelling.ts'
-import { quoted } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import { adoptedInSqlite } from './adopted.ts'
 
 const { app, scope, key, side } = adoptedInSqlite

@@ -1,7 +1,7 @@
 import type { Cursor } from '../../model/cursor-entry.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
-import { planWaiting, waitingIn } from '../adopted/settle.ts'
+import { planWaiting, waitingIn } from '../adopted/plan-settle.ts'
 import type { Call } from '../call.ts'
 import { planGates } from '../pull/plan-reads.ts'
 import { askPages, type Budget, surveyPlace, withOwnRows } from '../pull/read-scopes.ts'
