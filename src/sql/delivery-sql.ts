@@ -15,11 +15,15 @@ const columns = 'scope, position, from_position, id, created_at, next_at, attemp
 
 /**
  * [scope, n, endpoint, id, at] → its time, where this transaction, which took `n` positions, has
- * written a row of the tables. Runs under the scope's lock, so that of two deliveries of a scope
+ * written a row of the tables; or [scope, endpoint, id, at] where an expression says how many it
+ * took. Runs under the scope's lock, so that of two deliveries of a scope
  * the later finds the earlier.
  */
-export function recordSql({ param, above, target }: Dialect, tables: readonly Table[]): string {
-  const [scope, n, endpoint, id, at] = [1, 2, 3, 4, 5].map(param) as [string, string, string, string, string]
+export function recordSql(dialect: Dialect, tables: readonly Table[], moved?: string): string {
+  const { param, above, target } = dialect
+  const params = (moved === undefined ? [1, 2, 3, 4, 5] : [1, 1, 2, 3, 4]).map(param)
+  const [scope, second, endpoint, id, at] = params as [string, string, string, string, string]
+  const n = moved ?? second
   // By the ends of the indexes. For an EXISTS Postgres may read a whole scope, where it expects to
   // find a row early.
   const line = `FROM driftline_deliveries AS delivery$ WHERE delivery$.scope = ${scope} AND delivery$.endpoint = ${endpoint}`

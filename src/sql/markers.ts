@@ -14,6 +14,7 @@ export const markers = [
   'driftline_expired',
   'driftline_late',
   'driftline_absent',
+  'driftline_unmade',
 ] as const
 export type Marker = (typeof markers)[number]
 

@@ -323,7 +323,7 @@ function trialText(
     case 'freePatch':
     case 'freeStamp':
       if (!adopted) throw new TypeError('A table that is not adopted has no rows beside its own')
-      return adopted[kind]
+      return adopted[kind] ?? ''
     default:
       if (!adds) throw new TypeError('A table without counters has nothing to add to')
       return kind === 'add' ? adds.addSilent : kind === 'seenAdd' ? adds.addSeenSilent : adds[kind]

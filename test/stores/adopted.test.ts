@@ -9,8 +9,9 @@ import type { Principal } from '../../src/model/principal.ts'
 import { createOperations } from '../../src/sync/sync.ts'
 import { pullToJson, syncToJson } from '../../src/wire/answer.ts'
 import { decodeRequest } from '../../src/wire/request.ts'
+import { openTestD1 } from '../support/d1.ts'
 import { principal } from '../support/sample.ts'
-import { dialectStores, openEmptyStore, type TestStore } from '../support/stores.ts'
+import { isQuick, openEmptyStore, storeNames, type TestStore } from '../support/stores.ts'
 
 const schema = defineSchema({
   projects: adopted('projects', { key: 'id', scope: 'user_id', columns: { name: text() } }),
@@ -44,19 +45,23 @@ title TEXT NOT NULL CHECK (title <> 'bad'), status TEXT NOT NULL DEFAULT 'open',
 
 const idOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 
-describe.each(dialectStores)('tables of somebody else, on %s', (name) => {
+describe.each([...storeNames, ...(isQuick ? [] : (['d1'] as const))])('tables of somebody else, on %s', (name) => {
   let opened: TestStore
   let people = 0
   let ids = 0
   const nextId = () => idOf(++ids)
   const someone = () => `u${++people}`
   beforeAll(async () => {
-    opened = await openEmptyStore(name)
-    const { name: dialect } = opened.store.dialect
-    await migrate(opened.store, [
+    const migrations = (dialect: 'postgres' | 'sqlite') => [
       { name: '0001_app', statements: tables[dialect] },
       { name: '0002_adopt', statements: createTables(schema, dialect) },
-    ])
+    ]
+    if (name === 'd1') {
+      opened = await openTestD1(migrations('sqlite'), schema)
+      return
+    }
+    opened = await openEmptyStore(name)
+    await migrate(opened.store, migrations(opened.store.dialect.name))
   })
   afterAll(() => opened.close())
   const operations = () => createOperations({ schema, store: opened.store, now: () => Date.now() })
@@ -100,7 +105,9 @@ describe.each(dialectStores)('tables of somebody else, on %s', (name) => {
     expect((await pull(who, first.cursor)).changes).toEqual([])
     await own(`UPDATE tasks SET secret = 'other' WHERE id = '${id}'`)
     expect((await pull(who, first.cursor)).changes).toEqual([])
-    await own(`UPDATE tasks SET title = 'two', done = ${name === 'postgres' ? 'true' : '1'} WHERE id = '${id}'`)
+    await own(
+      `UPDATE tasks SET title = 'two', done = ${opened.store.dialect.name === 'postgres' ? 'true' : '1'} WHERE id = '${id}'`,
+    )
     const second = await pull(who, first.cursor)
     expect(second.changes).toMatchObject([{ op: 'put', id, row: { title: 'two', done: true } }])
     await own(`DELETE FROM tasks WHERE id = '${id}'`)

@@ -97,6 +97,9 @@ function bytesOf(table: AdoptedTable, row: string): string {
 function noteFunction(table: AdoptedTable, event: Event): string {
   const body = event === 'truncate' ? noteAll(table) : noteRows(table, event)
   return `CREATE OR REPLACE FUNCTION ${functionName(table, event)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $note$
+DECLARE
+  base$ bigint := nullif(current_setting('driftline.push', true), '')::bigint;
+  until$ bigint := nullif(current_setting('driftline.until', true), '')::bigint;
 BEGIN
   ${body}
   RETURN NULL;
@@ -128,9 +131,8 @@ function insertMarks(table: AdoptedTable, marked: string, sized = true): string 
   return `INSERT INTO driftline.driftline_touched (scope, table_name, bytes, marks)
     SELECT s$, '${table.name}', ${sized ? 'max(b$)' : 'NULL'}, array_agg(k$ || i$) FROM (
       SELECT s$, k$, i$, b$, (row_number() OVER (PARTITION BY s$) - 1) / 1000 AS line$ FROM (${marked}) AS m$
-      WHERE s$ IS NOT NULL AND k$ IS NOT NULL AND NOT (coalesce(current_setting('driftline.push', true), '') <> '' AND s$ = current_setting('driftline.scope', true) AND EXISTS (
-        SELECT 1 FROM ${side(table)} AS own$ WHERE own$.scope = s$ AND own$.id = i$ AND own$.deleted = (k$ = 'd')
-        AND own$.position > current_setting('driftline.push', true)::bigint AND own$.position <= current_setting('driftline.until', true)::bigint))
+      WHERE s$ IS NOT NULL AND k$ IS NOT NULL AND NOT (base$ IS NOT NULL AND s$ = current_setting('driftline.scope', true) AND EXISTS (
+        SELECT 1 FROM ${side(table)} AS own$ WHERE own$.scope = s$ AND own$.id = i$ AND own$.deleted = (k$ = 'd') AND own$.position > base$ AND own$.position <= until$))
     ) AS n$ GROUP BY s$, line$;`
 }
 

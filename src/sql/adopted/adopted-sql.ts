@@ -18,7 +18,8 @@ import { type AdoptedSpelling, isAlive, scopeColumn, sourceOf, writable } from '
 export interface AdoptedSql {
   /** [scope, n, …rows] → nothing: the rows of the app whose puts have won. */
   readonly replace: string
-  readonly insert: string
+  /** Undefined: the app's database makes the keys. */
+  readonly insert: string | undefined
   /** [scope, n, …ids and ordinals] → nothing: those whose deletes have won. */
   readonly remove: string
   readonly removeFields: readonly Field[]
@@ -65,6 +66,8 @@ export function adoptedSql(
   const isRow = (row: string) => `${row}.${key} = ${idValue} AND ${spelling.scope(adopted, row)} = ${scope}`
   const write = (column: TableColumn, value = `sent$.${column.key}`) =>
     spelling.write(adopted, sourceOf(column), value, column.type)
+  // The app's database makes the keys.
+  const isMade = adopted.keyType === 'integer'
   const revived = adopted.softDelete === undefined ? [] : [[quoted(adopted.softDelete), 'NULL'] as const]
   const set = [...rest.map((column) => [quoted(sourceOf(column)), write(column)] as const), ...revived]
   const sideTable: Table = { ...table, columns: [] }
@@ -106,7 +109,9 @@ ON CONFLICT (scope, id) DO UPDATE SET updated_at = excluded.updated_at, updated_
   return {
     replace: `UPDATE ${app} AS app$ SET ${set.map(([name, value]) => `${name} = ${value}`).join(', ')}
 FROM ${dialect.decodeRows(fields.row, 3)} CROSS JOIN ${base} WHERE ${isRow('app$')} AND ${wins(false)}`,
-    insert: `INSERT INTO ${app} (${inserted.map(([name]) => name).join(', ')})
+    insert: isMade
+      ? undefined
+      : `INSERT INTO ${app} (${inserted.map(([name]) => name).join(', ')})
 SELECT ${inserted.map(([, value]) => value).join(', ')}
 FROM ${dialect.decodeRows(fields.row, 3)} CROSS JOIN ${base} WHERE ${wins(false)} AND NOT EXISTS (SELECT 1 FROM ${app} AS there$ WHERE there$.${key} = ${idValue})
 ON CONFLICT (${key}) DO NOTHING`,
@@ -125,7 +130,7 @@ WHERE ${spelling.scope(adopted, 'app$')} = ${scope}${isAlive(adopted, 'app$')} A
     stamp: stamp('sent$.at$'),
     freeStamp: stamp(raised),
     results: `SELECT ${resultLine(dialect, table, { beyond: basePosition(scope, asked.n) }, 'all')} ${ofIds}`,
-    absent: `SELECT ${raise('driftline_absent', 'won$.position')} FROM (SELECT position, NOT deleted AND app$.key$ IS NULL AS absent$ ${ofIds}) AS won$
+    absent: `SELECT ${isMade ? raise('driftline_unmade', `'${table.name}.' || won$.position`) : raise('driftline_absent', 'won$.position')} FROM (SELECT position, NOT deleted AND app$.key$ IS NULL AS absent$ ${ofIds}) AS won$
 WHERE won$.position > ${basePosition(scope, asked.n)} AND won$.absent$`,
     ...spellLate(dialect, table, adopted, spelling, { scope, ids: asked.ids, raise }),
   }

@@ -8,6 +8,8 @@ import type { Schema, Table } from '../../model/table.ts'
 export interface SettleSql {
   /** [scopes, as `encodeIds` makes it] → those of which lines wait. */
   readonly waiting: string
+  /** [n] → scopes of the first n lines of any scope. */
+  readonly waitingAnywhere: string
   /**
    * [scope, incarnation]: locks the scope where lines of it wait, which makes it where it was never
    * written.
@@ -15,12 +17,15 @@ export interface SettleSql {
   readonly lock: string
   /**
    * [scope], and [scope, marks at the most] where they are `bounded`: give what the first lines are
-   * about its place. One of them gives a row: how many rows moved, the position of the scope, and 1
+   * about its place. The one that `tells` gives a row: how many rows moved, the position of the scope, and 1
    * where lines are left.
    */
-  readonly steps: readonly { readonly sql: string; readonly bounded: boolean }[]
-  /** [scope, n, client]: behind the lock of a push, for its triggers. And [scope] at its end. */
+  readonly steps: readonly { readonly sql: string; readonly bounded: boolean; readonly tells: boolean }[]
+  /** Behind the steps: how many rows of the scope `scope$` they have moved. */
+  readonly moved: string
+  /** [scope, n, client]: behind the lock of a push, for its triggers. */
   readonly begin: string
+  /** [scope]: at the end of a push, and of settling. */
   readonly end: string | undefined
   /** Checks what otherwise only the commit would, before results are read. */
   readonly immediate: string | undefined

@@ -15,10 +15,12 @@ export function postgresSettle({ tables, names }: AdoptedTables): SettleSql {
   const lines = `scope = $1 AND table_name IN (${names})`
   return {
     waiting: `SELECT DISTINCT scope FROM ${touched} WHERE scope = ANY ($1::text[]) AND table_name IN (${names})`,
+    waitingAnywhere: `SELECT DISTINCT scope FROM (SELECT scope FROM ${touched} WHERE table_name IN (${names}) ORDER BY n LIMIT CAST($1 AS bigint)) AS line$`,
     lock: `INSERT INTO driftline_scopes AS scope$ (scope, incarnation, position, watermark, row_bytes)
 SELECT $1, $2, 0, 0, 64 WHERE EXISTS (SELECT 1 FROM ${touched} WHERE ${lines})
 ON CONFLICT (scope) DO UPDATE SET position = scope$.position`,
-    steps: [{ sql: stepSql(tables, lines), bounded: true }],
+    steps: [{ sql: stepSql(tables, lines), bounded: true, tells: true }],
+    moved: "current_setting('driftline.settled')::bigint",
     begin: `SELECT ${beginPush('$1', '$2', '$3')}`,
     end: undefined,
     immediate: 'SET CONSTRAINTS ALL IMMEDIATE',
@@ -42,7 +44,7 @@ state$ AS (${tables.map(stateSql).join('\nUNION ALL ')}),
 moved$ AS (SELECT *, (SELECT position FROM driftline_scopes WHERE scope = $1) + row_number() OVER (ORDER BY n$, place$, id$) AS position$, quiet$ AND was$ IS FALSE AND NOT gone$ AS keeps$ FROM state$ WHERE NOT (gone$ AND coalesce(was$, true))),
 ${tables.map((table, place) => `side${place}$ AS (${writeSide(table, place)})`).join(',\n')},
 scope$ AS (UPDATE driftline_scopes SET position = position + (SELECT count(*) FROM moved$), row_bytes = greatest(row_bytes, (SELECT max(bytes) FROM line$)) WHERE scope = $1 RETURNING position)
-SELECT (SELECT count(*) FROM moved$), (SELECT position FROM scope$), CASE WHEN EXISTS (SELECT 1 FROM ${touched} WHERE ${lines} AND n > (SELECT last$ FROM bound$)) THEN 1 ELSE 0 END`
+SELECT (SELECT count(*) FROM moved$), (SELECT position FROM scope$), CASE WHEN EXISTS (SELECT 1 FROM ${touched} WHERE ${lines} AND n > (SELECT last$ FROM bound$)) THEN 1 ELSE 0 END, set_config('driftline.settled', (SELECT count(*) FROM moved$)::text, true)`
 }
 
 const { app, scope, key, id, side } = adoptedInPostgres

@@ -8,7 +8,11 @@ import { adoptedInSqlite } from './adopted.ts'
 const { app, scope, key, side } = adoptedInSqlite
 
 const end = 'DELETE FROM driftline_push WHERE scope = ?1'
-const step = (sql: string, bounded?: 'bounded') => ({ sql, bounded: bounded !== undefined })
+const step = (sql: string, kind?: 'bounded' | 'tells') => ({
+  sql,
+  bounded: kind === 'bounded',
+  tells: kind === 'tells',
+})
 
 /** One writes at a time: between the steps nobody comes. */
 export function sqliteSettle({ tables, names }: AdoptedTables): SettleSql {
@@ -16,6 +20,8 @@ export function sqliteSettle({ tables, names }: AdoptedTables): SettleSql {
   const last = `(SELECT max(n) FROM (SELECT n FROM driftline_touched WHERE ${lines} ORDER BY n LIMIT ?2))`
   return {
     waiting: `SELECT DISTINCT scope FROM driftline_touched WHERE scope IN (SELECT value FROM json_each(?1)) AND table_name IN (${names})`,
+    waitingAnywhere: `SELECT DISTINCT scope FROM (SELECT scope FROM driftline_touched WHERE table_name IN (${names}) ORDER BY n LIMIT ?1)`,
+    moved: '(SELECT scope$.position - push$.base FROM driftline_push AS push$ WHERE push$.scope = scope$.scope)',
     lock: `INSERT INTO driftline_scopes (scope, incarnation, position, watermark, row_bytes)
 SELECT ?1, ?2, 0, 0, 64 WHERE EXISTS (SELECT 1 FROM driftline_touched WHERE ${lines}) ON CONFLICT (scope) DO NOTHING`,
     steps: [
@@ -35,8 +41,8 @@ SELECT ?1, ?2, 0, 0, 64 WHERE EXISTS (SELECT 1 FROM driftline_touched WHERE ${li
       step(`DELETE FROM driftline_touched WHERE ${lines} AND n <= ${last}`, 'bounded'),
       step(
         `SELECT scope$.position - push$.base, scope$.position, EXISTS (SELECT 1 FROM driftline_touched WHERE ${lines}) FROM driftline_scopes AS scope$ JOIN driftline_push AS push$ ON push$.scope = scope$.scope WHERE scope$.scope = ?1`,
+        'tells',
       ),
-      step(end),
     ],
     begin:
       'INSERT INTO driftline_push (scope, base, until, line) SELECT scope, position - ?2, position, coalesce((SELECT max(n) FROM driftline_touched), 0) FROM driftline_scopes WHERE scope = ?1 AND ?3 IS NOT NULL ON CONFLICT (scope) DO UPDATE SET base = excluded.base, until = excluded.until, line = excluded.line',

@@ -1,22 +1,42 @@
 import type { Sql } from '../../sql/schema-sql.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
-import type { Planned } from '../push/planned.ts'
+import type { Planned, Recording } from '../push/planned.ts'
 
 /** Marks that one batch settles at the most. */
 const marksMax = 5_000
 
-/** Settles the first lines of a scope. The last statement says what came of it. */
-export function planSettle({ settle }: Sql, scope: string, incarnation: string): Planned[] {
+/**
+ * Settles the first lines of a scope, and writes down whom to tell of it. The statement whose role
+ * is `settle` says what came of it.
+ */
+export function planSettle(
+  { settle }: Pick<Sql, 'settle'>,
+  scope: string,
+  incarnation: string,
+  recordings: readonly Recording[] = [],
+): Planned[] {
   if (!settle) return []
   const role = { kind: 'guard' } as const
   return [
     { sql: settle.lock, params: [scope, incarnation], role },
-    ...settle.steps.map(({ sql, bounded }): Planned => ({ sql, params: bounded ? [scope, marksMax] : [scope], role })),
+    ...settle.steps.map(
+      ({ sql, bounded, tells }): Planned => ({
+        ...{ sql, params: bounded ? [scope, marksMax] : [scope] },
+        role: tells ? { kind: 'settle' } : role,
+      }),
+    ),
+    ...recordings.flatMap(({ settled }): Planned[] =>
+      settled ? [{ ...settled, params: [scope, ...settled.params], role }] : [],
+    ),
+    ...(settle.end ? [{ sql: settle.end, params: [scope], role }] : []),
   ]
 }
 
 /** Asks which of the scopes have lines that wait. */
-export function planWaiting({ settle, dialect }: Sql, scopes: readonly string[]): Statement[] {
+export function planWaiting(
+  { settle, dialect }: Pick<Sql, 'settle' | 'dialect'>,
+  scopes: readonly string[],
+): Statement[] {
   return settle ? [{ sql: settle.waiting, params: [dialect.encodeIds(scopes)], reads: true }] : []
 }
 

@@ -96,7 +96,10 @@ export function adoptedSteps(
         change && change.op !== 'delete' ? [putValues(row, change, change.at).slice(0, fields.length)] : [],
       ),
     )
-    return [...steps(table, 'replace', ofScope, fields, values), ...steps(table, 'insert', ofScope, fields, values)]
+    return [
+      ...steps(table, 'replace', ofScope, fields, values),
+      ...(table.adopted?.insert === undefined ? [] : steps(table, 'insert', ofScope, fields, values)),
+    ]
   })
   const patches = tables.flatMap(({ sql: table, rows }) => {
     const { patchFields: fields } = table

@@ -32,7 +32,7 @@ export function planPush(
   // largest row is up to three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
   const adopts = sql.settle !== undefined && changes.some(({ table }) => table.adopted)
-  const plan = sql.settle ? planSettle(sql, scope, options.incarnation) : []
+  const plan = sql.settle ? planSettle(sql, scope, options.incarnation, options.recordings) : []
   plan.push(planLock(sql, scope, options, n, rowBytesMax(changes), fits))
   if (adopts && sql.settle)
     plan.push({ sql: sql.settle.begin, params: [scope, n, options.client], role: { kind: 'guard' } })
@@ -66,7 +66,7 @@ export function planPush(
   }
   if (adopts && sql.settle?.end) plan.push({ sql: sql.settle.end, params: [scope], role: { kind: 'guard' } })
   if (options.atomic) plan.push(...planSwallowed(sql, scope, passes, options))
-  for (const record of options.recordings ?? [])
+  for (const { settled: _, ...record } of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   return plan
 }
