@@ -13,7 +13,7 @@ const writer = `CASE WHEN current_setting('driftline.client', true) ~ '^[A-Za-z0
 export const homeInPostgres: readonly string[] = [
   'CREATE SCHEMA IF NOT EXISTS driftline',
   `CREATE TABLE IF NOT EXISTS driftline.driftline_touched (
-  n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  n bigint GENERATED ALWAYS AS IDENTITY,
   xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   scope text COLLATE "C" NOT NULL,
   table_name text COLLATE "C" NOT NULL,
@@ -90,58 +90,144 @@ function bytesOf(table: AdoptedTable, row: string): string {
 }
 
 /**
- * A function that notes which rows a statement wrote, a thousand to a line. It takes no lock, waits
+ * A function that notes which rows a statement wrote, a thousand to a line at the most. It takes no lock, waits
  * for nobody, and fails for nothing that the app does to the table: where a column has gone, all
- * rows of the statement are noted, and where the key or the scope has, all of the table.
+ * rows of the statement are noted, and where the key or the scope has, all of the table. The rows
+ * are read in a block that catches that, and written behind it, which spares a subtransaction.
  */
 function noteFunction(table: AdoptedTable, event: Event): string {
-  const body = event === 'truncate' ? noteAll(table) : noteRows(table, event)
-  return `CREATE OR REPLACE FUNCTION ${functionName(table, event)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $note$
-DECLARE
-  base$ bigint := nullif(current_setting('driftline.push', true), '')::bigint;
-  until$ bigint := nullif(current_setting('driftline.until', true), '')::bigint;
-BEGIN
-  ${body}
+  const body =
+    event === 'truncate'
+      ? `BEGIN
+  ${noteAll(table)}
   RETURN NULL;
-END $note$`
+END`
+      : noteRows(table, event)
+  return `CREATE OR REPLACE FUNCTION ${functionName(table, event)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $note$
+${body} $note$`
 }
 
 const noteAll = (table: AdoptedTable) =>
   `INSERT INTO driftline.driftline_touched (scope, table_name) SELECT DISTINCT scope, '${table.name}' FROM ${side(table)} WHERE NOT deleted;`
 
+/**
+ * Nearly every statement writes rows of one scope and moves none, and its marks are taken as they
+ * are read. What touches several scopes, or comes within a push, is taken apart row by row.
+ */
 function noteRows(table: AdoptedTable, event: Exclude<Event, 'truncate'>): string {
-  const marks = { insert: markedInserts, update: markedUpdates, delete: markedDeletes }[event](table)
-  const simple = event === 'delete' ? markedDeletes(table) : markedInserts(table)
-  return `BEGIN
-    ${insertMarks(table, marks)}
+  const touched = `INSERT INTO driftline.driftline_touched (scope, table_name, bytes, marks)`
+  const rows = { insert: insertedRows, update: updatedRows, delete: deletedRows }[event](table)
+  const all = event === 'delete' ? rows : { ...insertedRows(table), bytes: 'NULL::bigint' }
+  const read = ({ from, scope: one, mark, bytes, moves }: Rows) =>
+    `SELECT min(${one} COLLATE "C"), max(${one} COLLATE "C"), array_agg(${mark}) FILTER (WHERE ${one} IS NOT NULL), max(${bytes}), coalesce(bool_or(${moves}), false)
+    INTO first$, last$, marks$, bytes$, moves$ FROM ${from};`
+  return `DECLARE
+  first$ text;
+  last$ text;
+  scopes$ text[];
+  marks$ text[];
+  bytes$ bigint;
+  moves$ boolean;
+  base$ bigint := nullif(current_setting('driftline.push', true), '');
+BEGIN
+  BEGIN
+    ${read(rows)}
+    IF moves$ OR first$ <> last$ OR base$ IS NOT NULL THEN
+      SELECT array_agg(s$), array_agg(m$) INTO scopes$, marks$ FROM (${rows.each}) AS m$ WHERE s$ IS NOT NULL AND m$ IS NOT NULL;
+    END IF;
   EXCEPTION WHEN undefined_column THEN
     BEGIN
-      ${insertMarks(table, simple, false)}
+      ${read(all)}
+      SELECT array_agg(s$), array_agg(m$) INTO scopes$, marks$ FROM (${all.each}) AS m$ WHERE s$ IS NOT NULL AND m$ IS NOT NULL;
     EXCEPTION WHEN undefined_column THEN
       ${noteAll(table)}
+      RETURN NULL;
     END;
-  END;`
+  END;
+  IF scopes$ IS NOT NULL THEN
+    ${touched} SELECT s$, '${table.name}', bytes$, array_agg(m$) FROM (
+      SELECT s$, m$, (n$ - 1) / 1000 AS line$ FROM unnest(scopes$, marks$) WITH ORDINALITY AS m$ (s$, m$, n$)
+      WHERE base$ IS NULL OR NOT (${isOwn(table)})
+    ) AS n$ GROUP BY s$, line$;
+  ELSIF cardinality(marks$) <= 1000 AND base$ IS NULL AND NOT moves$ THEN
+    ${touched} VALUES (first$, '${table.name}', bytes$, marks$);
+  ELSIF marks$ IS NOT NULL AND base$ IS NULL AND NOT moves$ THEN
+    ${touched} SELECT first$, '${table.name}', bytes$, marks$[n$:n$ + 999] FROM generate_series(1, cardinality(marks$), 1000) AS n$;
+  END IF;
+  RETURN NULL;
+END`
 }
 
 /**
  * Within a push, rows are left out that it stamped itself and that are as it left them: their
  * position is one of its own.
  */
-function insertMarks(table: AdoptedTable, marked: string, sized = true): string {
-  return `INSERT INTO driftline.driftline_touched (scope, table_name, bytes, marks)
-    SELECT s$, '${table.name}', ${sized ? 'max(b$)' : 'NULL'}, array_agg(k$ || i$) FROM (
-      SELECT s$, k$, i$, b$, (row_number() OVER (PARTITION BY s$) - 1) / 1000 AS line$ FROM (${marked}) AS m$
-      WHERE s$ IS NOT NULL AND k$ IS NOT NULL AND NOT (base$ IS NOT NULL AND s$ = current_setting('driftline.scope', true) AND EXISTS (
-        SELECT 1 FROM ${side(table)} AS own$ WHERE own$.scope = s$ AND own$.id = i$ AND own$.deleted = (k$ = 'd') AND own$.position > base$ AND own$.position <= until$))
-    ) AS n$ GROUP BY s$, line$;`
+const isOwn = (table: AdoptedTable) => `s$ = current_setting('driftline.scope', true) AND EXISTS (
+        SELECT 1 FROM ${side(table)} AS own$ WHERE own$.scope = s$ AND own$.id = substr(m$, 2) AND own$.deleted = (left(m$, 1) = 'd')
+        AND own$.position > base$ AND own$.position <= current_setting('driftline.until', true)::bigint)`
+
+/** The rows that a statement wrote. */
+interface Rows {
+  /** What they come from, with what matters of them. */
+  readonly from: string
+  readonly scope: string
+  readonly mark: string
+  readonly bytes: string
+  /** Whether a row has left its scope, or its id. */
+  readonly moves: string
+  /** A SELECT of s$ (scope) and m$ (mark), one for each row that is there or was. */
+  readonly each: string
 }
 
-/** SELECTs of s$ (scope), i$ (id), k$ (the kind of the mark) and b$ (bytes). */
-const selectOf = ({ adopted }: AdoptedTable, row: string) => `${scope(adopted, row)} AS s$, ${id(adopted, row)} AS i$`
+function insertedRows(table: AdoptedTable): Rows {
+  const { adopted } = table
+  const [one, mark] = [scope(adopted, 'n$'), `'w' || ${id(adopted, 'n$')}`]
+  return {
+    from: 'new_rows AS n$',
+    scope: one,
+    mark,
+    bytes: bytesOf(table, 'n$'),
+    moves: 'false',
+    each: `SELECT ${one} AS s$, ${mark} AS m$ FROM new_rows AS n$`,
+  }
+}
 
-const markedInserts = (table: AdoptedTable) =>
-  `SELECT ${selectOf(table, 'r$')}, 'w' AS k$, ${bytesOf(table, 'r$')} AS b$ FROM new_rows AS r$`
-const markedDeletes = (table: AdoptedTable) => `SELECT ${selectOf(table, 'r$')}, 'd' AS k$, 0 AS b$ FROM old_rows AS r$`
+function deletedRows({ adopted }: AdoptedTable): Rows {
+  const [one, mark] = [scope(adopted, 'o$'), `'d' || ${id(adopted, 'o$')}`]
+  return {
+    from: 'old_rows AS o$',
+    scope: one,
+    mark,
+    bytes: '0',
+    moves: 'false',
+    each: `SELECT ${one} AS s$, ${mark} AS m$ FROM old_rows AS o$`,
+  }
+}
+
+/** A row that moves to another scope, or gets another key, is gone from where it was. */
+function updatedRows(table: AdoptedTable): Rows {
+  const { adopted } = table
+  const key = quoted(adopted.key)
+  // An expression finds its columns in a subquery of one row.
+  const isColumn = 'column' in adopted.scope
+  const side = (rows: string, row: string) =>
+    isColumn ? `${rows} AS ${row}` : `(SELECT r$.*, ${scope(adopted, 'r$')} AS s$ FROM ${rows} AS r$) AS ${row}`
+  const scopeOf = (row: string) => (isColumn ? scope(adopted, row) : `${row}.s$`)
+  const moved = `${scopeOf('n$')} IS DISTINCT FROM ${scopeOf('o$')}`
+  const joined = `${side('new_rows', 'n$')} FULL JOIN ${side('old_rows', 'o$')} ON o$.${key} = n$.${key}`
+  const isNew = `o$.${key} IS NULL OR ${moved} OR ${differs(table, false)}`
+  const mark = `CASE WHEN ${isNew} THEN 'w' ELSE 'q' END || ${id(adopted, 'n$')}`
+  const matters = `n$.${key} IS NULL OR ${isNew} OR ${differs(table, true)}`
+  return {
+    from: `${joined} WHERE ${matters}`,
+    scope: scopeOf('n$'),
+    mark,
+    bytes: bytesOf(table, 'n$'),
+    moves: `n$.${key} IS NULL OR o$.${key} IS NULL OR ${moved}`,
+    each: `SELECT v$.s$, v$.m$ FROM ${joined} CROSS JOIN LATERAL (VALUES
+      (${scopeOf('n$')}, ${mark}), (${scopeOf('o$')}, CASE WHEN n$.${key} IS NULL OR ${moved} THEN 'd' || ${id(adopted, 'o$')} END)) AS v$ (s$, m$) WHERE ${matters}`,
+  }
+}
 
 /** What types have no equality compares as text. */
 function differs(table: AdoptedTable, readonly: boolean): string {
@@ -155,21 +241,4 @@ function differs(table: AdoptedTable, readonly: boolean): string {
   const [before, after] = [one('o$'), one('n$')]
   if (before.length === 0) return 'false'
   return before.map((value, place) => `${value} IS DISTINCT FROM ${after[place]}`).join(' OR ')
-}
-
-/**
- * A row that moves to another scope, or gets another key, is gone from where it was. `old$` and
- * `new$` say the scope and id of each in a subquery, where an expression finds its columns.
- */
-function markedUpdates(table: AdoptedTable): string {
-  const key = quoted(table.adopted.key)
-  const moved = 'n$.s$ IS DISTINCT FROM o$.s$'
-  const sides = (rows: string) =>
-    `SELECT r$.*, ${selectOf(table, 'r$')}, ${bytesOf(table, 'r$')} AS b$ FROM ${rows} AS r$`
-  return `SELECT v$.s$, v$.i$, v$.k$, v$.b$ FROM (
-      SELECT n$.s$ AS ns$, n$.i$ AS ni$, n$.b$ AS nb$, o$.s$ AS os$, o$.i$ AS oi$, ${moved} AS moved$, (${differs(table, false)}) AS w$, (${differs(table, true)}) AS q$
-      FROM (${sides('new_rows')}) AS n$ FULL JOIN (${sides('old_rows')}) AS o$ ON o$.${key} = n$.${key}) AS u$
-      CROSS JOIN LATERAL (VALUES
-        (ns$, ni$, CASE WHEN oi$ IS NULL OR moved$ OR w$ THEN 'w' WHEN q$ THEN 'q' END, nb$),
-        (os$, oi$, CASE WHEN ni$ IS NULL OR moved$ THEN 'd' END, 0)) AS v$ (s$, i$, k$, b$) WHERE v$.i$ IS NOT NULL`
 }

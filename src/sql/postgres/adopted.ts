@@ -6,7 +6,10 @@ import { quoted } from '../quoted.ts'
 export const adoptedInPostgres: AdoptedSpelling = {
   side: ({ name }) => `driftline.${quoted(name)}`,
   app: ({ schema, table }) => (schema === undefined ? quoted(table) : `${quoted(schema)}.${quoted(table)}`),
-  key: ({ keyType }, id) => (keyType === 'text' ? id : `${id}::${keyType === 'uuid' ? 'uuid' : 'bigint'}`),
+  // Ids are compared byte by byte, and the app's column is not: by the collation of ids its index
+  // would serve for nothing. As that of a subquery, the default one gives way to the column's.
+  key: ({ keyType }, id) =>
+    keyType === 'text' ? `(SELECT ${id} COLLATE "default")` : `${id}::${keyType === 'uuid' ? 'uuid' : 'bigint'}`,
   id: ({ key }, row) => `${row}.${quoted(key)}::text`,
   scope: ({ scope }, row) => ('column' in scope ? `${row}.${quoted(scope.column)}::text` : `(${scope.sql})::text`),
   read,

@@ -40,7 +40,7 @@ line$ AS (DELETE FROM ${touched} WHERE ${lines} AND n <= (SELECT last$ FROM boun
 mark$ AS (SELECT table_name, left(mark$, 1) AS kind$, substr(mark$, 2) AS id$, n, at, writer FROM line$ CROSS JOIN LATERAL unnest(marks) AS mark$
 ${tables.map((table) => `UNION ALL SELECT table_name, 'w', all$.id, n, at, writer FROM line$ CROSS JOIN LATERAL (${everyId(table)}) AS all$ WHERE marks IS NULL AND table_name = '${table.name}'`).join('\n')}),
 row$ AS (SELECT table_name, id$, min(n) AS n$, max(at) AS at$, (array_agg(writer ORDER BY n DESC) FILTER (WHERE kind$ <> 'q'))[1] AS by$, bool_and(kind$ = 'q') AS quiet$ FROM mark$ GROUP BY table_name, id$),
-state$ AS (${tables.map(stateSql).join('\nUNION ALL ')}),
+state$ AS MATERIALIZED (${tables.map(stateSql).join('\nUNION ALL ')}),
 moved$ AS (SELECT *, (SELECT position FROM driftline_scopes WHERE scope = $1) + row_number() OVER (ORDER BY n$, place$, id$) AS position$, quiet$ AND was$ IS FALSE AND NOT gone$ AS keeps$ FROM state$ WHERE NOT (gone$ AND coalesce(was$, true))),
 ${tables.map((table, place) => `side${place}$ AS (${writeSide(table, place)})`).join(',\n')},
 scope$ AS (UPDATE driftline_scopes SET position = position + (SELECT count(*) FROM moved$), row_bytes = greatest(row_bytes, (SELECT max(bytes) FROM line$)) WHERE scope = $1 RETURNING position)
