@@ -5,6 +5,7 @@
 
 export type { ImportRow } from './bulk/import-row.ts'
 export { type AppOptions, createApp } from './http/app.ts'
+export { adopted, sql } from './model/adopted.ts'
 export { boolean, bytes, counter, decimal, integer, json, real, text, timestamp, uuid } from './model/column.ts'
 export { defineSchema } from './model/define-schema.ts'
 export { Problem, type ProblemCode, problems, type Rejection, type RejectionCode } from './model/errors.ts'

@@ -82,14 +82,15 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   const admit = createAdmitWebhook(webhookSecrets, webhooks, age)
   const arrive = createArrive(options)
   const { changesPerMinuteMax, unseenDeletesPerHourMax } = limits
+  const record = createRecorder(options.store.dialect, options.schema, options.deliveries)
+  const onCommit = (scope: string, position: number) => {
+    live?.poke(scope, position)
+    options.onCommit?.(scope, position)
+  }
   const { push, pull, receive, importChunk } = createOperations({
     ...{ changesPerMinuteMax, unseenDeletesPerHourMax },
     ...options,
-    record: createRecorder(options.store.dialect, options.schema, options.deliveries),
-    onCommit(scope, position) {
-      live?.poke(scope, position)
-      options.onCommit?.(scope, position)
-    },
+    ...{ record, onCommit },
   })
   const app = new Hono<Env>()
 
@@ -99,7 +100,7 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
 
   app.post('/v1/sync', syncHandler('sync', authenticate, push, arrive))
   app.post('/v1/push', syncHandler('push', authenticate, push, arrive))
-  const countScopes = createCountScopes(options)
+  const countScopes = createCountScopes({ ...options, record, onCommit })
   const pulls = pullHandler({ ...options, authenticate, pull, arrive, countScopes, streams: createStreams(options) })
   app.get('/v1/pull', pulls)
   app.post('/v1/pull', pulls)

@@ -1,7 +1,7 @@
 import { Problem } from '../model/errors.ts'
 import { limits } from '../model/limits.ts'
 import type { Schema } from '../model/table.ts'
-import { quoted } from '../sql/dialect.ts'
+import { quoted } from '../sql/quoted.ts'
 import type { Statement } from '../sql/statement.ts'
 import { withDeadline } from '../stores/deadline.ts'
 import { pingStore, type Store, StoreFault } from '../stores/store.ts'

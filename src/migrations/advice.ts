@@ -1,5 +1,5 @@
 import type { ColumnType } from '../model/value.ts'
-import { quoted } from '../sql/dialect.ts'
+import { quoted } from '../sql/quoted.ts'
 import { type DialectName, sqlTypes } from './ddl.ts'
 
 /**

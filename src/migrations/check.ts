@@ -1,5 +1,5 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
-import { quoted } from '../sql/dialect.ts'
+import { quoted } from '../sql/quoted.ts'
 import type { Store } from '../stores/store.ts'
 import { alterColumn, alterType, anew } from './advice.ts'
 import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'

@@ -1,9 +1,11 @@
 import { indexName, uniqueIndex } from '../model/index-name.ts'
 import { baseAt, baseBy, hasStamp, isCounter, stampColumn } from '../model/merge.ts'
-import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { isAdopted, type Schema, type Table, type TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
-import { type Dialect, quoted } from '../sql/dialect.ts'
+import type { Dialect } from '../sql/dialect.ts'
 import { literal } from '../sql/literal.ts'
+import { quoted } from '../sql/quoted.ts'
+import { adoptTable } from './adopted/adopt-table.ts'
 
 export type DialectName = Dialect['name']
 export const dialectNames: readonly DialectName[] = ['postgres', 'sqlite']
@@ -167,6 +169,7 @@ export function createSystem(dialect: DialectName): string[] {
 
 /** A table and its indexes. */
 export function createTable(table: Table, dialect: DialectName): string[] {
+  if (isAdopted(table)) return adoptTable(table, dialect)
   return [
     createRows(table, dialect),
     createPositionIndex(table.name),

@@ -1,6 +1,6 @@
 import { uniqueIndex } from '../model/index-name.ts'
 import type { Schema, Table } from '../model/table.ts'
-import { quoted } from '../sql/dialect.ts'
+import { quoted } from '../sql/quoted.ts'
 import { createUniqueIndex, dropIndex, livingIndex, positionIndex } from './ddl.ts'
 import type { Draft } from './draft.ts'
 import type { SnapshotTable } from './snapshot.ts'

@@ -1,5 +1,5 @@
 import type { Table } from '../model/table.ts'
-import { quoted } from '../sql/dialect.ts'
+import { quoted } from '../sql/quoted.ts'
 import { alter } from './advice.ts'
 import {
   createLivingIndex,

@@ -1,7 +1,7 @@
 import { uniqueIndex } from '../model/index-name.ts'
 import { stampColumn } from '../model/merge.ts'
 import type { Schema } from '../model/table.ts'
-import { quoted } from '../sql/dialect.ts'
+import { quoted } from '../sql/quoted.ts'
 import { alter } from './advice.ts'
 import {
   createLivingIndex,

@@ -1,3 +1,4 @@
+import { keyFault } from './adopted.ts'
 import { anotherVersion, decodeRow, type RowContext } from './decode-row.ts'
 import type { Rejection } from './errors.ts'
 import { isInexact } from './exact.ts'
@@ -103,6 +104,8 @@ export function decodeChange(input: unknown, index: number, context: DecodeConte
       `"id" must be text of 1 to ${limits.idLengthMax} characters without control characters.`,
     )
   }
+  const fault = table.adopted && keyFault(table.adopted, id)
+  if (fault) return reject('invalid_id', `"id" of ${table.wire} must be ${fault}.`)
   const stampFault = Object.is(at, input.at) ? checkStamp(at, context) : undefined
   if (stampFault) return stampFault
   if (scope !== undefined && typeof scope !== 'string') return reject('invalid_change', '"scope" must be text.')

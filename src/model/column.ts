@@ -33,6 +33,8 @@ export interface Column<Value = unknown, Optional extends boolean = boolean, Put
   readonly merge?: MergeRule
   /** The server fills it, and no change may bring it. */
   readonly filled?: Filled
+  /** The database fills it, and no change may bring it. */
+  readonly readonly?: true
   /** No other living row of the scope holds its value. */
   readonly unique?: true
   /** Never set: these carry their types to the row types. */
@@ -61,6 +63,11 @@ interface Common<Value> {
   readonly unique?: true
   /** The first value that arrives stays, whoever writes later. Null gives way to any. */
   readonly merge?: 'once'
+  /**
+   * Of a table that is adopted: a generated column, or one that triggers keep. No change may bring
+   * it.
+   */
+  readonly readonly?: true
 }
 interface Comparable<Value, Merges = 'once' | 'max' | 'min'> extends Omit<Common<Value>, 'merge'> {
   /**
@@ -98,7 +105,7 @@ interface TimestampOptions extends Comparable<string> {
   readonly digits?: SecondDigits
 }
 type Known<Options, Allowed> = Options & { readonly [K in Exclude<keyof Options, keyof Allowed>]: never }
-type ColumnOf<Value, Options> = Options extends { filled: Filled }
+type ColumnOf<Value, Options> = Options extends { filled: Filled } | { readonly: true }
   ? Column<Options extends { nullable: true } ? Value | null : Value, true, never, never>
   : Options extends { nullable: true }
     ? Column<Value | null, true, Value | null, Value | null>
@@ -206,7 +213,7 @@ function column<Result>(type: ColumnType, options: object = {}, called: string =
     called === 'counter'
       ? ['renamedFrom', 'since']
       : [
-          ...['nullable', 'default', 'renamedFrom', 'since', 'unique', 'merge'],
+          ...['nullable', 'default', 'renamedFrom', 'since', 'unique', 'merge', 'readonly'],
           ...(fillsOf[type] ? ['filled'] : []),
           ...Object.keys(known),
         ]
@@ -225,14 +232,17 @@ function column<Result>(type: ColumnType, options: object = {}, called: string =
     unique,
     merge,
     filled,
+    readonly,
     ...rules
   } = options as { nullable?: boolean; default?: unknown; renamedFrom?: string; since?: number } & Partial<
-    Pick<Column, 'unique' | 'merge' | 'filled'>
+    Pick<Column, 'unique' | 'merge' | 'filled' | 'readonly'>
   > &
     ValueRules
   if (unique !== undefined && unique !== true) throw new TypeError(`${type}(): unique must be true, or absent`)
   if (merge !== undefined && !mergesOf(type).includes(merge))
     throw new TypeError(`${type}(): merge must be one of ${mergesOf(type).join(', ')}`)
+  if (readonly !== undefined && (readonly !== true || preset !== undefined || unique || merge || filled))
+    throw new TypeError(`${type}(): readonly must be true, and the column has no default, unique, merge or filled`)
   if (filled !== undefined) checkFilled(type, filled, { preset, unique, merge })
   if (renamedFrom !== undefined && !isName(renamedFrom))
     throw new TypeError(`${type}(): renamedFrom must be the name that the column had, such as 'notes'`)
@@ -243,6 +253,7 @@ function column<Result>(type: ColumnType, options: object = {}, called: string =
     ...(unique && { unique }),
     ...(merge && { merge }),
     ...(filled && { filled }),
+    ...(readonly && { readonly }),
   }
   if (rules.precision !== undefined && rules.scale !== undefined && rules.scale > rules.precision)
     throw new TypeError(`${type}(): scale must not be above precision`)

@@ -43,7 +43,8 @@ export function decodeRow(table: Table, op: Op, input: Record<string, unknown>, 
   const values: unknown[] = []
   let respelled = false
   for (const column of table.columns) {
-    const { wire: name, nullable, default: fallback, check, canonical, hidden, kept, filled, merge } = column
+    const { wire: name, nullable, default: fallback, check, canonical, hidden, kept, readonly, merge } = column
+    const filled = column.filled ?? readonly
     if (filled && !hidden && Object.hasOwn(row, name) && !context.pulled)
       return reject('invalid_value', `${table.wire}.${name} is filled by the server: leave it out.`)
     if (hidden || filled || !Object.hasOwn(row, name)) {

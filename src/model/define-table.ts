@@ -1,3 +1,5 @@
+import { adoptedOf, isOwnName } from './adopted.ts'
+import type { Column } from './column.ts'
 import { limits } from './limits.ts'
 import { checkRenames, checkRetired, isName, namePattern } from './names.ts'
 import { byColumnMark, systemColumns, type Table, type TableColumn, type TableColumns } from './table.ts'
@@ -23,23 +25,30 @@ export function defineTable(
   // from.
   if (name === 'sqlite' || /^(json_each|json_tree|pragma_.*)$/.test(name))
     throw new TypeError(`The table ${name} has a name that SQLite keeps for itself`)
+  const adopted = adoptedOf(declared)
   const columns = Object.entries(declared).map(([columnName, column], place): TableColumn => {
     const where = `${name}.${columnName}`
-    if (!isName(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)
+    if (adopted) checkAdopted(where, columnName, column)
+    else if (!isName(columnName)) throw new TypeError(`The column name ${where} must match ${namePattern}`)
     if (postgresColumns.includes(columnName))
       throw new TypeError(`The column ${where} has a name that Postgres keeps for itself`)
-    if ((systemColumns as readonly string[]).includes(columnName)) {
+    const isSystem = (systemColumns as readonly string[]).includes(columnName)
+    if (isSystem && !adopted) {
       throw new TypeError(`The column ${where} has a name that driftline uses itself: ${systemColumns.join(', ')}`)
     }
     const { type, nullable, rules } = column
     if (columnName.length === 63 && (column.merge === 'counter' || Object.hasOwn(declared, byColumnMark)))
       throw new TypeError(`The column ${where} must have 62 letters at most: a column with its stamp stands beside it`)
+    if (column.readonly && !adopted)
+      throw new TypeError(`The column ${where} is readonly, which only a column of a table that is adopted can be`)
     return {
-      name: columnName,
+      name: isSystem ? `${columnName}$` : columnName,
       wire: columnName,
+      ...(isSystem && { source: columnName }),
       ...(column.since !== undefined && { since: column.since }),
       ...(column.merge && { merge: column.merge }),
       ...(column.filled && { filled: column.filled }),
+      ...(column.readonly && { readonly: true }),
       type,
       nullable,
       default: column.default,
@@ -49,10 +58,12 @@ export function defineTable(
       canonical: type === 'timestamp' ? (value) => canonicalValue(type, rules, value) : undefined,
     }
   })
+  if (adopted && (Object.hasOwn(declared, byColumnMark) || unique.length > 0))
+    throw new TypeError(`The table ${name} is adopted: it has no byColumn and no unique of the schema`)
   if (columns.length === 0 || columns.length > limits.columnsMax) {
     throw new TypeError(`The table ${name} needs 1 to ${limits.columnsMax} columns`)
   }
-  const places = new Map(columns.map((column, place) => [column.name, place]))
+  const places = new Map(columns.map((column, place) => [column.wire, place]))
   const renames = Object.entries(declared).flatMap(([column, { renamedFrom: from }]): [string, string][] =>
     from === undefined ? [] : [[column, from]],
   )
@@ -67,8 +78,17 @@ export function defineTable(
     retired: new Set(retired),
     byColumn: Object.hasOwn(declared, byColumnMark),
     unique: keysOf(name, declared, unique),
-    rewrites,
+    // A database may make something else of what it gets.
+    rewrites: rewrites || adopted !== undefined,
+    ...(adopted && { adopted }),
   })
+}
+
+/** Its columns are the app's, which has rules of its own for what is unique and how values meet. */
+function checkAdopted(where: string, name: string, column: Column): void {
+  if (!isOwnName(name)) throw new TypeError(`The column name ${where} must be of letters, digits and _`)
+  if (column.merge || column.filled || column.unique)
+    throw new TypeError(`The column ${where} is of a table that is adopted: it has no merge, filled or unique`)
 }
 
 /** Keys of one column, which say it there, and those over several. */

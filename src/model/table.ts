@@ -1,3 +1,4 @@
+import type { Adopted } from './adopted.ts'
 import type { Column, Filled, MergeRule } from './column.ts'
 import type { ColumnType, ValueCheck, ValueRules } from './value.ts'
 
@@ -30,6 +31,10 @@ export interface TableColumn {
   readonly merge?: MergeRule
   /** The server fills it. */
   readonly filled?: Filled
+  /** The database fills it, see `adopted`. */
+  readonly readonly?: true
+  /** Its name in a table that is adopted, where it is called otherwise here. */
+  readonly source?: string
   readonly type: ColumnType
   readonly nullable: boolean
   readonly default: unknown
@@ -62,7 +67,12 @@ export interface Table {
   readonly unique: readonly (readonly string[])[]
   /** Triggers may change what is sent: what is stored always goes back to the writer. */
   readonly rewrites: boolean
+  /** The table of the app that it is, where driftline did not make it. */
+  readonly adopted?: Adopted
 }
+
+export type AdoptedTable = Table & { readonly adopted: Adopted }
+export const isAdopted = (table: Table): table is AdoptedTable => table.adopted !== undefined
 
 /** All synced tables. The type parameter carries the declaration to the row types. */
 export interface Schema<Tables extends SchemaTables = SchemaTables> {

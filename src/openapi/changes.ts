@@ -30,9 +30,15 @@ export function changeSchemas({ tables }: Schema): Json {
 
 function tableSchemas({ name, columns, byColumn }: Table): Json {
   const sent = (op: 'put' | 'patch', way: Way) =>
-    Object.fromEntries(columns.flatMap((column) => (column.filled ? [] : [[column.name, sentSchema(column, op, way)]])))
+    Object.fromEntries(
+      columns.flatMap((column) =>
+        column.filled || column.readonly ? [] : [[column.name, sentSchema(column, op, way)]],
+      ),
+    )
   const whole = columns.map((column) => [column.name, columnSchema({ ...column, default: undefined }, 'stored')])
-  const needed = columns.filter(({ nullable, default: value, filled }) => !nullable && value === undefined && !filled)
+  const needed = columns.filter(
+    ({ nullable, default: value, filled, readonly }) => !nullable && value === undefined && !filled && !readonly,
+  )
   const table = { type: 'string', const: name }
   const op = (value: string) => ({ type: 'string', const: value })
   const required = needed.map((column) => column.name)
@@ -81,6 +87,8 @@ function tableSchemas({ name, columns, byColumn }: Table): Json {
 
 /** A put into a table with a value for each column, as the example of a request. */
 export function exampleChange({ name, columns }: Table): Json {
-  const row = Object.fromEntries(columns.flatMap((column) => (column.filled ? [] : [[column.name, exampleOf(column)]])))
+  const row = Object.fromEntries(
+    columns.flatMap((column) => (column.filled || column.readonly ? [] : [[column.name, exampleOf(column)]])),
+  )
   return { table: name, op: 'put', id: '01935f0c', at: 1_795_226_400_000_000, row }
 }

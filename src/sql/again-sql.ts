@@ -1,8 +1,9 @@
 import { limits } from '../model/limits.ts'
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { columnMark, type Known, shown, tableMark } from '../model/view.ts'
-import { type Dialect, quoted } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
 import { literal } from './literal.ts'
+import { quoted } from './quoted.ts'
 
 /**
  * [scope, position, start, 0, limit] → the head and a page of the rows between the two positions

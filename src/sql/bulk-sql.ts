@@ -1,5 +1,6 @@
 import type { Table } from '../model/table.ts'
-import { type Assigned, always, basePosition, type Dialect, type Meeting, quoted } from './dialect.ts'
+import { type Assigned, always, basePosition, type Dialect, type Meeting } from './dialect.ts'
+import { quoted } from './quoted.ts'
 import type { Field } from './statement.ts'
 
 /**
@@ -37,15 +38,15 @@ export function bulkSql(
   from: (fields: readonly Field[], first: number) => string = dialect.decodeRows,
 ): BulkSql {
   const [scope, n, count] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
-  const target = quoted(table.name)
+  const target = dialect.target(table)
   const names = table.columns.map(({ name }) => quoted(name))
   const fields = bulkFields(table)
   // All that `tally` looks for stands in the first ones.
   const stampFields = fields.slice(0, 4)
   const insertWhere = (
     condition: string,
-  ) => `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})
-SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$, ${table.columns.map(({ key }) => `sent$.${key}`).join(', ')}
+  ) => `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position${names.map((name) => `, ${name}`).join('')})
+SELECT ${scope}, sent$.id$, sent$.at$, sent$.by$, sent$.deleted$ IS NOT NULL, scope$.base$ + sent$.ordinal$, scope$.base$ + sent$.ordinal$${table.columns.map(({ key }) => `, sent$.${key}`).join('')}
 FROM ${from(fields, 3)} CROSS JOIN (SELECT ${basePosition(scope, n)} AS base$) AS scope$ WHERE ${condition}`
   const onConflict = onConflictWhere(assigned(table, ['updated_at', 'updated_by', 'deleted', 'position']))
   return {

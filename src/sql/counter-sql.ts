@@ -1,8 +1,9 @@
 import { fillsTime, isCounter, stampColumn } from '../model/merge.ts'
 import type { Table } from '../model/table.ts'
-import { basePosition, type Dialect, quoted } from './dialect.ts'
+import { basePosition, type Dialect } from './dialect.ts'
 import { heldFields, keepsKey } from './held-key-sql.ts'
 import type { Now } from './merge-sql.ts'
+import { quoted } from './quoted.ts'
 import { isStillSeen, seenFields } from './seen-sql.ts'
 import type { Field } from './statement.ts'
 

@@ -1,5 +1,5 @@
 import type { Table } from '../model/table.ts'
-import { type Dialect, quoted } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
 
 /**
  * When a delivery is due that waits behind another of its scope and endpoint: not before that one
@@ -15,17 +15,21 @@ const columns = 'scope, position, from_position, id, created_at, next_at, attemp
 
 /**
  * [scope, n, endpoint, id, at] → its time, where this transaction, which took `n` positions, has
- * written a row of the tables. Runs under the scope's lock, so that of two deliveries of a scope
+ * written a row of the tables; or [scope, endpoint, id, at] where an expression says how many it
+ * took. Runs under the scope's lock, so that of two deliveries of a scope
  * the later finds the earlier.
  */
-export function recordSql({ param, above }: Dialect, tables: readonly Table[]): string {
-  const [scope, n, endpoint, id, at] = [1, 2, 3, 4, 5].map(param) as [string, string, string, string, string]
+export function recordSql(dialect: Dialect, tables: readonly Table[], moved?: string): string {
+  const { param, above, target } = dialect
+  const params = (moved === undefined ? [1, 2, 3, 4, 5] : [1, 1, 2, 3, 4]).map(param)
+  const [scope, second, endpoint, id, at] = params as [string, string, string, string, string]
+  const n = moved ?? second
   // By the ends of the indexes. For an EXISTS Postgres may read a whole scope, where it expects to
   // find a row early.
   const line = `FROM driftline_deliveries AS delivery$ WHERE delivery$.scope = ${scope} AND delivery$.endpoint = ${endpoint}`
   const written = tables.map(
-    ({ name }) =>
-      `(SELECT position FROM ${quoted(name)} WHERE ${above(scope, '0')} ORDER BY position DESC LIMIT 1) > scope$.position - ${n}`,
+    (table) =>
+      `(SELECT position FROM ${target(table)} WHERE ${above(scope, '0')} ORDER BY position DESC LIMIT 1) > scope$.position - ${n}`,
   )
   return `INSERT INTO driftline_deliveries (scope, endpoint, position, from_position, id, created_at, next_at, attempts, last_error, disabled_at)
 SELECT ${scope}, ${endpoint}, scope$.position, scope$.position - ${n}, ${id}, ${at}, CASE WHEN (SELECT min(delivery$.position) ${line}) IS NULL THEN ${at} ELSE ${waiting} END, 0, '', 0

@@ -1,5 +1,8 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
+import type { AdoptedTables, SettleSql } from './adopted/settle-sql.ts'
+import type { AdoptedSpelling } from './adopted/spelling.ts'
+import { quoted } from './quoted.ts'
 import type { RehearseBatch, RehearsedKeys } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
 import type { AskedPage, PagesBound } from './scope-pages.ts'
@@ -27,6 +30,19 @@ export interface Meeting {
  */
 export interface Dialect {
   readonly name: 'postgres' | 'sqlite'
+  /** How it spells what is asked of tables that are adopted, and how it settles them. */
+  readonly adopted: AdoptedSpelling
+  settle(tables: AdoptedTables): SettleSql
+  /**
+   * The table with the columns that driftline keeps of a row: the table itself, or its side rows
+   * where it is adopted.
+   */
+  target(table: Table): string
+  /**
+   * Behind side rows of that name in FROM: the app's row, as a join with `app$`, which has the
+   * other columns, and key$. Nothing where the table is not adopted.
+   */
+  joinApp(table: Table, side: string): string
   /** Parameter number 1, 2, 3 … */
   param(place: number): string
   /**
@@ -157,15 +173,6 @@ export interface Together {
 }
 
 /**
- * Identifiers are checked where the schema is defined; quoting keeps reserved words usable. What a
- * statement names itself ends in $, which no table's and no column's name holds: none can hide the
- * other.
- */
-export function quoted(name: string): string {
-  return `"${name}"`
-}
-
-/**
  * What SQLite needs between an INSERT's FROM and its ON CONFLICT. A column may be named `true`,
  * which would then be meant.
  */
@@ -224,12 +231,19 @@ export type PagePart = 'all' | 'alive' | 'died' | 'again'
 export const pageParts = ({ bootstraps, again }: Pick<PageBound, 'bootstraps' | 'again'>): readonly PagePart[] =>
   again ? ['again'] : bootstraps ? ['alive', 'died'] : ['all']
 
+/** How the rows of a page are found. */
+export type Lookup = Pick<Dialect, 'above' | 'aliveAbove' | 'target' | 'joinApp'>
+
+/** Whether a row that was found is none any more: a side row may say less than the app's table. */
+export const isDead = (table: Table): string =>
+  table.adopted && table.columns.length > 0 ? '(deleted OR app$.key$ IS NULL)' : 'deleted'
+
 /**
  * The rows of one table that a page may hold, after `from`. Positions above the scope's less `n`
  * are this transaction's own and left out, and so are tombstones up to where the bootstrap began.
  */
 export function pageRows(
-  { above, aliveAbove }: Pick<Dialect, 'above' | 'aliveAbove'>,
+  { above, aliveAbove, target, joinApp }: Lookup,
   table: Table,
   part: PagePart,
   select: string,
@@ -244,7 +258,8 @@ export function pageRows(
     died: `${above(scope, start)} AND position > ${from} AND position <= ${upper} AND deleted`,
     again: `${aliveAbove(scope, from)} AND position <= ${start} AND (${again?.(table)})`,
   }
-  return `SELECT ${select} FROM ${outer}${quoted(table.name)}
+  const rows = table.adopted ? `${target(table)} AS side$${joinApp(table, 'side$')}` : target(table)
+  return `SELECT ${select} FROM ${outer}${rows}
 WHERE ${conditions[part]}`
 }
 
@@ -287,7 +302,7 @@ export function pageCap(
 }
 
 /** What a page needs of a dialect. */
-type Spelling = Pick<Dialect, 'above' | 'aliveAbove' | 'octets'>
+type Spelling = Lookup & Pick<Dialect, 'octets'>
 
 function sizedCap(dialect: Spelling, schema: Schema, params: PageParams, bound: PageBound, termsMax?: number): string {
   if (schema.tables.length === 0) return params.limit

@@ -1,8 +1,9 @@
 import { limits } from '../model/limits.ts'
 import type { Table, TableColumn } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
-import { type Dialect, quoted } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
 import type { Raise } from './markers.ts'
+import { quoted } from './quoted.ts'
 
 /**
  * Aborts where a patch that applies would make a row larger than a put may be, and larger than it

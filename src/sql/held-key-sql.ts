@@ -1,7 +1,8 @@
 import { stampColumn } from '../model/merge.ts'
 import { keyColumns, type Table, type TableColumn } from '../model/table.ts'
-import { type Dialect, quoted } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
 import { baseOf } from './merge-sql.ts'
+import { quoted } from './quoted.ts'
 import type { Field } from './statement.ts'
 
 /**

@@ -1,7 +1,8 @@
 import { hasStamp, isPlain, stampColumn } from '../model/merge.ts'
 import { keyColumns, type Table, type TableColumn } from '../model/table.ts'
-import { always, type Dialect, quoted } from './dialect.ts'
+import { always, type Dialect } from './dialect.ts'
 import type { Raise } from './markers.ts'
+import { quoted } from './quoted.ts'
 import type { Field } from './statement.ts'
 
 /**

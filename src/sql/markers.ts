@@ -12,6 +12,9 @@ export const markers = [
   'driftline_changed',
   'driftline_taken',
   'driftline_expired',
+  'driftline_late',
+  'driftline_absent',
+  'driftline_unmade',
 ] as const
 export type Marker = (typeof markers)[number]
 

@@ -1,6 +1,7 @@
 import { baseAt, baseBy, hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import { type Assigned, type Dialect, type Meeting, quoted } from './dialect.ts'
+import type { Assigned, Dialect, Meeting } from './dialect.ts'
+import { quoted } from './quoted.ts'
 
 /**
  * The rules of MERGE 4 as SQL. Each column becomes a function of what is stored and what is sent,

@@ -1,7 +1,8 @@
 import { baseAt, baseBy, hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import { type Assigned, type Dialect, quoted } from './dialect.ts'
+import type { Assigned, Dialect } from './dialect.ts'
 import { baseOf, type Now, takes } from './merge-sql.ts'
+import { quoted } from './quoted.ts'
 
 /** The patches of a row as one, over what is stored as `found$`. */
 export interface Patching {

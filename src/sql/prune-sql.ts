@@ -1,6 +1,7 @@
 import { hasCounters } from '../model/merge.ts'
 import type { Schema } from '../model/table.ts'
-import { always, type Dialect, quoted } from './dialect.ts'
+import { always, type Dialect } from './dialect.ts'
+import { quoted } from './quoted.ts'
 import type { Reference } from './references.ts'
 import type { Field } from './statement.ts'
 
@@ -71,10 +72,11 @@ GROUP BY scope$.scope, scope$.position, scope$.watermark ORDER BY scope$.scope L
     markFields,
     mark: `INSERT INTO driftline_marks (scope, position, at) SELECT sent$.scope$, sent$.position$, sent$.at$ FROM ${dialect.decodeRows(markFields, 1)} WHERE ${always} ON CONFLICT (scope, position) DO NOTHING`,
     tombstones: schema.tables.map(
-      ({ name }) => `SELECT position FROM ${quoted(name)} WHERE ${dead(name)} ORDER BY position LIMIT ${four}`,
+      (table) =>
+        `SELECT position FROM ${dialect.target(table)} WHERE ${dead(table.name)} ORDER BY position LIMIT ${four}`,
     ),
     raise: `UPDATE driftline_scopes SET watermark = CASE WHEN watermark < ${two} THEN ${two} ELSE watermark END WHERE scope = ${one}`,
-    remove: schema.tables.map(({ name }) => `DELETE FROM ${quoted(name)} WHERE ${dead(name)}`),
+    remove: schema.tables.map((table) => `DELETE FROM ${dialect.target(table)} WHERE ${dead(table.name)}`),
     done: [
       `DELETE FROM driftline_marks WHERE scope = ${one} AND position <= ${two}`,
       `INSERT INTO driftline_marks (scope, position, at) VALUES (${one}, ${two}, 0) ON CONFLICT (scope, position) DO UPDATE SET at = 0`,

@@ -1,9 +1,18 @@
 import type { Schema } from '../model/table.ts'
-import { type Dialect, inOrder, type PageParams, type PagePart, pageArms, pageRows, rowOctets } from './dialect.ts'
+import {
+  type Dialect,
+  inOrder,
+  type Lookup,
+  type PageParams,
+  type PagePart,
+  pageArms,
+  pageRows,
+  rowOctets,
+} from './dialect.ts'
 import type { PagesBound } from './scope-pages.ts'
 
 /** What a dialect brings to a statement of many pages. */
-export interface PagesSpelling extends Pick<Dialect, 'above' | 'aliveAbove' | 'octets'> {
+export interface PagesSpelling extends Lookup, Pick<Dialect, 'octets'> {
   /**
    * The scopes whose head is not the very one that their cursor names, as a SELECT of place$,
    * scope$, position$ and start$ as they were asked for, own$ (the incarnation), at$ (the
@@ -66,7 +75,7 @@ reach$ AS MATERIALIZED (SELECT behind$.*, CASE WHEN fits$ THEN upper$ ELSE coale
 export function reachArms(
   schema: Schema,
   bound: PagesBound,
-  spelling: Pick<Dialect, 'above' | 'aliveAbove'>,
+  spelling: Lookup,
   select: (table: Schema['tables'][number], part: PagePart, place: number) => string,
   outer = '',
 ): string[] {
@@ -83,7 +92,7 @@ export function reachArms(
 export function countReachSql(
   schema: Schema,
   bound: Pick<PagesBound, 'bootstraps'>,
-  spelling: Pick<PagesSpelling, 'above' | 'aliveAbove' | 'heads'>,
+  spelling: Lookup & Pick<PagesSpelling, 'heads'>,
 ): string {
   const params: PageParams = {
     ...{ scope: 'behind$.scope$', position: 'behind$.position$', start: 'behind$.start$' },

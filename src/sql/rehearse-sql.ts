@@ -26,9 +26,28 @@ export type TrialKind =
   | 'changed'
   | 'taken'
   | 'swallowed'
+  | 'missing'
+  | 'absent'
+  | 'freePut'
+  | 'freeCreate'
+  | AdoptedKind
+
+/** What writes rows of the app. */
+export type AdoptedKind =
+  | 'replace'
+  | 'insert'
+  | 'remove'
+  | 'mark'
+  | 'seenMark'
+  | 'patch'
+  | 'stamp'
+  | 'freeMark'
+  | 'freePatch'
+  | 'freeStamp'
 
 /** Whether a trial is a query. */
-export const isCheck = (kind: TrialKind): boolean => kind === 'changed' || kind === 'taken' || kind === 'swallowed'
+export const isCheck = (kind: TrialKind): boolean =>
+  kind === 'changed' || kind === 'taken' || kind === 'swallowed' || kind === 'missing' || kind === 'absent'
 
 /** One statement of a group. */
 export interface Trial {

@@ -1,6 +1,7 @@
 import type { Schema, Table } from '../model/table.ts'
 import { isLong } from '../model/value.ts'
-import { type Dialect, quoted, rowOctets } from './dialect.ts'
+import { type Dialect, rowOctets } from './dialect.ts'
+import { quoted } from './quoted.ts'
 
 /**
  * What is asked where a scope may be near its limits of rows and bytes. Tombstones are no rows to
@@ -35,19 +36,21 @@ export function roomSql(dialect: Dialect, { tables }: Schema, weighs: boolean): 
     string,
   ]
   const sizeOf = (table: Table) => (weighs ? rowOctets(table, dialect.octets) : '0')
+  const rowsOf = (table: Table) =>
+    table.adopted && weighs
+      ? `${dialect.target(table)} AS side$${dialect.joinApp(table, 'side$')}`
+      : dialect.target(table)
   const position = `(SELECT position FROM driftline_scopes WHERE scope = ${scope})`
   return {
     head: `SELECT position, row_bytes FROM driftline_scopes WHERE scope = ${scope}`,
     counts: tables.map(
-      (
-        table,
-      ) => `SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT ${sizeOf(table)} AS size$ FROM ${quoted(table.name)}
+      (table) => `SELECT count(*), coalesce(sum(size$), 0) FROM (SELECT ${sizeOf(table)} AS size$ FROM ${rowsOf(table)}
 WHERE ${position} <> CAST(${second} AS bigint) AND ${dialect.aliveAbove(scope, '0')} LIMIT CAST(${third} AS bigint)) AS counted$`,
     ),
     steps: tables.map(
       (
         table,
-      ) => `SELECT count(*), coalesce(sum(size$), 0), max(position) FROM (SELECT position, ${sizeOf(table)} AS size$ FROM ${quoted(table.name)}
+      ) => `SELECT count(*), coalesce(sum(size$), 0), max(position) FROM (SELECT position, ${sizeOf(table)} AS size$ FROM ${rowsOf(table)}
 WHERE ${dialect.aliveAbove(scope, second)} AND position <= ${third} ORDER BY position LIMIT CAST(${fourth} AS bigint)) AS counted$`,
     ),
     sizes: new Map(

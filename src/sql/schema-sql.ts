@@ -1,6 +1,7 @@
 import { limits } from '../model/limits.ts'
 import { hasStamp } from '../model/merge.ts'
 import { type Schema, systemColumns, type Table } from '../model/table.ts'
+import { type SettleSql, settleSql } from './adopted/settle-sql.ts'
 import { gatesSql } from './count-sql.ts'
 import type { Dialect } from './dialect.ts'
 import { drawNonce, type Raise, raiseWith } from './markers.ts'
@@ -15,6 +16,8 @@ export interface Sql {
   readonly dialect: Dialect
   readonly tables: readonly TableSql[]
   readonly scope: ScopeSql
+  /** Undefined: the schema adopts no table. */
+  readonly settle: SettleSql | undefined
   /**
    * Pages of many scopes that go on, and of many that bootstrap: see `Together`; and their counts.
    * Undefined: the store holds one scope, or takes no statement so long, and each scope is read by
@@ -42,6 +45,7 @@ export function compileSchema(
     dialect,
     tables: schema.tables.map((table) => tableSql(dialect, table, raise)),
     scope: scopeSql(dialect, schema, limits.pageBytesMax, raise),
+    settle: settleSql(dialect, schema),
     pages: pagesOf(schema, dialect, storeLimits),
     gates: gatesSql(dialect, raise),
     paramBytesMax: storeLimits?.paramBytesMax,
@@ -114,6 +118,8 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
         takesTime: ____,
         variant,
         trial,
+        adopted,
+        sideFields: _____,
         ...sql
       }) => [
         `the table ${table.name}`,
@@ -123,6 +129,7 @@ function checkFit({ tables, scope }: Sql, { sqlBytesMax, resultColumnsMax }: Sto
           bulk.tally,
           bulk.settled,
           ...Object.values(adds ?? {}),
+          ...Object.values(adopted ?? {}).filter((text) => typeof text === 'string'),
           keys?.look ?? '',
           keys?.taken ?? '',
         ],

@@ -1,14 +1,16 @@
 import { fillsTime, hasCounters, hasRules } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
+import { type AdoptedSql, adoptedSql } from './adopted/adopted-sql.ts'
 import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { type AddSql, addSql } from './counter-sql.ts'
-import { always, basePosition, type Dialect, quoted, rowOctets } from './dialect.ts'
+import { always, basePosition, type Dialect, rowOctets } from './dialect.ts'
 import { grown } from './grown-sql.ts'
 import { heldFields, keepsKey } from './held-key-sql.ts'
 import { afterPut, isTaken, type KeySql, keySql } from './key-sql.ts'
 import type { Raise } from './markers.ts'
 import { filledValue, meeting, type Now } from './merge-sql.ts'
 import { patching } from './patch-sql.ts'
+import { quoted } from './quoted.ts'
 import type { TrialKind } from './rehearse-sql.ts'
 import { resultLine } from './result-line.ts'
 import { changedFields, forecastFields, reachFields, stampKey, stepFields, weightFields } from './row-fields.ts'
@@ -54,6 +56,9 @@ export interface TableSql {
   readonly bulk: BulkSql
   /** Of counters. Undefined: the table has none. */
   readonly adds: AddSql | undefined
+  /** Of a table that is adopted: what is written beside its side rows, which have `sideFields`. */
+  readonly adopted: AdoptedSql | undefined
+  readonly sideFields: readonly Field[]
   /** Of keys that are unique. Undefined: the table has none. */
   readonly keys: KeySql | undefined
   /**
@@ -90,31 +95,57 @@ export interface Variant {
 }
 
 export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql {
-  const [scope, client, n] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
-  const names = table.columns.map(({ name }) => quoted(name))
-  const target = quoted(table.name)
-  const rowFields: Field[] = [
+  const made = rowsSql(dialect, table.adopted ? { ...table, columns: [] } : table, raise)
+  if (!table.adopted) return made
+  const fields = fieldsOf(table)
+  const adopted = adoptedSql(dialect, table, raise, fields)
+  const { states, weight: _, ...side } = made
+  const whole: TableSql = {
+    ...{ ...side, states, table, rowFields: fields.row, patchFields: fields.patch, adopted },
+    sideFields: made.rowFields,
+    weight: weightOf(dialect, table, dialect.param(1)),
+    trial: (kind) => trialText(whole, kind),
+  }
+  return whole
+}
+
+/** The fields of the rows of puts and deletes, and of patches. */
+function fieldsOf(table: Table): { readonly row: readonly Field[]; readonly patch: readonly Field[] } {
+  const { columns } = table
+  const row: readonly Field[] = [
     { name: 'id$', type: 'text' },
     { name: 'ordinal$', type: 'integer' },
     { name: 'at$', type: 'integer' },
     { name: 'deleted$', type: 'boolean' },
-    ...table.columns.map(({ key, type }) => ({ name: key, type })),
+    ...columns.map(({ key, type }): Field => ({ name: key, type })),
   ]
-  const patchFields: Field[] = [
-    ...rowFields.slice(0, 3),
-    ...table.columns.flatMap(({ key, type }): Field[] => [
+  const patch: readonly Field[] = [
+    ...row.slice(0, 3),
+    ...columns.flatMap(({ key, type }): Field[] => [
       { name: key, type },
       { name: stampKey(key), type: 'integer' },
     ]),
     ...(hasCounters(table) ? heldFields(table) : []),
   ]
+  return { row, patch }
+}
+
+const weightOf = (dialect: Dialect, table: Table, scope: string) => (first: number) =>
+  `coalesce((SELECT sum(sent$.times$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')}), 0)`
+
+/** Of a table that is adopted those of its side rows, which have no column of the app. */
+function rowsSql(dialect: Dialect, table: Table, raise: Raise): TableSql {
+  const [scope, client, n] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
+  const names = table.columns.map(({ name }) => quoted(name))
+  const target = dialect.target(table)
+  const { row: rowFields, patch: patchFields } = fieldsOf(table)
   const ruled = hasRules(table)
   const takesTime = fillsTime(table)
   const hasKeys = table.unique.length > 0
   const first = 4 + (takesTime ? 1 : 0) + (hasKeys ? 1 : 0)
   const stillWritten = dialect.param(first - 1)
   const now: Now = (column) => dialect.time(dialect.param(4), column)
-  const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position, ${names.join(', ')})`
+  const into = `INSERT INTO ${target} AS stored$ (scope, id, updated_at, updated_by, deleted, position, created_position${names.map((name) => `, ${name}`).join('')})`
   const base = `(SELECT ${basePosition(scope, n)} AS base$) AS scope$`
   const position = 'scope$.base$ + sent$.ordinal$'
   // A row that a put made and patches grew has twice the scope's largest at the most, see
@@ -138,7 +169,7 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
     condition = always,
     fields: readonly Field[] = rowFields,
   ) => `${into}
-SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}, ${table.columns.map((column) => filledValue(column, `sent$.${column.key}`, position, now, 'sent$.deleted$ IS NULL')).join(', ')}
+SELECT ${scope}, sent$.id$, ${stamp}, ${client}, sent$.deleted$ IS NOT NULL, ${position}, ${position}${table.columns.map((column) => `, ${filledValue(column, `sent$.${column.key}`, position, now, 'sent$.deleted$ IS NULL')}`).join('')}
 FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${base}${before || (hasKeys && ruled ? withStored : '')} WHERE ${condition}${freePut}
 ${onPut}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, dialect.returnsLosers ? { beyond: basePosition(scope, n) } : 'all', ruled ? 'all' : returned)}`}`
   // The stored row, overlaid with the patch, as an upsert, which never inserts: a conflict is
@@ -151,7 +182,7 @@ ${onPut}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table
     guard: string,
     fields: readonly Field[] = patchFields,
   ) => `${into}
-SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position, ${table.columns.map((column) => overlay(column, isSet)).join(', ')}
+SELECT ${scope}, found$.id, ${stamp}, ${client}, found$.deleted, ${position}, found$.created_position${table.columns.map((column) => `, ${overlay(column, isSet)}`).join('')}
 FROM ${dialect.decodeRows(fields, first)} CROSS JOIN ${basePatched} ${dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')}
 WHERE NOT found$.deleted${guard}${free((column) => overlay(column, isSet))}${grown(dialect, table, (column) => overlay(column, isSet), guard, raise)}
 ${onConflictWhere(['updated_at', 'updated_by', 'position', ...names].map((column) => [column, `excluded.${column}`]))}${returned === 'nothing' ? '' : `\nRETURNING ${resultLine(dialect, table, 'all', returned)}`}`
@@ -236,8 +267,9 @@ OR (sent$.base_deleted$ AND ${isLower}(sent$.base_at$, ${client})) END`
     trial: (kind) => trialText(made, kind),
     changed: `SELECT ${raise('driftline_changed', 'sent$.ordinal$')} FROM ${dialect.decodeRows(changedFields, 3)} ${found('LEFT JOIN')}
 WHERE CASE WHEN found$.id IS NULL THEN ${always} ELSE ${mayApply} AND NOT ${isSeen} END`,
-    weight: (first) =>
-      `coalesce((SELECT sum(sent$.times$ * (${rowOctets(table, dialect.octets)})) FROM ${dialect.decodeRows(weightFields, first)} ${found('CROSS JOIN')}), 0)`,
+    weight: weightOf(dialect, table, scope),
+    adopted: undefined,
+    sideFields: rowFields,
     claim: `INSERT INTO driftline_inbox AS inbox$ (scope, source, id, received_at, details, outcome)
 SELECT ${[1, 2, 3, 4, 5].map((place) => dialect.param(place)).join(', ')}, string_agg(CASE
 WHEN found$.id IS NULL THEN substr(sent$.letters$, 2, 1)
@@ -251,7 +283,10 @@ ON CONFLICT (scope, source, id) DO UPDATE SET outcome = inbox$.outcome || exclud
   return made
 }
 
-function trialText({ bulk, updateSilent, adds, keys, changed, swallowed, variant }: TableSql, kind: TrialKind): string {
+function trialText(
+  { bulk, updateSilent, adds, keys, changed, swallowed, missing, variant, adopted }: TableSql,
+  kind: TrialKind,
+): string {
   const silent = true
   switch (kind) {
     case 'write':
@@ -274,6 +309,25 @@ function trialText({ bulk, updateSilent, adds, keys, changed, swallowed, variant
       return swallowed
     case 'taken':
       return keys?.taken ?? ''
+    case 'missing':
+      return missing
+    case 'freePut':
+      return variant({ kind: 'upsert', stampless: true, silent })
+    case 'freeCreate':
+      return variant({ kind: 'create', stampless: true, silent })
+    case 'absent':
+    case 'replace':
+    case 'insert':
+    case 'remove':
+    case 'mark':
+    case 'seenMark':
+    case 'patch':
+    case 'stamp':
+    case 'freeMark':
+    case 'freePatch':
+    case 'freeStamp':
+      if (!adopted) throw new TypeError('A table that is not adopted has no rows beside its own')
+      return adopted[kind] ?? ''
     default:
       if (!adds) throw new TypeError('A table without counters has nothing to add to')
       return kind === 'add' ? adds.addSilent : kind === 'seenAdd' ? adds.addSeenSilent : adds[kind]

@@ -1,5 +1,6 @@
 import { waiting } from './delivery-sql.ts'
-import { type Dialect, quoted } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
+import { quoted } from './quoted.ts'
 
 /**
  * The rows that a migration moves, so that phones hear of them: the living ones of a table, or

@@ -44,6 +44,10 @@ export interface ScopeNamespace {
  */
 export const objectLimits: StoreLimits = { paramBytesMax: 1_800_000, sqlBytesMax: 100_000, resultColumnsMax: 100 }
 
+function refuseAdopted(): never {
+  throw new TypeError('Tables can be adopted in Postgres and libSQL only.')
+}
+
 /**
  * A SQLite-backed Durable Object for each scope, named by it: a batch is one call, which the object
  * runs as one transaction. Nothing is called twice: whether a batch that broke off was kept, only
@@ -51,7 +55,7 @@ export const objectLimits: StoreLimits = { paramBytesMax: 1_800_000, sqlBytesMax
  */
 export function durableObjectStore(namespace: ScopeNamespace): Store {
   return {
-    dialect: sqliteScope,
+    dialect: { ...sqliteScope, settle: refuseAdopted },
     limits: objectLimits,
     tendsItself: true,
     async batch(scope, statements) {

@@ -4,6 +4,7 @@ import type { SyncEvent } from '../observe/facts.ts'
 import { compileSchema } from '../sql/schema-sql.ts'
 import type { Store } from '../stores/store.ts'
 import type { Core } from './call.ts'
+import { randomIncarnation } from './incarnation.ts'
 import type { Operations } from './operations.ts'
 import { pullOperation } from './pull/pull.ts'
 import { importOperation } from './push/import-chunk.ts'
@@ -78,8 +79,4 @@ function notifySafely(onCommit: SyncOptions['onCommit'] = () => {}): (scope: str
       onCommit(scope, position)
     } catch {}
   }
-}
-
-function randomIncarnation(): string {
-  return crypto.randomUUID().replaceAll('-', '').slice(0, 16)
 }

@@ -47,6 +47,8 @@ describe.each([postgres, sqlite])('the SQL of $name', (dialect) => {
     takesTime,
     variant,
     trial,
+    adopted: ____,
+    sideFields: _____,
     ...ofTable
   } = notes as NonNullable<typeof notes>
   const { head, claim, finish, fail } = deliverySql(dialect)

@@ -15,9 +15,11 @@ import { readPage } from '../../openapi/pages.ts'
 import { prune } from '../../prune/prune.ts'
 import { startPruning } from '../../prune/timer.ts'
 import type { Store } from '../../stores/store.ts'
+import { createSweep } from '../../sync/adopted/sweep.ts'
 import type { WebhookSources } from '../../webhooks/in/sources.ts'
 import { nodePost } from '../../webhooks/out/node-post.ts'
 import { type Sending, startSending } from '../../webhooks/out/node-sending.ts'
+import { createRecorder } from '../../webhooks/out/record.ts'
 import { createSender } from '../../webhooks/out/send.ts'
 import { authWarnings } from '../auth-settings.ts'
 import { devSecret } from '../dev-secret.ts'
@@ -31,6 +33,7 @@ import { type Databases, findDatabases, scopesWithDeliveries } from './databases
 import { nodeGzip } from './gzip.ts'
 import { createLineWriter } from './lines.ts'
 import { settle } from './settle.ts'
+import { startSweeping } from './sweeping.ts'
 import { serverTimes } from './times.ts'
 
 /** How long a stopping server waits for the requests that it has begun. */
@@ -139,11 +142,25 @@ export async function start<S extends Schema>({
     (error) => logError('prune', error),
   )
 
+  // Where each scope has its own database, pulls and pushes settle.
+  const sweep = databases.perScope
+    ? undefined
+    : createSweep({
+        ...{ schema, store, signal: stopSending.signal },
+        record: createRecorder(store.dialect, schema, config.deliveries),
+        onCommit(scope, position) {
+          live.poke(scope, position)
+          sending?.kick(scope)
+        },
+      })
+  const stopSweeping = sweep && startSweeping(sweep, (error) => logError('settle', error))
+
   let stopping = false
   const stop = () => {
     if (stopping) return
     stopping = true
     stopPruning()
+    stopSweeping?.()
     stopSending.abort()
     const sent = sending?.stop()
     // Requests that have begun are answered; then the store is closed, so that the file holds

@@ -6,7 +6,9 @@ import { logError } from '../../observe/log.ts'
 import { prune } from '../../prune/prune.ts'
 import { isScopeUrl } from '../../stores/scope-url.ts'
 import type { Store } from '../../stores/store.ts'
+import { createSweep } from '../../sync/adopted/sweep.ts'
 import { fetchPost } from '../../webhooks/out/fetch-post.ts'
+import { createRecorder } from '../../webhooks/out/record.ts'
 import { createSender } from '../../webhooks/out/send.ts'
 import type { AppConfig } from '../app-config.ts'
 import { discard } from '../discard.ts'
@@ -79,6 +81,8 @@ async function runCron<S extends Schema>(
   const { retentionMs, deliveries: endpoints } = readSettings(env, sources)
   const store = await openStore(env)
   if (store.tendsItself || isScopeUrl(env.DATABASE_URL ?? '')) return
+  const record = createRecorder(store.dialect, schema, endpoints)
+  await createSweep({ schema, store, record })?.()
   const sender = createSender({ store, schema, endpoints, post: fetchPost() })
   await Promise.all(endpoints.map((endpoint) => sender.sendDue(endpoint)))
   if (cron !== everyMinute) await prune(store, schema, { retentionMs })

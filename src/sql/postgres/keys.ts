@@ -1,5 +1,7 @@
 import type { Table } from '../../model/table.ts'
-import { basePosition, type Dialect, quoted } from '../dialect.ts'
+import { basePosition, type Dialect } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
+import { adoptedInPostgres, joinApp } from './adopted.ts'
 
 /**
  * How rows are looked up, so that no plan depends on what the statistics say. Where they know
@@ -40,11 +42,13 @@ export const above: Dialect['above'] = (scope, position) =>
 export const aliveAbove: Dialect['aliveAbove'] = (scope, position) =>
   `scope = ${scope} AND position > ${position} AND (scope, position, deleted) > (${dear(scope)}, ${position}, true) AND NOT deleted`
 
+export const target: Dialect['target'] = (table) => (table.adopted ? adoptedInPostgres.side(table) : quoted(table.name))
+
 /**
  * OFFSET 0 keeps the planner from joining the two in another way than row by row, the ids outside.
  */
-export const found: Dialect['found'] = ({ name }, scope, id, join, locked) =>
-  `${join} LATERAL (SELECT * FROM ${quoted(name)} WHERE ${byKey(scope, id)} OFFSET 0${locked ? ' FOR NO KEY UPDATE' : ''}) AS found$${join === 'LEFT JOIN' ? ' ON true' : ''}`
+export const found: Dialect['found'] = (table, scope, id, join, locked) =>
+  `${join} LATERAL (SELECT * FROM ${target(table)} WHERE ${byKey(scope, id)} OFFSET 0${locked ? ' FOR NO KEY UPDATE' : ''}) AS found$${join === 'LEFT JOIN' ? ' ON true' : ''}${joinApp(table, 'found$')}`
 
 export const fromScopes: Dialect['fromScopes'] = (scopes) =>
   `FROM (SELECT unnest(${scopes}::text[]) COLLATE "C" AS id$) AS sent$ CROSS JOIN LATERAL (SELECT * FROM driftline_scopes WHERE scope = sent$.id$ OFFSET 0) AS found$`
@@ -53,6 +57,6 @@ export function fromIds(table: Table, scope: string, ids: string, n?: string): s
   const sent = `SELECT unnest(${ids}::text[]) COLLATE "C" AS id$`
   // The ids that were written, by their positions, and looked up no more: reading a range costs a
   // fraction of it.
-  const written = n && ` EXCEPT SELECT id FROM ${quoted(table.name)} WHERE ${above(scope, basePosition(scope, n))}`
+  const written = n && ` EXCEPT SELECT id FROM ${target(table)} WHERE ${above(scope, basePosition(scope, n))}`
   return `FROM (${sent}${written ?? ''}) AS sent$ ${found(table, scope, 'sent$.id$', 'CROSS JOIN')}`
 }

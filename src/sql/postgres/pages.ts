@@ -3,8 +3,7 @@ import { countReachSql, reachArms, reachSql } from '../reach-sql.ts'
 import { parseHead, type ScopePage } from '../scope-page.ts'
 import { type AskedPage, type FoundPage, type PagesBound, toPages } from '../scope-pages.ts'
 import type { Cell, Cells, Field } from '../statement.ts'
-import { above, aliveAbove } from './keys.ts'
-import { headPlace, octets, pageCells, pageText, slotsOf } from './rows.ts'
+import { headPlace, lookup, octets, pageCells, pageText, slotsOf } from './rows.ts'
 
 /** A scope that is asked for. */
 export const askedFields: readonly Field[] = [
@@ -36,7 +35,7 @@ WHERE (${stands}) IS NOT TRUE AND (sent$.incarnation$ IS NOT NULL OR scope$.scop
 }
 
 export const countPagesSql = (schema: Schema, bound: Pick<PagesBound, 'bootstraps'>, sent: string): string =>
-  countReachSql(schema, bound, { above, aliveAbove, heads: headsSql(sent) })
+  countReachSql(schema, bound, { ...lookup, heads: headsSql(sent) })
 
 /**
  * The rows of each scope come by an index of its positions, and the heads as rows of their own, in
@@ -45,11 +44,11 @@ export const countPagesSql = (schema: Schema, bound: Pick<PagesBound, 'bootstrap
 export function pagesSql(schema: Schema, bound: PagesBound, sent: string, limit: string): string {
   const slots = slotsOf(schema)
   const reach = reachSql(schema, bound, {
-    ...{ above, aliveAbove, octets, heads: headsSql(sent), limit: `CAST(${limit} AS bigint)` },
+    ...{ ...lookup, octets, heads: headsSql(sent), limit: `CAST(${limit} AS bigint)` },
     ...{ array: 'json_build_array', boundsArms: true },
   })
   const cells = (table: Schema['tables'][number], _: unknown, place: number) => pageCells(slots, table, place)
-  const arms = reachArms(schema, bound, { above, aliveAbove }, cells).map((arm) => `(${arm} OFFSET 0)`)
+  const arms = reachArms(schema, bound, lookup, cells).map((arm) => `(${arm} OFFSET 0)`)
   const top = [`${headPlace} AS place$`, 'own$ AS id$', 'watermark$ AS at$', 'cut$::text AS by$', 'NULL AS deleted$']
   const heads = `SELECT head$.place$ AS turn$, ${[...top, 'at$ AS position', ...slots.types.map(() => 'NULL')].join(', ')}
 FROM (SELECT * FROM head$) AS head$ LEFT JOIN (SELECT place$ AS of$, cut$ FROM reach$) AS reach$ ON of$ = head$.place$`

@@ -11,6 +11,7 @@ import {
 import { lockSql } from '../scope-sql.ts'
 import type { Statement } from '../statement.ts'
 import { tableSql } from '../table-sql.ts'
+import { beginPush } from './settle.ts'
 import { kindOfState } from './state-kind.ts'
 
 /**
@@ -93,6 +94,7 @@ BEGIN
   BEGIN
     try_args$ := ARRAY(SELECT jsonb_array_elements_text(try_input$ -> 'lock'));
     ${lockSql(inBlock)};
+    ${tables.some(({ adopted }) => adopted) ? `PERFORM ${beginPush('try_args$[1]', 'try_args$[3]', "''")};` : ''}
     FOR try_group$ IN SELECT value FROM jsonb_array_elements(try_input$ -> 'groups') LOOP
       BEGIN
         ${immediate ? 'SET CONSTRAINTS ALL DEFERRED;' : ''}

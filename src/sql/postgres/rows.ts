@@ -4,19 +4,25 @@ import type { Schema, Table, TableColumn } from '../../model/table.ts'
 import { textToJson } from '../../model/text.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { shown } from '../../model/view.ts'
-import { inOrder, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows, quoted } from '../dialect.ts'
+import { inOrder, isDead, isLarge, type PageBound, pageArms, pageCap, pageParams, pageRows } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import { emptyPage, type ScopePage } from '../scope-page.ts'
 import type { Cell, Cells } from '../statement.ts'
-import { above, aliveAbove } from './keys.ts'
+import { joinApp } from './adopted.ts'
+import { above, aliveAbove, target } from './keys.ts'
+
+/** How the rows of a page are found. */
+export const lookup = { above, aliveAbove, target, joinApp }
 
 /** The columns of a row, the five of driftline that a change shows and then the user's. */
 export function rowSql(table: Table): string[] {
-  return [...systemSql, ...shown(table).map(columnSql)]
+  return [...systemSql(table), ...shown(table).map(columnSql)]
 }
 
 /** NULL for a row that lives: the cheapest cell. */
-const deadSql = "CASE WHEN deleted THEN 't' END"
-const systemSql = ['id', 'updated_at', 'updated_by', deadSql, 'position']
+const deadSql = (table: Table) => `CASE WHEN ${isDead(table)} THEN 't' END`
+const systemSql = (table: Table) => ['id', 'updated_at', 'updated_by', deadSql(table), 'position']
+const systemCells = 5
 
 /**
  * As Postgres prints the type, which costs least, and independent of the session: neither its time
@@ -38,7 +44,7 @@ export function rowJson(table: Table, scope: string, cells: Cells, from: number)
     table,
     scope,
     from,
-    shown(table).map((_, place) => from + systemSql.length + place),
+    shown(table).map((_, place) => from + systemCells + place),
   )('', cells)
 }
 
@@ -133,7 +139,7 @@ export function pageCells(slots: Slots, table: Table, place: number): string {
     return column ? columnSql(column) : `NULL::${type}`
   })
   const names = ['place$', 'id$', 'at$', 'by$', 'deleted$', 'position', ...values.map((_, slot) => `value${slot}$`)]
-  return [String(place), ...systemSql, ...values].map((cell, at) => `${cell} AS ${names[at]}`).join(', ')
+  return [String(place), ...systemSql(table), ...values].map((cell, at) => `${cell} AS ${names[at]}`).join(', ')
 }
 
 /**
@@ -148,11 +154,11 @@ export function pageRowsSql(schema: Schema, bound: PageBound): string {
   const params = pageParams(places, bound.again, '(SELECT upper$ FROM head$)')
   const slots = slotsOf(schema)
   const arms = pageArms(schema, bound, (table, part, place) =>
-    pageRows({ above, aliveAbove }, table, part, pageCells(slots, table, place), params.position, params),
+    pageRows(lookup, table, part, pageCells(slots, table, place), params.position, params),
   )
   // Bounded each by itself, so that every table is read by its index and no further than needed.
   const bounded = (arm: string) => (arms.length === 1 ? arm : `(${arm} ORDER BY position LIMIT ${params.limit} + 1)`)
-  const cap = pageCap({ above, aliveAbove, octets }, schema, pageParams(places, bound.again), bound)
+  const cap = pageCap({ ...lookup, octets }, schema, pageParams(places, bound.again), bound)
   // Without tables the types of $2 and $3 must be told.
   const rows =
     arms.length === 0
@@ -197,7 +203,7 @@ export function pageText(
       table,
       scope,
       from + 1,
-      (places[place] ?? []).map((slot) => from + 1 + systemSql.length + slot),
+      (places[place] ?? []).map((slot) => from + 1 + systemCells + slot),
     ),
   )
   let text = ''

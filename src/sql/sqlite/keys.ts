@@ -1,4 +1,6 @@
-import { basePosition, type Dialect, quoted } from '../dialect.ts'
+import { basePosition, type Dialect } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
+import { adoptedInSqlite, joinApp } from './adopted.ts'
 
 /**
  * How rows are looked up. SQLite takes the index of which it can use the most columns, whatever a
@@ -10,15 +12,17 @@ export const above: Dialect['above'] = (scope, position) => `scope = ${scope} AN
 
 export const aliveAbove: Dialect['aliveAbove'] = (scope, position) => `${above(scope, position)} AND NOT deleted`
 
+export const target: Dialect['target'] = (table) => (table.adopted ? adoptedInSqlite.side(table) : quoted(table.name))
+
 /** SQLite never changes the order of a CROSS JOIN. One writes at a time: nothing needs a lock. */
-export const found: Dialect['found'] = ({ name }, scope, id, join) =>
-  `${join} ${quoted(name)} AS found$ ON found$.scope = ${scope} AND found$.id = ${id}`
+export const found: Dialect['found'] = (table, scope, id, join) =>
+  `${join} ${target(table)} AS found$ ON found$.scope = ${scope} AND found$.id = ${id}${joinApp(table, 'found$')}`
 
 export const fromScopes: Dialect['fromScopes'] = (scopes) =>
   `FROM driftline_scopes WHERE scope IN (SELECT value FROM json_each(${scopes}))`
 
 /** The + keeps the index on position out of it. */
-export const fromIds: Dialect['fromIds'] = ({ name }, scope, ids, n) => {
+export const fromIds: Dialect['fromIds'] = (table, scope, ids, n) => {
   const unwritten = n ? ` AND +position <= ${basePosition(scope, n)}` : ''
-  return `FROM ${quoted(name)} AS found$ WHERE scope = ${scope} AND id IN (SELECT value FROM json_each(${ids}))${unwritten}`
+  return `FROM ${target(table)} AS found$${joinApp(table, 'found$')} WHERE scope = ${scope} AND id IN (SELECT value FROM json_each(${ids}))${unwritten}`
 }

@@ -5,8 +5,7 @@ import { countReachSql, reachArms, reachSql } from '../reach-sql.ts'
 import { parseHead, type ScopePage } from '../scope-page.ts'
 import { type AskedPage, type FoundPage, type PagesBound, toPages } from '../scope-pages.ts'
 import type { Cell, Cells } from '../statement.ts'
-import { above, aliveAbove } from './keys.ts'
-import { changeText, octets, resolveMarks } from './rows.ts'
+import { changeText, lookup, octets, resolveMarks } from './rows.ts'
 
 /**
  * An object from scopes to texts. Each begins with the very words that the database has for a
@@ -38,19 +37,19 @@ WHERE instr(words$, concat(scope$.incarnation, ' ', scope$.position, '|')) <> 1 
 }
 
 function reach(schema: Schema, bound: PagesBound, termsMax?: number): string {
-  const spelling = { above, aliveAbove, octets, heads: headsText(), limit, array: 'json_array' }
+  const spelling = { ...lookup, octets, heads: headsText(), limit, array: 'json_array' }
   return reachSql(schema, bound, { ...spelling, ...(termsMax && { termsMax }) })
 }
 
 export const countPagesText = (schema: Schema, bound: Pick<PagesBound, 'bootstraps'>): string =>
-  countReachSql(schema, bound, { above, aliveAbove, heads: headsText() })
+  countReachSql(schema, bound, { ...lookup, heads: headsText() })
 
 /** A row for each scope that is not where its cursor is: its head, and its page as one text. */
 export function pagesText(schema: Schema, bound: PagesBound): string {
   const arms = reachArms(
     schema,
     bound,
-    { above, aliveAbove },
+    lookup,
     (table, part) => `position, ${changeText(table, part, 'reach$.begin$')} AS text$`,
   )
   const page = `(SELECT concat(count(*), '\n', max(position), '\n', group_concat(text$, '\n')) FROM (${inOrder(arms, '-1')}))`
@@ -100,7 +99,7 @@ export function pagesLines(schema: Schema, bound: PagesBound): string {
   const arms = reachArms(
     schema,
     bound,
-    { above, aliveAbove },
+    lookup,
     (table, part) => `reach$.place$ AS place$, position, ${changeText(table, part, 'reach$.begin$')} AS text$`,
     'reach$ CROSS JOIN ',
   )

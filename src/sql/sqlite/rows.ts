@@ -4,6 +4,7 @@ import type { ColumnType, ValueRules } from '../../model/value.ts'
 import { shown } from '../../model/view.ts'
 import {
   inOrder,
+  isDead,
   isLarge,
   type PageBound,
   type PagePart,
@@ -11,11 +12,15 @@ import {
   pageCap,
   pageParams,
   pageRows,
-  quoted,
 } from '../dialect.ts'
+import { quoted } from '../quoted.ts'
 import { emptyPage, parseHead, type ScopePage } from '../scope-page.ts'
 import type { Cells } from '../statement.ts'
-import { above, aliveAbove } from './keys.ts'
+import { joinApp } from './adopted.ts'
+import { above, aliveAbove, target } from './keys.ts'
+
+/** How the rows of a page are found. */
+export const lookup = { above, aliveAbove, target, joinApp }
 
 /**
  * A row as JSON text, made by the engine: handing columns to JavaScript one by one costs several
@@ -36,7 +41,8 @@ export function changeText(table: Table, part: PagePart = 'all', scope?: string)
   const dead = concat([begin('delete'), ...stamp, "'}'"])
   if (part === 'died') return dead
   const alive = concat([begin('put'), ...stamp, ...row, "'}}'"])
-  return part === 'alive' || part === 'again' ? alive : `CASE WHEN deleted THEN ${dead} ELSE ${alive} END`
+  const isKnownAlive = !table.adopted && (part === 'alive' || part === 'again')
+  return isKnownAlive ? alive : `CASE WHEN ${isDead(table)} THEN ${dead} ELSE ${alive} END`
 }
 
 export const octets = (_type: ColumnType, column: string) => `octet_length(${column})`
@@ -127,23 +133,12 @@ function concat(parts: readonly string[]): string {
 export function pageText(schema: Schema, bound: PageBound): string {
   const params = pageParams({ param: (place) => `?${place}` }, bound.again)
   const rows = pageArms(schema, bound, (table, part) =>
-    pageRows(
-      { above, aliveAbove },
-      table,
-      part,
-      `position, ${changeText(table, part)} AS text$`,
-      params.position,
-      params,
-    ),
+    pageRows(lookup, table, part, `position, ${changeText(table, part)} AS text$`, params.position, params),
   )
   // Of no row, where the answer is full, what follows is what was asked for.
   const last = `coalesce(page$.last$, ${params.position})`
-  const more = pageArms(
-    schema,
-    bound,
-    (table, part) => `EXISTS (${pageRows({ above, aliveAbove }, table, part, '1', last, params)})`,
-  )
-  const cap = pageCap({ above, aliveAbove, octets }, schema, params, bound)
+  const more = pageArms(schema, bound, (table, part) => `EXISTS (${pageRows(lookup, table, part, '1', last, params)})`)
+  const cap = pageCap({ ...lookup, octets }, schema, params, bound)
   const limit = `coalesce((SELECT ${cap} FROM driftline_scopes WHERE scope = ${params.scope}), ${params.limit})`
   return `SELECT scope$.incarnation, scope$.position, scope$.watermark, ${isLarge(params, bound)}, page$.count$, page$.last$, page$.rows$, CASE WHEN ${more.join('\nOR ') || '1 = 0'} THEN 1 ELSE 0 END
 FROM driftline_scopes AS scope$ CROSS JOIN (SELECT count(*) AS count$, max(position) AS last$, group_concat(text$, '\n') AS rows$

@@ -3,12 +3,17 @@ import type { Principal } from '../../model/principal.ts'
 import type { Schema } from '../../model/table.ts'
 import { type AppColumns, viewOf } from '../../model/view.ts'
 import type { Facts } from '../../observe/facts.ts'
+import { settleSql } from '../../sql/adopted/settle-sql.ts'
 import { countSql } from '../../sql/count-sql.ts'
 import { pagesOf } from '../../sql/schema-sql.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { retryConflicts, type Store } from '../../stores/store.ts'
+import { planWaiting, waitingIn } from '../adopted/plan-settle.ts'
+import { settleScopes } from '../adopted/settle.ts'
 import { inTurns } from '../in-turns.ts'
+import { randomIncarnation } from '../incarnation.ts'
 import { groupByPlace } from '../places.ts'
+import type { Recorder } from '../push/planned.ts'
 import { throwResync } from '../resync.ts'
 import { askPages, splitAsked } from './read-scopes.ts'
 import { parseStates, planStates } from './scope-states.ts'
@@ -36,7 +41,18 @@ export type CountScopes = (
  * are billed by the rows they read, each counts twice. Writes that go on meanwhile may change the
  * number a little. Throws the `Problem` of a cursor that must resync (P9, P16).
  */
-export function createCountScopes({ schema, store }: { readonly schema: Schema; readonly store: Store }): CountScopes {
+export function createCountScopes({
+  schema,
+  store,
+  record = () => [],
+  onCommit = () => {},
+}: {
+  readonly schema: Schema
+  readonly store: Store
+  readonly record?: Recorder | undefined
+  readonly onCommit?: ((scope: string, position: number) => void) | undefined
+}): CountScopes {
+  const settle = settleSql(store.dialect, schema)
   const whole = countSql(store.dialect, schema)
   const pages = (of: Schema) => pagesOf(of, store.dialect, store.limits)
   const wholePages = pages(schema)
@@ -68,8 +84,18 @@ export function createCountScopes({ schema, store }: { readonly schema: Schema; 
         : scopes.flatMap(countOf)
     const places = await groupByPlace(store, [...heads.keys()])
     const sums = await inTurns(places, async (scopes) => {
+      const waiting = planWaiting({ settle, dialect: store.dialect }, scopes)
       const plan = planStates(store, scopes)
-      const results = await batch(scopes[0] ?? '', [...plan, ...(counts ? countAll(scopes) : [])])
+      const read = () => batch(scopes[0] ?? '', [...waiting, ...plan, ...(counts ? countAll(scopes) : [])])
+      let found = await read()
+      // What the app's own SQL has touched moves scopes on.
+      const waits = waitingIn(waiting, found)
+      if (waits.length > 0) {
+        const call = { sql: { settle }, batch, incarnation: randomIncarnation, receivedAt: Date.now() * 1000 }
+        await settleScopes({ ...call, record, committed: onCommit }, waits)
+        found = await read()
+      }
+      const results = found.slice(waiting.length)
       for (const [scope, head] of parseStates(results.slice(0, plan.length))) heads.set(scope, head)
       // Of a database that is not there yet, such as a file for the scope, not even a count comes.
       return results.slice(plan.length).reduce((all, [count]) => all + Number(count?.[0] ?? 0), 0)

@@ -6,6 +6,8 @@ import type { PagesSql, Sql } from '../../sql/schema-sql.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
 import type { AskedPage } from '../../sql/scope-pages.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
+import { planWaiting, waitingIn } from '../adopted/plan-settle.ts'
+import { settleScopes } from '../adopted/settle.ts'
 import type { Call } from '../call.ts'
 import { inTurns } from '../in-turns.ts'
 import { groupByPlace } from '../places.ts'
@@ -61,8 +63,19 @@ export async function readScopes(
   const pages = new Map<string, ScopePage>()
   await inTurns(await groupForReads(call, scopes), async (some) => {
     const { plan, finish } = surveyPlace(call, askPages(some, cursor), budget)
-    const read = finish(await call.batch(some[0] ?? '', plan))
-    for (const [place, page] of read.entries()) pages.set(some[place] ?? '', page)
+    const waiting = planWaiting(call.sql, some)
+    const read = async () => {
+      const results = await call.batch(some[0] ?? '', [...waiting, ...plan])
+      return { waits: waitingIn(waiting, results), rest: results.slice(waiting.length) }
+    }
+    let { waits, rest } = await read()
+    // What the app's own SQL has touched is settled, and then there are rows to hand out.
+    const left = waits.length > 0 ? await settleScopes(call, waits) : []
+    if (waits.length > 0) ({ waits, rest } = await read())
+    for (const [place, page] of finish(rest).entries()) {
+      const scope = some[place] ?? ''
+      pages.set(scope, left.includes(scope) ? { ...page, more: true } : page)
+    }
   })
   return pages
 }

@@ -1,6 +1,7 @@
 import type { Cursor } from '../../model/cursor-entry.ts'
 import type { ScopePage } from '../../sql/scope-page.ts'
 import type { Cells, Statement } from '../../sql/statement.ts'
+import { planWaiting, waitingIn } from '../adopted/plan-settle.ts'
 import type { Call } from '../call.ts'
 import { planGates } from '../pull/plan-reads.ts'
 import { askPages, type Budget, surveyPlace, withOwnRows } from '../pull/read-scopes.ts'
@@ -49,9 +50,20 @@ export function planBeside(
       const some = asks.order.filter((scope) => taken.has(scope) || others.has(scope))
       const asked = askPages(some, asks.cursor).map((one) => ({ ...one, n: taken.get(one.scope) ?? 0 }))
       const { plan, finish } = surveyPlace(call, asked, withOwnRows(asks.budget))
+      const waiting = planWaiting(call.sql, some)
       return {
-        plan,
-        finish: (results) => new Map(finish(results).map((page, place) => [some[place] ?? '', page])),
+        plan: [...waiting, ...plan],
+        finish(results) {
+          // What waits is settled by the next pull.
+          const waits = waitingIn(waiting, results)
+          const pages = finish(results.slice(waiting.length))
+          return new Map(
+            pages.map((page, place): [string, ScopePage] => {
+              const scope = some[place] ?? ''
+              return [scope, waits.includes(scope) ? { ...page, more: true } : page]
+            }),
+          )
+        },
       }
     },
   }

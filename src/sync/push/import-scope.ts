@@ -66,7 +66,7 @@ export async function splitImport(chunk: ScopeImport, scope: string, changes: re
 }
 
 /** Whether a stamp alone decides over a row, as the statements of the bulk have it. */
-const isByStamps = (table: Change['table']) => !hasRules(table) && table.unique.length === 0
+const isByStamps = (table: Change['table']) => !hasRules(table) && table.unique.length === 0 && !table.adopted
 
 /** What was done for the groups of a scope before, together with those of other scopes. */
 export interface ImportedBefore {

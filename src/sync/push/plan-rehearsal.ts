@@ -10,6 +10,7 @@ import type { Field } from '../../sql/statement.ts'
 import type { TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { coalesce } from './coalesce.ts'
+import { adoptedSteps } from './plan-adopted.ts'
 import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './row-values.ts'
 import { inWriteOrder, type RowWrite } from './row-write.ts'
 
@@ -43,13 +44,17 @@ export function planTrial(
     tables: tables.map(({ table }) => table),
     groups: parts.map((part, nth) => {
       const later = parts.slice(nth).flat()
-      return coalesce([part]).flatMap((rows) =>
-        tables.flatMap((table, place) => {
+      return coalesce([part]).flatMap((rows) => [
+        ...tables.flatMap((table, place) => {
+          if (table.adopted) return []
           const written = rows.filter((row) => row.table === table.table)
           const ids = table.keys ? later.filter((change) => change.table === table.table).map(({ id }) => id) : []
           return written.length > 0 ? planTable(sql, table, place, { scope, n, ids }, written, options) : []
         }),
-      )
+        ...adoptedSteps(sql, { scope, n, client: options.client, atomic: options.atomic }, rows).map(
+          ({ table, kind, params }): Trial => ({ table: tables.indexOf(table), kind, params }),
+        ),
+      ])
     }),
     ids: options.immediate ? parts.map(idsOf) : [],
     immediate: options.immediate,

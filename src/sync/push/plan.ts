@@ -2,10 +2,12 @@ import { cursorFloor } from '../../model/cursor.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import { reachFields, stepFields } from '../../sql/row-fields.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
+import { planSettle } from '../adopted/plan-settle.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import { planClaim } from './inbox/claim.ts'
 import { planLock } from './lock.ts'
 import { oldEdits } from './old-edits.ts'
+import { planAdopted } from './plan-adopted.ts'
 import { planTable } from './plan-table.ts'
 import type { Planned, PushOptions } from './planned.ts'
 import { patchSteps, reachOf } from './row-values.ts'
@@ -29,7 +31,11 @@ export function planPush(
   // One change is always answered: whoever sends fewer and fewer gets through. What is known of the
   // largest row is up to three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
-  const plan = [planLock(sql, scope, options, n, rowBytesMax(changes), fits)]
+  const adopts = sql.settle !== undefined && changes.some(({ table }) => table.adopted)
+  const plan = sql.settle ? planSettle(sql, scope, options.incarnation, options.recordings) : []
+  plan.push(planLock(sql, scope, options, n, rowBytesMax(changes), fits))
+  if (adopts && sql.settle)
+    plan.push({ sql: sql.settle.begin, params: [scope, n, options.client], role: { kind: 'guard' } })
   if (options.entry) {
     const { incarnation } = options.entry
     plan.push({
@@ -48,6 +54,7 @@ export function planPush(
   if (options.inbox) plan.push(...planClaim(sql, scope, passes, options, options.inbox))
   for (const [pass, rows] of passes.entries()) {
     for (const table of sql.tables) {
+      if (table.adopted) continue
       const written = rows.filter((row) => row.table === table.table)
       if (written.length === 0) continue
       const later = table.keys
@@ -55,9 +62,11 @@ export function planPush(
         : []
       plan.push(...planTable(sql, table, { scope, n, pass, stillWritten: later.map(({ id }) => id) }, written, options))
     }
+    if (adopts) plan.push(...planAdopted(sql, { scope, n, pass }, rows, options))
   }
+  if (adopts && sql.settle?.end) plan.push({ sql: sql.settle.end, params: [scope], role: { kind: 'guard' } })
   if (options.atomic) plan.push(...planSwallowed(sql, scope, passes, options))
-  for (const record of options.recordings ?? [])
+  for (const { settled: _, ...record } of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   return plan
 }

@@ -6,7 +6,7 @@ import type { InboxEntry } from './inbox/inbox.ts'
 
 /** What the rows of a statement are to `reconcile`. */
 export type Role =
-  | { readonly kind: 'head' | 'guard' | 'claim' }
+  | { readonly kind: 'head' | 'guard' | 'claim' | 'settle' }
   | { readonly kind: 'states' | 'results' | 'known' | 'taken'; readonly table: Table; readonly pass: number }
   | { readonly kind: 'settled'; readonly table: Table }
   | { readonly kind: 'tally'; readonly table: Table; readonly count: number }
@@ -15,8 +15,9 @@ export type Planned = Statement & { readonly role: Role }
 
 /**
  * A statement that writes down whom to tell of the push. Its parameters come after the scope and n.
+ * `settled`: of what the app's own SQL had touched, with parameters after the scope.
  */
-export type Recording = Statement
+export type Recording = Statement & { readonly settled?: Statement }
 
 /** What a push to a scope at a time, in microseconds, is to record. */
 export type Recorder = (scope: string, at: number) => readonly Recording[]

@@ -133,6 +133,8 @@ function rejectionOf({ schema, nonce }: Sql, fault: StoreFault): Rejection {
   if (marker === 'driftline_missing') return rowMissing
   if (marker === 'driftline_grown') return rowTooLarge
   if (marker === 'driftline_changed') return rowChanged
+  if (marker === 'driftline_unmade')
+    return rowUnmade(/_([a-z0-9_]+)\.\d+/.exec(message.slice(message.indexOf(nonce) + nonce.length))?.[1])
   if (marker === 'driftline_taken' || isUniqueKey(schema, constraint)) return keyTaken
   const text = constraint === undefined ? undefined : schema.messages.get(constraint)
   if (text === undefined || constraint === undefined) return refusal
@@ -146,6 +148,10 @@ function rejectionOf({ schema, nonce }: Sql, fault: StoreFault): Rejection {
 function isUniqueKey({ tables }: Sql['schema'], constraint: string | undefined): boolean {
   return tables.some(({ name, unique }) => unique.some((key) => uniqueIndex(name, key) === constraint))
 }
+
+/** Of a table that is adopted, whose keys are numbers. */
+const rowUnmade = (table = 'this table') =>
+  rejection('invalid_id', `Rows of ${table} are made by the server. Phones may change and delete them.`)
 
 /** A row is no larger than the change that would put it. */
 const rowTooLarge = rejection(

@@ -76,6 +76,7 @@ function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys
     const { trial } = tables[table] as TableSql
     return { sql: trial(kind), params, ...(isCheck(kind) && { reads: true as const }) }
   }
+  const adopts = plan.tables.some(({ adopted }) => adopted) ? sql.settle : undefined
   const guardsOf = (place: number): Statement[] =>
     (plan.ids[place] ?? []).flatMap(({ table, ids }) =>
       (keys?.guards(table, sql.raise) ?? []).map((text) => ({
@@ -85,7 +86,10 @@ function toRehearsal(sql: Sql, scope: string, plan: TrialPlan, keys: ForeignKeys
       })),
     )
   return {
-    opening: [{ sql: sql.scope.trialLock, params: lock, takes: Number(lock[2]) }],
+    opening: [
+      { sql: sql.scope.trialLock, params: lock, takes: Number(lock[2]) },
+      ...(adopts ? [{ sql: adopts.begin, params: [scope, Number(lock[2]), ''] }] : []),
+    ],
     groups: groups.map((group, place) => [...group.map(toStatement), ...(immediate ? guardsOf(place) : [])]),
     closing: (keys?.unmet ?? []).map((text) => ({ sql: text, params: [scope, Number(lock[2])], reads: true as const })),
   }

@@ -1,4 +1,5 @@
 import type { Schema, Table } from '../../model/table.ts'
+import { settleSql } from '../../sql/adopted/settle-sql.ts'
 import { recordSql } from '../../sql/delivery-sql.ts'
 import type { Dialect } from '../../sql/dialect.ts'
 import type { Recorder, Recording } from '../../sync/push/planned.ts'
@@ -12,19 +13,24 @@ const nothing: readonly Recording[] = []
  */
 export function createRecorder(dialect: Dialect, schema: Schema, endpoints: readonly Endpoint[] = []): Recorder {
   if (endpoints.length === 0) return () => nothing
+  const moved = settleSql(dialect, schema)?.moved
   const recorded = endpoints.map((endpoint) => ({
     endpoint,
     matches: scopeMatcher(endpoint),
     sql: recordSql(dialect, tablesOf(schema, endpoint)),
+    settled: moved && recordSql(dialect, tablesOf(schema, endpoint), moved),
   }))
   return (scope, at) =>
     recorded
       .filter(({ matches }) => matches(scope))
-      .map(({ endpoint, sql }) => ({
-        sql,
-        records: true as const,
-        params: [endpoint.name, `msg_${crypto.randomUUID()}`, at],
-      }))
+      .map(({ endpoint, sql, settled }): Recording => {
+        const write = (text: string) => ({
+          sql: text,
+          records: true as const,
+          params: [endpoint.name, `msg_${crypto.randomUUID()}`, at],
+        })
+        return { ...write(sql), ...(settled !== undefined && { settled: write(settled) }) }
+      })
 }
 
 export function tablesOf(schema: Schema, { name: endpoint, tables }: Endpoint): readonly Table[] {

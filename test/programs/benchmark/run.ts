@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { adoptedFigures } from './adopted.ts'
 import { bootstrapFigures } from './bootstrap.ts'
 import { costFigures } from './cost.ts'
 import { edgeFigures } from './edge.ts'
@@ -51,6 +52,7 @@ for (const [name, figures] of Object.entries({
   engine: engineFigures,
   idle: idleFigures,
   merging: mergeFigures,
+  adopted: adoptedFigures,
   refusals: refusalFigures,
   tombstones: tombstoneFigures,
   scopes: scopeFigures,

@@ -96,7 +96,7 @@ async function readOutcome(call: Call, receipt: ScopeReceipt, done: Done): Promi
  */
 function isJudgedByRows(passes: Done['passes']): boolean {
   const isByRow = ({ table, changes }: RowWrite) =>
-    hasRules(table) || table.unique.length > 0 || changes.some((change) => change.if ?? change.created)
+    hasRules(table) || table.unique.length > 0 || table.adopted || changes.some((change) => change.if ?? change.created)
   return passes.some((rows) => rows.some(isByRow))
 }
 
