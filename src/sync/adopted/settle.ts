@@ -1,11 +1,20 @@
-import type { Call } from '../call.ts'
+import type { Sql } from '../../sql/schema-sql.ts'
+import type { Store } from '../../stores/store.ts'
 import { planSettle } from './plan-settle.ts'
+
+/** Where scopes are settled, and who hears of it. */
+export interface Settling {
+  readonly sql: Sql
+  readonly batch: Store['batch']
+  readonly incarnation: () => string
+  readonly committed: (scope: string, position: number) => void
+}
 
 /** Batches that one request settles at the most. */
 const batchesMax = 20
 
 /** Settles scopes, each by itself. Gives those of which lines are left. */
-export async function settleScopes(call: Call, scopes: Iterable<string>): Promise<readonly string[]> {
+export async function settleScopes(call: Settling, scopes: Iterable<string>): Promise<readonly string[]> {
   const left: string[] = []
   let batches = 0
   for (const scope of scopes) {
