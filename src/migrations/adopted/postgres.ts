@@ -109,7 +109,8 @@ const noteAll = (table: AdoptedTable) =>
 function noteRows(table: AdoptedTable, event: Exclude<Event, 'truncate'>): string {
   const marks = { insert: markedInserts, update: markedUpdates, delete: markedDeletes }[event](table)
   const simple = event === 'delete' ? markedDeletes(table) : markedInserts(table)
-  return `BEGIN
+  return `IF NOT EXISTS (SELECT 1 FROM ${event === 'delete' ? 'old_rows' : 'new_rows'}) THEN RETURN NULL; END IF;
+  BEGIN
     ${insertMarks(table, marks)}
   EXCEPTION WHEN undefined_column THEN
     BEGIN
