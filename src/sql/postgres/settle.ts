@@ -3,7 +3,7 @@ import type { Table } from '../../model/table.ts'
 import type { AdoptedTables, SettleSql } from '../adopted/settle-sql.ts'
 import { isAlive } from '../adopted/spelling.ts'
 import { quoted } from '../quoted.ts'
-import { adoptedInPostgres } from './adopted.ts'
+import { adoptedInPostgres, plainId } from './adopted.ts'
 import { byKey } from './keys.ts'
 
 const touched = 'driftline.driftline_touched'
@@ -27,10 +27,16 @@ ON CONFLICT (scope) DO UPDATE SET position = scope$.position`,
     begin: `SELECT ${beginPush('$1', '$2', '$3')}`,
     end: undefined,
     immediate: 'SET CONSTRAINTS ALL IMMEDIATE',
-    impatient: `SELECT ${impatient}`,
+    impatient: `SELECT ${impatient}, ${setSearches('off')}`,
     hold: 'SELECT 1 FROM driftline_scopes WHERE scope = $1 FOR NO KEY UPDATE',
   }
 }
+
+/**
+ * What is looked up row by row is looked up by a key: right behind a large statement of the app no
+ * statistics say yet how large its table has become, and a plan may be older than that.
+ */
+const setSearches = (scans: 'on' | 'off') => `set_config('enable_seqscan', '${scans}', true)`
 
 /** Tells triggers, behind a SELECT, which rows a push stamps itself, and waits for no row long. */
 export const beginPush = (scope: string, n: string, client: string): string =>
@@ -45,13 +51,13 @@ function stepSql(tables: readonly Table[], lines: string): string {
   return `WITH bound$ AS MATERIALIZED (SELECT max(n) AS last$ FROM (SELECT n, sum(${size}) OVER (ORDER BY n) - ${size} AS before$ FROM (SELECT n, marks FROM ${touched} WHERE ${lines} ORDER BY n LIMIT CAST($2 AS bigint)) AS first$) AS line$ WHERE before$ < CAST($2 AS bigint)),
 line$ AS (DELETE FROM ${touched} WHERE ${lines} AND n <= (SELECT last$ FROM bound$) RETURNING n, table_name, at, writer, bytes, marks),
 mark$ AS (SELECT table_name, left(mark$, 1) AS kind$, substr(mark$, 2) AS id$, n, at, writer FROM line$ CROSS JOIN LATERAL unnest(marks) AS mark$
-${tables.map((table) => `UNION ALL SELECT table_name, 'w', all$.id, n, at, writer FROM line$ CROSS JOIN LATERAL (${everyId(table)}) AS all$ WHERE marks IS NULL AND table_name = '${table.name}'`).join('\n')}),
+${tables.map((table) => `UNION ALL SELECT table_name, 'w', ${plainId('all$.id')}, n, at, writer FROM line$ CROSS JOIN LATERAL (${everyId(table)}) AS all$ WHERE marks IS NULL AND table_name = '${table.name}'`).join('\n')}),
 row$ AS (SELECT table_name, id$, min(n) AS n$, max(at) AS at$, (array_agg(writer ORDER BY n DESC) FILTER (WHERE kind$ <> 'q'))[1] AS by$, bool_and(kind$ = 'q') AS quiet$ FROM mark$ GROUP BY table_name, id$),
 state$ AS (${tables.map(stateSql).join('\nUNION ALL ')}),
 moved$ AS (SELECT *, (SELECT position FROM driftline_scopes WHERE scope = $1) + row_number() OVER (ORDER BY n$, place$, id$) AS position$, quiet$ AND was$ IS FALSE AND NOT gone$ AS keeps$ FROM state$ WHERE NOT (gone$ AND coalesce(was$, true))),
 ${tables.map((table, place) => `side${place}$ AS (${writeSide(table, place)})`).join(',\n')},
 scope$ AS (UPDATE driftline_scopes SET position = position + (SELECT count(*) FROM moved$), row_bytes = greatest(row_bytes, (SELECT max(bytes) FROM line$)) WHERE scope = $1 RETURNING position)
-SELECT CASE WHEN set_config('lock_timeout', '0', true) = '0' THEN (SELECT count(*) FROM moved$) END, (SELECT position FROM scope$), CASE WHEN EXISTS (SELECT 1 FROM ${touched} WHERE ${lines} AND n > (SELECT last$ FROM bound$)) THEN 1 ELSE 0 END`
+SELECT CASE WHEN set_config('lock_timeout', '0', true) || ${setSearches('on')} <> '' THEN (SELECT count(*) FROM moved$) END, (SELECT position FROM scope$), CASE WHEN EXISTS (SELECT 1 FROM ${touched} WHERE ${lines} AND n > (SELECT last$ FROM bound$)) THEN 1 ELSE 0 END`
 }
 
 const { app, scope, key, id, side } = adoptedInPostgres
