@@ -12,6 +12,14 @@ export interface Statement {
   readonly takes?: number
   /** It writes down what is to be sent: the rows that it gives say when, see `recordSql`. */
   readonly records?: true
+  /** It gives what the app's own SQL has touched in this scope its place. */
+  readonly settles?: string
+  /**
+   * It is run only where the batch is tried again since the app's own SQL was in its way, and gives
+   * no rows else. `before`: by itself, until it finds nothing that others hold. `within`: in its
+   * place in the batch.
+   */
+  readonly again?: 'before' | 'within'
 }
 
 /** A named, typed column of rows in parameters. */

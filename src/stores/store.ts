@@ -144,6 +144,12 @@ export class StoreFault extends Error {
   readonly code: string | undefined
 }
 
+/** How often a batch is run that loses each time. */
+export const conflictTriesMax = 5
+
+/** Milliseconds to wait after so many tries. */
+export const conflictPause = (random: () => number, tries: number): number => random() * 10 * 2 ** tries
+
 /** Runs a batch again after a conflict, a few times, a little later each time. */
 export async function retryConflicts<Result>(
   run: () => Promise<Result>,
@@ -154,8 +160,9 @@ export async function retryConflicts<Result>(
       return await run()
     } catch (fault) {
       if (!(fault instanceof StoreFault) || fault.kind !== 'conflict') throw fault
-      if (tries === 5) throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
-      await new Promise((resolve) => setTimeout(resolve, random() * 10 * 2 ** tries))
+      if (tries === conflictTriesMax)
+        throw new StoreFault('transient', { message: fault.message, code: fault.code, cause: fault })
+      await new Promise((resolve) => setTimeout(resolve, conflictPause(random, tries)))
     }
   }
 }

@@ -1,8 +1,7 @@
 import type { AppColumns } from '../model/view.ts'
 import type { Facts } from '../observe/facts.ts'
-import { markerIn } from '../sql/markers.ts'
-import type { Sql } from '../sql/schema-sql.ts'
-import { retryConflicts, type Store, StoreFault } from '../stores/store.ts'
+import { retryConflicts, type Store } from '../stores/store.ts'
+import { againstApp } from './adopted/against-app.ts'
 import { createAllowance } from './push/allowance.ts'
 import type { RowTransport } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
@@ -34,20 +33,6 @@ export interface Core {
   readonly clockDriftMsMax: number
 }
 
-/** Of Postgres: a row was not free in time. */
-const lockTimeout = '55P03'
-
-/**
- * The app wrote a row of a push while it was under way, or holds it: the same again settles that
- * first.
- */
-function throwLate(fault: unknown, { nonce, settle }: Sql): never {
-  const isLate = (one: StoreFault) => one.code === lockTimeout || markerIn(one.message, nonce) === 'driftline_late'
-  if (settle && fault instanceof StoreFault && isLate(fault))
-    throw new StoreFault('conflict', { message: fault.message, code: fault.code, cause: fault })
-  throw fault
-}
-
 /** A request on its way: its clock, its batches, and how long it may search. */
 export interface Call extends Core, View {
   /** The server's time in microseconds. */
@@ -65,22 +50,26 @@ export function beginCall(core: Core, facts: Facts, app: AppColumns | undefined,
   const { store, incarnation } = core
   const view = core.viewOf(app, changes)
   const { sql } = view
+  const receivedAt = core.now() * 1000
   async function counted<Result>(work: () => Promise<Result>): Promise<Result> {
     const began = performance.now()
     try {
-      return await retryConflicts(() => work().catch((fault: unknown) => throwLate(fault, sql)))
+      return await work()
     } finally {
       facts.databaseMs += performance.now() - began
     }
   }
-  const batch: Store['batch'] = (scope, statements) => counted(() => store.batch(scope, statements))
+  const retried: Store['batch'] = (scope, statements) => retryConflicts(() => store.batch(scope, statements))
+  const send = sql.settle
+    ? againstApp({ ...core, sql, receivedAt, batch: (scope, some) => store.batch(scope, some) })
+    : retried
+  const batch: Store['batch'] = (scope, statements) => counted(() => send(scope, statements))
   const ofStore = store.rehearse?.bind(store)
   const allowance = createAllowance()
   const rehearse = createRehearse({
     ...{ sql, batch, allowance },
-    rehearse: ofStore && ((scope, rehearsal) => counted(() => ofStore(scope, rehearsal))),
+    rehearse: ofStore && ((scope, rehearsal) => counted(() => retryConflicts(() => ofStore(scope, rehearsal)))),
   })
-  const receivedAt = core.now() * 1000
   return {
     ...core,
     ...view,

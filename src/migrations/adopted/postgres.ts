@@ -140,7 +140,9 @@ BEGIN
       ${read(all)}
       SELECT array_agg(s$), array_agg(m$) INTO scopes$, marks$ FROM (${all.each}) AS m$ WHERE s$ IS NOT NULL AND m$ IS NOT NULL;
     EXCEPTION WHEN undefined_column THEN
-      ${noteAll(table)}
+      IF EXISTS (SELECT 1 FROM ${event === 'delete' ? 'old_rows' : 'new_rows'}) THEN
+        ${noteAll(table)}
+      END IF;
       RETURN NULL;
     END;
   END;

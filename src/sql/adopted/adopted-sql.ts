@@ -40,8 +40,13 @@ export interface AdoptedSql {
   readonly absent: string
   /** [scope, ids]: aborts where the app has written one of the rows, and that is not settled. */
   readonly late: string
-  /** [scope, ids]: waits for whoever writes the rows, before the scope is locked. */
-  readonly wait: string | undefined
+  /**
+   * [ids] → which transaction holds the first of these rows that others hold. It waits for nobody,
+   * and holds nothing itself but for its own transaction.
+   */
+  readonly held: string | undefined
+  /** [ids] → nothing: nobody else writes the rows from here on. */
+  readonly hold: string | undefined
 }
 
 export function adoptedSql(
@@ -146,18 +151,21 @@ function spellLate(
   dialect: Dialect,
   { name }: Table,
   adopted: Adopted,
-  { app, key, id }: AdoptedSpelling,
+  { app, key }: AdoptedSpelling,
   { scope, ids, raise }: { readonly scope: string; readonly ids: string; readonly raise: Raise },
-): Pick<AdoptedSql, 'late' | 'wait'> {
+): Pick<AdoptedSql, 'late' | 'held' | 'hold'> {
   if (dialect.name === 'sqlite') {
     const late = `SELECT ${raise('driftline_late', 'line$.n')} FROM driftline_touched AS line$ WHERE line$.scope = ${scope} AND line$.table_name = '${name}'
 AND line$.n <= (SELECT line FROM driftline_push WHERE scope = ${scope}) AND ${dialect.isAmong('line$.id', ids)}`
-    return { late, wait: undefined }
+    return { late, held: undefined, hold: undefined }
   }
-  const sent = `(SELECT unnest(${ids}::text[]) AS id$) AS sent$`
+  const own = `app$.${quoted(adopted.key)}`
+  const asked = `FROM ${app(adopted)} AS app$ WHERE ${own} IN (SELECT ${key(adopted, 'sent$.id$')} FROM (SELECT unnest($1::text[]) AS id$) AS sent$)`
   return {
     late: `SELECT ${raise('driftline_late', 'line$.n')} FROM driftline.driftline_touched AS line$ WHERE line$.scope = ${scope} AND line$.table_name = '${name}'
 AND line$.xid <> pg_current_xact_id() AND (line$.marks IS NULL OR EXISTS (SELECT 1 FROM unnest(line$.marks) AS mark$ WHERE substr(mark$, 2) = ANY ((SELECT ${ids}::text[])::text[])))`,
-    wait: `SELECT count(*) FROM (SELECT 1 FROM ${app(adopted)} AS app$ WHERE app$.${quoted(adopted.key)} IN (SELECT ${key(adopted, 'sent$.id$')} FROM ${sent}) AND ${id(adopted, 'app$')} IS NOT NULL AND ${scope} IS NOT NULL ORDER BY app$.${quoted(adopted.key)} FOR NO KEY UPDATE) AS waited$`,
+    held: `WITH free$ AS MATERIALIZED (SELECT ${own} AS key$ ${asked} FOR NO KEY UPDATE OF app$ SKIP LOCKED)
+SELECT app$.xmax::text ${asked} AND ${own} NOT IN (SELECT key$ FROM free$) ORDER BY ${own} LIMIT 1`,
+    hold: `SELECT count(*) FROM (SELECT 1 ${asked} ORDER BY ${own} FOR NO KEY UPDATE OF app$) AS held$`,
   }
 }

@@ -29,8 +29,10 @@ export interface SettleSql {
   readonly end: string | undefined
   /** Checks what otherwise only the commit would, before results are read. */
   readonly immediate: string | undefined
-  /** In a second try: how long a row is waited for while the scope is held. */
-  readonly patient: string | undefined
+  /** [] → nothing: from here on nothing of the app's is waited for long. */
+  readonly impatient: string | undefined
+  /** [scope] → nothing: locks the scope, where there is one, before rows are held. */
+  readonly hold: string | undefined
 }
 
 /** The tables of a schema that are adopted, with their names as a list of SQL. */

@@ -6,10 +6,7 @@ import { quoted } from '../quoted.ts'
 export const adoptedInPostgres: AdoptedSpelling = {
   side: ({ name }) => `driftline.${quoted(name)}`,
   app: ({ schema, table }) => (schema === undefined ? quoted(table) : `${quoted(schema)}.${quoted(table)}`),
-  // Ids are compared byte by byte, and the app's column is not: by the collation of ids its index
-  // would serve for nothing. As that of a subquery, the default one gives way to the column's.
-  key: ({ keyType }, id) =>
-    keyType === 'text' ? `(SELECT ${id} COLLATE "default")` : `${id}::${keyType === 'uuid' ? 'uuid' : 'bigint'}`,
+  key: ({ keyType }, id) => (keyType === 'text' ? id : `${id}::${keyType === 'uuid' ? 'uuid' : 'bigint'}`),
   id: ({ key }, row) => `${row}.${quoted(key)}::text`,
   scope: ({ scope }, row) => ('column' in scope ? `${row}.${quoted(scope.column)}::text` : `(${scope.sql})::text`),
   read,
@@ -44,11 +41,17 @@ function read(column: TableColumn, row: string): string {
   }
 }
 
+/**
+ * An id out of a side row has their collation, by which the index of a key that is text knows
+ * nothing: as a column of a subquery it gives way to the key's own.
+ */
+export const plainId = (id: string): string => `${id} COLLATE "default"`
+
 /** OFFSET 0 keeps it a search by the key, row by row, whatever the statistics say. */
 export function joinApp(table: Table, side: string): string {
   const { adopted, columns } = table
   if (!adopted || columns.length === 0) return ''
   const { app, key, scope } = adoptedInPostgres
-  const own = `own$.${quoted(adopted.key)} = ${key(adopted, `${side}.id`)} AND ${scope(adopted, 'own$')} = ${side}.scope`
-  return ` LEFT JOIN LATERAL (SELECT ${appColumns(table, adopted, adoptedInPostgres, 'own$')} FROM ${app(adopted)} AS own$ WHERE ${own}${isAlive(adopted, 'own$')} OFFSET 0) AS app$ ON true`
+  const own = `own$.${quoted(adopted.key)} = ${key(adopted, 'keyed$.id$')} AND ${scope(adopted, 'own$')} = ${side}.scope`
+  return ` LEFT JOIN LATERAL (SELECT ${appColumns(table, adopted, adoptedInPostgres, 'own$')} FROM (SELECT ${plainId(`${side}.id`)} AS id$) AS keyed$ CROSS JOIN ${app(adopted)} AS own$ WHERE ${own}${isAlive(adopted, 'own$')} OFFSET 0) AS app$ ON true`
 }

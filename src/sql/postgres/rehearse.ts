@@ -105,7 +105,8 @@ BEGIN
           END CASE;
         END LOOP;
         ${immediate ? 'SET CONSTRAINTS ALL IMMEDIATE;' : ''}
-      EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+      EXCEPTION WHEN lock_not_available OR deadlock_detected THEN RAISE;
+      WHEN OTHERS OR ASSERT_FAILURE THEN
         GET STACKED DIAGNOSTICS try_state$ = RETURNED_SQLSTATE, try_message$ = MESSAGE_TEXT, try_constraint$ = CONSTRAINT_NAME;
         try_failed$ := array_append(try_failed$, jsonb_build_array(try_place$, try_state$, left(try_message$, 500), try_constraint$));
       END;
@@ -113,7 +114,8 @@ BEGIN
     END LOOP;
     BEGIN
       SET CONSTRAINTS ALL IMMEDIATE;
-    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN RAISE;
+      WHEN OTHERS OR ASSERT_FAILURE THEN
       GET STACKED DIAGNOSTICS try_state$ = RETURNED_SQLSTATE, try_message$ = MESSAGE_TEXT, try_constraint$ = CONSTRAINT_NAME;
       try_failed$ := array_append(try_failed$, jsonb_build_array(${commitPlace}, try_state$, left(try_message$, 500), try_constraint$));
     END;

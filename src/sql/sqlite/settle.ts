@@ -48,7 +48,8 @@ SELECT ?1, ?2, 0, 0, 64 WHERE EXISTS (SELECT 1 FROM driftline_touched WHERE ${li
       'INSERT INTO driftline_push (scope, base, until, line) SELECT scope, position - ?2, position, coalesce((SELECT max(n) FROM driftline_touched), 0) FROM driftline_scopes WHERE scope = ?1 AND ?3 IS NOT NULL ON CONFLICT (scope) DO UPDATE SET base = excluded.base, until = excluded.until, line = excluded.line',
     end,
     immediate: undefined,
-    patient: undefined,
+    impatient: undefined,
+    hold: undefined,
   }
 }
 

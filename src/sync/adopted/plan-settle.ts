@@ -18,7 +18,8 @@ export function planSettle(
   if (!settle) return []
   const role = { kind: 'guard' } as const
   return [
-    { sql: settle.lock, params: [scope, incarnation], role },
+    { sql: settle.lock, params: [scope, incarnation], role, settles: scope },
+    ...(settle.impatient ? [{ sql: settle.impatient, params: [], reads: true as const, role }] : []),
     ...settle.steps.map(
       ({ sql, bounded, tells }): Planned => ({
         ...{ sql, params: bounded ? [scope, marksMax] : [scope] },
@@ -42,4 +43,4 @@ export function planWaiting(
 
 /** The scopes that such a statement found, where there is one before all others. */
 export const waitingIn = (waiting: readonly Statement[], results: readonly (readonly Cells[])[]): readonly string[] =>
-  waiting.length > 0 ? (results[0] ?? []).map(([scope]) => String(scope)) : []
+  waiting.length > 0 ? (results[0] ?? []).flatMap(([scope]) => (scope === null ? [] : [String(scope)])) : []

@@ -147,6 +147,26 @@ function sideValues(row: RowWrite, change: Change, at: number | undefined): unkn
 const encodeIds = ({ dialect, paramBytesMax }: Sql, rows: readonly RowWrite[]) =>
   encodeParts(rows, (part) => [dialect.encodeIds(part.map(({ id }) => id))], paramBytesMax)
 
+/** What a push does first where the app was in its way: it waits for its rows, and takes them. */
+export function planHold(sql: Sql, scope: string, rows: readonly RowWrite[]): Planned[] {
+  const role = { kind: 'guard' } as const
+  const { hold, impatient } = sql.settle ?? {}
+  if (!hold || !impatient) return []
+  const ofTables = (text: 'held' | 'hold', again: 'before' | 'within') =>
+    writtenIn(sql, rows).flatMap(({ sql: { adopted }, rows: some }) =>
+      encodeIds(sql, some).flatMap((ids): Planned[] => {
+        const found = adopted?.[text]
+        return found ? [{ sql: found, params: ids, again, role }] : []
+      }),
+    )
+  return [
+    ...ofTables('held', 'before'),
+    { sql: hold, params: [scope], again: 'within', role },
+    { sql: impatient, params: [], again: 'within', role },
+    ...ofTables('hold', 'within'),
+  ]
+}
+
 /** The same for a push, with what is read before and behind. */
 export function planAdopted(
   sql: Sql,

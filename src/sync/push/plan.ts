@@ -7,7 +7,7 @@ import { planWeight, rowBytesMax } from './answer-size.ts'
 import { planClaim } from './inbox/claim.ts'
 import { planLock } from './lock.ts'
 import { oldEdits } from './old-edits.ts'
-import { planAdopted } from './plan-adopted.ts'
+import { planAdopted, planHold } from './plan-adopted.ts'
 import { planTable } from './plan-table.ts'
 import type { Planned, PushOptions } from './planned.ts'
 import { patchSteps, reachOf } from './row-values.ts'
@@ -32,7 +32,8 @@ export function planPush(
   // largest row is up to three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
   const adopts = sql.settle !== undefined && changes.some(({ table }) => table.adopted)
-  const plan = sql.settle ? planSettle(sql, scope, options.incarnation, options.recordings) : []
+  const plan = adopts ? planHold(sql, scope, passes.flat()) : []
+  if (sql.settle) plan.push(...planSettle(sql, scope, options.incarnation, options.recordings))
   plan.push(planLock(sql, scope, options, n, rowBytesMax(changes), fits))
   if (adopts && sql.settle)
     plan.push({ sql: sql.settle.begin, params: [scope, n, options.client], role: { kind: 'guard' } })

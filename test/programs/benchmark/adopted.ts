@@ -55,22 +55,34 @@ export async function adoptedFigures(report: (figure: Figure) => void): Promise<
       report(within(`${name}: ${what}`, await inPairs(turns, wallMs, ours, theirs, 2), most))
 
     for (const table of ['bare', 'tasks'])
-      await own(`INSERT INTO ${table} (id, user_id, title) SELECT 'own' || i, 'someone', 'Title' FROM ${places(isPostgres, bulk)}`)
+      await own(
+        `INSERT INTO ${table} (id, user_id, title) SELECT 'own' || i, 'someone', 'Title' FROM ${places(isPostgres, bulk)}`,
+      )
     await sweep?.()
     let times = 0
     const single = (table: string): Side<undefined> => ({
       prepare: () => undefined,
       async run() {
-        for (let n = 0; n < 300; n++)
-          await own(`UPDATE ${table} SET title = 'Title ${++times}' WHERE id = 'own${n}'`)
+        for (let n = 0; n < 300; n++) await own(`UPDATE ${table} SET title = 'Title ${++times}' WHERE id = 'own${n}'`)
       },
     })
-    await pairs('300 UPDATEs of a row by the app, with triggers against without', single('tasks'), single('bare'), 1.25, 15)
+    await pairs(
+      '300 UPDATEs of a row by the app, with triggers against without',
+      single('tasks'),
+      single('bare'),
+      1.25,
+      15,
+    )
     const whole = (table: string): Side<undefined> => ({
       prepare: () => undefined,
       run: () => own(`UPDATE ${table} SET title = 'Title ${++times}' WHERE user_id = 'someone'`),
     })
-    await pairs(`an UPDATE of ${bulk} rows by the app, with triggers against without`, whole('tasks'), whole('bare'), 1.5)
+    await pairs(
+      `an UPDATE of ${bulk} rows by the app, with triggers against without`,
+      whole('tasks'),
+      whole('bare'),
+      1.5,
+    )
     await sweep?.()
     const push = (table: string): Side<object[]> => ({
       prepare: () => Array.from({ length: count }, (_, n) => put(table, n)),
@@ -79,7 +91,13 @@ export async function adoptedFigures(report: (figure: Figure) => void): Promise<
     await pairs(`a push of ${count} rows, against a native table`, push('tasks'), push('native'), 3)
     const patches = (table: string): Side<object[]> => ({
       prepare: () =>
-        Array.from({ length: count }, (_, n) => ({ table, op: 'patch', id: `${table}${n}`, at: ++stamps, row: { title: `T ${n}` } })),
+        Array.from({ length: count }, (_, n) => ({
+          table,
+          op: 'patch',
+          id: `${table}${n}`,
+          at: ++stamps,
+          row: { title: `T ${n}` },
+        })),
       run: (changes) => send(app, changes),
     })
     await pairs(`a push of ${count} patches, against a native table`, patches('tasks'), patches('native'), 3)
@@ -120,7 +138,10 @@ async function headersOf(scope: string): Promise<Record<string, string>> {
 async function send(app: App, changes: readonly object[], scope?: string): Promise<void> {
   const told = scope === undefined ? headers : await headersOf(scope)
   // A key has one row, whoever's it is.
-  const named = scope === undefined ? changes : changes.map((change) => ({ ...change, id: `${(change as { id: string }).id}-${scope}` }))
+  const named =
+    scope === undefined
+      ? changes
+      : changes.map((change) => ({ ...change, id: `${(change as { id: string }).id}-${scope}` }))
   const response = await app.request('/v1/push', {
     method: 'POST',
     headers: { ...told, 'Content-Type': 'application/json' },

@@ -214,7 +214,7 @@ describe('the options of columns', () => {
     const [time, number] = [timestamp as any, decimal as any]
     expect(() => time({ digits: 4 })).toThrow('timestamp(): digits must be 3 or 6')
     expect(() => time({ scale: 4 })).toThrow(
-      /no option scale; it takes nullable, default, renamedFrom, since, unique, merge, filled, digits/,
+      /no option scale; it takes nullable, default, renamedFrom, since, unique, merge, readonly, filled, digits/,
     )
     expect(() => number({ precision: 0 })).toThrow(/precision must be an integer/)
     expect(() => number({ scale: -1 })).toThrow(/scale must be an integer/)
