@@ -10,10 +10,11 @@ const run = promisify(execFile)
 
 /**
  * Bytes of gzip, as a worker is uploaded: no worker may grow further. A worker of one store should
- * have 100,000. D1's and Neon's are a little above that since columns merge; behind Hyperdrive the
- * protocol, the socket and the login of `pg` have 10,000.
+ * have 100,000, and those of libSQL and Durable Objects had until tables could be adopted, which
+ * brings 7,800: they are to go where no table is. D1's and Neon's are a little above; behind
+ * Hyperdrive the protocol, the socket and the login of `pg` have 10,000.
  */
-const bytesMax = { every: 126_000, one: 100_000, D1: 101_000, Neon: 101_500, 'Postgres behind Hyperdrive': 111_500 }
+const bytesMax = { every: 135_500, one: 108_200, D1: 109_200, Neon: 110_200, 'Postgres behind Hyperdrive': 119_600 }
 
 /** A worker that opens one store, as someone's own project has it. */
 const single = (

@@ -17,8 +17,8 @@ export interface SettleSql {
   readonly lock: string
   /**
    * [scope], and [scope, marks at the most] where they are `bounded`: give what the first lines are
-   * about its place. The one that `tells` gives a row: how many rows moved, the position of the scope, and 1
-   * where lines are left.
+   * about its place. The one that `tells` gives a row: how many rows moved, the position of the
+   * scope, and 1 where lines are left.
    */
   readonly steps: readonly { readonly sql: string; readonly bounded: boolean; readonly tells: boolean }[]
   /** Behind the steps: how many rows of the scope `scope$` they have moved. */
