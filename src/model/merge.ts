@@ -162,7 +162,7 @@ function mergeInto(state: MergeState, change: Change, stamp: Stamp, isKnown: IsK
       if (next !== merged.get(place) && !(next === null && merged.get(place) === undefined)) {
         took = true
         merged.set(place, next)
-      } else if (value !== null && value !== next) isGreater = true
+      } else if (value !== null && !isSameValue(value, next)) isGreater = true
       else isEqual = true
       continue
     }
@@ -213,6 +213,10 @@ function mergeInto(state: MergeState, change: Change, stamp: Stamp, isKnown: IsK
     },
   }
 }
+
+/** JSON is a value as any other: it is the same where its text is. */
+const isSameValue = (a: unknown, b: unknown) =>
+  a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b))
 
 const compareText = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1)
 

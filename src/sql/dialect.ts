@@ -86,8 +86,8 @@ export interface Dialect {
    * `known$`.
    */
   foundAdd(table: string, scope: string, client: string, join: 'LEFT JOIN' | 'CROSS JOIN'): string
-  /** ` + …`: what was added to a column of the row `found$` later than a stamp. */
-  addedSince(table: string, column: string, stamp: Record<'scope' | 'at' | 'by', string>): string
+  /** ` + …`: what was added to a column of the row `found$`, or of `id`, later than a stamp. */
+  addedSince(table: string, column: string, stamp: Record<'scope' | 'at' | 'by', string> & { id?: string }): string
   /**
    * The time of an add or a set without one: `at`, or one later than the last set, whose stamp is
    * `setAt`, and than the client's last add.

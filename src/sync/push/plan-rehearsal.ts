@@ -1,5 +1,4 @@
 import type { Change } from '../../model/change.ts'
-import { hasRules } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
 import { addFields } from '../../sql/counter-sql.ts'
 import { encodeParts } from '../../sql/parts.ts'
@@ -11,7 +10,7 @@ import type { Field } from '../../sql/statement.ts'
 import type { TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { coalesce } from './coalesce.ts'
-import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './row-values.ts'
+import { addValues, bulkValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './row-values.ts'
 import { inWriteOrder, type RowWrite } from './row-write.ts'
 
 export interface TrialOptions {
@@ -86,12 +85,12 @@ function planTable(
   const time = sql.takesTime ? [timeOf(receivedAt)] : []
   const stillWritten = sql.keys ? [dialect.encodeIds(ids)] : []
   const [ofWriter, ofClient] = [
-    [scope, n],
+    [scope, n, ...time],
     [scope, client, n, ...time, ...stillWritten],
   ]
   const keyed = sql.keys && atomic ? rows.flatMap((row) => keyValues(sql, row)) : []
   const isSeen = ({ changes }: RowWrite) => changes.some((change) => change.if)
-  const isPlain = (row: RowWrite) => !hasRules(sql.table) && !sql.keys && !isSeen(row)
+  const isPlain = (row: RowWrite) => !sql.keys && !isSeen(row)
   const based = inWriteOrder(rows.filter(({ base }) => base))
   const byWriter = based
     .filter(isPlain)
@@ -101,7 +100,7 @@ function planTable(
       row.base?.at,
       row.base?.by ?? client,
       row.base?.op === 'delete' || null,
-      ...(row.base?.values ?? []),
+      ...(row.base ? bulkValues(row.base) : []),
     ])
   const both = (
     kind: 'put' | 'create' | 'update',
@@ -122,7 +121,7 @@ function planTable(
   const addsOf = (of: boolean) => rows.filter((row) => isSeen(row) === of).flatMap((row) => addValues(row, (at) => at))
   const [added, seenAdds] = [addsOf(false), addsOf(true)]
   const seenAddFields = [...addFields, ...seenFields]
-  const deletes = rest.some(({ base }) => base?.op === 'delete')
+  const deletes = based.some(({ base }) => base?.op === 'delete')
   return [
     ...trials('changed', [scope, client], changedFields, atomic ? rows.flatMap(seenSteps) : []),
     ...trials('taken', [scope, client, ...stillWritten], sql.keys?.fields ?? [], keyed),
