@@ -158,6 +158,16 @@ export function quoted(name: string): string {
  */
 export const always = '1 = 1'
 
+/**
+ * Whether one of the terms holds, as a tree that is no deeper than it must be: a Durable Object
+ * takes a depth of 100.
+ */
+export function anyOf(terms: readonly string[]): string {
+  if (terms.length <= 4) return terms.map((term) => `(${term})`).join(' OR ') || '1 = 0'
+  const half = terms.length >> 1
+  return `(${anyOf(terms.slice(0, half))}) OR (${anyOf(terms.slice(half))})`
+}
+
 /** The scope's position before this transaction took its own `n`. */
 export function basePosition(scope: string, n: string): string {
   return `(SELECT position - CAST(${n} AS bigint) FROM driftline_scopes WHERE scope = ${scope})`

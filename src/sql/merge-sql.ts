@@ -1,6 +1,6 @@
 import { baseAt, baseBy, hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import { type Assigned, type Dialect, type Meeting, quoted } from './dialect.ts'
+import { type Assigned, anyOf, type Dialect, type Meeting, quoted } from './dialect.ts'
 
 /**
  * The rules of MERGE 4 as SQL. Each column becomes a function of what is stored and what is sent,
@@ -26,7 +26,7 @@ export function meeting(dialect: Spelled, table: Table, { sets = false } = {}): 
   const base = dialect.stampText(...baseOf('stored$'))
   const counters = sets ? table.columns.filter((column) => isCounter(column) && !column.kept) : []
   const isSet = new Map(counters.map((column) => [column, setsCounter(column, wins)]))
-  const isSome = [...isSet.values()].map((set) => ` OR (${bothLive} AND ${set})`).join('')
+  const isSome = counters.length > 0 ? ` OR (${bothLive} AND (${anyOf([...isSet.values()])}))` : ''
   const applies = isSome === '' ? appliesTo(table, wins, text) : `(${appliesTo(table, wins, text)}${isSome})`
   const assigned = table.columns.flatMap((column): Assigned[] => {
     const [name, own, new_] = [quoted(column.name), stored(column.name), sent(column.name)]
@@ -111,7 +111,8 @@ function appliesTo(table: Table, wins: string, text: string): string {
   if (!table.byColumn) return `(${isLater}${some})`
   // Where it is later than all of the row, all of it is taken.
   const stamps = table.columns.filter((column) => isPlain(column) && !column.kept).map(({ name }) => stampColumn(name))
-  const taken = stamps.map((name) => `${stored(name)} IS NULL OR ${stored(name)} < ${text}`).join(' OR ')
+  const taken =
+    stamps.length > 0 ? anyOf(stamps.map((name) => `${stored(name)} IS NULL OR ${stored(name)} < ${text}`)) : ''
   return `(${isLater} OR (${wins}${taken && ` AND (${taken})`})${some})`
 }
 

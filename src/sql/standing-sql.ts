@@ -1,6 +1,6 @@
 import { hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import { type Dialect, quoted } from './dialect.ts'
+import { anyOf, type Dialect, quoted } from './dialect.ts'
 import { baseOf, takes } from './merge-sql.ts'
 import { stampKey } from './row-fields.ts'
 
@@ -23,7 +23,7 @@ export function standing(dialect: Pick<Dialect, 'stampText'>, table: Table): str
   // A table of which no column is plain has the stamp of its last put.
   if (!table.columns.some(isPlain))
     parts.push({ takes: `${ofRow} < ${sent}`, loses: `${ofRow} > ${sent}`, equals: `${ofRow} = ${sent}` })
-  const some = (of: keyof Part) => parts.map((part) => `(${part[of]})`).join(' OR ') || '1 = 0'
+  const some = (of: keyof Part) => anyOf(parts.map((part) => part[of]))
   return `CASE WHEN found$.id IS NULL THEN ${applies} WHEN found$.deleted OR sent$.deleted$ IS NOT NULL THEN ${byStamp}
 WHEN ${row} < ${sent} THEN ${applies} WHEN ${some('takes')} THEN ${applies} WHEN ${some('loses')} THEN ${stale} WHEN ${some('equals')} THEN ${duplicate} ELSE ${stale} END`
 }
