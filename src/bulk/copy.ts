@@ -9,12 +9,13 @@ import type { Planned } from '../sync/push/planned.ts'
  */
 export function transportByCopy(schema: Schema): RowTransport {
   const statements = new Map<Table, StagedSql>(schema.tables.map((table) => [table, stagedSql(table)]))
-  return (sql, table, scope, n, parts) => {
+  return (sql, table, options, parts) => {
     const [rows = []] = parts
     // A temporary table takes one part only. More of them are rare, and come after a refusal.
-    if (parts.length > 1) return transportInParams(sql, table, scope, n, parts)
+    if (parts.length > 1) return transportInParams(sql, table, options, parts)
     const staged = statements.get(table)
     if (!staged) throw new TypeError(`The table ${table.name} is not of this schema`)
+    const { scope, n, time } = options
     const { fields, create, copy, insert, merge, tally } = staged
     const guard = (text: string, params: Planned['params'] = []): Planned => ({
       sql: text,
@@ -23,7 +24,7 @@ export function transportByCopy(schema: Schema): RowTransport {
     })
     return {
       before: [guard(create), { ...guard(copy), copied: copyText(fields, rows) }],
-      writes: [[guard(insert, [scope, n]), guard(merge, [scope, n, rows.length])]],
+      writes: [[guard(insert, [scope, n, ...time]), guard(merge, [scope, n, ...time, rows.length])]],
       tally: [{ sql: tally, params: [scope, n, rows.length], reads: true, role: tallyOf(table, rows.length) }],
     }
   }

@@ -246,13 +246,23 @@ export const livingIndex = (table: string): string => indexName(table, '_positio
  * have NULL. One with a default gets it in the database too, for the rows that exist and for those
  * that an older server, which does not know the column, still inserts; tombstones get it as well,
  * and nobody sees it there. Both databases keep the default beside the rows and rewrite none of
- * them, but read all once for the CHECK.
+ * them, but read all once for the CHECK. `fillColumn` gives the rows another value than its 0.
  */
 export function addColumn(table: Table, column: TableColumn, dialect: DialectName): string {
-  if (!column.nullable && column.default === undefined) {
+  const preset = isNumbered(column) && !column.nullable ? 0 : column.default
+  if (!column.nullable && preset === undefined) {
     throw new TypeError(`${table.name}.${column.name} needs a default, or nullable: true, to be added to a table`)
   }
-  return `ALTER TABLE ${quoted(table.name)} ADD COLUMN ${userColumn(column, dialect, column.default)}`
+  return `ALTER TABLE ${quoted(table.name)} ADD COLUMN ${userColumn(column, dialect, preset)}`
+}
+
+/** Whether a column holds the position of the put that made the row, which each row has kept. */
+export const isNumbered = ({ filled, type }: Pick<TableColumn, 'filled' | 'type'>): boolean =>
+  filled === 'created' && type === 'integer'
+
+/** What the rows that exist have in a new column of that kind. */
+export function fillColumn(table: Table, { name }: TableColumn): string {
+  return `UPDATE ${quoted(table.name)} SET ${quoted(name)} = CASE WHEN NOT deleted THEN created_position END`
 }
 
 function createStatement(name: string, lines: readonly string[], dialect: DialectName, keyed?: 'keyed'): string {

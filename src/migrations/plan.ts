@@ -1,6 +1,15 @@
 import { baseAt, isCounter, stampColumn } from '../model/merge.ts'
 import type { Schema, Table, TableColumn } from '../model/table.ts'
-import { addColumn, addStampColumn, createTable, createUniqueIndex, type DialectName, stampColumnsOf } from './ddl.ts'
+import {
+  addColumn,
+  addStampColumn,
+  createTable,
+  createUniqueIndex,
+  type DialectName,
+  fillColumn,
+  isNumbered,
+  stampColumnsOf,
+} from './ddl.ts'
 import { type Draft, draftGoneTable, draftTable } from './draft.ts'
 import { draftKey, nameClashes, planKeys } from './keys.ts'
 import { planRenames } from './renames.ts'
@@ -44,24 +53,31 @@ export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
   const added = there.flatMap(({ table, was }) =>
     table.columns.filter(({ name }) => !own(was.columns, name)).map((column) => ({ table, column })),
   )
-  const isFillable = ({ column }: { column: TableColumn }) => column.nullable || column.default !== undefined
+  const isFillable = ({ column }: { column: TableColumn }) =>
+    column.nullable || column.default !== undefined || isNumbered(column)
   const write = (dialect: DialectName) => [
     ...make(dialect),
     ...there.flatMap(({ keys }) => keys.dropped),
     ...added.filter(isFillable).map(({ table, column }) => addColumn(table, column, dialect)),
+    ...added.filter(({ column }) => isNumbered(column)).map(({ table, column }) => fillColumn(table, column)),
     ...there.flatMap(({ table, stamps }) => stamps.map((stamp) => addStampColumn(table.name, stamp, dialect))),
     ...there.flatMap(({ table, keys }) => keys.certain.map((key) => createUniqueIndex(table.name, key))),
     ...schema.tables.filter(({ name }) => !own(before, name)).flatMap((table) => createTable(table, dialect)),
   ]
   return {
     statements: { postgres: write('postgres'), sqlite: write('sqlite') },
-    // The rows that exist get the default of a new column. One without comes as NULL, which is what
+    // The rows that exist get the default of a new column, or their number. One without comes as NULL, which is what
     // a phone has.
     touched: schema.tables
-      .filter((table) => added.some((one) => one.table === table && one.column.default !== undefined))
+      .filter((table) =>
+        added.some(({ table: of, column }) => of === table && (column.default !== undefined || isNumbered(column))),
+      )
       .map(({ name }) => name),
     renamed: said,
-    minded: there.filter(({ table, was }) => beginsStamps(table, was)).map(({ table }) => stopFirst(table)),
+    minded: [
+      ...there.filter(({ table, was }) => beginsStamps(table, was)).map(({ table }) => stopFirst(table)),
+      ...added.filter(({ column }) => isNumbered(column)).map(({ table, column }) => numberless(table, column)),
+    ],
     drafts: [
       ...there.flatMap(({ table, was, keys }) => [
         ...draftOf(table, was, keys.doubtful),
@@ -106,7 +122,14 @@ function beginsStamps(table: Table, { columns, stamps }: SnapshotTable): boolean
 const stopFirst = ({ name }: Table) =>
   `Stop the servers of before while you migrate: they would leave old stamps beside what they write to ${name}`
 
+const numberless = (table: Table, { name, nullable }: TableColumn) =>
+  `Stop the servers of before while you migrate: the rows that they make have ${nullable ? 'no number' : '0'} in ${table.name}.${name}`
+
 function valueless({ name }: Table, column: TableColumn): string {
-  const remedy = column.filled ? 'nullable: true' : 'a default, or nullable: true'
+  if (column.filled) {
+    const until = column.filled === 'written' ? ' until they are written' : ''
+    return `${name}.${column.name} is new and required, and nobody knows what the server's clock said for the rows that exist: give it nullable: true, and they have null${until}, or what a migration of your own fills in.`
+  }
+  const remedy = 'a default, or nullable: true'
   return `${name}.${column.name} is new and required, and the rows that exist have no value for it: give it ${remedy}.`
 }

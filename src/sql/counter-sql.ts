@@ -62,6 +62,8 @@ export function addSql(dialect: Dialect, table: Table, parts: AddParts): AddSql 
     return isKept === undefined ? '' : ` AND ${isKept}`
   }
   const found = dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN')
+  // Whether an add counts is asked of the row as it is once nobody else writes it.
+  const locked = dialect.found(table, scope, 'sent$.id$', 'CROSS JOIN', 'locked')
   const known = (join: 'LEFT JOIN' | 'CROSS JOIN') => dialect.foundAdd(table.name, scope, client, join)
   const setAt = `CASE sent$.col$ ${counters.map(({ name }) => `WHEN '${name}' THEN found$.${quoted(stampColumn(name))}`).join(' ')} END`
   // An add does not ask for the row's stamp: only a set is above it, or a life before.
@@ -79,7 +81,7 @@ ON CONFLICT (scope, at, by, tbl, id, col) DO NOTHING`
   const news = (
     fields: readonly Field[],
     condition = '',
-  ) => `${dialect.decodeRows(fields, first)} ${found} ${known('LEFT JOIN')}
+  ) => `${dialect.decodeRows(fields, first)} ${locked} ${known('LEFT JOIN')}
 WHERE ${counts} AND known$.position IS NULL${condition}`
   const isSeen = ` AND ${isStillSeen(client)}`
   const add = addRows(dialect, table, parts, news(fields))
@@ -92,7 +94,7 @@ WHERE ${counts} AND known$.position IS NULL${condition}`
     addSeen: `${addSeen}\nRETURNING ${parts.line}`,
     addSeenSilent: addSeen,
     rememberSeen: remember('sent$.at$', counts + isSeen, dialect.decodeRows(seenRows, 4)),
-    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(fields, first)} ${found} WHERE NOT found$.deleted AND CAST(${client} AS text) IS NOT NULL${held(true)}`)}\nRETURNING ${parts.line}`,
+    addStampless: `${addRows(dialect, table, parts, `${dialect.decodeRows(fields, first)} ${locked} WHERE NOT found$.deleted AND CAST(${client} AS text) IS NOT NULL${held(true)}`)}\nRETURNING ${parts.line}`,
     rememberStampless: remember(raised, `NOT found$.deleted${held(true)}`),
     known: `SELECT sent$.id$, sent$.at$, sent$.col$ FROM ${rows} CROSS JOIN ${parts.base} ${known('CROSS JOIN')} WHERE known$.position <= scope$.base$`,
     forget: `UPDATE driftline_adds SET n = 0 WHERE scope = ${scope} AND tbl = '${table.name}' AND n <> 0

@@ -102,8 +102,8 @@ export interface Dialect {
    * `known$`.
    */
   foundAdd(table: string, scope: string, client: string, join: 'LEFT JOIN' | 'CROSS JOIN'): string
-  /** ` + …`: what was added to a column of the row `found$` later than a stamp. */
-  addedSince(table: string, column: string, stamp: Record<'scope' | 'at' | 'by', string>): string
+  /** ` + …`: what was added to a column of the row `found$`, or of `id`, later than a stamp. */
+  addedSince(table: string, column: string, stamp: Record<'scope' | 'at' | 'by', string> & { id?: string }): string
   /**
    * The time of an add or a set without one: `at`, or one later than the last set, whose stamp is
    * `setAt`, and than the client's last add.
@@ -177,6 +177,16 @@ export interface Together {
  * which would then be meant.
  */
 export const always = '1 = 1'
+
+/**
+ * Whether one of the terms holds, as a tree that is no deeper than it must be: a Durable Object
+ * takes a depth of 100.
+ */
+export function anyOf(terms: readonly string[]): string {
+  if (terms.length <= 4) return terms.map((term) => `(${term})`).join(' OR ') || '1 = 0'
+  const half = terms.length >> 1
+  return `(${anyOf(terms.slice(0, half))}) OR (${anyOf(terms.slice(half))})`
+}
 
 /** The scope's position before this transaction took its own `n`. */
 export function basePosition(scope: string, n: string): string {

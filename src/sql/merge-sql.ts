@@ -1,6 +1,6 @@
 import { baseAt, baseBy, hasStamp, isCounter, isMerged, isPlain, stampColumn } from '../model/merge.ts'
 import type { Table, TableColumn } from '../model/table.ts'
-import type { Assigned, Dialect, Meeting } from './dialect.ts'
+import { type Assigned, anyOf, type Dialect, type Meeting } from './dialect.ts'
 import { quoted } from './quoted.ts'
 
 /**
@@ -14,18 +14,26 @@ const bothLive = 'NOT stored$.deleted AND NOT excluded.deleted'
 const stored = (name: string) => `stored$.${quoted(name)}`
 const sent = (name: string) => `excluded.${quoted(name)}`
 
-type Spelled = Pick<Dialect, 'stampText'>
+type Spelled = Pick<Dialect, 'stampText' | 'addedSince' | 'param'>
 
-export function meeting(dialect: Spelled, table: Table): Meeting {
+/**
+ * `sets`: a put sets the counters of which it brings the stamp as well, as the rows of an import
+ * do. In a push those are a patch behind the put.
+ */
+export function meeting(dialect: Spelled, table: Table, { sets = false } = {}): Meeting {
   const wins = winsOver(table)
   const text = dialect.stampText('excluded.updated_at', 'excluded.updated_by')
   const before = dialect.stampText('stored$.updated_at', 'stored$.updated_by')
   const base = dialect.stampText(...baseOf('stored$'))
-  const applies = appliesTo(table, wins, text)
+  const counters = sets ? table.columns.filter((column) => isCounter(column) && !column.kept) : []
+  const isSet = new Map(counters.map((column) => [column, setsCounter(column, wins)]))
+  const isSome = counters.length > 0 ? ` OR (${bothLive} AND (${anyOf([...isSet.values()])}))` : ''
+  const applies = isSome === '' ? appliesTo(table, wins, text) : `(${appliesTo(table, wins, text)}${isSome})`
   const assigned = table.columns.flatMap((column): Assigned[] => {
     const [name, own, new_] = [quoted(column.name), stored(column.name), sent(column.name)]
     const stamp = stampColumn(column.name)
     if (column.filled === 'written') return [[name, `CASE WHEN ${applies} THEN ${new_} ELSE ${own} END`]]
+    const set = isSet.get(column)
     if (isPlain(column) && !column.kept) {
       if (!table.byColumn) return [[name, `CASE WHEN ${wins} THEN ${new_} ELSE ${own} END`]]
       const stays = `NOT (${wins}) OR (${stored(stamp)} IS NOT NULL AND ${stored(stamp)} >= ${text})`
@@ -35,14 +43,18 @@ export function meeting(dialect: Spelled, table: Table): Meeting {
       ]
     }
     const lives = isMerged(column) && !column.kept ? merged(column, own, new_) : own
-    const value: Assigned = [name, `CASE WHEN ${bothLive} THEN ${lives} WHEN ${wins} THEN ${new_} ELSE ${own} END`]
+    const met = `CASE WHEN ${bothLive} THEN ${lives} WHEN ${wins} THEN ${new_} ELSE ${own} END`
+    const value: Assigned = [
+      name,
+      set ? `CASE WHEN ${set} THEN ${new_}${added(dialect, table, column)} ELSE ${met} END` : met,
+    ]
     if (!hasStamp(table, column)) return [value]
     // A revival counts as a set at the stamp of the tombstone. What a put leaves as it is keeps the
     // stamp that it had.
     const kept = isCounter(column)
       ? `CASE WHEN ${bothLive} OR NOT (${wins}) THEN ${stored(stamp)} WHEN stored$.deleted AND NOT excluded.deleted THEN ${before} END`
       : `CASE WHEN NOT (${wins}) THEN ${stored(stamp)} WHEN ${bothLive} THEN coalesce(${stored(stamp)}, ${base}) END`
-    return [value, [quoted(stamp), kept]]
+    return [value, [quoted(stamp), set ? `CASE WHEN ${set} THEN ${sent(stamp)} ELSE ${kept} END` : kept]]
   })
   const isWhole = table.byColumn ? `${isLater} AND (${wins})` : isLater
   const whole = (name: string) => `CASE WHEN ${isWhole} THEN ${sent(name)} ELSE ${stored(name)} END`
@@ -55,6 +67,19 @@ export function meeting(dialect: Spelled, table: Table): Meeting {
     ],
   }
 }
+
+/** Whether a put sets a counter: what was set later stays, and nothing of a life before. */
+function setsCounter({ name }: TableColumn, wins: string): string {
+  const [own, other] = [stored(stampColumn(name)), sent(stampColumn(name))]
+  return `(${other} IS NOT NULL AND CASE WHEN stored$.deleted THEN ${wins} ELSE ${own} IS NULL OR ${own} < ${other} END)`
+}
+
+const added = ({ addedSince, param }: Spelled, table: Table, { name }: TableColumn) =>
+  addedSince(table.name, name, {
+    ...{ scope: param(1), id: 'stored$.id' },
+    at: sent('updated_at'),
+    by: sent('updated_by'),
+  })
 
 const baseAssigned = (wins: string): Assigned[] =>
   (
@@ -87,7 +112,8 @@ function appliesTo(table: Table, wins: string, text: string): string {
   if (!table.byColumn) return `(${isLater}${some})`
   // Where it is later than all of the row, all of it is taken.
   const stamps = table.columns.filter((column) => isPlain(column) && !column.kept).map(({ name }) => stampColumn(name))
-  const taken = stamps.map((name) => `${stored(name)} IS NULL OR ${stored(name)} < ${text}`).join(' OR ')
+  const taken =
+    stamps.length > 0 ? anyOf(stamps.map((name) => `${stored(name)} IS NULL OR ${stored(name)} < ${text}`)) : ''
   return `(${isLater} OR (${wins}${taken && ` AND (${taken})`})${some})`
 }
 

@@ -10,6 +10,7 @@ import type { Statement } from '../../src/sql/statement.ts'
 import { objectLimits } from '../../src/stores/durable-object.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { createSync } from '../../src/sync/create-sync.ts'
+import { createOperations } from '../../src/sync/sync.ts'
 import { del, noon, patch, principal, put, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
 import { dialectStores, isQuick, openTestStore, type TestStore } from '../support/stores.ts'
@@ -86,6 +87,14 @@ describe('a table byColumn in a Durable Object', () => {
       }
       const ones = Object.fromEntries(names(counters, 'n').map((name) => [name, 1]))
       expect((await sync.pull(who)).changes).toMatchObject([{ row: { ...row, ...ones } }])
+      // An import asks each column how it stands.
+      const operations = createOperations({ schema: wideSchema, store: opened.store })
+      const sets = { ...row, ...Object.fromEntries(names(counters, 'n').map((name) => [name, { set: 7 }])) }
+      const grant = { scope: 'wide', isAllowed: () => true }
+      for (const verdict of ['applied', 'duplicate']) {
+        const request = { client: 'a', changes: [one('put', 5, sets)], grant, looks: verdict === 'duplicate' }
+        expect((await operations.importChunk('x', request)).tally).toMatchObject({ [verdict]: 1 })
+      }
       await opened.close()
     },
   )

@@ -42,6 +42,7 @@ export function openMergeSync(store: Store) {
       return (await sync.push(who, { client: by, changes: sent, return: returned })).verdicts as readonly Answered[]
     }
     return {
+      name: who.subject,
       answer,
       push: async (push: MergePush) => (await answer(push)).map(toVerdict),
       async rows(): Promise<Pulled[]> {
@@ -53,6 +54,7 @@ export function openMergeSync(store: Store) {
 
   return {
     openScope,
+    nowMs: () => nowMs,
     /** The server's time as a filled column shows it. */
     now: () => new Date(nowMs).toISOString(),
     tick: () => {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { base64urlToHex } from '../../model/base64url.ts'
+import { fillsTime } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
 import type { ColumnType } from '../../model/value.ts'
-import { bulkFields, bulkSql } from '../bulk-sql.ts'
+import { bulkFields, bulkSql, isStored } from '../bulk-sql.ts'
 import { basePosition } from '../dialect.ts'
 import { quoted } from '../quoted.ts'
 import type { Field } from '../statement.ts'
@@ -18,12 +19,12 @@ export interface StagedSql {
   readonly create: string
   readonly copy: string
   /**
-   * [scope, n] → nothing: the rows that are new, without the upsert's search for rivals, which
+   * [scope, n, …now] → nothing: the rows that are new, without the upsert's search for rivals, which
    * costs half as much again. A key that somebody who does not take the scope's lock inserts
    * meanwhile is refused, and there when it is tried anew.
    */
   readonly insert: string
-  /** [scope, n, number of rows] → nothing: upserts those that were there before, if any were. */
+  /** [scope, n, …now, number of rows] → nothing: upserts those that were there before, if any were. */
   readonly merge: string
   /** [scope, n, number of rows] → as `tally` of the bulk. */
   readonly tally: string
@@ -48,9 +49,9 @@ export function stagedSql(table: Table): StagedSql {
     copy: `COPY ${staged} (${fields.map(({ name }) => name).join(', ')}) FROM STDIN`,
     // Beyond the last id of the scope nothing is looked for: so rows come that are sorted by it.
     insert: insertWhere(`CASE WHEN ${beyond} THEN true ELSE ${stored} IS NULL END`),
-    merge: `${insertWhere(`${written} < $3 AND ${stored} <= scope$.base$`)}\n${onConflict}`,
+    merge: `${insertWhere(`${written} < $${fillsTime(table) ? 4 : 3} AND ${stored} <= scope$.base$`)}\n${onConflict}`,
     tally: `SELECT written$.count$, CASE WHEN written$.count$ < $3 THEN (SELECT count(*) FROM ${staged} AS sent$
-${found(table, '$1', 'sent$.id$', 'CROSS JOIN')} WHERE found$.updated_at = sent$.at$ AND found$.updated_by = sent$.by$) END
+${found(table, '$1', 'sent$.id$', 'CROSS JOIN')} WHERE ${isStored(postgres, table, base)}) END
 FROM (SELECT ${written} AS count$) AS written$`,
   }
 }

@@ -1,7 +1,7 @@
 import type { Change } from '../../model/change.ts'
 import { Problem, type Rejection } from '../../model/errors.ts'
 import { groupBy } from '../../model/group-by.ts'
-import { hasRules } from '../../model/merge.ts'
+import { counterEdits } from '../../model/merge.ts'
 import { refusal } from '../../model/stamp.ts'
 import type { Tally } from '../../model/verdict.ts'
 import type { Store } from '../../stores/store.ts'
@@ -48,14 +48,14 @@ export interface Group {
 
 /**
  * Puts and deletes that are alone for their row, which all of most imports are, go in bulk and are
- * counted; the others (patches, rows that come more than once, and tables with rules or unique
- * keys) go as ordinary change sets, one for each client, and so end as if they had been pushed.
+ * counted; the others (patches, what adds, rows that come more than once, and tables with unique
+ * keys, whose holders are looked for) go as ordinary change sets, one for each client, and so end as if they had been pushed.
  */
 export async function splitImport(chunk: ScopeImport, scope: string, changes: readonly Change[]): Promise<ImportPart> {
   const admitted = await chunk.deletes.admit(scope, changes)
   const rows = rowsOf(admitted.changes)
   const isAlone = (change: Change) =>
-    change.op !== 'patch' && !change.if && isByStamps(change.table) && rows.get(keyOf(change))?.length === 1
+    change.op !== 'patch' && !change.if && isInBulk(change) && rows.get(keyOf(change))?.length === 1
   const others = groupBy(
     admitted.changes.filter((change) => !isAlone(change)),
     ({ by = chunk.client }) => by,
@@ -65,8 +65,9 @@ export async function splitImport(chunk: ScopeImport, scope: string, changes: re
   return { scope, rejected: admitted.rejected, groups: groups.filter((group) => group.changes.length > 0) }
 }
 
-/** Whether a stamp alone decides over a row, as the statements of the bulk have it. */
-const isByStamps = (table: Change['table']) => !hasRules(table) && table.unique.length === 0 && !table.adopted
+/** Whether what decides over the row stands in the statements of the bulk. */
+const isInBulk = (change: Change) =>
+  change.table.unique.length === 0 && !change.table.adopted && counterEdits(change).every(([, edit]) => 'set' in edit)
 
 /** What was done for the groups of a scope before, together with those of other scopes. */
 export interface ImportedBefore {
@@ -175,7 +176,13 @@ export function planGroup(call: Call, chunk: ScopeImport, scope: string, group: 
     room: call.rooms?.enter(scope, { client, atomic: false, batch: call.batch }),
     plan: ({ parts, room, incarnation }) => ({
       passes: [],
-      plan: planBulk(sql, scope, parts, { client, room, incarnation, recordings }, call.transport),
+      plan: planBulk(
+        sql,
+        scope,
+        parts,
+        { client, receivedAt: call.receivedAt, room, incarnation, recordings },
+        call.transport,
+      ),
     }),
   }
 }

@@ -6,12 +6,22 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import type { Cells } from '../../sql/statement.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { planLock } from './lock.ts'
+import { oldEdits } from './old-edits.ts'
 import type { LockOptions, Planned, PushOptions } from './planned.ts'
+import { bulkValues, timeOf } from './row-values.ts'
 
 /** What an import needs of a push's options. */
-export type BulkOptions = LockOptions & Pick<PushOptions, 'client' | 'recordings'>
+export type BulkOptions = LockOptions & Pick<PushOptions, 'client' | 'receivedAt' | 'recordings'>
 
 type Row = readonly unknown[]
+
+/** What a transport is told of the write. */
+export interface TransportOptions {
+  readonly scope: string
+  readonly n: number
+  /** The server's time, of tables into which it is written. */
+  readonly time: readonly string[]
+}
 
 /**
  * How the rows of one table get to the database: the statements that write them, and the one that
@@ -21,8 +31,7 @@ type Row = readonly unknown[]
 export type RowTransport = (
   sql: Sql,
   table: Table,
-  scope: string,
-  n: number,
+  options: TransportOptions,
   parts: readonly (readonly Row[])[],
 ) => TransportedRows
 
@@ -48,25 +57,47 @@ export function planBulk(
   const changes = parts.flat()
   const n = changes.length
   const partsByTable = new Map<Table, Row[][]>()
+  const deletes = new Set<Table>()
   let ordinal = 0
   for (const [place, part] of parts.entries()) {
-    for (const { table, id, at, by, op, values } of part) {
+    for (const change of part) {
+      const { table, op } = change
       const rows = partsByTable.get(table) ?? parts.map(() => [])
-      rows[place]?.push([id, ++ordinal, at, by ?? options.client, op === 'delete' || null, ...values])
+      rows[place]?.push(rowOf(change, ++ordinal, options.client))
+      if (op === 'delete') deletes.add(table)
       partsByTable.set(table, rows)
     }
   }
-  const transported = [...partsByTable].map(([table, rows]) => transport(sql, table, scope, n, rows))
+  const ofTable = (table: Table) => sql.tables.find((one) => one.table === table)
+  const transported = [...partsByTable].map(([table, rows]) => {
+    const time = ofTable(table)?.takesTime ? [timeOf(options.receivedAt)] : []
+    return transport(sql, table, { scope, n, time }, rows)
+  })
+  const old = oldEdits(changes, options.receivedAt).map(({ at }) => at)
+  const oldest = old.length > 0 ? old.reduce((least, at) => Math.min(least, at)) : undefined
+  const guard = (text: string, params: Planned['params']): Planned => ({ sql: text, params, role: { kind: 'guard' } })
   const plan: Planned[] = [
     ...transported.flatMap(({ before }) => before),
     planLock(sql, scope, options, n, rowBytesMax(changes), Number.MAX_SAFE_INTEGER),
+    ...(oldest === undefined ? [] : [{ ...guard(sql.scope.expired, [scope, oldest]), reads: true as const }]),
     ...parts.flatMap((_, place) => transported.flatMap(({ writes }) => writes[place] ?? [])),
+    ...[...deletes].flatMap((table) => ofTable(table)?.adds ?? []).map(({ forget }) => guard(forget, [scope, n])),
     ...transported.flatMap(({ tally }) => tally),
   ]
   for (const record of options.recordings ?? [])
     plan.push({ ...record, params: [scope, n, ...record.params], role: { kind: 'guard' } })
   return plan
 }
+
+/** The values of `bulkFields`. */
+const rowOf = (change: Change, ordinal: number, client: string): Row => [
+  change.id,
+  ordinal,
+  change.at,
+  change.by ?? client,
+  change.op === 'delete' || null,
+  ...bulkValues(change),
+]
 
 /**
  * Asks which changes are settled, without the lock: a stored stamp never falls, so what has lost
@@ -82,7 +113,14 @@ export function planSettled(
   return tables.flatMap(({ table, bulk }) => {
     const ofTable = changes.filter((change) => change.table === table)
     if (ofTable.length === 0) return []
-    return encodeParts(ofTable, (part) => dialect.encodeStamps(part, client), paramBytesMax).map(
+    const encode = bulk.looksAtRows
+      ? (part: readonly Change[]) =>
+          dialect.encodeRows(
+            bulk.fields,
+            part.map((change) => rowOf(change, 0, client)),
+          )
+      : (part: readonly Change[]) => dialect.encodeStamps(part, client)
+    return encodeParts(ofTable, encode, paramBytesMax).map(
       (part): Planned => ({
         sql: bulk.settled,
         params: [scope, ...part],
@@ -121,7 +159,8 @@ export function readSettled(
 }
 
 /** Rows as parameters, which every store takes. */
-export const transportInParams: RowTransport = ({ dialect, tables, paramBytesMax }, table, scope, n, parts) => {
+export const transportInParams: RowTransport = ({ dialect, tables, paramBytesMax }, table, options, parts) => {
+  const { scope, n, time } = options
   const bulk = tables.find((one) => one.table === table)?.bulk
   if (!bulk) throw new TypeError(`The table ${table.name} is not of this schema`)
   const count = parts.reduce((sum, rows) => sum + rows.length, 0)
@@ -129,7 +168,7 @@ export const transportInParams: RowTransport = ({ dialect, tables, paramBytesMax
     rows.length === 0 ? [] : encodeParts(rows, (part) => dialect.encodeRows(bulk.fields, part), paramBytesMax),
   )
   const writes = encoded.map((texts) =>
-    texts.map((text): Planned => ({ sql: bulk.upsert, params: [scope, n, ...text], role: { kind: 'guard' } })),
+    texts.map((text): Planned => ({ sql: bulk.upsert, params: [scope, n, ...time, ...text], role: { kind: 'guard' } })),
   )
   const tally = encoded.flat().map(
     (text): Planned => ({

@@ -1,5 +1,4 @@
 import type { Change } from '../../model/change.ts'
-import { hasRules } from '../../model/merge.ts'
 import type { Table } from '../../model/table.ts'
 import { encodeParts } from '../../sql/parts.ts'
 import type { Trial, TrialKind, TrialPlan } from '../../sql/rehearse-sql.ts'
@@ -11,7 +10,7 @@ import type { TableSql } from '../../sql/table-sql.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { coalesce } from './coalesce.ts'
 import { adoptedSteps } from './plan-adopted.ts'
-import { addValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './row-values.ts'
+import { addValues, bulkValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './row-values.ts'
 import { inWriteOrder, type RowWrite } from './row-write.ts'
 
 export interface TrialOptions {
@@ -90,12 +89,12 @@ function planTable(
   const time = sql.takesTime ? [timeOf(receivedAt)] : []
   const stillWritten = sql.keys ? [dialect.encodeIds(ids)] : []
   const [ofWriter, ofClient] = [
-    [scope, n],
+    [scope, n, ...time],
     [scope, client, n, ...time, ...stillWritten],
   ]
   const keyed = sql.keys && atomic ? rows.flatMap((row) => keyValues(sql, row)) : []
   const isSeen = ({ changes }: RowWrite) => changes.some((change) => change.if)
-  const isPlain = (row: RowWrite) => !hasRules(sql.table) && !sql.keys && !isSeen(row)
+  const isPlain = (row: RowWrite) => !sql.keys && !isSeen(row)
   const based = inWriteOrder(rows.filter(({ base }) => base))
   const byWriter = based
     .filter(isPlain)
@@ -105,7 +104,7 @@ function planTable(
       row.base?.at,
       row.base?.by ?? client,
       row.base?.op === 'delete' || null,
-      ...(row.base?.values ?? []),
+      ...(row.base ? bulkValues(row.base) : []),
     ])
   const both = (
     kind: 'put' | 'create' | 'update',
@@ -127,7 +126,7 @@ function planTable(
   const [added, seenAdds] = [addsOf(false), addsOf(true)]
   const addFields = sql.adds?.fields ?? []
   const seenAddFields = [...addFields, ...seenFields]
-  const deletes = rest.some(({ base }) => base?.op === 'delete')
+  const deletes = based.some(({ base }) => base?.op === 'delete')
   return [
     ...trials('changed', [scope, client], changedFields, atomic ? rows.flatMap(seenSteps) : []),
     ...trials('taken', [scope, client, ...stillWritten], sql.keys?.fields ?? [], keyed),

@@ -39,6 +39,23 @@ function firstValues(table: Table, values: readonly unknown[]): readonly unknown
   return values.map((value, place) => (table.columns[place]?.merge === 'counter' && counterEdit(value) ? 0 : value))
 }
 
+/** The values of `bulkFields` behind the row's own: what a counter begins with or is set to. */
+export function bulkValues({ table, values }: Pick<Change, 'table' | 'values'>): readonly unknown[] {
+  if (!hasCounters(table)) return values
+  const edits = values.map((value, place) =>
+    table.columns[place]?.merge === 'counter' ? counterEdit(value) : undefined,
+  )
+  const numbers = values.map((value, place) => {
+    const edit = edits[place]
+    return edit ? ('set' in edit ? edit.set : 0) : value
+  })
+  const isSet = table.columns.flatMap((column, place) => {
+    const edit = edits[place]
+    return column.merge === 'counter' ? [(edit && 'set' in edit) || null] : []
+  })
+  return [...numbers, ...isSet]
+}
+
 /** The values of `addFields`, a row each, and of `seenFields` behind them. */
 export function addValues(
   { id, ordinal, table, adds, changes }: RowWrite,

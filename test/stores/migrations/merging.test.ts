@@ -263,15 +263,83 @@ ALTER TABLE "products" ADD COLUMN "likes$" TEXT;
     })
   })
 
-  it('asks a new column that the server fills to be nullable, and records a rule of the server’s alone without SQL', async () => {
+  it('asks a new time that the server fills to be nullable, and records a rule of the server’s alone without SQL', async () => {
     await generate(first, { name: 'init', directory })
-    await expect(
-      next(defineSchema({ products: { ...plain, made: timestamp({ filled: 'created' }) } })),
-    ).rejects.toThrow(
-      'products.made is new and required, and the rows that exist have no value for it: give it nullable: true.',
-    )
+    const clock = "is new and required, and nobody knows what the server's clock said for the rows that exist"
+    for (const [filled, until] of [
+      ['created', ''],
+      ['written', ' until they are written'],
+    ] as const) {
+      await expect(next(defineSchema({ products: { ...plain, time: timestamp({ filled }) } }))).rejects.toThrow(
+        `products.time ${clock}: give it nullable: true, and they have null${until}, or what a migration of your own fills in.`,
+      )
+    }
     const ruled = defineSchema({ products: { ...plain, price: integer({ nullable: true, merge: 'max' }) } })
     expect(await generate(ruled, { directory })).toEqual(nothing)
+  })
+
+  it.each([false, true])(
+    'numbers the rows that exist in a new column with the position of the put that made them, nullable: %s',
+    async (nullable) => {
+      const after = defineSchema({
+        products: { ...plain, number: integer({ filled: 'created', ...(nullable && { nullable: true }) }) },
+      })
+      await generate(first, { name: 'init', directory })
+      const files = { postgres: await readMigrations('postgres', directory), sqlite: await readMigrations('sqlite', directory) } // biome-ignore format: a pair
+      await next(after)
+      expect(await generate(after, { directory })).toEqual(nothing)
+      await each(async (database, apply) => {
+        const { store, run } = database
+        await migrate(store, files[store.dialect.name])
+        await pushTo(
+          database,
+          first,
+          'a',
+          put('x', 0, { name: 'x' }),
+          put('y', 1, { name: 'y' }),
+          put('z', 2, { name: 'z' }),
+        )
+        // Written again, a row keeps its number; a tombstone has none.
+        await pushTo(database, first, 'a', patch('x', 5, { name: 'X' }), {
+          table: 'products',
+          op: 'delete',
+          id: 'y',
+          at: noon + 6,
+        })
+        const { cursor } = await createSync({ schema: first, store }).pull(alice)
+        expect(await apply()).toEqual(['0002_next'])
+        expect(await check(store, after)).toEqual([])
+        const numbers = async () =>
+          (await run('SELECT id, number FROM products ORDER BY id')).map(([id, number]) => [id, number === null ? null : Number(number)]) // biome-ignore format: a list
+        expect(await numbers()).toEqual([['x', 1], ['y', null], ['z', 3]]) // biome-ignore format: a list
+        // Phones hear of them, as of a default.
+        const { changes } = await createSync({ schema: after, store }).pull(alice, { cursor })
+        expect(changes.map(({ id }) => id).toSorted()).toEqual(['x', 'z'])
+        // What comes later has a greater number, and so has what is put anew.
+        await pushTo(database, after, 'b', put('new', 20, { name: 'n' }), put('y', 21, { name: 'again' }))
+        const all = new Map((await numbers()).map(([id, number]) => [id, Number(number)]))
+        expect(new Set(all.values()).size).toBe(4)
+        expect(Math.min(Number(all.get('new')), Number(all.get('y')))).toBeGreaterThan(3)
+        expect(await pushTo(database, after, 'b', patch('z', 30, { name: 'Z' }))).toEqual(['applied'])
+        expect(Object.fromEntries((await numbers()) as [string, number][])).toMatchObject({ x: 1, z: 3 })
+      })
+    },
+  )
+
+  it('gives a new time that is nullable to rows that exist once they are written', async () => {
+    const time = (filled: 'created' | 'written') => timestamp({ filled, nullable: true })
+    const after = defineSchema({ products: { ...plain, made: time('created'), written: time('written') } })
+    await generate(first, { name: 'init', directory })
+    const files = { postgres: await readMigrations('postgres', directory), sqlite: await readMigrations('sqlite', directory) } // biome-ignore format: a pair
+    await next(after)
+    await each(async (database, apply) => {
+      await migrate(database.store, files[database.store.dialect.name])
+      await pushTo(database, first, 'a', put('x', 0, { name: 'x' }))
+      await apply()
+      expect(await rowsOf(database, after)).toMatchObject([{ made: null, written: null }])
+      expect(await pushTo(database, after, 'b', patch('x', 5, { name: 'X' }))).toEqual(['applied'])
+      expect(await rowsOf(database, after)).toMatchObject([{ made: null, written: expect.stringMatching(/^20.*Z$/) }])
+    })
   })
 
   it('refuses keys whose indexes would have one name, with another or with a table', async () => {
