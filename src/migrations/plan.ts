@@ -66,8 +66,8 @@ export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
   ]
   return {
     statements: { postgres: write('postgres'), sqlite: write('sqlite') },
-    // The rows that exist get the default of a new column, or their number. One without comes as NULL, which is what
-    // a phone has.
+    // The rows that exist get the default of a new column, or their number. One without comes as
+    // NULL, which is what a phone has.
     touched: schema.tables
       .filter((table) =>
         added.some(({ table: of, column }) => of === table && (column.default !== undefined || isNumbered(column))),

@@ -14,8 +14,8 @@ import type { Field } from './statement.ts'
 export interface BulkSql {
   readonly fields: readonly Field[]
   /**
-   * [scope, n, …now, …rows] → nothing: `insertWhere` of all rows, and `onConflict`. The server's time
-   * is a parameter where the table `takesTime`.
+   * [scope, n, …now, …rows] → nothing: `insertWhere` of all rows, and `onConflict`. The server's
+   * time is a parameter where the table `takesTime`.
    */
   readonly upsert: string
   /** Takes the rows for which a condition holds, and says nothing of those that are there. */

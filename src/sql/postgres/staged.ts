@@ -19,12 +19,14 @@ export interface StagedSql {
   readonly create: string
   readonly copy: string
   /**
-   * [scope, n, …now] → nothing: the rows that are new, without the upsert's search for rivals, which
-   * costs half as much again. A key that somebody who does not take the scope's lock inserts
+   * [scope, n, …now] → nothing: the rows that are new, without the upsert's search for rivals,
+   * which costs half as much again. A key that somebody who does not take the scope's lock inserts
    * meanwhile is refused, and there when it is tried anew.
    */
   readonly insert: string
-  /** [scope, n, …now, number of rows] → nothing: upserts those that were there before, if any were. */
+  /**
+   * [scope, n, …now, number of rows] → nothing: upserts those that were there before, if any were.
+   */
   readonly merge: string
   /** [scope, n, number of rows] → as `tally` of the bulk. */
   readonly tally: string

@@ -49,7 +49,8 @@ export interface Group {
 /**
  * Puts and deletes that are alone for their row, which all of most imports are, go in bulk and are
  * counted; the others (patches, what adds, rows that come more than once, and tables with unique
- * keys, whose holders are looked for) go as ordinary change sets, one for each client, and so end as if they had been pushed.
+ * keys, whose holders are looked for) go as ordinary change sets, one for each client, and so end
+ * as if they had been pushed.
  */
 export async function splitImport(chunk: ScopeImport, scope: string, changes: readonly Change[]): Promise<ImportPart> {
   const admitted = await chunk.deletes.admit(scope, changes)
