@@ -406,6 +406,19 @@ describe(`the app and a push in every order, on Postgres (seed ${seed})`, () => 
     await expectAll([who], [phone])
   })
 
+  it('P18 own SQL on a connection that has pushed before, as a pooler hands it out, is noted', async () => {
+    const who = someone()
+    const task = next()
+    const phone = openPhone(opened.store, [who])
+    await phone.push([put('tasks', task, Date.now() * 1000, { title: 'first' })])
+    for (const name of ['push', 'until', 'scope', 'client'])
+      await app.query(`BEGIN; SELECT set_config('driftline.${name}', '1', true); COMMIT`)
+    await app.query(write(task, 'own'))
+    await app.query(`INSERT INTO tasks (user_id, title) VALUES ('${who}', 'own')`)
+    await app.query(`DELETE FROM tasks WHERE id = '${task}'`)
+    await expectAll([who], [phone])
+  })
+
   it('P19 a push of a row that the app never stops writing comes to its turn', async () => {
     const who = someone()
     const task = next()

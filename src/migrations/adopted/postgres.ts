@@ -124,6 +124,8 @@ function noteRows(table: AdoptedTable, event: Exclude<Event, 'truncate'>): strin
 /**
  * Within a push, rows are left out that it stamped itself and that are as it left them: their
  * position is one of its own.
+ * Behind a push its settings are empty for whoever has the connection
+ * then, and no number.
  */
 function insertMarks(table: AdoptedTable, marked: string, sized = true): string {
   return `INSERT INTO driftline.driftline_touched (scope, table_name, bytes, marks)
@@ -131,7 +133,7 @@ function insertMarks(table: AdoptedTable, marked: string, sized = true): string 
       SELECT s$, k$, i$, b$, (row_number() OVER (PARTITION BY s$) - 1) / 1000 AS line$ FROM (${marked}) AS m$
       WHERE s$ IS NOT NULL AND k$ IS NOT NULL AND NOT (coalesce(current_setting('driftline.push', true), '') <> '' AND s$ = current_setting('driftline.scope', true) AND EXISTS (
         SELECT 1 FROM ${side(table)} AS own$ WHERE own$.scope = s$ AND own$.id = i$ AND own$.deleted = (k$ = 'd')
-        AND own$.position > current_setting('driftline.push', true)::bigint AND own$.position <= current_setting('driftline.until', true)::bigint))
+        AND own$.position > nullif(current_setting('driftline.push', true), '')::bigint AND own$.position <= nullif(current_setting('driftline.until', true), '')::bigint))
     ) AS n$ GROUP BY s$, line$;`
 }
 
