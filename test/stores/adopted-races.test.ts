@@ -406,6 +406,31 @@ describe(`the app and a push in every order, on Postgres (seed ${seed})`, () => 
     await expectAll([who], [phone])
   })
 
+  it('P3 a pull settles what a rival holds back, behind the positions of the rival', async () => {
+    const who = someone()
+    const [task, other] = [next(), next()]
+    const phone = openPhone(opened.store, [who])
+    await phone.push([put('tasks', task, Date.now() * 1000 - minute, { title: 'first' })])
+    await app.query(`INSERT INTO tasks (id, user_id, title) VALUES ('${other}', '${who}', 'own')`)
+    await gate.query('BEGIN')
+    await gate.query(`UPDATE driftline_scopes SET position = position + 5 WHERE scope = '${who}'`)
+    await gate.query(
+      `UPDATE driftline.tasks SET position = (SELECT position FROM driftline_scopes WHERE scope = '${who}') WHERE scope = '${who}'`,
+    )
+    const pulled = phone.pull()
+    while (!(await isBlocked()));
+    // Own SQL that comes meanwhile is settled with it.
+    await app.query(write(other, 'own again'))
+    await gate.query('COMMIT')
+    await pulled
+    const { rows } = await watcher.query(
+      `SELECT id FROM driftline.tasks WHERE scope = '${who}' AND position > (SELECT position FROM driftline.tasks WHERE scope = '${who}' AND id = '${task}')`,
+    )
+    expect(rows).toEqual([{ id: other }])
+    expect(phone.rows.get(`${who} tasks ${other}`)?.row).toMatchObject({ title: 'own again' })
+    await expectAll([who], [phone])
+  })
+
   it('P18 own SQL on a connection that has pushed before, as a pooler hands it out, is noted', async () => {
     const who = someone()
     const task = next()
