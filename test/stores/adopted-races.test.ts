@@ -268,6 +268,13 @@ describe(`the app and a push in every order, on Postgres (seed ${seed})`, () => 
     return paused.length
   }
 
+  it.each(['a put', 'a patch'])(
+    'P19 %s never overwrites what the app commits before any of its statements',
+    async (push) => {
+      for (let at = 0; at <= 12; at++) await race('an UPDATE', push, at, at, false)
+    },
+  )
+
   it('P17 P18 P19 no write of either is lost, and the app neither fails nor loses', async () => {
     const random = seededRandom(seed)
     const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
@@ -419,6 +426,11 @@ describe(`the app and a push in every order, on Postgres (seed ${seed})`, () => 
     )
     const pulled = phone.pull()
     while (!(await isBlocked()));
+    const { rows: blocked } = await watcher.query(
+      `SELECT left(query, 28) AS query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    // It waits before it looks at anything, so that its snapshot is younger than the lock.
+    expect(blocked).toEqual([{ query: 'INSERT INTO driftline_scopes' }])
     // Own SQL that comes meanwhile is settled with it.
     await app.query(write(other, 'own again'))
     await gate.query('COMMIT')
