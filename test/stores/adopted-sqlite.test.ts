@@ -4,6 +4,7 @@ import { migrate } from '../../src/migrations/apply.ts'
 import { createTables } from '../../src/migrations/ddl.ts'
 import { adopted } from '../../src/model/adopted.ts'
 import { boolean, integer, json, real, text } from '../../src/model/column.ts'
+import { parseCursor } from '../../src/model/cursor.ts'
 import { defineSchema } from '../../src/model/define-schema.ts'
 import type { Schema } from '../../src/model/table.ts'
 import { createOperations } from '../../src/sync/sync.ts'
@@ -28,6 +29,7 @@ describe('tables of somebody else in SQLite', () => {
     const own = new Database(opened.url.slice('file:'.length), { timeout: 5_000 })
     closings.push(() => own.close(), opened.close)
     const operations = createOperations({ schema, store: opened.store })
+    const phones = new Map<string, { cursor: string | null; rows: Map<string, unknown> }>()
     return {
       own: (sql: string) => void own.exec(sql),
       select: (sql: string) => own.prepare(sql).raw().all() as unknown[],
@@ -35,11 +37,21 @@ describe('tables of somebody else in SQLite', () => {
         JSON.parse(
           syncToJson(await operations.push(principal(who), decodeRequest({ client: 'a', changes }, 'sync'))),
         ).verdicts.map(({ verdict, error }: { verdict: string; error?: { code: string } }) => error?.code ?? verdict),
-      /** Ids and rows; undefined of those that are deleted. */
-      pull: async (who: string): Promise<[string, unknown][]> =>
-        JSON.parse(
-          pullToJson(await operations.pull(principal(who), { cursor: null, limit: 500, columns: 'all' })),
-        ).changes.map(({ id, row }: { id: string; row?: unknown }) => [id, row]),
+      /** What a phone holds that has pulled since: ids and rows. */
+      async pull(who: string): Promise<[string, unknown][]> {
+        const held = phones.get(who) ?? { cursor: null, rows: new Map<string, unknown>() }
+        phones.set(who, held)
+        const cursor = held.cursor === null ? null : parseCursor(held.cursor)
+        const page = JSON.parse(
+          pullToJson(await operations.pull(principal(who), { cursor, limit: 500, columns: 'all' })),
+        )
+        held.cursor = page.cursor
+        for (const { id, row } of page.changes) {
+          held.rows.delete(id)
+          if (row) held.rows.set(id, row)
+        }
+        return [...held.rows]
+      },
     }
   }
 
@@ -89,7 +101,7 @@ describe('tables of somebody else in SQLite', () => {
     expect((await pull('u')).map(([id]) => id)).toEqual(['c'])
     own(sql)
     for (const team of ['t', 'u']) {
-      const told = (await pull(team)).filter(([, row]) => row)
+      const told = await pull(team)
       const rows = select(`SELECT id, name, email FROM people WHERE team = '${team}'`) as [string, unknown, unknown][]
       const byId = <Row extends readonly unknown[]>(some: readonly Row[]) =>
         some.toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))
