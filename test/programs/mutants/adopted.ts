@@ -81,11 +81,20 @@ export const adoptedMutants: readonly Mutant[] = [
     'own$.position > push$.base AND',
     'own$.position < push$.base AND',
   ]),
-  stories('a row of another scope is taken', 'P20 a row of another scope', [
-    'src/sql/adopted/adopted-sql.ts',
-    'const isRow = (row: string) => `${row}.${key} = ${idValue} AND ${spelling.scope(adopted, row)} = ${scope}`',
-    'const isRow = (row: string) => `${row}.${key} = ${idValue} AND ${scope} IS NOT NULL`',
-  ]),
+  stories(
+    'a row of another scope is taken',
+    'P20 a row of another scope',
+    [
+      'src/sql/adopted/adopted-sql.ts',
+      'const isRow = (row: string) => `${row}.${key} = ${idValue} AND ${spelling.scope(adopted, row)} = ${scope}`',
+      'const isRow = (row: string) => `${row}.${key} = ${idValue} AND ${scope} IS NOT NULL`',
+    ],
+    [
+      'src/sql/adopted/adopted-sql.ts',
+      'NOT deleted AND app$.key$ IS NULL AS absent$',
+      'deleted AND app$.key$ IS NULL AND false AS absent$',
+    ],
+  ),
   races('a retry settles only what one batch does', 'behind more than one batch', [
     'src/sync/adopted/against-app.ts',
     'if (isBehind) await settleScopes',
