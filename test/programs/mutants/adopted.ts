@@ -28,11 +28,20 @@ export const adoptedMutants: readonly Mutant[] = [
     'WHEN ${moved} OR ${wide} OR ${narrow} BEGIN',
     'WHEN ${moved} OR ${narrow} BEGIN',
   ]),
-  races('settles before it has the lock', 'settles what a rival holds back', [
-    'src/sql/postgres/settle.ts',
-    'ON CONFLICT (scope) DO UPDATE SET position = scope$.position`',
-    'ON CONFLICT (scope) DO NOTHING`',
-  ]),
+  races(
+    'settles before it has the lock',
+    'settles what a rival holds back',
+    [
+      'src/sync/adopted/plan-settle.ts',
+      '    { sql: settle.lock, params: [scope, incarnation], role, settles: scope },\n',
+      '',
+    ],
+    [
+      'src/sync/adopted/plan-settle.ts',
+      ' : [scope], role })),\n',
+      ' : [scope], role })),\n    { sql: settle.lock, params: [scope, incarnation], role, settles: scope },\n',
+    ],
+  ),
   races(
     'a row is deleted where a mark says so',
     orders,
