@@ -18,6 +18,8 @@ const starts = readdirSync('test', { recursive: true, encoding: 'utf8' })
 const slow = [
   ...['bootstrap', 'import-faults', 'read-deadline', 'webhook.property'].map((name) => `test/http/${name}.test.ts`),
   ...[
+    'adopted-model',
+    'adopted-races',
     'coalesce.property',
     'grown-rows',
     'many-scopes-pages',

@@ -17,6 +17,8 @@ export interface Adopted {
   readonly scope: ScopeSource
   /** The column that says when a row was deleted, where deleted rows stay. */
   readonly softDelete: string | undefined
+  /** The columns of each further unique key. */
+  readonly unique: readonly (readonly string[])[]
 }
 
 export type KeyType = 'uuid' | 'text' | 'integer'
@@ -39,6 +41,12 @@ interface AdoptedOptions<Own extends Columns> {
   readonly scope: string | SqlText
   /** The column with the time when a row was deleted, where deleting is an UPDATE. */
   readonly softDelete?: string
+  /**
+   * Further unique keys of the table, each by its columns: `[['email'], ['list_id', 'place']]`.
+   * SQLite tells no trigger of the rows that REPLACE removes for them, so they are looked up.
+   * Postgres needs none of it.
+   */
+  readonly unique?: readonly (readonly string[])[]
   readonly columns: Own
 }
 
@@ -52,7 +60,7 @@ export const adoptedMark = Symbol.for('driftline.adopted')
  */
 export function adopted<const Own extends Columns>(
   name: string,
-  { key, keyType = 'uuid', scope, softDelete, columns }: AdoptedOptions<Own>,
+  { key, keyType = 'uuid', scope, softDelete, unique = [], columns }: AdoptedOptions<Own>,
 ): Own {
   const parts = name.split('.')
   const [table = '', schema] = parts.toReversed()
@@ -64,8 +72,10 @@ export function adopted<const Own extends Columns>(
     if (!isOwnName(column)) throw new TypeError(`adopted(): ${what} of ${name} must be the name of a column`)
   if (typeof scope !== 'string' && typeof scope?.sql !== 'string')
     throw new TypeError(`adopted(): scope of ${name} must be the name of a column, or sql('an expression')`)
+  if (!Array.isArray(unique) || !unique.every((one) => Array.isArray(one) && one.length > 0 && one.every(isOwnName)))
+    throw new TypeError(`adopted(): unique of ${name} must be lists of columns, such as [['email']]`)
   const source: ScopeSource = typeof scope === 'string' ? { column: scope } : { sql: scope.sql }
-  const said: Adopted = { schema, table, key, keyType, scope: source, softDelete }
+  const said: Adopted = { schema, table, key, keyType, scope: source, softDelete, unique }
   return { ...columns, [adoptedMark]: said }
 }
 

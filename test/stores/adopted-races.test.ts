@@ -268,6 +268,13 @@ describe(`the app and a push in every order, on Postgres (seed ${seed})`, () => 
     return paused.length
   }
 
+  it.each(['a put', 'a patch'])(
+    'P19 %s never overwrites what the app commits before any of its statements',
+    async (push) => {
+      for (let at = 0; at <= 12; at++) await race('an UPDATE', push, at, at, false)
+    },
+  )
+
   it('P17 P18 P19 no write of either is lost, and the app neither fails nor loses', async () => {
     const random = seededRandom(seed)
     const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
@@ -403,6 +410,49 @@ describe(`the app and a push in every order, on Postgres (seed ${seed})`, () => 
       expect(await pushed).toEqual(['applied'])
       for (const table of ['tasks', 'projects']) await app.query(`ALTER TABLE ${table} DROP COLUMN more`)
     }
+    await expectAll([who], [phone])
+  })
+
+  it('P3 a pull settles what a rival holds back, behind the positions of the rival', async () => {
+    const who = someone()
+    const [task, other] = [next(), next()]
+    const phone = openPhone(opened.store, [who])
+    await phone.push([put('tasks', task, Date.now() * 1000 - minute, { title: 'first' })])
+    await app.query(`INSERT INTO tasks (id, user_id, title) VALUES ('${other}', '${who}', 'own')`)
+    await gate.query('BEGIN')
+    await gate.query(`UPDATE driftline_scopes SET position = position + 5 WHERE scope = '${who}'`)
+    await gate.query(
+      `UPDATE driftline.tasks SET position = (SELECT position FROM driftline_scopes WHERE scope = '${who}') WHERE scope = '${who}'`,
+    )
+    const pulled = phone.pull()
+    while (!(await isBlocked()));
+    const { rows: blocked } = await watcher.query(
+      `SELECT left(query, 28) AS query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    // It waits before it looks at anything, so that its snapshot is younger than the lock.
+    expect(blocked).toEqual([{ query: 'INSERT INTO driftline_scopes' }])
+    // Own SQL that comes meanwhile is settled with it.
+    await app.query(write(other, 'own again'))
+    await gate.query('COMMIT')
+    await pulled
+    const { rows } = await watcher.query(
+      `SELECT id FROM driftline.tasks WHERE scope = '${who}' AND position > (SELECT position FROM driftline.tasks WHERE scope = '${who}' AND id = '${task}')`,
+    )
+    expect(rows).toEqual([{ id: other }])
+    expect(phone.rows.get(`${who} tasks ${other}`)?.row).toMatchObject({ title: 'own again' })
+    await expectAll([who], [phone])
+  })
+
+  it('P18 own SQL on a connection that has pushed before, as a pooler hands it out, is noted', async () => {
+    const who = someone()
+    const task = next()
+    const phone = openPhone(opened.store, [who])
+    await phone.push([put('tasks', task, Date.now() * 1000, { title: 'first' })])
+    for (const name of ['push', 'until', 'scope', 'client'])
+      await app.query(`BEGIN; SELECT set_config('driftline.${name}', '1', true); COMMIT`)
+    await app.query(write(task, 'own'))
+    await app.query(`INSERT INTO tasks (user_id, title) VALUES ('${who}', 'own')`)
+    await app.query(`DELETE FROM tasks WHERE id = '${task}'`)
     await expectAll([who], [phone])
   })
 

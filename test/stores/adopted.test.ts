@@ -139,6 +139,26 @@ describe.each([...storeNames, ...(isQuick ? [] : (['d1'] as const))])('tables of
     expect((await pull(who)).changes).toMatchObject([{ id: a, row: { title: 'A', position: 3 } }])
   })
 
+  it('what a phone pushes raises no stamp, and is handed out once', async () => {
+    const who = someone()
+    const [id, gone] = [nextId(), nextId()]
+    const at = Date.now() * 1000 - 60_000_000
+    await push(who, put(id, {}, { at }), put(gone, {}, { at }))
+    const { cursor } = await pull(who)
+    for (const change of [
+      put(id, { title: 'put' }, { at: at + 1 }),
+      { table: 'tasks', op: 'patch', id, at: at + 2, row: { title: 'patched' } },
+      { table: 'tasks', op: 'delete', id: gone, at: at + 3 },
+    ])
+      expect(await push(who, change)).toEqual(['applied'])
+    const told = await pull(who, cursor)
+    expect(told.changes).toMatchObject([
+      { op: 'put', id, at: at + 2, by: 'a' },
+      { op: 'delete', id: gone, at: at + 3, by: 'a' },
+    ])
+    expect((await pull(who, told.cursor)).changes).toEqual([])
+  })
+
   it('P19 an older push does not overwrite what SQL wrote, and a later one does', async () => {
     const who = someone()
     const id = nextId()

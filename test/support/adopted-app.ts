@@ -29,6 +29,7 @@ export const appSchema = defineSchema({
   tasks: adopted('tasks', {
     key: 'id',
     scope: 'user_id',
+    unique: [['email']],
     columns: {
       project_id: text({ nullable: true }),
       parent_id: text({ nullable: true }),

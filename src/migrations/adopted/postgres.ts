@@ -163,10 +163,12 @@ END`
 /**
  * Within a push, rows are left out that it stamped itself and that are as it left them: their
  * position is one of its own.
+ * Behind a push its settings are empty for whoever has the connection
+ * then, and no number.
  */
 const isOwn = (table: AdoptedTable) => `s$ = current_setting('driftline.scope', true) AND EXISTS (
         SELECT 1 FROM ${side(table)} AS own$ WHERE own$.scope = s$ AND own$.id = substr(m$, 2) AND own$.deleted = (left(m$, 1) = 'd')
-        AND own$.position > base$ AND own$.position <= current_setting('driftline.until', true)::bigint)`
+        AND own$.position > base$ AND own$.position <= nullif(current_setting('driftline.until', true), '')::bigint)`
 
 /** The rows that a statement wrote. */
 interface Rows {

@@ -26,7 +26,7 @@ export const homeInSqlite: readonly string[] = [
 ) STRICT`,
 ]
 
-const triggers = ['insert', 'insert_over', 'update', 'delete'] as const
+const triggers = ['insert', 'insert_over', 'update', 'update_over', 'delete'] as const
 const triggerName = ({ name }: AdoptedTable, what: string) => quoted(`driftline_${name}_${what}`)
 
 /** The kinds of a line: only what phones cannot write changed, written, gone, and perhaps gone. */
@@ -40,6 +40,7 @@ export function adoptInSqlite(table: AdoptedTable): string[] {
   const moved = `(${was} IS NOT ${is} OR OLD.${key} IS NOT NEW.${key})`
   const wide = differs(table, false)
   const narrow = differs(table, true)
+  const over = [...new Set([adopted.key, ...adopted.unique.flat()])]
   return [
     `CREATE TABLE IF NOT EXISTS ${side(table)} (
   scope TEXT NOT NULL,
@@ -59,10 +60,11 @@ export function adoptInSqlite(table: AdoptedTable): string[] {
 END`,
     // REPLACE takes a row away and fires no trigger of a DELETE.
     `CREATE TRIGGER ${triggerName(table, 'insert_over')} BEFORE INSERT ON ${target} BEGIN
-  INSERT INTO driftline_touched (scope, table_name, id, kind, at, bytes)
-  SELECT ${adoptedInSqlite.scope(adopted, 'own$')}, '${name}', ${id(adopted, 'own$')}, ${perhaps}, ${now}, 64 FROM ${target} AS own$
-  WHERE own$.${key} = NEW.${key} AND ${adoptedInSqlite.scope(adopted, 'own$')} IS NOT ${is} AND ${adoptedInSqlite.scope(adopted, 'own$')} IS NOT NULL;
-END`,
+  ${noteOver(table, [adopted.key], `${adoptedInSqlite.scope(adopted, 'own$')} IS NOT ${is}`)};
+${adopted.unique.map((columns) => `  ${noteOver(table, columns, `own$.${key} IS NOT NEW.${key}`)};\n`).join('')}END`,
+    `CREATE TRIGGER ${triggerName(table, 'update_over')} BEFORE UPDATE OF ${over.map(quoted).join(', ')} ON ${target}
+WHEN ${over.map((column) => `OLD.${quoted(column)} IS NOT NEW.${quoted(column)}`).join(' OR ')} BEGIN
+${[[adopted.key], ...adopted.unique].map((columns) => `  ${noteOver(table, columns, `own$.${key} IS NOT OLD.${key}`)};\n`).join('')}END`,
     `CREATE TRIGGER ${triggerName(table, 'update')} AFTER UPDATE ON ${target} WHEN ${moved} OR ${wide} OR ${narrow} BEGIN
   ${note(table, 'OLD', gone, moved)};
   ${note(table, 'NEW', `CASE WHEN ${moved} OR ${wide} THEN ${written} ELSE ${quiet} END`, isForeign(table, 'NEW', false))};
@@ -108,6 +110,14 @@ function note(table: AdoptedTable, row: 'OLD' | 'NEW', kind: number | string, co
   const scope = scopeOf(table, row)
   return `INSERT INTO driftline_touched (scope, table_name, id, kind, at, bytes)
   SELECT ${scope}, '${name}', ${id(adopted, row)}, ${kind}, ${now}, ${bytesOf(table, row)} WHERE ${scope} IS NOT NULL AND ${condition}`
+}
+
+/** The rows that have what NEW has of a unique key, and so may have to go. */
+function noteOver({ name, adopted }: AdoptedTable, columns: readonly string[], condition: string): string {
+  const own = adoptedInSqlite.scope(adopted, 'own$')
+  const same = columns.map((column) => `own$.${quoted(column)} = NEW.${quoted(column)}`).join(' AND ')
+  return `INSERT INTO driftline_touched (scope, table_name, id, kind, at, bytes)
+  SELECT ${own}, '${name}', ${id(adopted, 'own$')}, ${perhaps}, ${now}, 64 FROM ${app(adopted)} AS own$ WHERE ${same} AND ${condition} AND ${own} IS NOT NULL`
 }
 
 /** Whether the push that is under way did not stamp the row itself, and left it otherwise. */

@@ -30,7 +30,7 @@ function read(column: TableColumn, row: string): string {
     case 'timestamp':
       return `CASE WHEN ${value} >= '0001-01-01Z'::timestamptz AND ${value} < '10000-01-01Z'::timestamptz THEN ${value} END`
     case 'integer':
-      return `${value}::bigint`
+      return `CASE WHEN ${value} BETWEEN -${Number.MAX_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER} THEN ${value}::bigint END`
     case 'json':
       return `${value}::json`
     case 'text':

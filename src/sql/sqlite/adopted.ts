@@ -14,28 +14,33 @@ export const adoptedInSqlite: AdoptedSpelling = {
   now: "strftime('%Y-%m-%dT%H:%M:%fZ')",
 }
 
-/** A table that is not STRICT may hold anything in any column. */
+/**
+ * A table that is not STRICT may hold anything in any column. Bytes that are no text would end the
+ * process: the driver takes what SQLite calls text for UTF-8.
+ */
 function read(column: TableColumn, row: string): string {
   const value = `${row}.${quoted(sourceOf(column))}`
   switch (column.type) {
     case 'integer':
-      return `CASE WHEN typeof(${value}) IN ('integer', 'real', 'text') THEN CAST(${value} AS INTEGER) END`
+      return `CASE WHEN typeof(${value}) <> 'blob' AND abs(CAST(${value} AS REAL)) <= ${Number.MAX_SAFE_INTEGER} THEN CAST(${value} AS INTEGER) END`
     case 'real':
       return `CASE WHEN abs(CAST(${value} AS REAL)) <= 1.7976931348623157e308 THEN CAST(${value} AS REAL) END`
     case 'boolean':
       return `CASE WHEN ${value} IS NULL THEN NULL WHEN ${value} THEN 1 ELSE 0 END`
     case 'json':
-      return `CASE WHEN json_valid(${value}) THEN json(${value}) END`
+      return `CASE WHEN typeof(${value}) <> 'blob' AND json_valid(${value}) THEN json(${value}) END`
     case 'timestamp':
       return timeText(value, column.rules.digits)
     case 'uuid':
-      return `lower(CAST(${value} AS TEXT))`
+      return `lower(${asText(value)})`
     case 'bytes':
       return `CAST(${value} AS BLOB)`
     default:
-      return `CAST(${value} AS TEXT)`
+      return asText(value)
   }
 }
+
+const asText = (value: string) => `CASE WHEN typeof(${value}) <> 'blob' THEN CAST(${value} AS TEXT) END`
 
 /** As driftline writes it, or in another form that SQLite knows, CURRENT_TIMESTAMP before all. */
 const timeText = (value: string, digits = 3) =>

@@ -4,6 +4,7 @@
  * tests must catch.
  */
 
+import { adoptedMutants } from './adopted.ts'
 import { mergeMutants } from './merging.ts'
 import type { Edit, Mutant } from './mutant.ts'
 import { refusalMutants } from './refusals.ts'
@@ -400,4 +401,5 @@ export const mutants: readonly Mutant[] = [
   ...refusalMutants,
   ...versionMutants,
   ...mergeMutants,
+  ...adoptedMutants,
 ]
