@@ -22,9 +22,10 @@ import {
 } from './ddl.ts'
 
 /**
- * Compares a database with the schema, in one round trip, and one more where tables are adopted. A sentence for each thing that is missing
- * or other than the server needs it, with what to do; none where the database fits. What it has
- * beyond the schema may be a newer server's and is a finding only where it would refuse every row.
+ * Compares a database with the schema, in one round trip, and one more where tables are adopted. A
+ * sentence for each thing that is missing or other than the server needs it, with what to do; none
+ * where the database fits. What it has beyond the schema may be a newer server's and is a finding
+ * only where it would refuse every row.
  */
 export async function check(store: Store, schema: Schema): Promise<string[]> {
   const { name: dialect } = store.dialect

@@ -5,7 +5,10 @@ import type { Store } from '../../stores/store.ts'
 
 /** What a database says of a table of the app, and of what driftline keeps beside it. */
 export interface AdoptedFacts {
-  /** r: a table, v: a view, m: a materialized one, f: a foreign table, p: one that is partitioned. Null: none. */
+  /**
+   * r: a table, v: a view, m: a materialized one, f: a foreign table, p: one that is partitioned.
+   * Null: there is none.
+   */
   readonly kind: 'r' | 'v' | 'm' | 'f' | 'p' | null
   /** Whether the side rows are there. */
   readonly side: boolean

@@ -15,9 +15,9 @@ export interface AdoptedPlan {
 }
 
 /**
- * What leads to the tables that are adopted. The app's tables are never altered: what is written are
- * side tables, functions and triggers, all of which may be there already. A project whose database
- * is of the other dialect never applies them.
+ * What leads to the tables that are adopted. The app's tables are never altered: what is written
+ * are side tables, functions and triggers, all of which may be there already. A project whose
+ * database is of the other dialect never applies them.
  */
 export function planAdopted(natives: Snapshot, adopted: AdoptedSnapshots, schema: Schema): AdoptedPlan {
   const tables = schema.tables.filter(isAdopted)
@@ -75,7 +75,7 @@ function stepOf(table: AdoptedTable, before: AdoptedSnapshots, from: string | un
   }
 }
 
-/** Rows get a scope or an id again, or values that no phone has: only a look at all of them tells. */
+/** Rows get other scopes or ids, or values that no phone has: only a look at all of them tells. */
 function mindedOf(name: string, was: AdoptedSnapshot, is: AdoptedSnapshot): string[] {
   const without = ({ columns: _, ...rest }: AdoptedSnapshot) => JSON.stringify(rest)
   if (without(was) !== without(is)) return [runFirst(name)]

@@ -33,7 +33,7 @@ export function snapshotOf({ adopted, columns }: AdoptedTable): AdoptedSnapshot 
   }
 }
 
-/** What is known of a table that the schema has no longer: enough to take away what lies beside it. */
+/** What is known of a table that the schema has no longer, to take away what lies beside it. */
 export type Remembered = Pick<AdoptedTable, 'name' | 'adopted'>
 
 export const rememberedTable = (name: string, was: AdoptedSnapshot): Remembered => ({

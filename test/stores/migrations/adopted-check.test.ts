@@ -138,6 +138,15 @@ describe('check, of adopted tables, where only one database has such', () => {
     }
   }
 
+  it('says that a table with partitions cannot be adopted, and a materialized view', async () => {
+    const parted = [`CREATE TABLE tasks (${good}) PARTITION BY HASH (id)`]
+    expect(await found('postgres', parted, [])).toEqual([noKey.postgres])
+    const view = ['ALTER TABLE tasks RENAME TO under', 'CREATE MATERIALIZED VIEW tasks AS SELECT * FROM under']
+    expect(await found('postgres', [`CREATE TABLE tasks (${good})`], view)).toEqual([
+      'tasks is a view: adopt the table under it.',
+    ])
+  })
+
   it('says that a trigger is disabled', async () => {
     const off = ['ALTER TABLE tasks DISABLE TRIGGER driftline_update']
     expect(await found('postgres', [`CREATE TABLE tasks (${good})`], off)).toEqual([
