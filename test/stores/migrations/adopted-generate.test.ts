@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { createTables } from '../../../src/migrations/ddl.ts'
@@ -156,5 +156,22 @@ describe.each(dialectStores)('migrations of adopted tables, on %s', (name) => {
       const list = name === 'postgres' ? 'SELECT indexname FROM pg_indexes' : 'SELECT name FROM sqlite_schema'
       expect((await own(list))[0]?.flat()).toContain(called)
     }
+  })
+  it('P22 are undone by the finished draft, and the app’s rows stay and are written as before', async () => {
+    await generate(both, { name: 'adopt', directory })
+    await apply()
+    await own(`INSERT INTO tasks (id, user_id, title) VALUES ('1', 'a', 'one')`)
+    await generate(native, { name: 'leave', directory })
+    const { name: dialect } = opened.store.dialect
+    const file = `${dialect}/0003_leave.sql`
+    const lines = (await read(file)).split('\n').slice(1)
+    const sql = lines.filter((line) => /^-- (?:DROP|DELETE)/.test(line)).map((line) => line.slice(3))
+    for (const each of ['postgres', 'sqlite'])
+      await writeFile(new URL(`${each}/0003_leave.sql`, directory), sql.join('\n'))
+    await apply()
+    await own(`UPDATE tasks SET title = 'two'`)
+    await own(`INSERT INTO tasks (id, user_id, title) VALUES ('2', 'a', 'three')`)
+    expect((await own('SELECT title FROM tasks ORDER BY id'))[0]).toEqual([['two'], ['three']])
+    expect(Number(await waiting())).toBe(0)
   })
 })
