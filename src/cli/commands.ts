@@ -19,6 +19,7 @@ export const commands: Readonly<Record<string, readonly [does: string, load: () 
   import: ['takes the rows of a file', () => import('./import/import.ts')],
   export: ['writes the rows of a scope into a file', () => import('./export/export.ts')],
   prune: ['removes old tombstones', () => import('./prune.ts')],
+  reconcile: ['looks for what no trigger has seen', () => import('./reconcile.ts')],
   restored: ['lets clients know that a backup was put back', () => import('./restored.ts')],
   deliveries: ['lists the webhooks out that wait', () => import('./deliveries.ts')],
   webhook: ['signs a webhook and sends it', () => import('./webhook.ts')],

@@ -1,6 +1,7 @@
-import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { isAdopted, type Schema, type Table, type TableColumn } from '../model/table.ts'
 import { quoted } from '../sql/quoted.ts'
 import type { Store } from '../stores/store.ts'
+import { checkAdopted } from './adopted/check-adopted.ts'
 import { alterColumn, alterType, anew } from './advice.ts'
 import { type FoundColumn, type FoundTable, readCatalog } from './catalog.ts'
 import {
@@ -21,13 +22,15 @@ import {
 } from './ddl.ts'
 
 /**
- * Compares a database with the schema, in one round trip. A sentence for each thing that is missing
- * or other than the server needs it, with what to do; none where the database fits. What it has
- * beyond the schema may be a newer server's and is a finding only where it would refuse every row.
+ * Compares a database with the schema, in one round trip, and one more where tables are adopted. A
+ * sentence for each thing that is missing or other than the server needs it, with what to do; none
+ * where the database fits. What it has beyond the schema may be a newer server's and is a finding
+ * only where it would refuse every row.
  */
 export async function check(store: Store, schema: Schema): Promise<string[]> {
   const { name: dialect } = store.dialect
-  const names = [...Object.keys(system), ...schema.tables.map(({ name }) => name)]
+  const natives = schema.tables.filter((table) => !isAdopted(table))
+  const names = [...Object.keys(system), ...natives.map(({ name }) => name)]
   const { tables, homeless } = await readCatalog(store, names)
   const scopes = tables.get('driftline_scopes')
   return [
@@ -38,12 +41,13 @@ export async function check(store: Store, schema: Schema): Promise<string[]> {
       return [...checkSystem(name, found, columns, dialect), ...checkKey(name, found, key)]
     }),
     ...(scopes ? checkFloor(scopes, tables.has('driftline_adds'), dialect) : []),
-    ...schema.tables.flatMap((table) => {
+    ...natives.flatMap((table) => {
       const found = tables.get(table.name)
       return found
         ? checkTable(table, found, dialect)
         : [`The table ${table.name} is missing: ${scopes ? howToAdd(table.name) : 'run npx driftline migrate'}.`]
     }),
+    ...(await checkAdopted(store, schema)),
   ]
 }
 

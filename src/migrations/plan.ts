@@ -1,5 +1,6 @@
 import { baseAt, isCounter, stampColumn } from '../model/merge.ts'
-import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { isAdopted, type Schema, type Table, type TableColumn, withTables } from '../model/table.ts'
+import { planAdopted } from './adopted/plan-adopted.ts'
 import {
   addColumn,
   addStampColumn,
@@ -37,12 +38,40 @@ export interface Plan {
   readonly refusals: readonly string[]
 }
 
+/** The tables that driftline made, and those that it adopted, each by its own rules. */
+export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
+  const entries = Object.entries(snapshot)
+  const natives = Object.fromEntries(entries.filter(([, { adopted }]) => !adopted))
+  const adopted = Object.fromEntries(entries.flatMap(([name, was]) => (was.adopted ? [[name, was.adopted]] : [])))
+  const own = planNatives(natives, nativesOf(schema))
+  const beside = planAdopted(natives, adopted, schema)
+  return {
+    statements: {
+      postgres: [...own.statements.postgres, ...beside.statements.postgres],
+      sqlite: [...own.statements.sqlite, ...beside.statements.sqlite],
+    },
+    touched: own.touched,
+    renamed: [...own.renamed, ...beside.renamed],
+    minded: [...own.minded, ...beside.minded],
+    drafts: [...own.drafts, ...beside.drafts],
+    refusals: [...own.refusals, ...beside.refusals],
+  }
+}
+
+const nativesOf = (schema: Schema): Schema => ({
+  ...schema,
+  ...withTables(
+    schema.tables.filter((table) => !isAdopted(table)),
+    schema.renamedFrom,
+  ),
+})
+
 /**
  * Renames what the schema says was renamed, and writes new tables, columns, stamps, and keys that
  * no two rows can share: beside these a server of the version before goes on working. All else
  * becomes drafts.
  */
-export function planMigration(snapshot: Snapshot, schema: Schema): Plan {
+function planNatives(snapshot: Snapshot, schema: Schema): Plan {
   const { make, after: before, said } = planRenames(snapshot, schema)
   const there = schema.tables.flatMap((table) => {
     const was = own(before, table.name)

@@ -1,6 +1,7 @@
 import { isCounter } from '../model/merge.ts'
-import type { Schema, Table, TableColumn } from '../model/table.ts'
+import { isAdopted, type Schema, type Table, type TableColumn } from '../model/table.ts'
 import type { ColumnType } from '../model/value.ts'
+import { type AdoptedSnapshot, isAdoptedSnapshot, snapshotOf } from './adopted/snapshot.ts'
 import { stampColumnsOf } from './ddl.ts'
 import { formatLines } from './lines.ts'
 
@@ -19,6 +20,8 @@ export interface SnapshotTable {
   readonly stamps: readonly string[]
   /** The columns of each key that is unique. */
   readonly keys: readonly (readonly string[])[]
+  /** Of the app: what driftline keeps beside it follows from this alone. */
+  readonly adopted?: AdoptedSnapshot
 }
 
 export interface SnapshotColumn {
@@ -37,11 +40,13 @@ export function takeSnapshot(schema: Schema): Snapshot {
   }
   const tableOf = (table: Table): [string, SnapshotTable] => [
     table.name,
-    {
-      columns: Object.fromEntries(table.columns.map(columnOf)),
-      stamps: stampColumnsOf(table).map(({ name }) => name),
-      keys: table.unique,
-    },
+    isAdopted(table)
+      ? { columns: {}, stamps: [], keys: [], adopted: snapshotOf(table) }
+      : {
+          columns: Object.fromEntries(table.columns.map(columnOf)),
+          stamps: stampColumnsOf(table).map(({ name }) => name),
+          keys: table.unique,
+        },
   ]
   return Object.fromEntries(schema.tables.map(tableOf))
 }
@@ -52,8 +57,9 @@ export function takeSnapshot(schema: Schema): Snapshot {
  */
 export function formatSnapshot(snapshot: Snapshot): string {
   return formatLines(
-    Object.entries(snapshot).flatMap(([table, { columns, stamps, keys }]): Line[] => {
+    Object.entries(snapshot).flatMap(([table, { columns, stamps, keys, adopted }]): Line[] => {
       const lines = [
+        ...(adopted ? [[table, { adopted }] as const] : []),
         ...Object.entries(columns).map(([name, column]): Line => [table, name, column]),
         ...stamps.map((stamp): Line => [table, { stamp }]),
         ...keys.map((unique): Line => [table, { unique }]),
@@ -67,7 +73,10 @@ type Line =
   | readonly [table: string]
   | readonly [table: string, Beside]
   | readonly [table: string, column: string, SnapshotColumn]
-type Beside = { readonly stamp: string } | { readonly unique: readonly string[] }
+type Beside =
+  | { readonly stamp: string }
+  | { readonly unique: readonly string[] }
+  | { readonly adopted: AdoptedSnapshot }
 
 /**
  * Throws a `TypeError` where the text was made by another hand, or where two branches said
@@ -87,6 +96,11 @@ export function parseSnapshot(text: string): Snapshot {
     const { columns, beside } = tables.get(table) ?? { columns: new Map(), beside: new Map() }
     tables.set(table, { columns, beside })
     if (typeof name === 'object') beside.set(JSON.stringify(name), name)
+    if ([...beside.values()].filter((one) => 'adopted' in one).length > 1) {
+      throw new TypeError(
+        `migrations/schema.json has two lines for the adopted table ${table}, of two branches: leave the one that the migrations lead to`,
+      )
+    }
     if (typeof name !== 'string' || column === undefined) continue
     const other = columns.get(name)
     if (other && JSON.stringify(other) !== JSON.stringify(column)) {
@@ -97,14 +111,18 @@ export function parseSnapshot(text: string): Snapshot {
     columns.set(name, column)
   }
   return Object.fromEntries(
-    [...tables].map(([table, { columns, beside }]): [string, SnapshotTable] => [
-      table,
-      {
-        columns: Object.fromEntries(columns),
-        stamps: [...beside.values()].flatMap((one) => ('stamp' in one ? [one.stamp] : [])),
-        keys: [...beside.values()].flatMap((one) => ('unique' in one ? [one.unique] : [])),
-      },
-    ]),
+    [...tables].map(([table, { columns, beside }]): [string, SnapshotTable] => {
+      const adopted = [...beside.values()].flatMap((one) => ('adopted' in one ? [one.adopted] : []))[0]
+      return [
+        table,
+        {
+          columns: Object.fromEntries(columns),
+          stamps: [...beside.values()].flatMap((one) => ('stamp' in one ? [one.stamp] : [])),
+          keys: [...beside.values()].flatMap((one) => ('unique' in one ? [one.unique] : [])),
+          ...(adopted && { adopted }),
+        },
+      ]
+    }),
   )
 }
 
@@ -128,6 +146,7 @@ const isLine = (line: unknown): line is Line =>
 const isBeside = (beside: unknown): beside is Beside =>
   isObject(beside) &&
   (typeof beside.stamp === 'string' ||
+    isAdoptedSnapshot(beside.adopted) ||
     (Array.isArray(beside.unique) &&
       beside.unique.length > 0 &&
       beside.unique.every((name) => typeof name === 'string')))

@@ -3,6 +3,7 @@ import { isLong } from '../../model/value.ts'
 import { sourceOf } from '../../sql/adopted/spelling.ts'
 import { adoptedInPostgres } from '../../sql/postgres/adopted.ts'
 import { quoted } from '../../sql/quoted.ts'
+import type { Remembered } from './snapshot.ts'
 
 const { app, id, scope, side } = adoptedInPostgres
 
@@ -32,7 +33,7 @@ END $$`,
 
 const events = ['insert', 'update', 'delete', 'truncate'] as const
 const triggerName = (event: string) => `driftline_${event}`
-const functionName = ({ name }: AdoptedTable, event: string) => `driftline.${quoted(`${name}_${event}`)}`
+const functionName = ({ name }: Remembered, event: string) => `driftline.${quoted(`${name}_${event}`)}`
 
 export function adoptInPostgres(table: AdoptedTable): string[] {
   const { name, adopted } = table
@@ -57,11 +58,27 @@ export function adoptInPostgres(table: AdoptedTable): string[] {
   ]
 }
 
-export function unadoptInPostgres(table: AdoptedTable): string[] {
+export function dropTriggersInPostgres(table: Remembered): string[] {
   return [
     ...events.map((event) => `DROP TRIGGER IF EXISTS ${triggerName(event)} ON ${app(table.adopted)}`),
     ...events.map((event) => `DROP FUNCTION IF EXISTS ${functionName(table, event)}()`),
-    `DROP TABLE IF EXISTS ${side(table)}`,
+  ]
+}
+
+export function renameSideInPostgres(from: string, to: string): string[] {
+  const index = (end: string) =>
+    `ALTER INDEX IF EXISTS driftline.${quoted(`${from}${end}`)} RENAME TO ${quoted(`${to}${end}`)}`
+  return [
+    `ALTER TABLE IF EXISTS driftline.${quoted(from)} RENAME TO ${quoted(to)}`,
+    ...['_position', '_position_living', '_pkey'].map(index),
+    `UPDATE driftline.driftline_touched SET table_name = '${to}' WHERE table_name = '${from}'`,
+  ]
+}
+
+export function unadoptInPostgres(table: Remembered): string[] {
+  return [
+    ...dropTriggersInPostgres(table),
+    `DROP TABLE IF EXISTS driftline.${quoted(table.name)}`,
     `DELETE FROM driftline.driftline_touched WHERE table_name = '${table.name}'`,
   ]
 }
@@ -82,7 +99,7 @@ WHEN (coalesce(current_setting('driftline.push', true), '') = '' OR pg_trigger_d
 }
 
 /** The bytes of a row of that name, about. */
-function bytesOf(table: AdoptedTable, row: string): string {
+export function bytesOf(table: AdoptedTable, row: string): string {
   const long = table.columns.filter(({ type }) => isLong(type))
   return ['64', ...long.map((column) => `coalesce(octet_length(${row}.${quoted(sourceOf(column))}::text), 0)`)].join(
     ' + ',

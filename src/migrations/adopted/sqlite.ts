@@ -3,6 +3,7 @@ import { isLong } from '../../model/value.ts'
 import { sourceOf } from '../../sql/adopted/spelling.ts'
 import { quoted } from '../../sql/quoted.ts'
 import { adoptedInSqlite } from '../../sql/sqlite/adopted.ts'
+import type { Remembered } from './snapshot.ts'
 
 const { app, id, side } = adoptedInSqlite
 
@@ -27,7 +28,7 @@ export const homeInSqlite: readonly string[] = [
 ]
 
 const triggers = ['insert', 'insert_over', 'update', 'update_over', 'delete'] as const
-const triggerName = ({ name }: AdoptedTable, what: string) => quoted(`driftline_${name}_${what}`)
+const triggerName = ({ name }: Remembered, what: string) => quoted(`driftline_${name}_${what}`)
 
 /** The kinds of a line: only what phones cannot write changed, written, gone, and perhaps gone. */
 const [quiet, written, gone, perhaps] = [1, 2, 3, 0]
@@ -54,7 +55,7 @@ export function adoptInSqlite(table: AdoptedTable): string[] {
 ) STRICT`,
     `CREATE INDEX IF NOT EXISTS ${quoted(`driftline_rows_${name}_position`)} ON ${side(table)} (scope, position)`,
     `CREATE INDEX IF NOT EXISTS ${quoted(`driftline_rows_${name}_position_living`)} ON ${side(table)} (scope, position, deleted) WHERE NOT deleted`,
-    ...triggers.map((what) => `DROP TRIGGER IF EXISTS ${triggerName(table, what)}`),
+    ...dropTriggersInSqlite(table),
     `CREATE TRIGGER ${triggerName(table, 'insert')} AFTER INSERT ON ${target} BEGIN
   ${note(table, 'NEW', written, isForeign(table, 'NEW', false))};
 END`,
@@ -75,10 +76,23 @@ END`,
   ]
 }
 
-export function unadoptInSqlite(table: AdoptedTable): string[] {
+export const dropTriggersInSqlite = (table: Remembered): string[] =>
+  triggers.map((what) => `DROP TRIGGER IF EXISTS ${triggerName(table, what)}`)
+
+/** Indexes have the name of the table, and cannot be renamed. */
+export function renameSideInSqlite(from: string, to: string): string[] {
+  const index = (end: string) => `DROP INDEX IF EXISTS ${quoted(`driftline_rows_${from}${end}`)}`
   return [
-    ...triggers.map((what) => `DROP TRIGGER IF EXISTS ${triggerName(table, what)}`),
-    `DROP TABLE IF EXISTS ${side(table)}`,
+    `ALTER TABLE ${quoted(`driftline_rows_${from}`)} RENAME TO ${quoted(`driftline_rows_${to}`)}`,
+    ...['_position', '_position_living'].map(index),
+    `UPDATE driftline_touched SET table_name = '${to}' WHERE table_name = '${from}'`,
+  ]
+}
+
+export function unadoptInSqlite(table: Remembered): string[] {
+  return [
+    ...dropTriggersInSqlite(table),
+    `DROP TABLE IF EXISTS ${quoted(`driftline_rows_${table.name}`)}`,
     `DELETE FROM driftline_touched WHERE table_name = '${table.name}'`,
   ]
 }
@@ -133,7 +147,7 @@ function differs(table: AdoptedTable, readonly: boolean): string {
   return `(${names.map((name) => `OLD.${name} IS NOT NEW.${name}`).join(' OR ')})`
 }
 
-function bytesOf(table: AdoptedTable, row: string): string {
+export function bytesOf(table: AdoptedTable, row: string): string {
   const long = table.columns.filter(({ type }) => isLong(type))
   return ['64', ...long.map((column) => `coalesce(octet_length(${row}.${quoted(sourceOf(column))}), 0)`)].join(' + ')
 }
