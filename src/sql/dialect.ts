@@ -1,7 +1,5 @@
 import type { Schema, Table, TableColumn } from '../model/table.ts'
 import { type ColumnType, isLong } from '../model/value.ts'
-import type { AdoptedTables, SettleSql } from './adopted/settle-sql.ts'
-import type { AdoptedSpelling } from './adopted/spelling.ts'
 import { quoted } from './quoted.ts'
 import type { RehearseBatch, RehearsedKeys } from './rehearse-sql.ts'
 import type { ScopePage } from './scope-page.ts'
@@ -30,9 +28,8 @@ export interface Meeting {
  */
 export interface Dialect {
   readonly name: 'postgres' | 'sqlite'
-  /** How it spells what is asked of tables that are adopted, and how it settles them. */
-  readonly adopted: AdoptedSpelling
-  settle(tables: AdoptedTables): SettleSql
+  /** Why its databases adopt no table, where they do not. */
+  readonly adoptsNone?: string
   /**
    * The table with the columns that driftline keeps of a row: the table itself, or its side rows
    * where it is adopted.

@@ -1,6 +1,7 @@
 import { fillsTime, hasCounters, hasRules } from '../model/merge.ts'
-import type { Table, TableColumn } from '../model/table.ts'
-import { type AdoptedSql, adoptedSql } from './adopted/adopted-sql.ts'
+import { isAdopted, type Table, type TableColumn } from '../model/table.ts'
+import type { AdoptedSql } from './adopted/adopted-sql.ts'
+import { sqlEngineOf } from './adopted/engine.ts'
 import { assigned, type BulkSql, bulkSql, onConflictWhere } from './bulk-sql.ts'
 import { type AddSql, addSql } from './counter-sql.ts'
 import { always, basePosition, type Dialect, rowOctets } from './dialect.ts'
@@ -98,7 +99,10 @@ export function tableSql(dialect: Dialect, table: Table, raise: Raise): TableSql
   const made = rowsSql(dialect, table.adopted ? { ...table, columns: [] } : table, raise)
   if (!table.adopted) return made
   const fields = fieldsOf(table)
-  const adopted = adoptedSql(dialect, table, raise, fields)
+  const engine = sqlEngineOf(table)
+  const adopted = isAdopted(table)
+    ? engine?.adoptedSql(dialect, engine[dialect.name].spelling, table, raise, fields)
+    : undefined
   const { states, weight: _, ...side } = made
   const whole: TableSql = {
     ...{ ...side, states, table, rowFields: fields.row, patchFields: fields.patch, adopted },

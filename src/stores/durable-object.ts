@@ -44,10 +44,6 @@ export interface ScopeNamespace {
  */
 export const objectLimits: StoreLimits = { paramBytesMax: 1_800_000, sqlBytesMax: 100_000, resultColumnsMax: 100 }
 
-function refuseAdopted(): never {
-  throw new TypeError('Tables can be adopted in Postgres and libSQL only.')
-}
-
 /**
  * A SQLite-backed Durable Object for each scope, named by it: a batch is one call, which the object
  * runs as one transaction. Nothing is called twice: whether a batch that broke off was kept, only
@@ -55,7 +51,7 @@ function refuseAdopted(): never {
  */
 export function durableObjectStore(namespace: ScopeNamespace): Store {
   return {
-    dialect: { ...sqliteScope, settle: refuseAdopted },
+    dialect: { ...sqliteScope, adoptsNone: 'Tables can be adopted in Postgres and libSQL only.' },
     limits: objectLimits,
     tendsItself: true,
     async batch(scope, statements) {

@@ -1,7 +1,7 @@
 import type { AppColumns } from '../model/view.ts'
 import type { Facts } from '../observe/facts.ts'
 import { retryConflicts, type Store } from '../stores/store.ts'
-import { againstApp } from './adopted/against-app.ts'
+import { syncEngineOf } from './adopted/sync-engine.ts'
 import { createAllowance } from './push/allowance.ts'
 import type { RowTransport } from './push/plan-bulk.ts'
 import type { Recorder } from './push/planned.ts'
@@ -60,9 +60,9 @@ export function beginCall(core: Core, facts: Facts, app: AppColumns | undefined,
     }
   }
   const retried: Store['batch'] = (scope, statements) => retryConflicts(() => store.batch(scope, statements))
-  const send = sql.settle
-    ? againstApp({ ...core, sql, receivedAt, batch: (scope, some) => store.batch(scope, some) })
-    : retried
+  const engine = syncEngineOf(sql.schema)
+  const send =
+    engine?.againstApp({ ...core, sql, receivedAt, batch: (scope, some) => store.batch(scope, some) }) ?? retried
   const batch: Store['batch'] = (scope, statements) => counted(() => send(scope, statements))
   const ofStore = store.rehearse?.bind(store)
   const allowance = createAllowance()

@@ -1,7 +1,9 @@
 import type { AdoptedTable } from '../../model/table.ts'
 import { isAlive } from '../../sql/adopted/spelling.ts'
 import type { Dialect } from '../../sql/dialect.ts'
+import { adoptedInPostgres } from '../../sql/postgres/adopted.ts'
 import { quoted } from '../../sql/quoted.ts'
+import { adoptedInSqlite } from '../../sql/sqlite/adopted.ts'
 import type { Store } from '../../stores/store.ts'
 import { bytesOf as postgresBytes } from './postgres.ts'
 import { bytesOf as sqliteBytes } from './sqlite.ts'
@@ -81,8 +83,8 @@ interface ReconcileSql {
 
 function reconcileSql(dialect: Dialect, table: AdoptedTable, all: boolean): ReconcileSql {
   const { name, adopted } = table
-  const { app, side, key, id, scope } = dialect.adopted
   const isPostgres = dialect.name === 'postgres'
+  const { app, side, key, id, scope } = isPostgres ? adoptedInPostgres : adoptedInSqlite
   const [first, second, third] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
   const text = isPostgres ? (param: string) => `${param}::text` : (param: string) => param
   const big = (param: string) => `CAST(${param} AS bigint)`

@@ -1,13 +1,13 @@
-import type { Adopted } from '../../model/adopted.ts'
+import type { AppTable } from '../../model/adopted.ts'
 import { type AdoptedTable, isAdopted, type Schema } from '../../model/table.ts'
 import type { ColumnType } from '../../model/value.ts'
 import { sourceOf } from '../../sql/adopted/spelling.ts'
 
 /** What functions and triggers of a table that is adopted follow from: one line of schema.json. */
-export interface AdoptedSnapshot extends Omit<Adopted, 'schema' | 'softDelete' | 'unique'> {
+export interface AdoptedSnapshot extends Omit<AppTable, 'schema' | 'softDelete' | 'unique'> {
   readonly schema?: string
   readonly softDelete?: string
-  readonly unique?: Adopted['unique']
+  readonly unique?: AppTable['unique']
   /** By the names that columns have in the app's table. */
   readonly columns: { readonly [column: string]: { readonly type: ColumnType; readonly readonly?: true } }
 }
@@ -36,7 +36,10 @@ export function snapshotOf({ adopted, columns }: AdoptedTable): AdoptedSnapshot 
 }
 
 /** What is known of a table that the schema has no longer, to take away what lies beside it. */
-export type Remembered = Pick<AdoptedTable, 'name' | 'adopted'>
+export interface Remembered {
+  readonly name: string
+  readonly adopted: AppTable
+}
 
 export const rememberedTable = (name: string, was: AdoptedSnapshot): Remembered => ({
   name,

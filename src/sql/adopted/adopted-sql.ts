@@ -1,5 +1,5 @@
-import type { Adopted } from '../../model/adopted.ts'
-import type { Table, TableColumn } from '../../model/table.ts'
+import type { AppTable } from '../../model/adopted.ts'
+import type { AdoptedTable, Table, TableColumn } from '../../model/table.ts'
 import { basePosition, type Dialect } from '../dialect.ts'
 import type { Raise } from '../markers.ts'
 import { quoted } from '../quoted.ts'
@@ -51,13 +51,12 @@ export interface AdoptedSql {
 
 export function adoptedSql(
   dialect: Dialect,
-  table: Table,
+  spelling: AdoptedSpelling,
+  table: AdoptedTable,
   raise: Raise,
   fields: { readonly row: readonly Field[]; readonly patch: readonly Field[] },
-): AdoptedSql | undefined {
+): AdoptedSql {
   const { adopted } = table
-  if (!adopted) return undefined
-  const spelling = dialect.adopted
   const [scope, n, client] = [1, 2, 3].map((place) => dialect.param(place)) as [string, string, string]
   const [app, side] = [spelling.app(adopted), spelling.side(table)]
   const key = quoted(adopted.key)
@@ -150,7 +149,7 @@ const removeFields: readonly Field[] = [
 function spellLate(
   dialect: Dialect,
   { name }: Table,
-  adopted: Adopted,
+  adopted: AppTable,
   { app, key }: AdoptedSpelling,
   { scope, ids, raise }: { readonly scope: string; readonly ids: string; readonly raise: Raise },
 ): Pick<AdoptedSql, 'late' | 'held' | 'hold'> {

@@ -1,4 +1,4 @@
-import type { Schema, Table } from '../../model/table.ts'
+import type { Table } from '../../model/table.ts'
 
 /**
  * What the app's own SQL has touched gets stamps and positions (ADOPT 3). `touched` lines are
@@ -39,15 +39,4 @@ export interface SettleSql {
 export interface AdoptedTables {
   readonly tables: readonly Table[]
   readonly names: string
-}
-
-/** Undefined: the schema adopts no table. */
-export function settleSql(
-  dialect: { settle(tables: AdoptedTables): SettleSql },
-  { tables }: Schema,
-): SettleSql | undefined {
-  const some = tables.filter(({ adopted }) => adopted)
-  if (some.length === 0) return undefined
-  const adopted = { tables: some, names: some.map(({ name }) => `'${name}'`).join(', ') }
-  return dialect.settle(adopted)
 }

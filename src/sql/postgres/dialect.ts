@@ -5,13 +5,11 @@ import { onConflictWhere, onMeetingWhere } from '../bulk-sql.ts'
 import type { Dialect } from '../dialect.ts'
 import { quoted } from '../quoted.ts'
 import type { Field } from '../statement.ts'
-import { adoptedInPostgres, joinApp } from './adopted.ts'
-import { above, aliveAbove, byKey, found, fromIds, fromScopes, hasKey, target } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds, fromScopes, hasKey, joinApp, target } from './keys.ts'
 import { askedFields, askedRow, countPagesSql, pagesSql, readPagesCells } from './pages.ts'
 import { references } from './references.ts'
 import { blockParam, rehearseByBlock } from './rehearse.ts'
 import { octets, pageRowsSql, readPageRows, rowJson, rowSql } from './rows.ts'
-import { postgresSettle } from './settle.ts'
 
 /** What a column of each type is in Postgres. */
 export const postgresTypes = {
@@ -35,8 +33,6 @@ const stampFields: readonly Field[] = [
 /** Postgres, with its parameters spelled so. */
 const postgresWithParams = (param: Dialect['param']): Dialect => ({
   name: 'postgres',
-  adopted: adoptedInPostgres,
-  settle: postgresSettle,
   target,
   joinApp,
   param,

@@ -1,7 +1,7 @@
 import type { Table } from '../../model/table.ts'
+import { sqlEngineOf } from '../adopted/engine.ts'
 import { basePosition, type Dialect } from '../dialect.ts'
 import { quoted } from '../quoted.ts'
-import { adoptedInPostgres, joinApp } from './adopted.ts'
 
 /**
  * How rows are looked up, so that no plan depends on what the statistics say. Where they know
@@ -42,7 +42,10 @@ export const above: Dialect['above'] = (scope, position) =>
 export const aliveAbove: Dialect['aliveAbove'] = (scope, position) =>
   `scope = ${scope} AND position > ${position} AND (scope, position, deleted) > (${dear(scope)}, ${position}, true) AND NOT deleted`
 
-export const target: Dialect['target'] = (table) => (table.adopted ? adoptedInPostgres.side(table) : quoted(table.name))
+export const target: Dialect['target'] = (table) =>
+  sqlEngineOf(table)?.postgres.spelling.side(table) ?? quoted(table.name)
+
+export const joinApp: Dialect['joinApp'] = (table, side) => sqlEngineOf(table)?.postgres.joinApp(table, side) ?? ''
 
 /**
  * OFFSET 0 keeps the planner from joining the two in another way than row by row, the ids outside.

@@ -1,3 +1,4 @@
+import { sqlEngineOf } from '../adopted/engine.ts'
 import type { Dialect } from '../dialect.ts'
 import { raiseWith } from '../markers.ts'
 import {
@@ -11,7 +12,6 @@ import {
 import { lockSql } from '../scope-sql.ts'
 import type { Statement } from '../statement.ts'
 import { tableSql } from '../table-sql.ts'
-import { beginPush } from './settle.ts'
 import { kindOfState } from './state-kind.ts'
 
 /**
@@ -71,6 +71,7 @@ function toText(value: Statement['params'][number]): string | null {
 
 function blockSql(inBlock: Dialect, { tables, immediate, nonce }: TrialPlan, texts: readonly string[]): string {
   const raise = raiseWith(inBlock, nonce)
+  const begin = tables.flatMap((table) => sqlEngineOf(table)?.postgres.beginPush ?? [])[0]
   const compiled = tables.map((table) => tableSql(inBlock, table, raise))
   const arms = texts.map((name, place) => {
     const [table, kind] = name.split(' ') as [string, TrialKind]
@@ -94,7 +95,7 @@ BEGIN
   BEGIN
     try_args$ := ARRAY(SELECT jsonb_array_elements_text(try_input$ -> 'lock'));
     ${lockSql(inBlock)};
-    ${tables.some(({ adopted }) => adopted) ? `PERFORM ${beginPush('try_args$[1]', 'try_args$[3]', "''")};` : ''}
+    ${begin ? `PERFORM ${begin('try_args$[1]', 'try_args$[3]', "''")};` : ''}
     FOR try_group$ IN SELECT value FROM jsonb_array_elements(try_input$ -> 'groups') LOOP
       BEGIN
         ${immediate ? 'SET CONSTRAINTS ALL DEFERRED;' : ''}

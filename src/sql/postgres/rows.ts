@@ -8,8 +8,7 @@ import { inOrder, isDead, isLarge, type PageBound, pageArms, pageCap, pageParams
 import { quoted } from '../quoted.ts'
 import { emptyPage, type ScopePage } from '../scope-page.ts'
 import type { Cell, Cells } from '../statement.ts'
-import { joinApp } from './adopted.ts'
-import { above, aliveAbove, target } from './keys.ts'
+import { above, aliveAbove, joinApp, target } from './keys.ts'
 
 /** How the rows of a page are found. */
 export const lookup = { above, aliveAbove, target, joinApp }

@@ -1,4 +1,4 @@
-import type { Adopted } from '../../model/adopted.ts'
+import type { AppTable } from '../../model/adopted.ts'
 import type { Table } from '../../model/table.ts'
 import type { AdoptedTables, SettleSql } from '../adopted/settle-sql.ts'
 import { isAlive } from '../adopted/spelling.ts'
@@ -73,7 +73,7 @@ function everyId(table: Table): string {
 }
 
 function stateSql(table: Table, place: number): string {
-  const adopted = table.adopted as Adopted
+  const adopted = table.adopted as AppTable
   return `SELECT ${place} AS place$, row$.id$, row$.n$, row$.at$, row$.by$, row$.quiet$, stored$.updated_at, stored$.updated_by, stored$.deleted AS was$, NOT EXISTS (SELECT 1 FROM ${app(adopted)} AS own$
 WHERE own$.${quoted(adopted.key)} = ${key(adopted, 'row$.id$')} AND ${scope(adopted, 'own$')} = $1${isAlive(adopted, 'own$')} OFFSET 0) AS gone$
 FROM row$ LEFT JOIN LATERAL (SELECT * FROM ${side(table)} WHERE ${byKey('$1', 'row$.id$')} OFFSET 0) AS stored$ ON true WHERE row$.table_name = '${table.name}'`

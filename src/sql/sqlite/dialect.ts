@@ -3,13 +3,11 @@ import type { ColumnType } from '../../model/value.ts'
 import { addedSince, isAdd, raisedAdd } from '../adds.ts'
 import type { Dialect } from '../dialect.ts'
 import { quoted } from '../quoted.ts'
-import { adoptedInSqlite, joinApp } from './adopted.ts'
 import { foreignKeysOf, readForeignKeys, readUniqueNames } from './foreign-keys.ts'
-import { above, aliveAbove, byKey, found, fromIds, fromScopes, target } from './keys.ts'
+import { above, aliveAbove, byKey, found, fromIds, fromScopes, joinApp, target } from './keys.ts'
 import { countPagesText, encodeAsked, pagesText, readPagesText } from './pages.ts'
 import { references } from './references.ts'
 import { changeText, octets, pageText, readPageText, resolveMarks } from './rows.ts'
-import { sqliteSettle } from './settle.ts'
 
 const guard = '(stored$.updated_at, stored$.updated_by) < (excluded.updated_at, excluded.updated_by)'
 
@@ -17,8 +15,6 @@ const atDigits = String(Number.MAX_SAFE_INTEGER).length
 
 const spelling: Omit<Dialect, 'page' | 'readPage' | 'together'> = {
   name: 'sqlite',
-  adopted: adoptedInSqlite,
-  settle: sqliteSettle,
   target,
   joinApp,
   param: (place) => `?${place}`,

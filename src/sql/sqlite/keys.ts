@@ -1,6 +1,6 @@
+import { sqlEngineOf } from '../adopted/engine.ts'
 import { basePosition, type Dialect } from '../dialect.ts'
 import { quoted } from '../quoted.ts'
-import { adoptedInSqlite, joinApp } from './adopted.ts'
 
 /**
  * How rows are looked up. SQLite takes the index of which it can use the most columns, whatever a
@@ -12,7 +12,10 @@ export const above: Dialect['above'] = (scope, position) => `scope = ${scope} AN
 
 export const aliveAbove: Dialect['aliveAbove'] = (scope, position) => `${above(scope, position)} AND NOT deleted`
 
-export const target: Dialect['target'] = (table) => (table.adopted ? adoptedInSqlite.side(table) : quoted(table.name))
+export const target: Dialect['target'] = (table) =>
+  sqlEngineOf(table)?.sqlite.spelling.side(table) ?? quoted(table.name)
+
+export const joinApp: Dialect['joinApp'] = (table, side) => sqlEngineOf(table)?.sqlite.joinApp(table, side) ?? ''
 
 /** SQLite never changes the order of a CROSS JOIN. One writes at a time: nothing needs a lock. */
 export const found: Dialect['found'] = (table, scope, id, join) =>

@@ -16,8 +16,7 @@ import {
 import { quoted } from '../quoted.ts'
 import { emptyPage, parseHead, type ScopePage } from '../scope-page.ts'
 import type { Cells } from '../statement.ts'
-import { joinApp } from './adopted.ts'
-import { above, aliveAbove, target } from './keys.ts'
+import { above, aliveAbove, joinApp, target } from './keys.ts'
 
 /** How the rows of a page are found. */
 export const lookup = { above, aliveAbove, target, joinApp }

@@ -1,4 +1,4 @@
-import type { Adopted } from '../../model/adopted.ts'
+import type { AppTable } from '../../model/adopted.ts'
 import type { Table } from '../../model/table.ts'
 import type { AdoptedTables, SettleSql } from '../adopted/settle-sql.ts'
 import { isAlive } from '../adopted/spelling.ts'
@@ -54,7 +54,7 @@ SELECT ?1, ?2, 0, 0, 64 WHERE EXISTS (SELECT 1 FROM driftline_touched WHERE ${li
 }
 
 function writeSide(table: Table, last: string): string {
-  const adopted = table.adopted as Adopted
+  const adopted = table.adopted as AppTable
   const lives = `EXISTS (SELECT 1 FROM ${app(adopted)} AS own$ WHERE own$.${quoted(adopted.key)} = ${key(adopted, 'row$.id$')} AND ${scope(adopted, 'own$')} = ?1${isAlive(adopted, 'own$')})`
   const keeps = `(row$.most$ = 1 AND NOT stored$.deleted AND ${lives})`
   return `INSERT INTO ${side(table)} (scope, id, updated_at, updated_by, deleted, position, created_position)

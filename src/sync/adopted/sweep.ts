@@ -1,5 +1,5 @@
 import type { Schema } from '../../model/table.ts'
-import { settleSql } from '../../sql/adopted/settle-sql.ts'
+import { settleSql } from '../../sql/adopted/engine.ts'
 import { retryConflicts, type Store } from '../../stores/store.ts'
 import { randomIncarnation } from '../incarnation.ts'
 import type { Recorder } from '../push/planned.ts'

@@ -7,9 +7,9 @@ import type { Sql } from '../../sql/schema-sql.ts'
 import { seenFields } from '../../sql/seen-sql.ts'
 import type { Field } from '../../sql/statement.ts'
 import type { TableSql } from '../../sql/table-sql.ts'
+import { syncEngineOf } from '../adopted/sync-engine.ts'
 import { rowBytesMax } from './answer-size.ts'
 import { coalesce } from './coalesce.ts'
-import { adoptedSteps } from './plan-adopted.ts'
 import { addValues, bulkValues, keyValues, patchValues, putValues, reachOf, seenSteps, timeOf } from './row-values.ts'
 import { inWriteOrder, type RowWrite } from './row-write.ts'
 
@@ -38,6 +38,8 @@ export function planTrial(
   const touched = new Set(changes.map(({ table }) => table))
   const tables = sql.tables.filter(({ table }) => touched.has(table))
   const n = changes.length
+  const pass = { scope, n, client: options.client, atomic: options.atomic }
+  const adoptedSteps = (rows: readonly RowWrite[]) => syncEngineOf(sql.schema)?.adoptedSteps(sql, pass, rows) ?? []
   return {
     lock: [scope, options.incarnation, n, rowBytesMax(changes)],
     tables: tables.map(({ table }) => table),
@@ -50,9 +52,7 @@ export function planTrial(
           const ids = table.keys ? later.filter((change) => change.table === table.table).map(({ id }) => id) : []
           return written.length > 0 ? planTable(sql, table, place, { scope, n, ids }, written, options) : []
         }),
-        ...adoptedSteps(sql, { scope, n, client: options.client, atomic: options.atomic }, rows).map(
-          ({ table, kind, params }): Trial => ({ table: tables.indexOf(table), kind, params }),
-        ),
+        ...adoptedSteps(rows).map(({ table, kind, params }): Trial => ({ table: tables.indexOf(table), kind, params })),
       ])
     }),
     ids: options.immediate ? parts.map(idsOf) : [],

@@ -3,11 +3,11 @@ import { encodeParts } from '../../sql/parts.ts'
 import { reachFields, stepFields } from '../../sql/row-fields.ts'
 import type { Sql } from '../../sql/schema-sql.ts'
 import { planSettle } from '../adopted/plan-settle.ts'
+import { syncEngineOf } from '../adopted/sync-engine.ts'
 import { planWeight, rowBytesMax } from './answer-size.ts'
 import { planClaim } from './inbox/claim.ts'
 import { planLock } from './lock.ts'
 import { oldEdits } from './old-edits.ts'
-import { planAdopted, planHold } from './plan-adopted.ts'
 import { planTable } from './plan-table.ts'
 import type { Planned, PushOptions } from './planned.ts'
 import { patchSteps, reachOf } from './row-values.ts'
@@ -32,7 +32,8 @@ export function planPush(
   // largest row is up to three times its size.
   const fits = weigh || changes.length === 1 ? Number.MAX_SAFE_INTEGER : Math.floor((2 * bytesMax) / changes.length)
   const adopts = sql.settle !== undefined && changes.some(({ table }) => table.adopted)
-  const plan = adopts ? planHold(sql, scope, passes.flat()) : []
+  const engine = adopts ? syncEngineOf(sql.schema) : undefined
+  const plan = engine?.planHold(sql, scope, passes.flat()) ?? []
   if (sql.settle) plan.push(...planSettle(sql, scope, options.incarnation, options.recordings))
   plan.push(planLock(sql, scope, options, n, rowBytesMax(changes), fits))
   if (adopts && sql.settle)
@@ -63,7 +64,7 @@ export function planPush(
         : []
       plan.push(...planTable(sql, table, { scope, n, pass, stillWritten: later.map(({ id }) => id) }, written, options))
     }
-    if (adopts) plan.push(...planAdopted(sql, { scope, n, pass }, rows, options))
+    if (engine) plan.push(...engine.planAdopted(sql, { scope, n, pass }, rows, options))
   }
   if (adopts && sql.settle?.end) plan.push({ sql: sql.settle.end, params: [scope], role: { kind: 'guard' } })
   if (options.atomic) plan.push(...planSwallowed(sql, scope, passes, options))

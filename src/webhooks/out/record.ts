@@ -1,5 +1,5 @@
 import type { Schema, Table } from '../../model/table.ts'
-import { settleSql } from '../../sql/adopted/settle-sql.ts'
+import { settleSql } from '../../sql/adopted/engine.ts'
 import { recordSql } from '../../sql/delivery-sql.ts'
 import type { Dialect } from '../../sql/dialect.ts'
 import type { Recorder, Recording } from '../../sync/push/planned.ts'

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { migrate } from '../../../src/migrations/apply.ts'
 import { check } from '../../../src/migrations/check.ts'
 import { createTables } from '../../../src/migrations/ddl.ts'
-import { adopted } from '../../../src/model/adopted.ts'
 import { integer, text } from '../../../src/model/column.ts'
 import { defineSchema } from '../../../src/model/define-schema.ts'
 import { postgresStore } from '../../../src/stores/postgres/pool.ts'
+import { adopted } from '../../../src/sync/adopted/adopted.ts'
 import { dialectStores, openEmptyStore } from '../../support/stores.ts'
 
 const schema = defineSchema({
