@@ -8,8 +8,8 @@ type Columns = { readonly [column: string]: Column }
  */
 export interface Adopted extends AppTable {
   /**
-   * What syncing it takes, see src/sync/adopted/engine.ts: it comes with the declaration, so that an
-   * app that adopts no table does not carry it.
+   * What syncing it takes, see src/sync/adopted/engine.ts: it comes with the declaration, so that
+   * an app that adopts no table does not carry it.
    */
   readonly engine: object
 }

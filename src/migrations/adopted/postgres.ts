@@ -107,10 +107,11 @@ export function bytesOf(table: AdoptedTable, row: string): string {
 }
 
 /**
- * A function that notes which rows a statement wrote, a thousand to a line at the most. It takes no
- * lock, waits for nobody, and fails for nothing that the app does to the table: where a column has
- * gone, all rows of the statement are noted, and where the key or the scope has, all of the table. The rows
- * are read in a block that catches that, and written behind it, which spares a subtransaction.
+ * A function that notes which rows a statement wrote, a thousand to a line at the most. It takes
+ * no lock, waits for nobody, and fails for nothing that the app does to the table: where a column
+ * has gone, all rows of the statement are noted, and where the key or the scope has, all of the
+ * table. The rows are read in a block that catches that, and written behind it, which spares a
+ * subtransaction.
  */
 function noteFunction(table: AdoptedTable, event: Event): string {
   const body =

@@ -4,8 +4,8 @@ import type { AdoptedTables, SettleSql } from './settle-sql.ts'
 import type { AdoptedSpelling } from './spelling.ts'
 
 /**
- * The SQL of tables that are adopted. It comes with their declaration, and nothing else leads to it:
- * a worker whose schema adopts none does not carry it.
+ * The SQL of tables that are adopted. It comes with their declaration, and nothing else leads to
+ * it: a worker whose schema adopts none does not carry it.
  */
 export interface SqlEngine {
   readonly postgres: DialectEngine & {

@@ -8,7 +8,7 @@ import { adoptedSteps, planAdopted, planHold } from '../push/plan-adopted.ts'
 import { againstApp } from './against-app.ts'
 import type { SyncEngine } from './sync-engine.ts'
 
-/** Both dialects, whichever a store has: who adopts a table carries some 2 KB more than it needs. */
+/** Of both dialects: who adopts a table carries 2 KB more than its store needs. */
 export const engine: SqlEngine & SyncEngine = {
   postgres: { spelling: adoptedInPostgres, joinApp: joinInPostgres, settle: postgresSettle, beginPush },
   sqlite: { spelling: adoptedInSqlite, joinApp: joinInSqlite, settle: sqliteSettle },
