@@ -42,7 +42,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   'deno run -A npm:driftline start': 'test/runtime/elsewhere.test.ts',
   'npx driftline generate --name adopt-tasks': 'test/runtime/adopt.test.ts',
   'npx driftline reconcile --table tasks': 'test/runtime/adopt.test.ts',
-  'npx driftline generate --name leave-tasks': 'test/stores/migrations/adopted-generate.test.ts',
   'npm ci && npm test': '.ci/run',
   'npm run test:quick': 'a part of npm test',
   'npm run test:outside': '.ci/run',
