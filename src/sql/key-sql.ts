@@ -1,7 +1,8 @@
-import { hasStamp, isPlain, stampColumn } from '../model/merge.ts'
+import { hasMerging, isPlain, stampColumn } from '../model/merge.ts'
 import { keyColumns, type Table, type TableColumn } from '../model/table.ts'
 import { always, type Dialect } from './dialect.ts'
 import type { Raise } from './markers.ts'
+import { baseOf } from './merge-sql.ts'
 import { quoted } from './quoted.ts'
 import type { Field } from './statement.ts'
 
@@ -46,11 +47,17 @@ function holds(dialect: Dialect, table: Table, key: readonly string[], ids: stri
 const columnsOf = ({ columns }: Table, key: readonly string[]): TableColumn[] =>
   key.flatMap((name) => columns.find((column) => column.name === name) ?? [])
 
-/** A column that is later than the change stays as it is. */
+/**
+ * A column that is later than the change stays as it is. Of a row that is later as a whole nothing
+ * is asked, but where something of the change counts all the same.
+ */
 export function afterPut(dialect: Dialect, table: Table, column: TableColumn, at: string, sent: string): string {
-  if (!hasStamp(table, column) || !isPlain(column)) return sent
-  const stamp = `found$.${quoted(stampColumn(column.name))}`
-  return `CASE WHEN NOT found$.deleted AND ${stamp} >= ${dialect.stampText(at, dialect.param(2))} THEN found$.${quoted(column.name)} ELSE ${sent} END`
+  if (!isPlain(column) || !(table.byColumn || hasMerging(table))) return sent
+  const client = dialect.param(2)
+  const isLater = table.byColumn
+    ? `coalesce(found$.${quoted(stampColumn(column.name))}, ${dialect.stampText(...baseOf('found$'))}) >= ${dialect.stampText(at, client)}`
+    : `(found$.updated_at, found$.updated_by) >= (${at}, ${client})`
+  return `CASE WHEN NOT found$.deleted AND ${isLater} THEN found$.${quoted(column.name)} ELSE ${sent} END`
 }
 
 export function keySql(

@@ -125,6 +125,27 @@ describe.each(allStoreNames)('keys that are unique in a scope, on %s', (name) =>
     expect(await pull(who)).toEqual({ a: 'x', b: 'y' })
   })
 
+  it.each(['cards', 'stubs'])(
+    'of %s an older put whose key has lost takes none, and what it adds counts',
+    async (table) => {
+      const who = someone()
+      const older = put('x', 'b', table, { n: { add: 2 } })
+      const patched = { table, op: 'patch', id: 'x', at: ++at, row: { email: 'b', n: { add: 3 } } }
+      expect(await push(who, put('z', 'b', table))).toEqual(['applied'])
+      expect(await push(who, put('x', null, table))).toEqual(['applied'])
+      for (const verdict of ['applied', 'stale']) {
+        const { verdicts } = await answer(who, [older])
+        expect(verdicts[0]).toMatchObject({ verdict, current: { row: { email: null, n: 2 } } })
+      }
+      const { verdicts } = await answer(who, [patched])
+      expect(verdicts[0]).toMatchObject({
+        verdict: 'applied',
+        lost: ['email'],
+        current: { row: { email: null, n: 5 } },
+      })
+    },
+  )
+
   it('several changes of one row end as one by one, those apart whose key is taken', async () => {
     for (const table of ['people', 'cards']) {
       const who = someone()

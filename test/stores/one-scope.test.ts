@@ -42,7 +42,8 @@ const { adds, keys, upsert, update, variant } = tableSql(
   raiseWith(postgres, 'nonce'),
 )
 const variants = (['upsert', 'update', 'create'] as const).map((kind) => variant({ kind, seen: true }))
-const ruled = [...Object.values(adds ?? {}), keys?.look, keys?.taken, upsert, update, ...variants].map(
+const addTexts = Object.values(adds ?? {}).filter((sql) => typeof sql === 'string')
+const ruled = [...addTexts, keys?.look, keys?.taken, upsert, update, ...variants].map(
   (sql, place) => [`merging ${place} by ${String(sql).slice(0, 40)}`, String(sql)] as [string, string],
 )
 statements.push(...ruled)

@@ -6,6 +6,7 @@ import { startPruning } from '../../src/prune/timer.ts'
 import { readsOnly, type Store, StoreFault } from '../../src/stores/store.ts'
 import { del, noon, principal, put, sampleSync } from '../support/sample.ts'
 import { schema } from '../support/schema.ts'
+import { asProject, nodeArguments } from '../support/scripts.ts'
 import { openTestStore, storeNames, type TestStore } from '../support/stores.ts'
 
 const day = 24 * 3_600_000
@@ -254,7 +255,8 @@ describe('pruning many scopes of one file', () => {
 
 describe('npx driftline prune', () => {
   const run = (env: Record<string, string>, ...args: string[]) =>
-    promisify(execFile)(process.execPath, ['src/cli/main.ts', 'prune', ...args], {
+    promisify(execFile)(process.execPath, [...nodeArguments('prune'), ...args], {
+      cwd: asProject(process.cwd()),
       env: { PATH: process.env.PATH, ...env },
     })
 

@@ -20,8 +20,8 @@ const orders = 'no write of either is lost'
 export const adoptedMutants: readonly Mutant[] = [
   stories('a mark is dropped', 'on postgres .*P17 a row that SQL wrote', [
     'src/migrations/adopted/postgres.ts',
-    "WHEN oi$ IS NULL OR moved$ OR w$ THEN 'w'",
-    "WHEN oi$ IS NULL OR moved$ THEN 'w'",
+    'const matters = `n$.${key} IS NULL OR ${isNew} OR ',
+    'const matters = `n$.${key} IS NULL OR ${moved} OR ',
   ]),
   stories('a mark is dropped in SQLite', 'on libsql file .*P17 a row that SQL wrote', [
     'src/migrations/adopted/sqlite.ts',
@@ -38,8 +38,8 @@ export const adoptedMutants: readonly Mutant[] = [
     ],
     [
       'src/sync/adopted/plan-settle.ts',
-      ' : [scope], role })),\n',
-      ' : [scope], role })),\n    { sql: settle.lock, params: [scope, incarnation], role, settles: scope },\n',
+      '    ...(settle.end ?',
+      '    { sql: settle.lock, params: [scope, incarnation], role, settles: scope },\n    ...(settle.end ?',
     ],
   ),
   races(
@@ -81,8 +81,8 @@ export const adoptedMutants: readonly Mutant[] = [
     ],
     [
       'src/migrations/adopted/postgres.ts',
-      'AND k$ IS NOT NULL AND NOT (coalesce(',
-      'AND k$ IS NOT NULL AND NOT (false AND coalesce(',
+      'base$ IS NULL OR NOT (${isOwn(table)})',
+      'base$ IS NULL OR NOT (false AND ${isOwn(table)})',
     ],
   ),
   stories('triggers of SQLite note what a push writes itself', 'on libsql file .*what a phone pushes raises no stamp', [
@@ -116,8 +116,8 @@ export const adoptedMutants: readonly Mutant[] = [
   ]),
   races('settings of a push are taken for numbers', 'as a pooler hands it out', [
     'src/migrations/adopted/postgres.ts',
-    "own$.position > nullif(current_setting('driftline.push', true), '')::bigint",
-    "own$.position > current_setting('driftline.push', true)::bigint",
+    "base$ bigint := nullif(current_setting('driftline.push', true), '');",
+    "base$ bigint := current_setting('driftline.push', true);",
   ]),
   replacing('what REPLACE removes for another key is not looked up', 'REPLACE by another key', [
     'src/migrations/adopted/sqlite.ts',

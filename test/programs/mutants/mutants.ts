@@ -306,7 +306,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an import writes the lines of others in its own name',
     store: 'libsql file',
-    edits: inOneEdit('src/sync/push/plan-bulk.ts', 'at, by ?? options.client,', 'at, options.client,'),
+    edits: inOneEdit('src/sync/push/plan-bulk.ts', 'change.by ?? client,', 'client,'),
     race: importTest,
   },
   {

@@ -33,8 +33,8 @@ const read = (file: string) => readFile(new URL(file, directory), 'utf8')
 describe('generate, of tables that are adopted', () => {
   it('keeps each in one line of schema.json, and is then at the end', async () => {
     const lines = await generate(both, { name: 'adopt', directory })
-    expect(lines).toContain(
-      'Once every server has it, run npx driftline adopt --run --table tasks, which notes the rows that are there.',
+    expect(lines.join('\n')).toContain(
+      'Once every server has it, run npx driftline reconcile --table tasks, which finds the rows that are there',
     )
     const kept = (await read('schema.json')).split('\n').filter((line) => line.includes('"tasks"'))
     expect(kept).toEqual([
@@ -90,7 +90,7 @@ describe('generate, of tables that are adopted', () => {
   it('makes a draft of one that is gone, which leaves the app’s table', async () => {
     await generate(both, { name: 'adopt', directory })
     const lines = await generate(native, { name: 'leave', directory })
-    expect(lines).toContain('The adopted table tasks is gone from the schema.')
+    expect(lines.join('\n')).toContain('The adopted table tasks is gone from the schema.')
     for (const [dialect, table] of [
       ['postgres', 'driftline."tasks"'],
       ['sqlite', '"driftline_rows_tasks"'],
