@@ -133,6 +133,7 @@ export async function takeAnswer(tx: Transaction, answered: Answered): Promise<T
   // 2 What others wrote.
   for (const change of page?.changes ?? []) taking.tell(change, true)
   // 3 The rows, with what waits on top (C6).
+  nameScopes(taking)
   const rows = await storeTold(tx, taking, answered)
   // 4 The scopes that the token no longer grants.
   const gone = page?.removed_scopes ?? []
@@ -289,6 +290,13 @@ function restamp(taking: Taking, now: number, records: readonly OutboxRecord[]):
   taking.seen = last
 }
 
+/** A scope of which something is heard for the first time has not been pulled whole. */
+function nameScopes(taking: Taking): void {
+  const scopes: Record<string, { gen: number; whole: boolean }> = { ...taking.sync.scopes }
+  for (const [, scope] of taking.touched.values()) scopes[scope] ??= { gen: 1, whole: false }
+  taking.sync = { ...taking.sync, scopes }
+}
+
 /** Sets the base of each row that was told of, and the row by what waits on top of it. */
 async function storeTold(tx: Transaction, taking: Taking, { schema, client }: Answered): Promise<RowRecord[]> {
   const keys = [...taking.touched.values()]
@@ -362,10 +370,9 @@ async function endPage(
   tx: Transaction,
   taking: Taking,
   answered: Answered,
-  { changes = [], cursor, more }: NonNullable<Answered['page']>,
+  { cursor, more }: NonNullable<Answered['page']>,
 ): Promise<boolean> {
   const scopes: Record<string, { gen: number; whole: boolean }> = { ...taking.sync.scopes }
-  for (const { scope } of changes) scopes[scope] ??= { gen: 1, whole: false }
   let swept = false
   if (!more) {
     for (const [scope, state] of Object.entries(scopes)) {
@@ -452,7 +459,7 @@ export async function beginAnew(
   const sync = await readSync(tx)
   const named = scopes === 'all' ? Object.keys(sync.scopes) : scopes
   const anew = Object.fromEntries(
-    named.map((scope) => [scope, { gen: (sync.scopes[scope]?.gen ?? 0) + 1, whole: false }]),
+    named.map((scope) => [scope, { gen: (sync.scopes[scope]?.gen ?? 1) + 1, whole: false }]),
   )
   await writeMeta(tx, 'sync', { ...sync, scopes: { ...sync.scopes, ...anew }, cursor, whole: false })
 }
