@@ -55,7 +55,9 @@ export class RejectedError extends Error {
   }
 }
 
-/** The database is damaged, or is not one of this client's, or of another scope. It is left as it is. */
+/**
+ * The database is damaged, or is of something else, or of another scope. It is left as it is.
+ */
 export class ForeignDatabaseError extends Error {
   override readonly name = 'ForeignDatabaseError'
 }

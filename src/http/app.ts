@@ -19,6 +19,7 @@ import type { Env } from './env.ts'
 import { createHealth } from './health.ts'
 import { importHandler } from './import.ts'
 import { liveHandler } from './live.ts'
+import { meHandler } from './me.ts'
 import { createIsAllowed } from './origins.ts'
 import { problemResponse } from './problem.ts'
 import { type Gzip, pullHandler } from './pull.ts'
@@ -125,6 +126,8 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
     app.get('/reference/*', referenceFile)
   }
 
+  app.get('/v1/me', meHandler(authenticate, options.now ?? Date.now))
+
   const declared = groupBy(
     app.routes.filter(({ method }) => method !== 'ALL'),
     ({ path }) => path,
@@ -142,6 +145,6 @@ export function createApp<S extends Schema>(options: AppOptions<S>): Hono<Env> {
   app.notFound(() => {
     throw new Problem('not_found', `The routes are ${main.join(', ')}.`)
   })
-  app.onError((error, context) => problemResponse(error, context.get('requestId')))
+  app.onError((error, context) => problemResponse(error, context.get('requestId'), options.now))
   return app
 }

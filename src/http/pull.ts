@@ -39,9 +39,9 @@ export interface PullOptions {
 }
 
 /**
- * `GET /v1/pull?cursor=…&limit=…&columns=…`, or `POST /v1/pull` with the three in a JSON body where
- * a cursor is longer than a URL may be: one page, or with `Accept: application/x-ndjson` all of
- * them as a stream.
+ * `GET /v1/pull?cursor=…&limit=…&columns=…&count=…`, or `POST /v1/pull` with the four in a JSON
+ * body where a cursor is longer than a URL may be: one page, or with `Accept: application/x-ndjson`
+ * all of them as a stream.
  */
 export function pullHandler({
   schema,
@@ -61,11 +61,13 @@ export function pullHandler({
     const principal = await authenticate(req.header('authorization'))
     noteCaller(facts, principal)
     // 2 From where, and in which form.
-    const { cursor, limit, columns } = await decodePull(context, arrive)
+    const { cursor, limit, columns, count } = await decodePull(context, arrive)
     const pullFrom = (from: Cursor | null) => pull(principal, { cursor: from, limit, columns }, { facts })
     if (!accepts(req.header('accept'), 'application/x-ndjson')) {
       const headers = { 'Content-Type': jsonType, Vary: 'Accept' }
-      return new Response(pullToBytes(await pullFrom(cursor)), { headers })
+      // Before the page: what it brings is counted, and what is written meanwhile may be.
+      const counted = count ? { rows: (await countScopes(principal, cursor, facts, true, columns)).rows } : {}
+      return new Response(pullToBytes({ ...(await pullFrom(cursor)), ...counted }), { headers })
     }
     // 3 What the client holds already is not sent again, and costs the heads of the scopes. A proxy
     // may have made the tag strong.
@@ -113,23 +115,25 @@ async function decodePull(context: Context<Env>, arrive: Arrive): Promise<PullRe
   const queries = req.queries()
   if (req.method !== 'POST') return decodeQuery(queries)
   if (Object.keys(queries).length > 0)
-    throw malformed('A pull by POST has no parameters: its body has cursor, limit and columns.')
+    throw malformed('A pull by POST has no parameters: its body has cursor, limit, columns and count.')
   const { value } = await readJson(req.raw.headers, arrive(context))
   if (!isObject(value)) throw malformed('The body must be a JSON object.')
   for (const member of Object.keys(value)) {
     if (!pullMembers.includes(member))
-      throw malformed(`A pull has no member ${quote(member)}. It has cursor, limit and columns.`)
+      throw malformed(`A pull has no member ${quote(member)}. It has cursor, limit, columns and count.`)
   }
-  const { cursor = null, limit, columns } = value
+  const { cursor = null, limit, columns, count = false } = value
   if (cursor !== null && typeof cursor !== 'string') throw malformed('"cursor" must be text or null.')
+  if (typeof count !== 'boolean') throw malformed('"count" must be true or false.')
   return {
     cursor: cursor === null ? null : parseCursor(cursor),
     limit: decodeLimit(limit),
     columns: decodeColumns(columns),
+    count,
   }
 }
 
-const pullMembers = ['cursor', 'limit', 'columns']
+const pullMembers = ['cursor', 'limit', 'columns', 'count']
 
 /**
  * What `URLSearchParams` makes of a cursor that there is not yet. Nothing that is handed out looks
@@ -140,16 +144,19 @@ const noCursor: readonly (string | undefined)[] = [undefined, '', 'null', 'undef
 function decodeQuery(queries: Record<string, string[]>): PullRequest {
   for (const [name, values] of Object.entries(queries)) {
     if (!pullMembers.includes(name))
-      throw malformed(`A pull has no parameter ${quote(name)}. It has cursor, limit and columns.`)
+      throw malformed(`A pull has no parameter ${quote(name)}. It has cursor, limit, columns and count.`)
     if (values.length > 1) throw malformed(`The parameter ${name} may stand once.`)
   }
   const [cursor] = queries.cursor ?? []
   const [limit] = queries.limit ?? []
   const [columns] = queries.columns ?? []
+  const [count = 'false'] = queries.count ?? []
+  if (count !== 'true' && count !== 'false') throw malformed('"count" must be true or false.')
   return {
     cursor: cursor === undefined || noCursor.includes(cursor) ? null : parseCursor(cursor),
     limit: decodeLimit(limit === undefined ? undefined : /^\d{1,9}$/.test(limit) ? Number(limit) : Number.NaN),
     columns: decodeColumns(columns === undefined ? undefined : parseJson(columns)),
+    count: count === 'true',
   }
 }
 

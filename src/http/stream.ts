@@ -29,7 +29,7 @@ export function streamPages(options: StreamOptions): ReadableStream<Uint8Array> 
   const ended = deferred<StreamEnd>()
   facts.ended = ended.promise
   facts.bytes = 0
-  let page = takePage(options.first, rowsLine(options.rows))
+  let page = takePage(options.first, rowsLine(options.rows, options.first.now))
   let at = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 

@@ -24,6 +24,7 @@ export const importing: readonly ProblemCode[] = [
 ]
 
 const count = { type: 'integer', minimum: 0 }
+const rows = { ...count, description: 'Rows that are to come. Writes that go on meanwhile may change it a little.' }
 const more = { type: 'boolean', description: 'True: ask again now.' }
 const removedScopes = {
   type: 'array',
@@ -78,7 +79,10 @@ export const answerSchemas: Json = {
   }),
   'sync.request': closed({ ...pushed, limit: pageRows, columns }, ['client']),
   'pull.request': closed(
-    { cursor: { ...pushed.cursor, description: 'null or absent: from the beginning.' }, limit: pageRows, columns },
+    {
+      cursor: { ...pushed.cursor, description: 'null or absent: from the beginning.' },
+      ...{ limit: pageRows, columns, count: { type: 'boolean', default: false } },
+    },
     [],
   ),
   'push.request': closed(
@@ -118,16 +122,23 @@ export const answerSchemas: Json = {
     },
   }),
   'push.answer': closed({ now, verdicts }),
-  'pull.answer': closed({ now, ...page }, ['now', 'changes', 'cursor', 'more']),
+  'pull.answer': closed({ now, rows, ...page }, ['now', 'changes', 'cursor', 'more']),
+  me: closed({
+    now,
+    subject: { type: 'string' },
+    scopes: {
+      type: 'array',
+      items: closed({ id: scope, access: { type: 'string', enum: ['read', 'write'] } }),
+      description: 'The first is where a change goes that names none.',
+    },
+    expires_at: { ...valueSchemas.now, description: 'When the token ends, in microseconds since 1970.' },
+  }),
   'stream.line': {
     description:
-      'One line of a stream: first how many rows are to come, then changes, and after each page the cursor that goes on from there.',
+      'One line of a stream: first how many rows are to come and the time, then changes, and after each page the cursor that goes on from there.',
     oneOf: [ref('stored'), ref('stream.cursor'), ref('stream.rows')],
   },
-  'stream.rows': closed(
-    { rows: { type: 'integer', minimum: 0, description: 'Writes that go on meanwhile may change it a little.' } },
-    ['rows'],
-  ),
+  'stream.rows': closed({ rows, now }, ['rows', 'now']),
   'import.line': {
     description: 'One line of the answer to an import: a line that was rejected, how far it is, or what ended it.',
     oneOf: [ref('import.rejection'), ref('import.total'), ref('import.problem')],
@@ -206,10 +217,11 @@ function verdict(name: string, members: Json, required: readonly string[]): Json
 function problemMembers(code: ProblemCode): Json {
   if (code === 'atomic_rejected') {
     const index = { type: 'integer', minimum: 0, description: 'Of the first change that was rejected.' }
-    return { index, error: ref('rejection') }
+    return { now, index, error: ref('rejection') }
   }
   if (code !== 'resync') return {}
   return {
+    now,
     reason: { type: 'string', enum: ['pruned', 'restored'] },
     scopes: { type: 'array', minItems: 1, items: scope, description: 'Drop their rows, keep the outbox.' },
     cursor: { ...cursor, description: 'The cursor without them: go on from here.' },

@@ -100,6 +100,12 @@ export function routes({ tables }: Schema): Json {
               'What the app knows of the schema: its version, or as JSON the names of the columns of each table.',
           },
           {
+            name: 'count',
+            in: 'query',
+            schema: { type: 'boolean', default: false },
+            description: 'Whether a page tells how many rows are to come. A stream does in any case.',
+          },
+          {
             name: 'If-None-Match',
             in: 'header',
             schema: { type: 'string' },
@@ -128,6 +134,17 @@ export function routes({ tables }: Schema): Json {
             ...problemsOfCursors,
             ...(['body_too_large', 'unsupported_media_type', 'too_many_streams'] as const),
           ]),
+        },
+      },
+    },
+    '/v1/me': {
+      get: {
+        operationId: 'me',
+        summary: 'Who the token is of, what it grants, and what time it is on the server',
+        description: 'Of the token alone: no database is asked.',
+        responses: {
+          200: answer('What the token says.', json('me'), { 'Cache-Control': header('CacheControl') }),
+          ...failures(['malformed', 'unauthorized', 'internal', 'keys_unavailable']),
         },
       },
     },

@@ -12,6 +12,8 @@ export interface PullAnswer {
   readonly page: Page
   /** Scopes of the cursor that the principal no longer has. */
   readonly removedScopes: readonly string[]
+  /** How many rows were to come by the cursor, this page included, where that was asked for. */
+  readonly rows?: number
 }
 
 /** The answer to a sync or a push, which has no page. */
@@ -63,8 +65,9 @@ function syncText({ now, verdicts, page, removedScopes }: PushAnswer): string {
   return `{${members.join(',')}}`
 }
 
-function pullText({ now, page, removedScopes }: PullAnswer): string {
-  return `{"now":${now},${pageText(page, removedScopes)}}`
+function pullText({ now, rows, page, removedScopes }: PullAnswer): string {
+  const counted = rows === undefined ? '' : `"rows":${rows},`
+  return `{"now":${now},${counted}${pageText(page, removedScopes)}}`
 }
 
 const withCommas = (text: string) => text.replaceAll(rowBreak, ',')
@@ -101,8 +104,8 @@ export function pullToLines({ page, removedScopes }: PullAnswer): string {
   return `${rows}{${pageEnd(page)}${removed}}\n`
 }
 
-/** The line that a stream begins with: how many rows are to come. */
-export const rowsLine = (rows: number) => `{"rows":${rows}}\n`
+/** The line that a stream begins with: how many rows are to come, and the server's time. */
+export const rowsLine = (rows: number, now?: number) => `${JSON.stringify({ rows, now })}\n`
 
 /** As `JSON.stringify` writes it, in a third of the time: there is one for each change. */
 function outcomeToJson(outcome: Outcome): string {

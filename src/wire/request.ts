@@ -34,6 +34,8 @@ export interface PullRequest {
   readonly limit: number
   /** What the app knows of the schema. Absent: it does not say. */
   readonly columns?: AppColumns | undefined
+  /** Whether it is told how many rows are to come. */
+  readonly count?: boolean
 }
 
 /** Where changes may go, for those who name the scope themselves. */

@@ -146,7 +146,7 @@ export function groupByRow(records: readonly OutboxRecord[]): Map<string, Outbox
   return groups
 }
 
-/** What the server had told of the columns that a patch sets, where that is not what it was made on. */
+/** What the server had told of the columns that a patch sets, where changes lay on top. */
 function seenOf({ op, row = {} }: Edit, record: RowRecord | undefined): { seen?: WireRow } {
   const told = record?.base?.row
   if (op !== 'patch' || !told) return {}

@@ -14,7 +14,7 @@ export interface LiveOptions {
 const again = { least: 1_000, most: 60_000 }
 const expired = 4401
 
-/** One socket that tells when a round is worth while. What it tells may be lost, and is not minded. */
+/** One socket that tells when a round is worth while. What it tells may be lost. */
 export function createLive({ url, WebSocket: Socket, token, onPoke, onLive }: LiveOptions) {
   let socket: WebSocket | undefined
   let timer: ReturnType<typeof setTimeout> | undefined

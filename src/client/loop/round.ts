@@ -181,7 +181,7 @@ export function createRounds(options: RoundOptions) {
     }
   }
 
-  /** All pages as one stream: each line with a cursor is a transaction, and a cut goes on from there. */
+  /** All pages as one stream: a line with a cursor is a transaction, from which a cut goes on. */
   async function pullStream(): Promise<boolean> {
     const { cursor } = await database.read(readSync)
     onProgress('bootstrap')
