@@ -55,7 +55,7 @@ export async function openClient<S extends Schema>(options: ClientOptions<S>): P
     encode: async (change) => (codec ? ((await codec.encode(change)) as typeof change) : change),
     decode: async (change) =>
       codec && change.op === 'put' ? ({ ...change, ...(await codec.decode(change)) } as typeof change) : change,
-    onTaken: (taken) => void took(taken),
+    onTaken: took,
     onProgress(phase, done, total) {
       loopStatus.set({ ...loopStatus.get(), phase })
       progress.set(done === undefined ? null : { done, total: total ?? null })
@@ -81,8 +81,7 @@ export async function openClient<S extends Schema>(options: ClientOptions<S>): P
     createLive({
       ...{ url, WebSocket: Socket, onLive: (is) => isLive.set(is), onPoke: () => loop.poked() },
       token: async (refused) => {
-        if (refused) requests.askAgain()
-        return requests.current()
+        return refused ? requests.renew() : requests.current()
       },
     })
 

@@ -227,6 +227,76 @@ describe.each(clientStorages)('a client over %s', (name) => {
     await one.close()
   })
 
+  it.each([
+    ['ahead', 86_400_000, true],
+    ['ahead, of a server that tells no time', 86_400_000, false],
+    ['behind', -86_400_000, true],
+    ['of 1970', -Date.now(), true],
+  ] as const)('C4 C5 what was written with a clock that was %s is applied, in its order', async (_, ms, tells) => {
+    const user = someone()
+    const real = Date.now
+    let offline = true
+    const stamps: number[] = []
+    const fetch = intercepting((path, { changes = [] }) => {
+      if (offline) throw new TypeError('offline')
+      for (const { at } of changes as { at: number }[]) stamps.push(at)
+      return path === '/v1/me' && !tells ? problem(404, 'not_found') : undefined
+    })
+    const { signToken } = await import('../../src/runtime/sign-token.ts')
+    const { testSecret } = await import('../support/server.ts')
+    const signed = await signToken(testSecret, { sub: user })
+    const one = await phone(user, { fetch, token: () => signed })
+    try {
+      Date.now = () => real() + ms
+      await one.tables.todos.insert({ id: 'a', title: 'one' })
+      await one.tables.todos.insert({ id: 'b', title: 'two' })
+      await one.transaction(async (tx) => {
+        await tx.todos.update('a', { done: true })
+      })
+      offline = false
+      const before = real()
+      expect(await one.sync()).toMatchObject({ pending: 0, rejected: 0, upToDate: true })
+      expect(await one.tables.todos.get('a')).toMatchObject({ title: 'one', done: true })
+      const last = stamps.slice(-2)
+      expect(Math.min(...last)).toBeGreaterThan((before - 60_000) * 1000)
+      expect(Math.max(...last)).toBeLessThan((real() + 60_000) * 1000)
+      // And what is written now is later than all of it.
+      await one.tables.todos.update('a', { title: 'three' })
+      expect(await one.sync()).toMatchObject({ pending: 0, rejected: 0 })
+      expect(stamps.at(-1)).toBeGreaterThan(Math.max(...last))
+    } finally {
+      Date.now = real
+      await one.close()
+    }
+    const other = await phone(user)
+    await other.sync()
+    expect(await other.tables.todos.get('a')).toMatchObject({ title: 'three', done: true })
+    await other.close()
+  })
+
+  it.each([
+    [
+      'resyncs for ever',
+      (path: string) => (path === '/v1/me' ? undefined : problem(410, 'resync', { scopes: [], cursor: null })),
+    ],
+    [
+      'streams that end at once',
+      (path: string) => (path === '/v1/pull' ? new Response('', { status: 200 }) : undefined),
+    ],
+  ] as const)('a server that %s is waited for, and not asked without end', async (_, answer) => {
+    const user = someone()
+    let requests = 0
+    const fetch = intercepting((path) => {
+      requests++
+      return answer(path)
+    })
+    const one = await phone(user, { fetch })
+    await one.tables.todos.insert({ id: 'a', title: 'kept' })
+    expect(await one.sync()).toMatchObject({ state: 'waiting', pending: 1 })
+    expect(requests).toBeLessThan(12)
+    await one.close()
+  })
+
   it('C2 C3 goes on after a crash before and after any of its writes', async () => {
     const user = someone()
     for (let at = 0; at < 24; at++) {

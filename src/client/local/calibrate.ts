@@ -1,6 +1,6 @@
 import type { WireMe } from '../../wire/typed.ts'
 import type { Transaction } from '../storage/storage.ts'
-import { nextStamp, readClock, readMeta, writeMeta } from './meta.ts'
+import { readClock, readMeta, writeMeta } from './meta.ts'
 
 const offMsMax = 30_000
 
@@ -28,22 +28,18 @@ export async function calibrate(tx: Transaction, me: WireMe, middleMs: number): 
     return
   }
   const all = await tx.list('outbox')
-  const isOpen = (sent: boolean | undefined) => !sent
-  const open = all.filter(({ sent }) => isOpen(sent))
-  const sentLast = Math.max(0, ...all.filter(({ sent }) => sent).map(({ change }) => change.at))
-  // What was seen of others stays below what is written here (C5).
-  const rows = await tx.get(
-    'rows',
-    open.map(({ change: { table, scope, id } }) => [table, scope, id] as const),
-  )
-  let last = 0
-  const shifted = open.map((record, place) => {
-    const base = rows[place]?.base?.at ?? 0
-    const isAfterSent = sentLast <= me.now ? sentLast : 0
-    last = Math.max(record.change.at + byMs * 1000, last + 1, base + 1, isAfterSent + 1)
-    return { ...record, change: { ...record.change, at: last } }
-  })
+  // A stamp that was sent stays, and no other change has it (C4). What the server has told of stays
+  // below what is written here (C5).
+  const taken = new Set(all.filter(({ sent }) => sent).map(({ change }) => change.at))
+  let last = clock.seen
+  const shifted = all
+    .filter(({ sent }) => !sent)
+    .map((record) => {
+      last = Math.max(record.change.at + byMs * 1000, last + 1)
+      while (taken.has(last)) last++
+      return { ...record, change: { ...record.change, at: last } }
+    })
   await tx.put('outbox', shifted)
-  const seen = Math.min(clock.last, nextStamp({ last: 0, offset }))
-  await writeMeta(tx, 'clock', { ...clock, offset, last: Math.max(last, seen) })
+  while (taken.has(last + 1)) last++
+  await writeMeta(tx, 'clock', { ...clock, offset, last })
 }

@@ -15,6 +15,8 @@ export interface Self {
 export interface Clock {
   /** The greatest stamp that was drawn here or seen from others. */
   readonly last: number
+  /** The greatest stamp that the server has told of. */
+  readonly seen: number
   /** Milliseconds that the server is ahead of this clock. */
   readonly offset: number
   /** The last number of a change, a rejected one or a notice. */
@@ -35,7 +37,7 @@ export interface Sync {
   readonly whole: boolean
 }
 
-export const newClock: Clock = { last: 0, offset: 0, seq: 0, pending: 0, bytes: 0 }
+export const newClock: Clock = { last: 0, seen: 0, offset: 0, seq: 0, pending: 0, bytes: 0 }
 export const newSync: Sync = { cursor: null, scopes: {}, tables: [], lastSyncedAt: null, whole: false }
 
 interface Metas {

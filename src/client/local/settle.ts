@@ -60,12 +60,15 @@ class Taking {
   clock: Clock
   sync: Sync
   seen: number
+  /** Beyond it no clock is right. */
+  readonly seenMax: number
   sendFewer = false
 
-  constructor(clock: Clock, sync: Sync) {
+  constructor(clock: Clock, sync: Sync, now: number) {
+    this.seenMax = now + stampAheadMax
     this.clock = clock
     this.sync = sync
-    this.seen = clock.last
+    this.seen = clock.seen
   }
 
   tell(stored: WireStored, isPage: boolean): void {
@@ -77,7 +80,7 @@ class Taking {
     if (before && before.told.at > told.at) return
     this.told.set(text, { key, told, isPage })
     this.touched.set(text, key)
-    this.seen = Math.max(this.seen, stored.at)
+    if (stored.at <= this.seenMax) this.seen = Math.max(this.seen, stored.at)
   }
 
   drop(record: OutboxRecord): void {
@@ -115,7 +118,7 @@ class Taking {
 /** Takes an answer: verdicts, rows, removed scopes, cursor and clock (C3). */
 export async function takeAnswer(tx: Transaction, answered: Answered): Promise<Taken> {
   const { verdicts, page, now } = answered
-  const taking = new Taking(await readClock(tx), await readSync(tx))
+  const taking = new Taking(await readClock(tx), await readSync(tx), now)
   const held = await tx.get(
     'outbox',
     answered.sent.map(({ seq }) => seq),
@@ -129,7 +132,7 @@ export async function takeAnswer(tx: Transaction, answered: Answered): Promise<T
     const record = held[place]
     if (record) takeVerdict(taking, answered, record, verdict, rowsOfSent.get(rowKeyOf(record.change).join('\n')))
   }
-  restamp(taking, now, await restampable(tx, taking))
+  await restamp(tx, taking, now)
   // 2 What others wrote.
   for (const change of page?.changes ?? []) taking.tell(change, true)
   // 3 The rows, with what waits on top (C6).
@@ -264,30 +267,27 @@ function takeRejection(taking: Taking, record: OutboxRecord, error: Rejection, t
   taking.reject(record, error)
 }
 
-/** Where a change had a wrong clock: all that was never taken, in its order. */
-async function restampable(tx: Transaction, taking: Taking): Promise<OutboxRecord[]> {
-  if (![...taking.put.values()].some(({ restamped, sent }) => restamped && !sent)) return []
-  const all = await tx.list('outbox')
-  return all
+/**
+ * Where a change had a wrong clock: sets it by the server's, and gives new stamps to all that was
+ * never taken, in its order. A stamp that was sent stays, and no other change has it (C4).
+ */
+async function restamp(tx: Transaction, taking: Taking, now: number): Promise<void> {
+  if (![...taking.put.values()].some(({ restamped, sent }) => restamped && !sent)) return
+  const all = (await tx.list('outbox'))
     .filter(({ seq }) => !taking.removed.has(seq))
     .map((record) => taking.put.get(record.seq) ?? record)
-    .filter(({ sent }) => !sent)
-}
-
-/** Sets the clock by the server's, and gives new stamps to what was never taken, in its order. */
-function restamp(taking: Taking, now: number, records: readonly OutboxRecord[]): void {
-  if (records.length === 0) return
+  const taken = new Set(all.filter(({ sent }) => sent).map(({ change }) => change.at))
   const offset = Math.round(now / 1000 - Date.now())
-  const told = [...taking.told.values()].map((one) => one.told.at)
-  let last = Math.max(0, ...told.filter((at) => at <= now + stampAheadMax))
-  for (const record of records) {
+  let last = taking.seen
+  for (const record of all) {
+    if (record.sent) continue
     last = nextStamp({ last, offset })
+    while (taken.has(last)) last++
     const key = rowKeyOf(record.change)
     taking.touched.set(key.join('\n'), key)
     taking.put.set(record.seq, { ...record, change: { ...record.change, at: last } })
   }
   taking.clock = { ...taking.clock, offset, last }
-  taking.seen = last
 }
 
 /** A scope of which something is heard for the first time has not been pulled whole. */
@@ -444,6 +444,7 @@ async function writeOutbox(tx: Transaction, taking: Taking): Promise<void> {
   await writeMeta(tx, 'clock', {
     ...clock,
     last: Math.max(clock.last, taking.seen),
+    seen: taking.seen,
     pending: Math.max(0, clock.pending - removed.size),
     bytes: Math.max(0, clock.bytes - bytes),
   })

@@ -119,10 +119,12 @@ export function createLoop({ round, status, askAgain }: LoopOptions) {
       if (state === 'idle') schedule(0)
       else if (state === 'syncing') again = true
     },
-    /** At once, whatever it waits for. */
+    /** At once, whatever it waits for. Done once a round has ended that began behind this call. */
     async go(): Promise<void> {
       rest()
-      await run()
+      const before = running
+      await before
+      await (running ?? run())
     },
     online(is: boolean) {
       isOnline = is

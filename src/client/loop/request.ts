@@ -45,6 +45,8 @@ export interface Requests {
   ): Promise<Response>
   /** The token of the last request that succeeded, for a socket. */
   current(): Promise<string>
+  /** A fresh one, where that has ended. */
+  renew(): Promise<string>
   /** Asks who is signed in, and what time it is, before the next request. */
   askAgain(): void
 }
@@ -126,6 +128,7 @@ export function createRequests({ url, token, fetch, onToken }: RequestOptions): 
     async current() {
       return held ?? fresh(false)
     },
+    renew: () => fresh(true),
     askAgain() {
       isAsked = false
       held = null

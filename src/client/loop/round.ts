@@ -15,7 +15,7 @@ export interface RoundOptions {
   /** Whether bodies are read while they come. */
   readonly stream: boolean
   /** What an answer changed, once it is stored. */
-  readonly onTaken: (taken: Taken) => void
+  readonly onTaken: (taken: Taken) => Promise<void>
   readonly onProgress: (
     phase: 'push' | 'pull' | 'bootstrap' | 'resync' | null,
     done?: number,
@@ -28,6 +28,7 @@ export interface RoundOptions {
 const pageRows = 2_000
 const hourMs = 3_600_000
 const failuresMax = 3
+const resyncsMax = 3
 const growAfter = 5
 
 /** What goes over the wire in one round: until nothing is left to send or to pull (CLIENT 6). */
@@ -39,6 +40,7 @@ export function createRounds(options: RoundOptions) {
   let successes = 0
   let timeouts = 0
   let failures = 0
+  let resyncs = 0
 
   const shrink = (size: number) => {
     most = Math.max(1, Math.floor(Math.min(most, size) / 2))
@@ -62,7 +64,7 @@ export function createRounds(options: RoundOptions) {
     const taken = await database.write((tx) =>
       takeAnswer(tx, { schema, client, sent: records, verdicts, page, now: answer.now }),
     )
-    onTaken(taken)
+    await onTaken(taken)
     return taken
   }
 
@@ -111,8 +113,12 @@ export function createRounds(options: RoundOptions) {
     }
     if (!(error instanceof AnswerFault)) throw error
     const { problem } = error
-    if (problem.status === 410) return resync(problem.scopes ?? 'all', problem.cursor ?? null)
-    if (problem.code === 'invalid_cursor') return resync('all', null)
+    if (problem.status === 410 || problem.code === 'invalid_cursor') {
+      // A server that never takes its own cursors is waited for.
+      if (++resyncs > resyncsMax) throw error
+      const { scopes = 'all', cursor = null } = problem.status === 410 ? problem : {}
+      return resync(scopes, cursor)
+    }
     if (problem.status === 422 && problem.code === 'atomic_rejected' && problem.error) {
       const { index, error: reason, now = Date.now() * 1000 } = problem
       const others = rejection('constraint', 'Another change of the same transaction was rejected.', reason.retryable)
@@ -194,18 +200,22 @@ export function createRounds(options: RoundOptions) {
       let changes: WireStored[] = []
       let [done, total] = [0, null as number | null]
       let more = true
+      let lines = 0
       for await (const line of linesOf(response.body)) {
         const value = JSON.parse(line)
         if (typeof value.rows === 'number') total = value.rows
         else if (typeof value.cursor === 'string') {
           await take([], { now: Date.now() * 1000, verdicts: [], ...value, changes })
           done += changes.length
+          lines++
           onProgress('bootstrap', done, total)
           more = value.more
           changes = []
         } else if (typeof value.table === 'string') changes.push(value)
         else throw new NetworkFault(new Error('The stream has a line of another form.'))
       }
+      // What ends before a page is whole brings nothing on: it is waited for.
+      if (lines === 0) throw new NetworkFault(new Error('The stream ended before its first page.'))
       return more
     } catch (error) {
       await minded(error instanceof SyntaxError ? new NetworkFault(error) : error, undefined)
@@ -218,6 +228,7 @@ export function createRounds(options: RoundOptions) {
   /** Goes on until nothing is left to send or to pull. */
   return async function round(isStopped: () => boolean): Promise<void> {
     let more = true
+    resyncs = 0
     while (!isStopped()) {
       const { whole, scopes, cursor } = await database.read(readSync)
       const isBeginning = cursor === null || Object.values(scopes).some((scope) => !scope.whole)
