@@ -140,8 +140,9 @@ export function routes({ tables }: Schema): Json {
     '/v1/me': {
       get: {
         operationId: 'me',
-        summary: 'Who the token is of, what it grants, and what time it is on the server',
-        description: 'Of the token alone: no database is asked.',
+        summary: 'Who the token is of',
+        description:
+          'What it grants and until when, and what time it is on the server: of the token alone, no database is asked.',
         responses: {
           200: answer('What the token says.', json('me'), { 'Cache-Control': header('CacheControl') }),
           ...failures(['malformed', 'unauthorized', 'internal', 'keys_unavailable']),

@@ -86,7 +86,7 @@ function answer(page: string, start: string): string {
 /** JSON without what differs each time: times, cursors, the ids of requests. */
 const settled = (text: string): unknown =>
   JSON.parse(text.slice(text.indexOf('{')), (name, value) =>
-    ['now', 'cursor', 'request_id', 'timestamp'].includes(name) ? typeof value : value,
+    ['now', 'cursor', 'request_id', 'timestamp', 'expires_at'].includes(name) ? typeof value : value,
   )
 
 /** The members of JSON in which … stands for what is left out. */
@@ -228,7 +228,7 @@ describe('the manual', () => {
     for (const stream of streams) {
       const rows = (await run(stream, ' -sS')).trim().split('\n')
       expect(new Set(rows.map((row) => members(row).join()))).toEqual(forms)
-      expect(JSON.parse(rows[0] ?? '')).toEqual({
+      expect(JSON.parse(rows[0] ?? '')).toMatchObject({
         rows: rows.length - 1 - rows.filter((row) => row.startsWith('{"cursor"')).length,
       })
     }
@@ -310,7 +310,12 @@ describe('the manual', () => {
     ]
     await post(JSON.stringify({ client: 'tablet', changes: before }))
     const request = answer('docs/wire.md', 'POST /v1/push')
-    expect(settled(await post(request.slice(request.indexOf('{'))))).toEqual(settled(answer('docs/wire.md', '{"now"')))
+    expect(settled(await post(request.slice(request.indexOf('{'))))).toEqual(
+      settled(answer('docs/wire.md', '{"now":1795243200412000,\n')),
+    )
+    const token = await signToken(testSecret, { sub: 'alice', scopes: [{ id: 'news', access: 'read' }] })
+    const me = await app.request('/v1/me', { headers: { Authorization: `Bearer ${token}` } })
+    expect(settled(await me.text())).toEqual(settled(answer('docs/wire.md', '{"now":1795243200412000,"subject"')))
     await close()
   })
 
