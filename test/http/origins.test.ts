@@ -149,7 +149,7 @@ describe('a preflight', () => {
       documents: async () => '',
     })
     const paths = new Set(app.routes.filter(({ path }) => !path.includes('*')).map(({ path }) => path))
-    expect(paths.size).toBe(10)
+    expect(paths.size).toBe(11)
     for (const path of [...paths, '/nowhere']) {
       const answer = await app.request(path.replace(':source', 'crm'), preflight(names))
       expect(answer.status, path).toBe(204)
